@@ -1,0 +1,185 @@
+#include "bindings/arrays.hpp"
+
+#include <pybind11/stl.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <numeric>
+#include <optional>
+
+namespace schuss {
+namespace {
+
+using Flags = py::detail::npy_api::constants;
+
+py::dtype dtype_of(PyObject* array) {
+    return py::reinterpret_borrow<py::dtype>(fields(array)->descr);
+}
+
+std::string dtype_text(PyObject* array) { return py::cast<std::string>(py::str(dtype_of(array))); }
+
+bool native(PyObject* array) {
+    const py::dtype dtype = dtype_of(array);
+    return dtype.byteorder() == '=' || dtype.byteorder() == '|';
+}
+
+std::optional<Element> element_of(PyObject* array) {
+    const py::dtype dtype = dtype_of(array);
+    const auto size = dtype.itemsize();
+    switch (dtype.kind()) {
+        case 'f':
+            if (size == 2) return Element::kFloat16;
+            if (size == 4) return Element::kFloat32;
+            if (size == 8) return Element::kFloat64;
+            if (size == sizeof(long double)) return Element::kLongDouble;
+            break;
+        case 'i':
+            if (size == 1) return Element::kInt8;
+            if (size == 2) return Element::kInt16;
+            if (size == 4) return Element::kInt32;
+            if (size == 8) return Element::kInt64;
+            break;
+        case 'u':
+            if (size == 1) return Element::kUInt8;
+            if (size == 2) return Element::kUInt16;
+            if (size == 4) return Element::kUInt32;
+            if (size == 8) return Element::kUInt64;
+            break;
+    }
+    return std::nullopt;
+}
+
+void check_array(PyObject* o, const std::string& label) {
+    if (!is_array(o))
+        throw py::type_error(label + " is of type " + Py_TYPE(o)->tp_name +
+                             "; a NumPy array is wanted");
+    const bool plain =
+        Py_TYPE(o) == reinterpret_cast<PyTypeObject*>(py::detail::npy_api::get().PyArray_Type_);
+    if (!plain && py::isinstance(o, py::module_::import("numpy.ma").attr("MaskedArray")))
+        throw py::type_error(label + " is a masked array; a plain one is wanted");
+    if (!native(o))
+        throw py::value_error(label + " has dtype " + dtype_text(o) +
+                              ", not in this machine's byte order; use array.astype(array.dtype.newbyteorder('='))");
+}
+
+// Whether two indices may reach the same element: true for broadcast axes, and for strides that fold back on themselves.
+bool overlaps_itself(PyObject* array) {
+    const auto* f = fields(array);
+    if (std::find(f->dimensions, f->dimensions + f->nd, 0) != f->dimensions + f->nd) return false;
+    const std::vector<int> axes = memory_order(array);
+    py::ssize_t span = dtype_of(array).itemsize();  // bytes that the faster axes cover
+    for (auto a = axes.rbegin(); a != axes.rend(); ++a) {
+        if (f->dimensions[*a] == 1) continue;
+        const py::ssize_t stride = std::abs(f->strides[*a]);
+        if (stride < span) return true;
+        span += (f->dimensions[*a] - 1) * stride;
+    }
+    return false;
+}
+
+}  // namespace
+
+bool is_array(PyObject* o) { return py::detail::npy_api::get().PyArray_Check_(o); }
+
+DType check_param(PyObject* o, const std::string& label) {
+    check_array(o, label);
+    const auto type = element_of(o);
+    if (type != Element::kFloat32 && type != Element::kFloat64)
+        throw py::type_error(label + " has dtype " + dtype_text(o) +
+                             "; float32 or float64 is wanted");
+    if (!(fields(o)->flags & Flags::NPY_ARRAY_WRITEABLE_))
+        throw py::value_error(label + " is read-only; a writeable array is wanted");
+    if (overlaps_itself(o))
+        throw py::value_error(label +
+                              " overlaps itself (a broadcast or folded view); an array with an "
+                              "element of its own at each index is wanted");
+    return type == Element::kFloat32 ? kFloat32 : kFloat64;
+}
+
+Element check_grad(PyObject* o, const std::string& label) {
+    check_array(o, label);
+    const auto type = element_of(o);
+    if (!type)
+        throw py::type_error(label + " has dtype " + dtype_text(o) + "; a real dtype is wanted");
+    return *type;
+}
+
+std::vector<std::int64_t> shape_of(PyObject* array) {
+    const auto* f = fields(array);
+    return {f->dimensions, f->dimensions + f->nd};
+}
+
+std::string text_of(const std::vector<std::int64_t>& shape) {
+    return py::cast<std::string>(py::str(py::tuple(py::cast(shape))));
+}
+
+Operand operand(PyObject* array, Element type, const std::vector<int>& axes, DType compute) {
+    const auto* f = fields(array);
+    Operand result;
+    result.view.data = f->data;
+    result.view.type = type;
+    for (const int a : axes) {
+        result.view.shape.push_back(f->dimensions[a]);
+        result.view.strides.push_back(f->strides[a]);
+    }
+    collapse(result.view);
+    result.direct = is_contiguous(result.view) &&
+                    type == (compute == kFloat32 ? Element::kFloat32 : Element::kFloat64);
+    return result;
+}
+
+std::vector<int> c_order(PyObject* array) {
+    std::vector<int> axes(static_cast<std::size_t>(fields(array)->nd));
+    std::iota(axes.begin(), axes.end(), 0);
+    return axes;
+}
+
+std::vector<int> memory_order(PyObject* array) {
+    const auto* f = fields(array);
+    std::vector<int> axes = c_order(array);
+    std::stable_sort(axes.begin(), axes.end(), [f](int a, int b) {
+        return std::abs(f->strides[a]) > std::abs(f->strides[b]);
+    });
+    return axes;
+}
+
+Extent extent(PyObject* array) {
+    const auto* f = fields(array);
+    Extent e{f->data, f->data};
+    for (int a = 0; a < f->nd; ++a) {
+        if (f->dimensions[a] == 0) return {f->data, f->data};
+        const py::ssize_t reach = (f->dimensions[a] - 1) * f->strides[a];
+        (reach < 0 ? e.low : e.high) += reach;
+    }
+    e.high += dtype_of(array).itemsize();
+    return e;
+}
+
+bool share_memory(PyObject* a, PyObject* b) {
+    return py::cast<bool>(py::module_::import("numpy").attr("shares_memory")(py::handle(a), py::handle(b)));
+}
+
+Seen::Seen(PyObject* array, bool writeable)
+    : data(fields(array)->data),
+      type_(Py_TYPE(array)),
+      descr_(py::reinterpret_borrow<py::object>(fields(array)->descr)),
+      writeable_(writeable ? Flags::NPY_ARRAY_WRITEABLE_ : 0),
+      nd_(fields(array)->nd) {
+    const auto* f = fields(array);
+    shape_and_strides_.assign(f->dimensions, f->dimensions + nd_);
+    shape_and_strides_.insert(shape_and_strides_.end(), f->strides, f->strides + nd_);
+}
+
+bool Seen::matches(PyObject* o) const {
+    if (Py_TYPE(o) != type_) return false;
+    const auto* f = fields(o);
+    if (f->descr != descr_.ptr() || f->nd != nd_ || (f->flags & writeable_) != writeable_)
+        return false;
+    const py::ssize_t* known = shape_and_strides_.data();
+    for (int a = 0; a < nd_; ++a)
+        if (f->dimensions[a] != known[a] || f->strides[a] != known[nd_ + a]) return false;
+    return true;
+}
+
+}  // namespace schuss

@@ -1,0 +1,59 @@
+// NumPy arrays, checked and described for the runtime. Errors name the argument, what came and what is wanted.
+#pragma once
+#include <pybind11/numpy.h>
+
+#include <string>
+#include <vector>
+
+#include "runtime/step.hpp"
+
+namespace schuss {
+
+namespace py = pybind11;
+
+inline py::detail::PyArray_Proxy* fields(PyObject* array) {
+    return py::detail::array_proxy(array);
+}
+
+bool is_array(PyObject* o);
+
+// Throws TypeError or ValueError unless o is an array that a step can update / read.
+DType check_param(PyObject* o, const std::string& label);
+Element check_grad(PyObject* o, const std::string& label);
+
+std::vector<std::int64_t> shape_of(PyObject* array);
+std::string text_of(const std::vector<std::int64_t>& shape);
+
+// The array with its axes taken in the given order.
+Operand operand(PyObject* array, Element type, const std::vector<int>& axes, DType compute);
+
+// Axes from the largest stride to the smallest: the order in memory. C order where strides tie.
+std::vector<int> memory_order(PyObject* array);
+std::vector<int> c_order(PyObject* array);
+
+// Bytes [low, high) that the array's elements lie in; empty for an empty array.
+struct Extent {
+    const char* low;
+    const char* high;
+};
+Extent extent(PyObject* array);
+
+bool share_memory(PyObject* a, PyObject* b);  // exact
+
+// What a step must find unchanged in an array to use what it knows of it: all but the address.
+class Seen {
+  public:
+    Seen() = default;
+    Seen(PyObject* array, bool writeable);
+    bool matches(PyObject* o) const;
+    char* data = nullptr;
+
+  private:
+    PyTypeObject* type_ = nullptr;
+    py::object descr_;
+    int writeable_ = 0;
+    int nd_ = 0;
+    std::vector<py::ssize_t> shape_and_strides_;
+};
+
+}  // namespace schuss

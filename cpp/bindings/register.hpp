@@ -1,0 +1,9 @@
+#pragma once
+#include <pybind11/pybind11.h>
+
+namespace schuss {
+
+void register_runtime(pybind11::module_& m);
+void register_stepper(pybind11::module_& m);
+
+}  // namespace schuss

@@ -1,0 +1,91 @@
+// What an Optimizer drives: one rule, one structure of parameters, its states, and the plan of a step.
+#pragma once
+#include <pybind11/pybind11.h>
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bindings/arrays.hpp"
+#include "bindings/structure.hpp"
+#include "runtime/states.hpp"
+
+namespace schuss {
+
+enum class Nonfinite { kPropagate, kSkip, kRaise };
+
+// What all parameters share; the rest are hyperparameters, one set a group.
+struct Options {
+    double max_norm;   // infinity: no clipping
+    double max_value;  // likewise
+    double grad_scale;
+    Nonfinite nonfinite;
+    bool maximize;
+};
+
+// What the last step did.
+struct StepReport {
+    std::int64_t step = 0;
+    std::optional<double> grad_norm;  // of the gradients over grad_scale, where it was measured
+    double clip_factor = 1.0;
+    bool skipped = false;
+    std::optional<std::int64_t> nonfinite;  // gradient elements, where they were checked
+};
+
+class Stepper {
+  public:
+    // Reads structure, shapes and dtypes of params; fills give slots that do not start at 0.
+    Stepper(const std::string& rule, py::handle params, const py::dict& fills);
+
+    // group_of: the group of each leaf; groups: one list of hyperparameters each, group 0 the optimizer's own.
+    void assign_groups(const std::vector<int>& group_of, int groups);
+    void configure(const std::vector<std::vector<double>>& hyper, const Options& options);
+
+    void step(py::handle params, py::handle grads);
+
+    const Rule& rule() const;
+    const std::vector<std::string>& paths() const { return structure_.paths(); }
+    py::object unflatten(const py::list& leaves) const { return structure_.unflatten(leaves); }
+    py::tuple layout(std::size_t leaf) const;  // (shape, dtype, axes in memory order)
+    static py::dict slots(const std::shared_ptr<Stepper>& self, std::size_t leaf);  // live views
+
+    std::int64_t step_count = 0;
+    std::vector<std::vector<double>> carry;  // the rule's scalar state, one list a group
+    StepReport report;
+
+  private:
+    struct Leaf {
+        DType dtype;
+        std::vector<std::int64_t> shape;
+        std::vector<int> axes;
+        std::int64_t count;
+        int group = 0;
+        Seen param, grad;
+    };
+
+    std::string slot_name(int slot) const;
+    void allocate();
+    bool plan_holds();
+    void make_plan();
+    bool overlaps_params(const Extent& e) const;
+    std::vector<Group> groups_for_step(std::vector<std::vector<double>>& next_carry) const;
+    bool read_gradients(std::vector<Group>& groups);
+
+    int rule_;
+    Structure structure_;
+    std::vector<Leaf> leaves_;
+    py::dict fills_;
+    std::unique_ptr<States> states_;
+    Plan plan_;
+    bool planned_ = false;
+    std::vector<Extent> extents_;       // of the parameters, by address
+    std::vector<const char*> reached_;  // the highest end among extents_ up to each
+    std::vector<std::vector<double>> hyper_;
+    Options options_{};
+    std::vector<PyObject*> params_, grads_;  // borrowed, during a step
+    std::atomic<bool> stepping_{false};
+};
+
+}  // namespace schuss

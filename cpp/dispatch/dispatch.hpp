@@ -1,0 +1,18 @@
+// Which kernel table runs. One choice for the process, made at import: the best that the CPU has, or what SCHUSS_ISA names.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "kernels/table.hpp"
+
+namespace schuss {
+
+std::vector<std::string> available_isas();  // best first
+std::string active_isa();
+const KernelTable& kernels();  // of the active ISA
+
+// Both throw std::invalid_argument for a name that is unknown or that this CPU lacks.
+void use_isa(const std::string& name);
+void choose_isa();
+
+}  // namespace schuss

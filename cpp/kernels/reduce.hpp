@@ -1,0 +1,57 @@
+// Sums in a fixed order, whatever the ISA: element i of a block goes to lane i mod 16, and the sixteen
+// double sums meet as (i, i + 8), (i, i + 4), (i, i + 2), (i, i + 1).
+#pragma once
+#include "core/types.hpp"
+#include "simd/vec.hpp"
+
+namespace schuss::SCHUSS_TARGET {
+namespace {
+
+constexpr int kLanes = 16;
+constexpr int kDoubles = kVectorBytes / sizeof(double);
+constexpr int kSums = kLanes / kDoubles;
+
+// As many elements as there are doubles in a vector.
+template <class T>
+struct Narrow {
+    typedef T Type __attribute__((vector_size(kDoubles * sizeof(T))));
+};
+
+template <class T>
+SCHUSS_INLINE Vector<double> load_doubles(const char* from) {
+    return __builtin_convertvector(load<typename Narrow<T>::Type>(from), Vector<double>);
+}
+
+template <class T>
+SCHUSS_INLINE double block_sum_squares(const char* x, std::int64_t count, double scale) {
+    const Vector<double> by = broadcast<Vector<double>>(scale);
+    Vector<double> sums[kSums] = {};
+    const std::int64_t body = count / kLanes * kLanes;
+    for (std::int64_t i = 0; i < body; i += kLanes)
+        for (int s = 0; s < kSums; ++s) {
+            const Vector<double> value =
+                load_doubles<T>(x + (i + s * kDoubles) * static_cast<std::int64_t>(sizeof(T))) * by;
+            sums[s] = sums[s] + value * value;
+        }
+    double lanes[kLanes];
+    for (int s = 0; s < kSums; ++s)
+        __builtin_memcpy(lanes + s * kDoubles, &sums[s], sizeof sums[s]);
+    for (std::int64_t i = body; i < count; ++i) {
+        const double value =
+            static_cast<double>(load<T>(x + i * static_cast<std::int64_t>(sizeof(T)))) * scale;
+        lanes[i - body] = lanes[i - body] + value * value;
+    }
+    for (int half = kLanes / 2; half > 0; half /= 2)
+        for (int k = 0; k < half; ++k) lanes[k] = lanes[k] + lanes[k + half];
+    return lanes[0];
+}
+
+template <class T>
+void sum_squares(const char* x, std::int64_t count, double scale, double* out) {
+    for (std::int64_t begin = 0; begin < count; begin += kBlock)
+        *out++ = block_sum_squares<T>(x + begin * static_cast<std::int64_t>(sizeof(T)),
+                                      count - begin < kBlock ? count - begin : kBlock, scale);
+}
+
+}  // namespace
+}  // namespace schuss::SCHUSS_TARGET

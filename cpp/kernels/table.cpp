@@ -1,0 +1,44 @@
+// Compiled once per ISA, with -DSCHUSS_TARGET=<isa>: the registry becomes one table of kernels.
+#include "kernels/table.hpp"
+#include "kernels/update_loop.hpp"
+#include "kernels/reduce.hpp"
+#include "rules/registry.hpp"
+
+namespace schuss::SCHUSS_TARGET {
+namespace {
+
+template <class R>
+constexpr Rule entry(const char* name) {
+    static_assert(word_count(R::hyper) < kMaxHyper);  // one place stays for the common weight_decay
+    Rule rule{};
+    rule.name = name;
+    rule.hyper = R::hyper;
+    rule.slots = R::slots;
+    rule.n_slots = word_count(R::slots);
+    if constexpr (requires { R::carry; }) {
+        rule.n_carry = sizeof(R::carry) / sizeof(double);
+        static_assert(sizeof(R::carry) / sizeof(double) <= kMaxCarry);
+        for (int k = 0; k < rule.n_carry; ++k) rule.carry[k] = R::carry[k];
+    }
+    rule.coefficients = R::coefficients;
+    rule.plain[kFloat32] = update<R, float, false>;
+    rule.plain[kFloat64] = update<R, double, false>;
+    rule.prepared[kFloat32] = update<R, float, true>;
+    rule.prepared[kFloat64] = update<R, double, true>;
+    return rule;
+}
+
+#define SCHUSS_ENTRY(name, type) entry<type>(#name),
+constexpr Rule kRules[] = {SCHUSS_RULES(SCHUSS_ENTRY)};
+#undef SCHUSS_ENTRY
+
+}  // namespace
+
+extern const KernelTable kernel_table;
+const KernelTable kernel_table = {
+    kRules,
+    sizeof(kRules) / sizeof(kRules[0]),
+    {sum_squares<float>, sum_squares<double>},
+};
+
+}  // namespace schuss::SCHUSS_TARGET

@@ -1,0 +1,13 @@
+// The only door out of an ISA object.
+#pragma once
+#include "core/types.hpp"
+
+namespace schuss {
+
+struct KernelTable {
+    const Rule* rules;
+    int n_rules;
+    SumSquaresKernel sum_squares[kDTypes];
+};
+
+}  // namespace schuss

@@ -1,0 +1,26 @@
+// AdaGrad, Duchi, Hazan & Singer 2011: G <- G + g^2; p <- p - lr g / (sqrt(G) + eps).
+// With epsilon_inside_sqrt the same epsilon stands under the root. Adding the other, zero one changes no bit.
+#pragma once
+#include "rules/terms.hpp"
+
+namespace schuss::SCHUSS_TARGET {
+namespace {
+
+struct AdaGrad {
+    static constexpr char hyper[] = "learning_rate epsilon epsilon_inside_sqrt";
+    static constexpr char slots[] = "sum";
+    enum { kLearningRate, kEpsilonInside, kEpsilonOutside, kCoefficients };
+    static void coefficients(const double* h, std::int64_t, double*, double* c) {
+        c[kLearningRate] = h[0];
+        c[kEpsilonInside] = h[2] != 0.0 ? h[1] : 0.0;
+        c[kEpsilonOutside] = h[2] != 0.0 ? 0.0 : h[1];
+    }
+    template <class V>
+    SCHUSS_INLINE static void update(V& p, V g, V& sum, const V* c) {
+        sum = sum + g * g;
+        p = p - (c[kLearningRate] * g) / (sqrt(sum + c[kEpsilonInside]) + c[kEpsilonOutside]);
+    }
+};
+
+}  // namespace
+}  // namespace schuss::SCHUSS_TARGET

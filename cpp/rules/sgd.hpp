@@ -1,0 +1,22 @@
+// Gradient descent (Robbins & Monro 1951): p <- p - lr g.
+#pragma once
+#include "rules/terms.hpp"
+
+namespace schuss::SCHUSS_TARGET {
+namespace {
+
+struct Sgd {
+    static constexpr char hyper[] = "learning_rate";
+    static constexpr char slots[] = "";
+    enum { kLearningRate, kCoefficients };
+    static void coefficients(const double* h, std::int64_t, double*, double* c) {
+        c[kLearningRate] = h[0];
+    }
+    template <class V>
+    SCHUSS_INLINE static void update(V& p, V g, const V* c) {
+        p = p - c[kLearningRate] * g;
+    }
+};
+
+}  // namespace
+}  // namespace schuss::SCHUSS_TARGET

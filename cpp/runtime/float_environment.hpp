@@ -1,0 +1,37 @@
+// Pins the floating-point environment to the default (round to nearest, subnormals kept, no traps) and gives the caller's
+// back. A host that sets flush-to-zero would otherwise change our bits, and differently on each thread.
+#pragma once
+#if defined(__SSE2__)
+#include <xmmintrin.h>
+#endif
+#include <cstdint>
+
+namespace schuss {
+
+class FloatEnvironment {
+  public:
+#if defined(__SSE2__)
+    FloatEnvironment() : saved_(_mm_getcsr()) { _mm_setcsr(0x1F80); }
+    ~FloatEnvironment() { _mm_setcsr(saved_); }
+#elif defined(__aarch64__)
+    FloatEnvironment() {
+        asm volatile("mrs %0, fpcr" : "=r"(saved_));
+        asm volatile("msr fpcr, %0" : : "r"(std::uint64_t{0}));
+    }
+    ~FloatEnvironment() { asm volatile("msr fpcr, %0" : : "r"(saved_)); }
+#else
+    FloatEnvironment() : saved_(0) {}
+    ~FloatEnvironment() {}
+#endif
+    FloatEnvironment(const FloatEnvironment&) = delete;
+    FloatEnvironment& operator=(const FloatEnvironment&) = delete;
+
+  private:
+#if defined(__SSE2__)
+    unsigned saved_;
+#else
+    std::uint64_t saved_;
+#endif
+};
+
+}  // namespace schuss

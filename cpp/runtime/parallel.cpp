@@ -1,0 +1,130 @@
+#include "runtime/parallel.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cctype>
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+#endif
+#if defined(__linux__)
+#include <sched.h>
+#endif
+
+#include "runtime/float_environment.hpp"
+
+namespace schuss {
+namespace {
+
+std::atomic<int> thread_limit{1};
+std::atomic<bool> region_running{false};
+bool in_forked_child = false;
+
+// The CPU quota of the control group that this process lives in; infinity without one.
+double cgroup_cpus() {
+    double cpus = INFINITY;
+    std::ifstream groups("/proc/self/cgroup");
+    for (std::string line; std::getline(groups, line);) {
+        if (line.rfind("0::", 0) == 0) {  // version 2: "quota period" or "max period", in each parent too
+            for (std::string path = line.substr(3);; path.erase(path.find_last_of('/'))) {
+                std::ifstream file("/sys/fs/cgroup" + path + "/cpu.max");
+                double quota, period;
+                if (file >> quota >> period && period > 0) cpus = std::min(cpus, quota / period);
+                if (path.find('/') == std::string::npos) break;
+            }
+        } else if (line.find(":cpu,") != std::string::npos || line.find(",cpu:") != std::string::npos ||
+                   line.find(":cpu:") != std::string::npos) {
+            const std::string path = "/sys/fs/cgroup/cpu" + line.substr(line.find_last_of(':') + 1);
+            for (const std::string& folder : {path, std::string("/sys/fs/cgroup/cpu")}) {
+                std::ifstream quota_file(folder + "/cpu.cfs_quota_us");
+                std::ifstream period_file(folder + "/cpu.cfs_period_us");
+                double quota, period;
+                if (quota_file >> quota && period_file >> period && quota > 0 && period > 0)
+                    cpus = std::min(cpus, quota / period);
+            }
+        }
+    }
+    return cpus;
+}
+
+int usable_cpus() {
+    int cpus = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+#if defined(__linux__)
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) cpus = std::max(1, CPU_COUNT(&set));
+    cpus = static_cast<int>(std::min<double>(cpus, std::max(1.0, std::ceil(cgroup_cpus()))));
+#endif
+    return cpus;
+}
+
+// A whole number of at least 1, or 0 when the variable is not set. OMP_NUM_THREADS may be a list: its first entry counts.
+int threads_from(const char* variable) {
+    const char* text = std::getenv(variable);
+    if (!text || !*text) return 0;
+    char* end = nullptr;
+    const long n = std::strtol(text, &end, 10);
+    while (std::isspace(static_cast<unsigned char>(*end))) ++end;
+    if (n < 1 || n > 1 << 16 || (*end && *end != ','))
+        throw std::invalid_argument(std::string(variable) + " is '" + text +
+                                    "'; a whole number of at least 1 is wanted");
+    return static_cast<int>(n);
+}
+
+}  // namespace
+
+void init_threads() {
+    int n = threads_from("SCHUSS_NUM_THREADS");
+    if (n == 0) n = threads_from("OMP_NUM_THREADS");
+    if (n == 0) n = usable_cpus();
+    thread_limit = n;
+#if defined(__unix__) || defined(__APPLE__)
+    pthread_atfork(nullptr, nullptr, [] {
+        in_forked_child = true;
+        region_running = false;
+    });
+#endif
+}
+
+void set_num_threads(int n) {
+    if (n < 1)
+        throw std::invalid_argument("n is " + std::to_string(n) + "; at least 1 thread is wanted");
+    thread_limit = n;
+}
+
+int get_num_threads() { return has_openmp() && !in_forked_child ? thread_limit.load() : 1; }
+
+bool has_openmp() {
+#if defined(_OPENMP)
+    return true;
+#else
+    return false;
+#endif
+}
+
+void run_tasks(int tasks, void (*run)(const void*, int), const void* context) {
+#if defined(_OPENMP)
+    if (tasks > 1 && !in_forked_child && !region_running.exchange(true)) {
+#pragma omp parallel for num_threads(tasks) schedule(static, 1)
+        for (int k = 0; k < tasks; ++k) {
+            const FloatEnvironment pinned;
+            run(context, k);
+        }
+        region_running = false;
+        return;
+    }
+#endif
+    const FloatEnvironment pinned;
+    for (int k = 0; k < tasks; ++k) run(context, k);
+}
+
+}  // namespace schuss

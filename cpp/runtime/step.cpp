@@ -1,0 +1,172 @@
+#include "runtime/step.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "dispatch/dispatch.hpp"
+#include "runtime/float_environment.hpp"
+#include "runtime/parallel.hpp"
+
+namespace schuss {
+namespace {
+
+// Below this many elements a task is not worth a thread (bench/bench_threads.py).
+constexpr std::int64_t kUpdateGrain = 32768;
+constexpr std::int64_t kNormBlocksGrain = 16;
+
+// Cuts within a tensor fall on multiples of this many elements: whole cache lines, whole vectors.
+constexpr std::int64_t kCut = 64;
+
+// Elements that are gathered at a time where an array is not direct.
+constexpr std::int64_t kTile = 2048;
+
+std::int64_t size_of(DType dtype) { return dtype == kFloat32 ? 4 : 8; }
+
+std::size_t tensor_at(const Plan& plan, std::int64_t element) {
+    return static_cast<std::size_t>(
+        std::upper_bound(plan.offsets.begin(), plan.offsets.end(), element) -
+        plan.offsets.begin() - 1);
+}
+
+int task_count(std::int64_t work, std::int64_t grain) {
+    return static_cast<int>(std::clamp<std::int64_t>(work / grain, 1, get_num_threads()));
+}
+
+// Elements [begin, end) of one tensor.
+template <class T>
+void update_tensor(UpdateKernel kernel, int n_slots, const Tensor& tensor, std::int64_t begin,
+                   std::int64_t end, const Group& group) {
+    alignas(64) T param[kTile];
+    alignas(64) T grad[kTile];
+    const auto update_piece = [&](std::int64_t at, std::int64_t count) {
+        const std::int64_t bytes = at * static_cast<std::int64_t>(sizeof(T));
+        Piece piece;
+        piece.count = count;
+        for (int s = 0; s < n_slots; ++s) piece.slots[s] = tensor.slots[s] + bytes;
+        if (tensor.grad.direct) {
+            piece.grad = tensor.grad.view.data + bytes;
+        } else {
+            gather(tensor.grad.view, at, count, grad);
+            piece.grad = reinterpret_cast<const char*>(grad);
+        }
+        if (tensor.param.direct) {
+            piece.param = tensor.param.view.data + bytes;
+        } else {
+            gather(tensor.param.view, at, count, param);
+            piece.param = reinterpret_cast<char*>(param);
+        }
+        kernel(piece, group.coefficients, group.preparation);
+        if (!tensor.param.direct) scatter(tensor.param.view, at, count, param);
+    };
+    if (tensor.param.direct && tensor.grad.direct) return update_piece(begin, end - begin);
+    for (; begin < end; begin += kTile) update_piece(begin, std::min(kTile, end - begin));
+}
+
+}  // namespace
+
+void update(const Rule& rule, const Plan& plan, const std::vector<Group>& groups) {
+    const int tasks = task_count(plan.total(), kUpdateGrain);
+    const auto cut = [&](int task) {
+        const std::int64_t element = plan.total() * task / tasks;
+        if (task == 0 || task == tasks) return element;
+        const std::int64_t first = plan.offsets[tensor_at(plan, element)];
+        return first + (element - first) / kCut * kCut;
+    };
+    parallel_for(tasks, [&](int task) {
+        const std::int64_t end = cut(task + 1);
+        std::int64_t begin = cut(task);
+        for (std::size_t t = tensor_at(plan, begin); begin < end; ++t) {
+            const Tensor& tensor = plan.tensors[t];
+            const Group& group = groups[static_cast<std::size_t>(tensor.group)];
+            const Preparation& by = group.preparation;
+            const bool plain = by.scale == 1.0 && by.l2 == 0.0 && std::isinf(by.limit);
+            const UpdateKernel kernel = (plain ? rule.plain : rule.prepared)[tensor.dtype];
+            const std::int64_t first = plan.offsets[t], last = std::min(end, plan.offsets[t + 1]);
+            (tensor.dtype == kFloat32 ? update_tensor<float> : update_tensor<double>)(
+                kernel, rule.n_slots, tensor, begin - first, last - first, group);
+            begin = last;
+        }
+    });
+}
+
+namespace {
+
+// At most kBlock elements, converted to dtype and then, exactly, to double.
+void gather_as(DType dtype, const View& view, std::int64_t begin, std::int64_t count, double* to) {
+    if (dtype == kFloat64) return gather(view, begin, count, to);
+    float narrow[kBlock];
+    gather(view, begin, count, narrow);
+    std::copy(narrow, narrow + count, to);
+}
+
+// Elements [begin, begin + count) of all gradients, at most kBlock.
+void gather_gradients(const Plan& plan, std::int64_t begin, std::int64_t count, double* to) {
+    for (std::size_t t = tensor_at(plan, begin); count > 0; ++t) {
+        const Tensor& tensor = plan.tensors[t];
+        const std::int64_t at = begin - plan.offsets[t];
+        const std::int64_t n = std::min(count, plan.offsets[t + 1] - begin);
+        gather_as(tensor.dtype, tensor.ordered_grad.view, at, n, to);
+        to += n;
+        begin += n;
+        count -= n;
+    }
+}
+
+double sum_squares(const Plan& plan, double scale) {
+    const SumSquaresKernel* kernel = kernels().sum_squares;
+    const std::int64_t blocks = (plan.total() + kBlock - 1) / kBlock;
+    std::vector<double> sums(static_cast<std::size_t>(blocks));
+    const int tasks = task_count(blocks, kNormBlocksGrain);
+    parallel_for(tasks, [&](int task) {
+        double buffer[kBlock];
+        const std::int64_t end = blocks * (task + 1) / tasks;
+        for (std::int64_t b = blocks * task / tasks; b < end;) {
+            const std::int64_t begin = b * kBlock;
+            const std::size_t t = tensor_at(plan, begin);
+            const Tensor& tensor = plan.tensors[t];
+            const std::int64_t at = begin - plan.offsets[t];
+            // As many whole blocks as the tensor holds from here, and its last one where the sum ends.
+            const std::int64_t left = plan.offsets[t + 1] - begin;
+            const bool last = plan.offsets[t + 1] == plan.total();
+            const std::int64_t whole = std::min(end - b, last ? (left + kBlock - 1) / kBlock : left / kBlock);
+            double* out = &sums[static_cast<std::size_t>(b)];
+            if (whole > 0 && tensor.ordered_grad.direct) {
+                kernel[tensor.dtype](tensor.ordered_grad.view.data + at * size_of(tensor.dtype),
+                                     std::min(left, whole * kBlock), scale, out);
+                b += whole;
+            } else {
+                const std::int64_t count = std::min(kBlock, plan.total() - begin);
+                gather_gradients(plan, begin, count, buffer);
+                kernel[kFloat64](reinterpret_cast<const char*>(buffer), count, scale, out);
+                b += 1;
+            }
+        }
+    });
+    double sum = 0.0;
+    for (const double block : sums) sum += block;
+    return sum;
+}
+
+}  // namespace
+
+double gradient_norm(const Plan& plan) {
+    const FloatEnvironment pinned;
+    const double sum = sum_squares(plan, 1.0);
+    if (sum >= 0x1p-900 && sum <= 0x1p1000) return std::sqrt(sum);
+    // Squares of doubles may leave the range where their root does not: a power of two moves them, exactly.
+    const double shift = sum < 1.0 ? 0x1p600 : 0x1p-600;
+    return std::sqrt(sum_squares(plan, shift)) / shift;
+}
+
+std::int64_t count_nonfinite(const Tensor& tensor) {
+    double buffer[kBlock];
+    std::int64_t found = 0;
+    for (std::int64_t at = 0; at < tensor.count; at += kBlock) {
+        const std::int64_t n = std::min(kBlock, tensor.count - at);
+        gather_as(tensor.dtype, tensor.grad.view, at, n, buffer);
+        found += std::count_if(buffer, buffer + n, [](double x) { return !std::isfinite(x); });
+    }
+    return found;
+}
+
+}  // namespace schuss

@@ -1,0 +1,115 @@
+// Vectors are the compiler's own (GCC and Clang vector extensions): + - * / and comparisons come with
+// the type, and a plain float or double is the vector of one lane that the tail uses.
+#pragma once
+#include "simd/isa.hpp"
+
+#if defined(__SSE2__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+namespace schuss::SCHUSS_TARGET {
+namespace {
+
+template <class T>
+struct Wide {
+    typedef T Vector __attribute__((vector_size(kVectorBytes)));
+};
+template <class T>
+using Vector = typename Wide<T>::Vector;
+
+// Words in a list separated by single spaces.
+constexpr int word_count(const char* list) {
+    int n = *list ? 1 : 0;
+    for (; *list; ++list) n += *list == ' ';
+    return n;
+}
+
+template <class V>
+SCHUSS_INLINE V load(const char* from) {
+    V v;
+    __builtin_memcpy(&v, from, sizeof v);
+    return v;
+}
+
+template <class V>
+SCHUSS_INLINE void store(char* to, V v) {
+    __builtin_memcpy(to, &v, sizeof v);
+}
+
+template <class V>
+struct Lane;
+template <>
+struct Lane<float> { using Type = float; };
+template <>
+struct Lane<double> { using Type = double; };
+template <>
+struct Lane<Vector<float>> { using Type = float; };
+template <>
+struct Lane<Vector<double>> { using Type = double; };
+
+// Rounded once, to the lane's type. x - 0 is x for every x; x + 0 would turn -0 into +0.
+template <class V>
+SCHUSS_INLINE V broadcast(double x) {
+    return static_cast<typename Lane<V>::Type>(x) - V{};
+}
+
+template <class Mask, class V>
+SCHUSS_INLINE V select(Mask mask, V yes, V no) {
+    return mask ? yes : no;
+}
+
+template <class V>
+SCHUSS_INLINE V maximum(V a, V b) {
+    return select(a < b, b, a);
+}
+
+template <class V>
+SCHUSS_INLINE V minimum(V a, V b) {
+    return select(b < a, b, a);
+}
+
+template <class V>
+SCHUSS_INLINE V abs(V x) {
+    return select(x < V{}, -x, x);
+}
+
+// Square root is the one operation that the vector extensions lack.
+SCHUSS_INLINE float sqrt(float x) { return __builtin_sqrtf(x); }
+SCHUSS_INLINE double sqrt(double x) { return __builtin_sqrt(x); }
+#if defined(__AVX512F__)
+// The zero-masked form with all lanes on is the plain one without GCC 12's false warning in it.
+SCHUSS_INLINE Vector<float> sqrt(Vector<float> x) {
+    return (Vector<float>)_mm512_maskz_sqrt_ps(0xFFFF, (__m512)x);
+}
+SCHUSS_INLINE Vector<double> sqrt(Vector<double> x) {
+    return (Vector<double>)_mm512_maskz_sqrt_pd(0xFF, (__m512d)x);
+}
+#elif defined(__AVX2__)
+SCHUSS_INLINE Vector<float> sqrt(Vector<float> x) { return (Vector<float>)_mm256_sqrt_ps((__m256)x); }
+SCHUSS_INLINE Vector<double> sqrt(Vector<double> x) {
+    return (Vector<double>)_mm256_sqrt_pd((__m256d)x);
+}
+#elif defined(__SSE2__)
+SCHUSS_INLINE Vector<float> sqrt(Vector<float> x) { return (Vector<float>)_mm_sqrt_ps((__m128)x); }
+SCHUSS_INLINE Vector<double> sqrt(Vector<double> x) {
+    return (Vector<double>)_mm_sqrt_pd((__m128d)x);
+}
+#elif defined(__aarch64__)
+SCHUSS_INLINE Vector<float> sqrt(Vector<float> x) {
+    return (Vector<float>)vsqrtq_f32((float32x4_t)x);
+}
+SCHUSS_INLINE Vector<double> sqrt(Vector<double> x) {
+    return (Vector<double>)vsqrtq_f64((float64x2_t)x);
+}
+#else
+template <class V>
+SCHUSS_INLINE V sqrt(V x) {
+    for (unsigned i = 0; i < sizeof(x) / sizeof(x[0]); ++i) x[i] = sqrt(x[i]);
+    return x;
+}
+#endif
+
+}  // namespace
+}  // namespace schuss::SCHUSS_TARGET

@@ -1,0 +1,90 @@
+"""Gradient clipping as plain functions; the optimizers do the same inside a step by `max_norm` and `max_value`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import _core
+from .optimizers.settings import number
+
+__all__ = ["clip_by_global_norm", "clip_by_value", "global_norm"]
+
+
+def global_norm(grads: Any) -> float:
+    """Return the 2-norm of all gradients taken as one vector.
+
+    The squares are summed in float64 in a fixed order, so that the value depends on neither the threads nor the
+    instruction set, nor on how the elements are split into arrays; it neither overflows nor underflows.
+
+    Args:
+        grads: one array, or nested lists, tuples and dicts of arrays, of real dtypes.
+
+    Example:
+        >>> import numpy as np
+        >>> global_norm({"w": np.array([[3.0, 0.0]]), "b": np.array([4.0])})
+        5.0
+    """
+    return _core.global_norm(grads)
+
+
+def clip_by_global_norm(grads: Any, max_norm: float, inplace: bool = False) -> Any:
+    """Multiply all gradients by max_norm / (norm + 1e-6) where that is below 1.
+
+    Args:
+        grads: one array, or nested lists, tuples and dicts of floating-point arrays.
+        max_norm: the largest `global_norm` allowed, above 0.
+        inplace: write into the given arrays and return them, instead of into new ones.
+
+    Example:
+        >>> import numpy as np
+        >>> clip_by_global_norm([np.array([3.0]), np.array([4.0])], 1.0)
+        [array([0.59999988]), array([0.79999984])]
+
+    Reference: Pascanu, Mikolov and Bengio, On the difficulty of training recurrent neural networks, ICML 2013,
+    Algorithm 1; 1e-6 as in PyTorch.
+    """
+    if number("max_norm", max_norm, minimum=0.0) == 0.0:
+        raise ValueError("max_norm is 0; a number above 0 is wanted")
+    factor = max_norm / (global_norm(grads) + 1e-6)
+    if factor >= 1.0:
+        return _apply(lambda g, out: g.copy() if out is None else out, grads, inplace)
+    return _apply(lambda g, out: np.multiply(g, g.dtype.type(factor), out=out), grads, inplace)
+
+
+def clip_by_value(grads: Any, max_value: float, inplace: bool = False) -> Any:
+    """Limit every element to [-max_value, max_value]; NaN stays NaN.
+
+    Args:
+        grads: one array, or nested lists, tuples and dicts of floating-point arrays.
+        max_value: the largest absolute value allowed, above 0.
+        inplace: write into the given arrays and return them, instead of into new ones.
+
+    Example:
+        >>> import numpy as np
+        >>> clip_by_value(np.array([3.0, -0.1]), 0.5)
+        array([ 0.5, -0.1])
+    """
+    if number("max_value", max_value, minimum=0.0) == 0.0:
+        raise ValueError("max_value is 0; a number above 0 is wanted")
+    return _apply(lambda g, out: np.clip(g, -max_value, max_value, out=out), grads, inplace)
+
+
+def _apply(clip: Callable[[Any, Any], Any], grads: Any, inplace: bool) -> Any:
+    for path, array in _core.flatten(grads, "grads"):
+        if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
+            raise TypeError(f"grads at '{path}' is no floating-point NumPy array")
+        if inplace and not array.flags.writeable:
+            raise ValueError(f"grads at '{path}' is read-only; a writeable array is wanted")
+
+    def walk(tree: Any) -> Any:
+        if isinstance(tree, dict):
+            return {key: walk(child) for key, child in tree.items()}
+        if isinstance(tree, (list, tuple)):
+            return [walk(child) for child in tree] if isinstance(tree, list) else tuple(map(walk, tree))
+        return clip(tree, tree if inplace else None)
+
+    result = walk(grads)
+    return grads if inplace else result

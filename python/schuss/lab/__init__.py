@@ -1,0 +1,28 @@
+"""Experiments on top of schuss: train one network with every optimizer, compare, plot.
+
+Needs the extra `lab` (matplotlib, rich, scikit-learn) where it is used: matplotlib to plot, scikit-learn for the digits.
+
+Example:
+    >>> from schuss import lab
+    >>> result = lab.compare(["adam", "nesterov"], epochs=2)
+    >>> [entry.name for entry in result.results]
+    ['Adam', 'Nesterov']
+"""
+
+from __future__ import annotations
+
+from schuss.lab import data, network, plots, report, textbook
+from schuss.lab.comparison import Comparison, Result, available, compare, schedule_names
+
+__all__ = [
+    "Comparison",
+    "Result",
+    "available",
+    "compare",
+    "data",
+    "network",
+    "plots",
+    "report",
+    "schedule_names",
+    "textbook",
+]

@@ -1,0 +1,335 @@
+"""Train the same network on the same data with each optimizer, and time each one beside its textbook twin."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import perf_counter_ns
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import schuss
+from schuss import optimizers as rules
+from schuss import schedules
+from schuss.lab import data as datasets
+from schuss.lab import network, textbook
+
+__all__ = ["Comparison", "Result", "available", "compare", "schedule_names"]
+
+Progress = Callable[[str, int, int], None]
+
+# Rules that are a setting of a class and have a name of their own.
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "Momentum": ("SGD", {"momentum": 0.9}),
+    "Nesterov": ("SGD", {"momentum": 0.9, "nesterov": True}),
+    "AMSGrad": ("Adam", {"amsgrad": True}),
+}
+
+# For the digits with the default network, batches and schedule: the best of 1, 2 and 5 times powers of ten by five-fold
+# cross-validation inside the training part. The test part had no say.
+LEARNING_RATES: dict[str, float] = {
+    "SGD": 0.5,
+    "Momentum": 0.1,
+    "Nesterov": 0.2,
+    "AdaGrad": 0.05,
+    "RMSprop": 0.01,
+    "AdaDelta": 10.0,
+    "Adam": 0.02,
+    "AMSGrad": 0.01,
+    "AdamW": 0.02,
+    "AdaBelief": 0.01,
+    "RAdam": 0.05,
+    "NAdam": 0.01,
+    "Adamax": 0.02,
+    "Lion": 0.005,
+}
+
+TIMED_STEPS = 400
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one optimizer did.
+
+    `train_loss` (nats) and `test_accuracy` (0 to 1) hold the value before training, then one per epoch; a loss that is not
+    finite means that the run diverged. `step_us` and `numpy_us` are medians in microseconds; `numpy_us` is None when there is
+    no textbook twin.
+    """
+
+    name: str
+    optimizer: str
+    settings: dict[str, Any]
+    train_loss: list[float]
+    test_accuracy: list[float]
+    step_us: float
+    numpy_us: float | None
+
+    @property
+    def ratio(self) -> float | None:
+        """How many of our steps fit into one of the textbook code."""
+        return None if self.numpy_us is None else self.numpy_us / self.step_us
+
+    def epochs_to(self, accuracy: float) -> int | None:
+        """The first epoch after which the test accuracy was at least `accuracy`, or None."""
+        reached = (epoch for epoch, value in enumerate(self.test_accuracy) if value >= accuracy)
+        return next(reached, None)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The results, in the order in which they ran, and what they have in common."""
+
+    data: str
+    train_rows: int
+    test_rows: int
+    layers: list[int]
+    epochs: int
+    batch_size: int
+    schedule: str
+    seed: int
+    results: list[Result]
+
+    def summary(self) -> str:
+        """What was trained on what, in one line."""
+        batch = "all rows" if self.batch_size == self.train_rows else f"{self.batch_size}"
+        return (
+            f"{self.data}, {self.train_rows:,} rows to train and {self.test_rows:,} to test, "
+            f"network {'-'.join(map(str, self.layers))}, batches of {batch}, "
+            f"{self.schedule} learning rate, {self.epochs} epochs"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dicts, lists, numbers and None (for what is not finite or not there), ready for `json.dumps`."""
+        plain = asdict(self)
+        for entry, result in zip(plain["results"], self.results, strict=True):
+            entry["ratio"] = result.ratio
+            entry["epochs_to_95"] = result.epochs_to(0.95)
+            entry["train_loss"] = [
+                value if math.isfinite(value) else None for value in result.train_loss
+            ]
+        return plain
+
+
+def available() -> list[str]:
+    """Every name that `compare` knows: the classes of `schuss.optimizers`, and rules that are a setting of one.
+
+    Example:
+        >>> {"Adam", "Nesterov"} <= set(available())
+        True
+    """
+    names: list[str] = []
+    for name in rules.__all__:
+        rule = getattr(rules, name)
+        if isinstance(rule, type) and issubclass(rule, rules.Optimizer) and rule is not rules.Optimizer:
+            names.append(name)
+            names += [variant for variant, (of, _) in VARIANTS.items() if of == name]
+    return names
+
+
+def schedule_names() -> list[str]:
+    """Every schedule that `compare` knows; each also with "warmup+" in front."""
+    return list(_SCHEDULES)
+
+
+def compare(
+    optimizers: Iterable[str] | None = None,
+    *,
+    epochs: int = 30,
+    batch_size: int | None = 64,
+    hidden: Sequence[int] = (128, 64),
+    learning_rate: float | None = None,
+    schedule: str = "cosine",
+    seed: int = 0,
+    data: datasets.Dataset | str | Path | None = None,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Train a multilayer perceptron once with each optimizer, from the same start on the same batches.
+
+    The textbook twin of each rule takes some of the same steps, on a copy of the parameters and with the same gradients, by
+    turns before and after ours; its times and ours come from these steps.
+
+    Args:
+        optimizers: names from `available()`, in any case; None is all of them.
+        epochs: passes over the training part, at least 1.
+        batch_size: rows per step; 1 is stochastic, None is the whole training part.
+        hidden: units of each hidden layer; empty is a linear model.
+        learning_rate: one for all; None is a good one for each on the digits, or else the default of the class.
+        schedule: a name from `schedule_names()`, over all steps, with "warmup+" before it for a linear rise over the first 5 %.
+        seed: of the initial parameters and the order of the batches.
+        data: a data set, the path of a .npz or .csv, or None for scikit-learn's digits.
+        progress: called as `progress(name, epochs_done, epochs_in_all)` after each epoch.
+
+    Raises:
+        ValueError: an argument that makes no sense, or a file that cannot be used.
+        ModuleNotFoundError: the digits without scikit-learn.
+
+    Example:
+        >>> from schuss import lab
+        >>> result = lab.compare(["adam", "sgd"], epochs=3)
+        >>> [entry.name for entry in result.results]
+        ['Adam', 'SGD']
+        >>> result.results[0].train_loss[-1] < result.results[0].train_loss[0]
+        True
+    """
+    names = _resolve(optimizers)
+    for argument, value in [("epochs", epochs), ("batch_size", batch_size), *_named(hidden)]:
+        if value is not None and value < 1:
+            raise ValueError(f"{argument}: expected a positive integer, got {value}")
+    if data is None:
+        data = datasets.digits()
+    elif not isinstance(data, datasets.Dataset):
+        data = datasets.load(data)
+    rows, columns = data.x_train.shape
+    layers = [columns, *hidden, len(data.classes)]
+    batch_size = min(batch_size or rows, rows)
+    steps = epochs * math.ceil(rows / batch_size)
+    entries = [_entry(name, learning_rate, schedule, steps) for name in names]
+    results = []
+    for index, entry in enumerate(entries):
+
+        def report(epoch: int, done: int = index * epochs, name: str = entry.name) -> None:
+            if progress is not None:
+                progress(name, done + epoch, len(entries) * epochs)
+
+        results.append(_train(entry, layers, data, epochs, batch_size, seed, report))
+    return Comparison(
+        data.name, rows, len(data.x_test), layers, epochs, batch_size, schedule, seed, results
+    )
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One optimizer, ready to run, with its twin."""
+
+    name: str
+    of: str
+    settings: dict[str, Any]
+    optimizer: schuss.optimizers.Optimizer
+    twin: textbook.Textbook | None
+
+
+def _resolve(optimizers: Iterable[str] | None) -> list[str]:
+    known = available()
+    if optimizers is None:
+        return known
+    by_lower = {name.lower(): name for name in known}
+    names = []
+    for name in [optimizers] if isinstance(optimizers, str) else optimizers:
+        if name.lower() not in by_lower:
+            raise ValueError(f"unknown optimizer {name!r}; known: {', '.join(known)}")
+        names.append(by_lower[name.lower()])
+    if not names:
+        raise ValueError(f"no optimizer named; known: {', '.join(known)}")
+    return list(dict.fromkeys(names))
+
+
+def _named(hidden: Sequence[int]) -> list[tuple[str, int]]:
+    return [(f"hidden[{index}]", units) for index, units in enumerate(hidden)]
+
+
+def _entry(name: str, learning_rate: float | None, schedule: str, steps: int) -> _Entry:
+    of, options = VARIANTS.get(name, (name, {}))
+    rule = getattr(rules, of)
+    if learning_rate is None:
+        learning_rate = LEARNING_RATES.get(name, rule().learning_rate)
+    twin = textbook.get(of)
+    settings = {"learning_rate": learning_rate, **options}
+    return _Entry(
+        name,
+        of,
+        settings,
+        rule(**{**settings, "learning_rate": _schedule(schedule, learning_rate, steps)}),
+        None if twin is None else twin(**settings),
+    )
+
+
+_SCHEDULES: dict[str, Callable[[float, int], schedules.Schedule]] = {
+    "constant": lambda rate, steps: schedules.constant(rate),
+    "linear": schedules.linear,
+    "cosine": schedules.cosine,
+    "polynomial": lambda rate, steps: schedules.polynomial(rate, steps, power=2.0),
+    "exponential": lambda rate, steps: schedules.exponential(rate, math.log(100) / steps),
+    "step_decay": lambda rate, steps: schedules.step_decay(rate, 0.1, math.ceil(steps / 3)),
+    "inverse_sqrt": lambda rate, steps: schedules.inverse_sqrt(rate, math.ceil(steps / 10)),
+    "one_cycle": schedules.one_cycle,
+}
+
+
+def _schedule(name: str, rate: float, steps: int) -> schedules.Schedule | float:
+    prefix, _, base = name.rpartition("+")
+    if base not in _SCHEDULES or prefix not in ("", "warmup"):
+        known = ", ".join(_SCHEDULES)
+        raise ValueError(f"unknown schedule {name!r}; known: {known}, and warmup+ before each")
+    if name == "constant":
+        return rate
+    made = _SCHEDULES[base](rate, steps)
+    return schedules.warmup(made, math.ceil(steps / 20)) if prefix else made
+
+
+def _train(
+    entry: _Entry,
+    layers: list[int],
+    data: datasets.Dataset,
+    epochs: int,
+    batch_size: int,
+    seed: int,
+    report: Callable[[int], None],
+) -> Result:
+    rng = np.random.default_rng(seed)
+    params = network.initialize(layers, rng=rng)
+    shadow = [array.copy() for array in _flat(params)]
+    batches = schuss.minibatches(data.x_train, data.y_train, batch_size=batch_size, rng=rng)
+    timed_every = math.ceil(epochs * len(batches) / TIMED_STEPS)
+    times: list[int] = []
+    twin_times: list[int] = []
+    losses: list[float] = []
+    accuracies: list[float] = []
+
+    def evaluate() -> None:
+        losses.append(network.mean_loss(params, data.x_train, data.y_train))
+        accuracies.append(network.accuracy(params, data.x_test, data.y_test))
+
+    # A rate that is too large is a result, not something to warn of on every step.
+    with np.errstate(all="ignore"):
+        evaluate()
+        step = 0
+        for epoch in range(1, epochs + 1):
+            for x, y in batches:
+                _, grads = network.loss_and_gradients(params, x, y)
+                if step % timed_every:
+                    entry.optimizer.step(params, grads)
+                elif entry.twin is None:
+                    times.append(_timed(entry.optimizer.step, params, grads))
+                elif len(times) % 2:
+                    times.append(_timed(entry.optimizer.step, params, grads))
+                    twin_times.append(_timed(entry.twin.step, shadow, _flat(grads)))
+                else:
+                    twin_times.append(_timed(entry.twin.step, shadow, _flat(grads)))
+                    times.append(_timed(entry.optimizer.step, params, grads))
+                step += 1
+            evaluate()
+            report(epoch)
+    return Result(
+        entry.name,
+        entry.of,
+        entry.settings,
+        losses,
+        accuracies,
+        statistics.median(times) / 1000,
+        statistics.median(twin_times) / 1000 if twin_times else None,
+    )
+
+
+def _timed(step: Callable[[Any, Any], None], params: Any, grads: Any) -> int:
+    start = perf_counter_ns()
+    step(params, grads)
+    return perf_counter_ns() - start
+
+
+def _flat(params: network.Params) -> list[npt.NDArray[Any]]:
+    return [array for layer in params for array in layer.values()]

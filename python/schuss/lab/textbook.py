@@ -1,0 +1,427 @@
+"""The update rules as a NumPy user writes them from the papers.
+
+This is the code that most people train with today, and so the baseline that `schuss compare` times itself against. It is
+also an independent check of the formulas: one array operation after another, in the order in which the paper writes them,
+with the temporaries that NumPy makes. Nothing here is tuned, and nothing is slowed down.
+
+Example:
+    >>> import numpy as np
+    >>> from schuss.lab import textbook
+    >>> weight = np.array([1.0, -2.0])
+    >>> optimizer = textbook.SGD(learning_rate=0.5)
+    >>> optimizer.step([weight], [np.array([1.0, 1.0])])
+    >>> weight
+    array([ 0.5, -2.5])
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "SGD",
+    "AdaBelief",
+    "AdaDelta",
+    "AdaGrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Lion",
+    "NAdam",
+    "RAdam",
+    "RMSprop",
+    "Textbook",
+    "get",
+]
+
+Array = npt.NDArray[Any]
+State = dict[str, Array]
+
+
+class Textbook:
+    """The loop over the arrays; each subclass is one rule."""
+
+    slots: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, learning_rate: float, weight_decay: float) -> None:
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.t = 0
+        self.states: list[State] = []
+
+    def step(self, params: Sequence[Array], grads: Sequence[Array]) -> None:
+        """Update every array of `params` in place from the array of `grads` beside it."""
+        if self.t == 0:
+            self.states = [self.initial_state(p) for p in params]
+        self.t += 1
+        for p, g, state in zip(params, grads, self.states, strict=True):
+            self.update(p, g, state)
+
+    def initial_state(self, p: Array) -> State:
+        """Zeros, of the shape of the parameter."""
+        return {slot: np.zeros_like(p) for slot in self.slots}
+
+    def add_l2(self, p: Array, g: Array) -> Array:
+        """The gradient with that of the L2 penalty added."""
+        return g + self.weight_decay * p if self.weight_decay else g
+
+    def update(self, p: Array, g: Array, state: State) -> None:
+        """One step of the rule on one array."""
+        raise NotImplementedError
+
+
+class SGD(Textbook):
+    """Gradient descent, with momentum (Polyak 1964) or Nesterov's look-ahead (1983)."""
+
+    slots = ("b",)
+
+    def __init__(
+        self,
+        learning_rate: float = 0.01,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        nesterov: bool = False,
+        lr_in_velocity: bool = False,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay)
+        self.momentum = momentum
+        self.dampening = dampening
+        self.nesterov = nesterov
+        self.lr_in_velocity = lr_in_velocity
+
+    def update(self, p: Array, g: Array, state: State) -> None:
+        g = (1 - self.dampening) * self.add_l2(p, g) if self.dampening else self.add_l2(p, g)
+        if self.momentum == 0:
+            p -= self.learning_rate * g
+        elif self.lr_in_velocity:
+            v = state["b"] = self.momentum * state["b"] - self.learning_rate * g
+            p += self.momentum * v - self.learning_rate * g if self.nesterov else v
+        else:
+            b = state["b"] = self.momentum * state["b"] + g
+            p -= self.learning_rate * (g + self.momentum * b if self.nesterov else b)
+
+
+class AdaGrad(Textbook):
+    """Duchi, Hazan and Singer 2011."""
+
+    def __init__(
+        self,
+        learning_rate: float = 0.01,
+        epsilon: float = 1e-8,
+        initial_accumulator: float = 0.0,
+        weight_decay: float = 0.0,
+        epsilon_inside_sqrt: bool = False,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay)
+        self.epsilon = epsilon
+        self.initial_accumulator = initial_accumulator
+        self.epsilon_inside_sqrt = epsilon_inside_sqrt
+
+    def initial_state(self, p: Array) -> State:
+        return {"sum": np.full_like(p, self.initial_accumulator)}
+
+    def update(self, p: Array, g: Array, state: State) -> None:
+        g = self.add_l2(p, g)
+        state["sum"] = state["sum"] + g**2
+        if self.epsilon_inside_sqrt:
+            p -= self.learning_rate * g / np.sqrt(state["sum"] + self.epsilon)
+        else:
+            p -= self.learning_rate * g / (np.sqrt(state["sum"]) + self.epsilon)
+
+
+class RMSprop(Textbook):
+    """Tieleman and Hinton 2012; centered as in Graves 2013."""
+
+    slots = ("v", "mean", "buffer")
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        beta: float = 0.9,
+        epsilon: float = 1e-8,
+        momentum: float = 0.0,
+        centered: bool = False,
+        weight_decay: float = 0.0,
+        epsilon_inside_sqrt: bool = False,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay)
+        self.beta = beta
+        self.epsilon = epsilon
+        self.momentum = momentum
+        self.centered = centered
+        self.epsilon_inside_sqrt = epsilon_inside_sqrt
+
+    def update(self, p: Array, g: Array, state: State) -> None:
+        g = self.add_l2(p, g)
+        variance = state["v"] = self.beta * state["v"] + (1 - self.beta) * g**2
+        if self.centered:
+            state["mean"] = self.beta * state["mean"] + (1 - self.beta) * g
+            variance = variance - state["mean"] ** 2
+        if self.epsilon_inside_sqrt:
+            direction = g / np.sqrt(variance + self.epsilon)
+        else:
+            direction = g / (np.sqrt(variance) + self.epsilon)
+        if self.momentum:
+            direction = state["buffer"] = self.momentum * state["buffer"] + direction
+        p -= self.learning_rate * direction
+
+
+class AdaDelta(Textbook):
+    """Zeiler 2012, algorithm 1."""
+
+    slots = ("v", "u")
+
+    def __init__(
+        self,
+        learning_rate: float = 1.0,
+        rho: float = 0.9,
+        epsilon: float = 1e-6,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay)
+        self.rho = rho
+        self.epsilon = epsilon
+
+    def update(self, p: Array, g: Array, state: State) -> None:
+        g = self.add_l2(p, g)
+        state["v"] = self.rho * state["v"] + (1 - self.rho) * g**2
+        delta = np.sqrt(state["u"] + self.epsilon) / np.sqrt(state["v"] + self.epsilon) * g
+        state["u"] = self.rho * state["u"] + (1 - self.rho) * delta**2
+        p -= self.learning_rate * delta
+
+
+class Adam(Textbook):
+    """Kingma and Ba 2015, algorithm 1; `amsgrad` as in Reddi, Kale and Kumar 2018, bias-corrected."""
+
+    slots = ("m", "v")
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+        amsgrad: bool = False,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay)
+        self.beta1 = beta1
+        self.beta2 = beta2
+        self.epsilon = epsilon
+        self.amsgrad = amsgrad
+
+    def initial_state(self, p: Array) -> State:
+        slots = (*self.slots, "v_max") if self.amsgrad else self.slots
+        return {slot: np.zeros_like(p) for slot in slots}
+
+    def adam_direction(self, g: Array, state: State) -> Array:
+        """The corrected mean over the root of the corrected mean square."""
+        state["m"] = self.beta1 * state["m"] + (1 - self.beta1) * g
+        v = state["v"] = self.beta2 * state["v"] + (1 - self.beta2) * g**2
+        if self.amsgrad:
+            v = state["v_max"] = np.maximum(state["v_max"], v)
+        m_hat = state["m"] / (1 - self.beta1**self.t)
+        v_hat = v / (1 - self.beta2**self.t)
+        direction: Array = m_hat / (np.sqrt(v_hat) + self.epsilon)
+        return direction
+
+    def update(self, p: Array, g: Array, state: State) -> None:
+        p -= self.learning_rate * self.adam_direction(self.add_l2(p, g), state)
+
+
+class AdamW(Adam):
+    """Loshchilov and Hutter 2019: Adam with decoupled weight decay."""
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.01,
+        amsgrad: bool = False,
+    ) -> None:
+        super().__init__(learning_rate, beta1, beta2, epsilon, weight_decay, amsgrad)
+
+    def update(self, p: Array, g: Array, state: State) -> None:
+        p -= self.learning_rate * (self.adam_direction(g, state) + self.weight_decay * p)
+
+
+class AdaBelief(Textbook):
+    """Zhuang et al. 2020: the mean square is that of the gradient around its mean."""
+
+    slots = ("m", "s")
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+        epsilon_root: float = 0.0,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay)
+        self.beta1 = beta1
+        self.beta2 = beta2
+        self.epsilon = epsilon
+        self.epsilon_root = epsilon_root
+
+    def update(self, p: Array, g: Array, state: State) -> None:
+        g = self.add_l2(p, g)
+        m = state["m"] = self.beta1 * state["m"] + (1 - self.beta1) * g
+        state["s"] = self.beta2 * state["s"] + (1 - self.beta2) * (g - m) ** 2 + self.epsilon_root
+        m_hat = m / (1 - self.beta1**self.t)
+        s_hat = state["s"] / (1 - self.beta2**self.t)
+        p -= self.learning_rate * m_hat / (np.sqrt(s_hat) + self.epsilon)
+
+
+class RAdam(Textbook):
+    """Liu et al. 2020, algorithm 2: plain momentum until the variance can be trusted."""
+
+    slots = ("m", "v")
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+        threshold: float = 4.0,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay)
+        self.beta1 = beta1
+        self.beta2 = beta2
+        self.epsilon = epsilon
+        self.threshold = threshold
+
+    def update(self, p: Array, g: Array, state: State) -> None:
+        g = self.add_l2(p, g)
+        state["m"] = self.beta1 * state["m"] + (1 - self.beta1) * g
+        state["v"] = self.beta2 * state["v"] + (1 - self.beta2) * g**2
+        m_hat = state["m"] / (1 - self.beta1**self.t)
+        limit = 2 / (1 - self.beta2) - 1
+        length = limit - 2 * self.t * self.beta2**self.t / (1 - self.beta2**self.t)
+        if length <= self.threshold:
+            p -= self.learning_rate * m_hat
+            return
+        r = math.sqrt(
+            (length - 4) * (length - 2) * limit / ((limit - 4) * (limit - 2) * length)
+        )
+        v_hat = state["v"] / (1 - self.beta2**self.t)
+        p -= self.learning_rate * r * m_hat / (np.sqrt(v_hat) + self.epsilon)
+
+
+class NAdam(Textbook):
+    """Dozat 2016, algorithm 2, with his schedule of the momentum."""
+
+    slots = ("m", "v")
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum_decay: float = 0.004,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay)
+        self.beta1 = beta1
+        self.beta2 = beta2
+        self.epsilon = epsilon
+        self.momentum_decay = momentum_decay
+        self.product = 1.0
+
+    def momentum_at(self, t: int) -> float:
+        """The momentum of step `t`, which starts near beta1 / 2 and grows to beta1."""
+        return self.beta1 * (1 - 0.5 * 0.96 ** (t * self.momentum_decay))
+
+    def step(self, params: Sequence[Array], grads: Sequence[Array]) -> None:
+        """Update every array of `params` in place from the array of `grads` beside it."""
+        self.product *= self.momentum_at(self.t + 1)
+        super().step(params, grads)
+
+    def update(self, p: Array, g: Array, state: State) -> None:
+        g = self.add_l2(p, g)
+        state["m"] = self.beta1 * state["m"] + (1 - self.beta1) * g
+        state["v"] = self.beta2 * state["v"] + (1 - self.beta2) * g**2
+        now = self.momentum_at(self.t)
+        after = self.momentum_at(self.t + 1)
+        m_bar = after * state["m"] / (1 - self.product * after) + (1 - now) * g / (1 - self.product)
+        v_hat = state["v"] / (1 - self.beta2**self.t)
+        p -= self.learning_rate * m_bar / (np.sqrt(v_hat) + self.epsilon)
+
+
+class Adamax(Textbook):
+    """Kingma and Ba 2015, algorithm 2: the largest gradient in place of the root mean square."""
+
+    slots = ("m", "u")
+
+    def __init__(
+        self,
+        learning_rate: float = 0.002,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay)
+        self.beta1 = beta1
+        self.beta2 = beta2
+        self.epsilon = epsilon
+
+    def update(self, p: Array, g: Array, state: State) -> None:
+        g = self.add_l2(p, g)
+        state["m"] = self.beta1 * state["m"] + (1 - self.beta1) * g
+        state["u"] = np.maximum(self.beta2 * state["u"], np.abs(g) + self.epsilon)
+        p -= self.learning_rate / (1 - self.beta1**self.t) * state["m"] / state["u"]
+
+
+class Lion(Textbook):
+    """Chen et al. 2023, algorithm 2: the sign of an interpolated momentum, decoupled weight decay."""
+
+    slots = ("m",)
+
+    def __init__(
+        self,
+        learning_rate: float = 1e-4,
+        beta1: float = 0.9,
+        beta2: float = 0.99,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay)
+        self.beta1 = beta1
+        self.beta2 = beta2
+
+    def update(self, p: Array, g: Array, state: State) -> None:
+        direction = np.sign(self.beta1 * state["m"] + (1 - self.beta1) * g)
+        p -= self.learning_rate * (direction + self.weight_decay * p)
+        state["m"] = self.beta2 * state["m"] + (1 - self.beta2) * g
+
+
+_RULES: dict[str, type[Textbook]] = {
+    rule.__name__: rule
+    for rule in (
+        SGD, AdaGrad, RMSprop, AdaDelta, Adam, AdamW, AdaBelief, RAdam, NAdam, Adamax, Lion
+    )
+}
+
+
+def get(name: str) -> type[Textbook] | None:
+    """The textbook class of a schuss class by its name, or None when nobody has written it yet.
+
+    Example:
+        >>> get("Adam").__name__
+        'Adam'
+        >>> get("Sophia") is None
+        True
+    """
+    return _RULES.get(name)

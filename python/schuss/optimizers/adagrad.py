@@ -1,0 +1,195 @@
+"""Steps scaled by past squared gradients: AdaGrad, RMSprop, AdaDelta."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .base import Optimizer, flag
+from .settings import Hyperparameter, Option, Schedule, number
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .base import Common
+
+__all__ = ["AdaDelta", "AdaGrad", "RMSprop"]
+
+
+class AdaGrad(Optimizer):
+    """Steps shrink with the sum of squared gradients; `weight_decay` is an L2 gradient term.
+
+    With g the gradient::
+
+        G ← G + g²;    p ← p - η g / (√G + ε)
+
+    or η g / √(G + ε) with `epsilon_inside_sqrt`.
+
+    Args:
+        learning_rate: η, at least 0.
+        epsilon: ε, at least 0.
+        initial_accumulator: G before the first step, at least 0.
+        weight_decay: λ, at least 0; adds λ p to the gradient.
+        epsilon_inside_sqrt: put ε under the root, as Keras and optax do.
+        common: keywords of `Optimizer`.
+
+    Memory: one array as large as the parameters.
+
+    Example:
+        >>> import numpy as np
+        >>> p = np.array([1.0, 2.0])
+        >>> AdaGrad(learning_rate=0.5, epsilon=0.0).step(p, np.array([4.0, -0.1]))
+        >>> p
+        array([0.5, 2.5])
+
+    Reference: Duchi, Hazan and Singer, Adaptive Subgradient Methods, JMLR 12, 2011, the diagonal form.
+    """
+
+    epsilon = Hyperparameter()
+    epsilon_inside_sqrt = Option(flag)
+    initial_accumulator = Option(lambda name, value: number(name, value, minimum=0.0))
+
+    def __init__(
+        self,
+        learning_rate: float | Schedule = 0.01,
+        epsilon: float | Schedule = 1e-8,
+        initial_accumulator: float = 0.0,
+        weight_decay: float | Schedule = 0.0,
+        epsilon_inside_sqrt: bool = False,
+        **common: Unpack[Common],
+    ) -> None:
+        self.initial_accumulator = initial_accumulator
+        self.epsilon_inside_sqrt = epsilon_inside_sqrt
+        super().__init__(
+            learning_rate=learning_rate, epsilon=epsilon, weight_decay=weight_decay, **common
+        )
+
+    @property
+    def rule(self) -> str:
+        """Name of the update rule in use."""
+        return "adagrad"
+
+    def _fills(self) -> dict[str, float]:
+        return {"sum": self.initial_accumulator}
+
+
+class RMSprop(Optimizer):
+    """Steps scaled by a moving average of squared gradients; `weight_decay` is an L2 gradient term.
+
+    With g the gradient::
+
+        v ← β v + (1 - β) g²;    d = √v + ε, or √(v + ε) with epsilon_inside_sqrt
+        centered:                a ← β a + (1 - β) g, and v - a² (at least 0) stands for v in d
+        p ← p - η g / d
+        with momentum:           b ← μ b + g / d;    p ← p - η b
+
+    Args:
+        learning_rate: η, at least 0.
+        beta: β in [0, 1).
+        epsilon: ε, at least 0.
+        momentum: μ in [0, 1). With the number 0 and no override there is no buffer.
+        centered: scale by the spread of the gradient instead of its mean square.
+        weight_decay: λ, at least 0; adds λ p to the gradient.
+        epsilon_inside_sqrt: put ε under the root, as Keras and optax do.
+        common: keywords of `Optimizer`.
+
+    Memory: one array as large as the parameters, one more each for `centered` and momentum.
+
+    Example:
+        >>> import numpy as np
+        >>> p = np.array([1.0, 2.0])
+        >>> RMSprop(learning_rate=0.5, beta=0.75, epsilon=0.0).step(p, np.array([4.0, -0.5]))
+        >>> p
+        array([0., 3.])
+
+    Reference: Tieleman and Hinton, Lecture 6.5 of Neural Networks for Machine Learning, 2012; centered:
+    Graves, Generating Sequences With Recurrent Neural Networks, 2013, equations 38 to 45 (his ε stands
+    under the root).
+    """
+
+    beta = Hyperparameter(below=1.0)
+    epsilon = Hyperparameter()
+    momentum = Hyperparameter(below=1.0)
+    centered = Option(flag)
+    epsilon_inside_sqrt = Option(flag)
+
+    def __init__(
+        self,
+        learning_rate: float | Schedule = 0.001,
+        beta: float | Schedule = 0.9,
+        epsilon: float | Schedule = 1e-8,
+        momentum: float | Schedule = 0.0,
+        centered: bool = False,
+        weight_decay: float | Schedule = 0.0,
+        epsilon_inside_sqrt: bool = False,
+        **common: Unpack[Common],
+    ) -> None:
+        self.centered = centered
+        self.epsilon_inside_sqrt = epsilon_inside_sqrt
+        super().__init__(
+            learning_rate=learning_rate,
+            beta=beta,
+            epsilon=epsilon,
+            momentum=momentum,
+            weight_decay=weight_decay,
+            **common,
+        )
+
+    @property
+    def rule(self) -> str:
+        """Name of the update rule in use."""
+        centered = "_centered" if self.centered else ""
+        momentum = "_momentum" if self._uses("momentum", "momentum_buffer") else ""
+        return "rmsprop" + centered + momentum
+
+
+class AdaDelta(Optimizer):
+    """RMSprop whose numerator follows past steps; `weight_decay` is an L2 gradient term.
+
+    With g the gradient::
+
+        v ← ρ v + (1 - ρ) g²
+        x = √(u + ε) / √(v + ε) g
+        u ← ρ u + (1 - ρ) x²;    p ← p - η x
+
+    Args:
+        learning_rate: η, at least 0; the paper has none, that is 1.
+        rho: ρ in [0, 1).
+        epsilon: ε, at least 0; with 0 no step is ever taken.
+        weight_decay: λ, at least 0; adds λ p to the gradient.
+        common: keywords of `Optimizer`.
+
+    Memory: two arrays as large as the parameters.
+
+    Example:
+        >>> import numpy as np
+        >>> p = np.array([1.0])
+        >>> AdaDelta(rho=0.75, epsilon=0.01).step(p, np.array([2.0]))
+        >>> p.round(4)
+        array([0.801])
+
+    Reference: Zeiler, ADADELTA: An Adaptive Learning Rate Method, 2012, Algorithm 1.
+    """
+
+    rho = Hyperparameter(below=1.0)
+    epsilon = Hyperparameter()
+
+    def __init__(
+        self,
+        learning_rate: float | Schedule = 1.0,
+        rho: float | Schedule = 0.9,
+        epsilon: float | Schedule = 1e-6,
+        weight_decay: float | Schedule = 0.0,
+        **common: Unpack[Common],
+    ) -> None:
+        super().__init__(
+            learning_rate=learning_rate,
+            rho=rho,
+            epsilon=epsilon,
+            weight_decay=weight_decay,
+            **common,
+        )
+
+    @property
+    def rule(self) -> str:
+        """Name of the update rule in use."""
+        return "adadelta"

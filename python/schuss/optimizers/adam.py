@@ -1,0 +1,359 @@
+"""Adam and its family: averages of the gradient and of its square, corrected for their start at 0."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .base import Optimizer, flag
+from .settings import Hyperparameter, Option, Schedule
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .base import Common
+
+__all__ = ["AdaBelief", "Adam", "AdamW", "Adamax", "NAdam", "RAdam"]
+
+
+class _Moments(Optimizer):
+    """What the family has in common: its averages and their decay rates."""
+
+    beta1 = Hyperparameter(below=1.0)
+    beta2 = Hyperparameter(below=1.0)
+    epsilon = Hyperparameter()
+
+
+class Adam(_Moments):
+    """Adaptive moment estimation; `weight_decay` is an L2 gradient term.
+
+    With g the gradient and t the step, from 1::
+
+        m ← β1 m + (1 - β1) g;     m̂ = m / (1 - β1ᵗ)
+        v ← β2 v + (1 - β2) g²;    v̂ = v / (1 - β2ᵗ)
+        p ← p - η m̂ / (√v̂ + ε)
+
+    With `amsgrad` the largest v so far stands for v in v̂.
+
+    Args:
+        learning_rate: η, at least 0.
+        beta1: β1 in [0, 1).
+        beta2: β2 in [0, 1).
+        epsilon: ε, at least 0; outside the root of the corrected v̂, as in the paper and PyTorch.
+        weight_decay: λ, at least 0; adds λ p to the gradient. See `AdamW` for the decoupled form.
+        amsgrad: never let the denominator's v shrink.
+        common: keywords of `Optimizer`.
+
+    Memory: two arrays as large as the parameters, three with `amsgrad`.
+
+    Example:
+        >>> import numpy as np
+        >>> p = np.array([1.0, 2.0])
+        >>> Adam(learning_rate=0.5, epsilon=0.0).step(p, np.array([4.0, -0.1]))
+        >>> p.round(12)
+        array([0.5, 2.5])
+
+    Reference: Kingma and Ba, Adam: A Method for Stochastic Optimization, ICLR 2015, Algorithm 1.
+    AMSGrad: Reddi, Kale and Kumar, On the Convergence of Adam and Beyond, ICLR 2018, Algorithm 2; the
+    paper corrects no average, we correct both, as PyTorch does.
+    """
+
+    amsgrad = Option(flag)
+
+    def __init__(
+        self,
+        learning_rate: float | Schedule = 0.001,
+        beta1: float | Schedule = 0.9,
+        beta2: float | Schedule = 0.999,
+        epsilon: float | Schedule = 1e-8,
+        weight_decay: float | Schedule = 0.0,
+        amsgrad: bool = False,
+        **common: Unpack[Common],
+    ) -> None:
+        self.amsgrad = amsgrad
+        super().__init__(
+            learning_rate=learning_rate,
+            beta1=beta1,
+            beta2=beta2,
+            epsilon=epsilon,
+            weight_decay=weight_decay,
+            **common,
+        )
+
+    @property
+    def rule(self) -> str:
+        """Name of the update rule in use."""
+        return "amsgrad" if self.amsgrad else "adam"
+
+
+class AdamW(Adam):
+    """Adam with decay beside the step; `weight_decay` is decoupled.
+
+    As `Adam`, with the last line::
+
+        p ← p - (η λ p + η m̂ / (√v̂ + ε))
+
+    Args:
+        learning_rate: η, at least 0; also multiplies the decay.
+        beta1: β1 in [0, 1).
+        beta2: β2 in [0, 1).
+        epsilon: ε, at least 0.
+        weight_decay: λ, at least 0.
+        amsgrad: never let the denominator's v shrink.
+        common: keywords of `Optimizer`.
+
+    Memory: two arrays as large as the parameters, three with `amsgrad`.
+
+    Example:
+        >>> import numpy as np
+        >>> p = np.array([1.0, 2.0])
+        >>> AdamW(learning_rate=0.5, epsilon=0.0, weight_decay=0.2).step(p, np.array([4.0, -0.1]))
+        >>> p.round(12)
+        array([0.4, 2.3])
+
+    Reference: Loshchilov and Hutter, Decoupled Weight Decay Regularization, ICLR 2019, Algorithm 2 (our
+    rate multiplies the decay, as in PyTorch).
+    """
+
+    def __init__(
+        self,
+        learning_rate: float | Schedule = 0.001,
+        beta1: float | Schedule = 0.9,
+        beta2: float | Schedule = 0.999,
+        epsilon: float | Schedule = 1e-8,
+        weight_decay: float | Schedule = 0.01,
+        amsgrad: bool = False,
+        **common: Unpack[Common],
+    ) -> None:
+        super().__init__(learning_rate, beta1, beta2, epsilon, weight_decay, amsgrad, **common)
+
+    @property
+    def rule(self) -> str:
+        """Name of the update rule in use."""
+        return "amsgradw" if self.amsgrad else "adamw"
+
+
+class AdaBelief(_Moments):
+    """Adam with the variance around the averaged gradient; `weight_decay` is an L2 gradient term.
+
+    With g the gradient and t the step, from 1::
+
+        m ← β1 m + (1 - β1) g;                    m̂ = m / (1 - β1ᵗ)
+        s ← β2 s + (1 - β2) (g - m)² + ε_root;    ŝ = s / (1 - β2ᵗ)
+        p ← p - η m̂ / (√ŝ + ε)
+
+    Args:
+        learning_rate: η, at least 0.
+        beta1: β1 in [0, 1).
+        beta2: β2 in [0, 1).
+        epsilon: ε, at least 0.
+        weight_decay: λ, at least 0; adds λ p to the gradient.
+        epsilon_root: ε_root, at least 0; stays in s, as in the paper, which sets both to ε.
+        common: keywords of `Optimizer`.
+
+    Memory: two arrays as large as the parameters.
+
+    Example:
+        >>> import numpy as np
+        >>> p = np.array([1.0])
+        >>> AdaBelief(learning_rate=0.5, beta1=0.5, beta2=0.5, epsilon=0.0).step(p, np.array([4.0]))
+        >>> p
+        array([0.])
+
+    Reference: Zhuang et al., AdaBelief Optimizer, NeurIPS 2020, Algorithm 2.
+    """
+
+    epsilon_root = Hyperparameter()
+
+    def __init__(
+        self,
+        learning_rate: float | Schedule = 0.001,
+        beta1: float | Schedule = 0.9,
+        beta2: float | Schedule = 0.999,
+        epsilon: float | Schedule = 1e-8,
+        weight_decay: float | Schedule = 0.0,
+        epsilon_root: float | Schedule = 0.0,
+        **common: Unpack[Common],
+    ) -> None:
+        super().__init__(
+            learning_rate=learning_rate,
+            beta1=beta1,
+            beta2=beta2,
+            epsilon=epsilon,
+            weight_decay=weight_decay,
+            epsilon_root=epsilon_root,
+            **common,
+        )
+
+    @property
+    def rule(self) -> str:
+        """Name of the update rule in use."""
+        return "adabelief"
+
+
+class RAdam(_Moments):
+    """Adam that waits until its v can be trusted; `weight_decay` is an L2 gradient term.
+
+    With m̂ and v̂ as in `Adam`::
+
+        ρ∞ = 2 / (1 - β2) - 1;    ρ = ρ∞ - 2 t β2ᵗ / (1 - β2ᵗ)
+        ρ > threshold:  r = √((ρ - 4) (ρ - 2) ρ∞ / ((ρ∞ - 4) (ρ∞ - 2) ρ));    p ← p - η r m̂ / (√v̂ + ε)
+        otherwise:      p ← p - η m̂
+
+    Args:
+        learning_rate: η, at least 0.
+        beta1: β1 in [0, 1).
+        beta2: β2 in [0, 1).
+        epsilon: ε, at least 0; the paper has none. PyTorch adds its ε to the root of the uncorrected v.
+        weight_decay: λ, at least 0; adds λ p to the gradient.
+        threshold: at least 4; 4 is the paper's, PyTorch and the authors' code take 5.
+        common: keywords of `Optimizer`.
+
+    Memory: two arrays as large as the parameters.
+
+    Example:
+        >>> import numpy as np
+        >>> p = np.array([1.0])
+        >>> RAdam(learning_rate=0.5).step(p, np.array([2.0]))
+        >>> p.round(12)
+        array([0.])
+
+    Reference: Liu et al., On the Variance of the Adaptive Learning Rate and Beyond, ICLR 2020,
+    Algorithm 2.
+    """
+
+    threshold = Hyperparameter(minimum=4.0)
+
+    def __init__(
+        self,
+        learning_rate: float | Schedule = 0.001,
+        beta1: float | Schedule = 0.9,
+        beta2: float | Schedule = 0.999,
+        epsilon: float | Schedule = 1e-8,
+        weight_decay: float | Schedule = 0.0,
+        threshold: float | Schedule = 4.0,
+        **common: Unpack[Common],
+    ) -> None:
+        super().__init__(
+            learning_rate=learning_rate,
+            beta1=beta1,
+            beta2=beta2,
+            epsilon=epsilon,
+            weight_decay=weight_decay,
+            threshold=threshold,
+            **common,
+        )
+
+    @property
+    def rule(self) -> str:
+        """Name of the update rule in use."""
+        return "radam"
+
+
+class NAdam(_Moments):
+    """Adam with Nesterov's look-ahead; `weight_decay` is an L2 gradient term.
+
+    With m and v̂ as in `Adam` and ψ the momentum decay::
+
+        μₜ = β1 (1 - 0.96^(t ψ) / 2);    Π = μ₁ μ₂ … μₜ
+        p ← p - η ((1 - μₜ) / (1 - Π) g + μₜ₊₁ / (1 - Π μₜ₊₁) m) / (√v̂ + ε)
+
+    Args:
+        learning_rate: η, at least 0.
+        beta1: β1 in [0, 1).
+        beta2: β2 in [0, 1).
+        epsilon: ε, at least 0.
+        weight_decay: λ, at least 0; adds λ p to the gradient.
+        momentum_decay: ψ, at least 0; 0.004 as in the paper and PyTorch.
+        common: keywords of `Optimizer`.
+
+    Memory: two arrays as large as the parameters.
+
+    Example:
+        >>> import numpy as np
+        >>> p = np.array([1.0])
+        >>> NAdam(learning_rate=0.5).step(p, np.array([2.0]))
+        >>> p.round(4)
+        array([0.3157])
+
+    Reference: Dozat, Incorporating Nesterov Momentum into Adam, ICLR 2016 workshop, Algorithm 8 and its
+    schedule of momenta.
+    """
+
+    momentum_decay = Hyperparameter()
+
+    def __init__(
+        self,
+        learning_rate: float | Schedule = 0.001,
+        beta1: float | Schedule = 0.9,
+        beta2: float | Schedule = 0.999,
+        epsilon: float | Schedule = 1e-8,
+        weight_decay: float | Schedule = 0.0,
+        momentum_decay: float | Schedule = 0.004,
+        **common: Unpack[Common],
+    ) -> None:
+        super().__init__(
+            learning_rate=learning_rate,
+            beta1=beta1,
+            beta2=beta2,
+            epsilon=epsilon,
+            weight_decay=weight_decay,
+            momentum_decay=momentum_decay,
+            **common,
+        )
+
+    @property
+    def rule(self) -> str:
+        """Name of the update rule in use."""
+        return "nadam"
+
+
+class Adamax(_Moments):
+    """Adam with a maximum for the second moment; `weight_decay` is an L2 gradient term.
+
+    With g the gradient and t the step, from 1::
+
+        m ← β1 m + (1 - β1) g;    u ← max(β2 u, |g| + ε)
+        p ← p - η / (1 - β1ᵗ) m / u
+
+    Args:
+        learning_rate: η, at least 0.
+        beta1: β1 in [0, 1).
+        beta2: β2 in [0, 1).
+        epsilon: ε, at least 0; added to |g|, as in PyTorch; the paper has none.
+        weight_decay: λ, at least 0; adds λ p to the gradient.
+        common: keywords of `Optimizer`.
+
+    Memory: two arrays as large as the parameters.
+
+    Example:
+        >>> import numpy as np
+        >>> p = np.array([1.0, 2.0])
+        >>> Adamax(learning_rate=0.5, epsilon=0.0).step(p, np.array([4.0, -0.1]))
+        >>> p.round(12)
+        array([0.5, 2.5])
+
+    Reference: Kingma and Ba, Adam: A Method for Stochastic Optimization, ICLR 2015, Algorithm 2.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float | Schedule = 0.002,
+        beta1: float | Schedule = 0.9,
+        beta2: float | Schedule = 0.999,
+        epsilon: float | Schedule = 1e-8,
+        weight_decay: float | Schedule = 0.0,
+        **common: Unpack[Common],
+    ) -> None:
+        super().__init__(
+            learning_rate=learning_rate,
+            beta1=beta1,
+            beta2=beta2,
+            epsilon=epsilon,
+            weight_decay=weight_decay,
+            **common,
+        )
+
+    @property
+    def rule(self) -> str:
+        """Name of the update rule in use."""
+        return "adamax"

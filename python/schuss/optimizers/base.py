@@ -1,0 +1,455 @@
+"""What all first-order optimizers share: structures, schedules, clipping, states, checkpoints."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, TypedDict
+
+import numpy as np
+
+from .. import _core
+from .settings import Hyperparameter, Option, Schedule, number
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Common", "Optimizer", "StepInfo"]
+
+Value = float | Schedule
+
+
+class Common(TypedDict, total=False):
+    """Keywords that every optimizer takes; `Optimizer` explains them."""
+
+    max_norm: float | None
+    max_value: float | None
+    grad_scale: float
+    nonfinite: str
+    maximize: bool
+    overrides: Mapping[str, Mapping[str, Value]] | None
+
+
+@dataclass(frozen=True)
+class StepInfo:
+    """What the last call of `step` did.
+
+    Attributes:
+        step: steps taken so far, this one included unless it was skipped.
+        learning_rate: the rate that it used (of the optimizer, not of overrides).
+        grad_norm: 2-norm of all gradients over `grad_scale`, before clipping; None where nothing
+            asked for it (neither `max_norm` nor a finite check).
+        clip_factor: what `max_norm` multiplied the gradients by; 1.0 for no clipping.
+        skipped: True where `nonfinite="skip"` left everything as it was.
+        nonfinite: gradient elements that were NaN or infinite; None where they were not looked at.
+    """
+
+    step: int
+    learning_rate: float
+    grad_norm: float | None
+    clip_factor: float
+    skipped: bool
+    nonfinite: int | None
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Shape, dtype and order in memory of a parameter: what a pickle keeps of it."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    axes: tuple[int, ...]
+
+    def template(self) -> NDArray[Any]:
+        ordered = np.empty([self.shape[a] for a in self.axes], self.dtype)
+        return ordered.transpose(np.argsort(self.axes)) if self.axes else ordered
+
+
+def _map(function: Callable[[Any], Any], tree: Any) -> Any:
+    if isinstance(tree, dict):
+        return {key: _map(function, child) for key, child in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        return type(tree)([_map(function, child) for child in tree])
+    return function(tree)
+
+
+def _limit(name: str, value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, float) and value == math.inf:
+        return value
+    if number(name, value, minimum=0.0) == 0.0:
+        raise ValueError(f"{name} is 0; a number above 0, or None, is wanted")
+    return float(value)
+
+
+def _scale(name: str, value: Any) -> float:
+    if number(name, value, minimum=0.0) == 0.0:
+        raise ValueError(f"{name} is 0; a number above 0 is wanted")
+    return float(value)
+
+
+def _policy(name: str, value: Any) -> str:
+    if value not in ("propagate", "skip", "raise"):
+        raise ValueError(f"{name} is {value!r}; 'propagate', 'skip' or 'raise' is wanted")
+    return str(value)
+
+
+def flag(name: str, value: Any) -> bool:
+    """Return a bool as it is; anything else is a TypeError."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} is {value!r}; True or False is wanted")
+    return bool(value)
+
+
+class Optimizer:
+    """Base of all first-order optimizers; use one of its subclasses.
+
+    ``opt.step(params, grads)`` updates ``params`` in place. ``params`` and ``grads`` are one array,
+    or lists, tuples and dicts of arrays, nested as deep as you like, of one structure. States are
+    made at the first step and belong to that structure.
+
+    Every hyperparameter is a number or a schedule, a callable f(t) with t the number of steps
+    already taken; all read and assign as attributes. Every optimizer also takes these keywords:
+
+    Args:
+        max_norm: clip the gradients, taken as one vector, to this 2-norm: all are multiplied by
+            max_norm / (norm + 1e-6) where that is below 1. Above 0, or None.
+        max_value: then clip each element to [-max_value, max_value]. Above 0, or None.
+        grad_scale: gradients are divided by it first (loss scaling, accumulation). Above 0.
+        nonfinite: what to do when a gradient element is NaN or infinite: "propagate" (the
+            default: nothing), "skip" (parameters, states and step count keep their bits) or
+            "raise" (FloatingPointError, nothing written).
+        maximize: ascend instead of descend.
+        overrides: hyperparameters of single parameters: fnmatch patterns on paths such as
+            "layers.0.bias", each with a dict of values. Where several match, the last one counts.
+
+    Gradients are never written, and none of this makes a pass or a copy of its own, but that norms
+    and finite checks read the gradients once more. The sign of ``maximize``, 1 / grad_scale and the
+    clip factor are one coefficient, rounded once to the dtype of the parameter.
+    """
+
+    learning_rate = Hyperparameter()
+    weight_decay = Hyperparameter()
+
+    max_norm = Option(_limit)
+    max_value = Option(_limit)
+    grad_scale = Option(_scale)
+    nonfinite = Option(_policy)
+    maximize = Option(flag)
+
+    @property
+    def rule(self) -> str:
+        """Name of the update rule in use, as in the registry of kernels."""
+        raise NotImplementedError
+
+    def __init__(
+        self,
+        *,
+        max_norm: float | None = None,
+        max_value: float | None = None,
+        grad_scale: float = 1.0,
+        nonfinite: str = "propagate",
+        maximize: bool = False,
+        overrides: Mapping[str, Mapping[str, Value]] | None = None,
+        **hyperparameters: Value,
+    ) -> None:
+        self._stepper: _core.Stepper | None = None
+        self._pending: dict[str, Any] | None = None  # loaded before there is a structure
+        self._groups: list[tuple[str, ...]] = [()]  # the override patterns of each group
+        self._last_rate = math.nan
+        for name, value in hyperparameters.items():
+            setattr(self, name, value)
+        self.max_norm = max_norm
+        self.max_value = max_value
+        self.grad_scale = grad_scale
+        self.nonfinite = nonfinite
+        self.maximize = maximize
+        self._overrides = self._check_overrides(overrides or {})
+
+    # -- a step ------------------------------------------------------------------------------------
+
+    def step(self, params: Any, grads: Any) -> None:
+        """Update params in place from grads.
+
+        Args:
+            params: float32 or float64 arrays, of any layout; see `Optimizer`.
+            grads: arrays of the same structure and shapes, of any real dtype. Only read.
+
+        Raises:
+            TypeError, ValueError: for arrays that do not fit; nothing has been written.
+            FloatingPointError: with nonfinite="raise"; nothing has been written.
+        """
+        stepper = self._stepper
+        if stepper is None:
+            stepper = self._bind(params, self.rule)
+            if self._pending is not None:
+                self._restore(stepper, self._pending)
+            self._configure(stepper)
+            stepper.step(params, grads)
+            self._stepper, self._pending = stepper, None
+            return
+        if self._stale:
+            self._configure(stepper)
+        stepper.step(params, grads)
+
+    def zero_grad(self, grads: Any) -> None:
+        """Fill every gradient array with zeros, in place."""
+        arrays = _core.flatten(grads, "grads")
+        for path, array in arrays:
+            if not isinstance(array, np.ndarray) or not array.flags.writeable:
+                raise TypeError(f"grads at '{path}' is no writeable NumPy array")
+        for _, array in arrays:
+            array[...] = 0
+
+    def _fills(self) -> dict[str, float]:
+        """Slots that do not start at 0."""
+        return {}
+
+    def _uses(self, name: str, slot: str) -> bool:
+        """Whether hyperparameter `name` may be other than 0, or its slot has already been made."""
+        if self._stepper is not None and slot in _core.rules()[self._stepper.rule]["slots"]:
+            return True
+        values = [self.__dict__[name], *(v.get(name, 0.0) for v in self._overrides.values())]
+        return any(value != 0.0 for value in values)
+
+    def _bind(self, params: Any, rule: str) -> _core.Stepper:
+        stepper = _core.Stepper(rule, params, self._fills())
+        unused = set(self._overrides)
+        groups: dict[tuple[str, ...], int] = {(): 0}
+        group_of = []
+        for path in stepper.paths:
+            patterns = tuple(p for p in self._overrides if fnmatchcase(path, p))
+            unused.difference_update(patterns)
+            group_of.append(groups.setdefault(patterns, len(groups)))
+        if unused:
+            raise ValueError(
+                f"overrides: {sorted(unused)} match none of the parameters {stepper.paths}"
+            )
+        self._groups = list(groups)
+        stepper.assign_groups(group_of, len(groups))
+        return stepper
+
+    @staticmethod
+    def _names(rule: str) -> list[str]:
+        """Hyperparameters in the order of the core: the rule's own, and the common decay."""
+        names = list(_core.rules()[rule]["hyper"])
+        return names if "weight_decay" in names else [*names, "weight_decay"]
+
+    def _configure(self, stepper: _core.Stepper) -> None:
+        if self._stepper is not None and self.rule != stepper.rule:
+            raise ValueError(
+                f"the settings now ask for the rule {self.rule!r}, but the states are those of "
+                f"{stepper.rule!r}; call reset() first"
+            )
+        t = stepper.step_count
+        names = self._names(stepper.rule)
+        values: list[dict[str, Any]] = []
+        for patterns in self._groups:
+            own = {name: self.__dict__[name] for name in names}
+            for pattern in patterns:
+                own.update(self._overrides[pattern])
+            values.append(own)
+        hyper = [[self._at(name, own[name], t) for name in names] for own in values]
+        stepper.configure(
+            hyper,
+            max_norm=math.inf if self.max_norm is None else self.max_norm,
+            max_value=math.inf if self.max_value is None else self.max_value,
+            grad_scale=self.grad_scale,
+            nonfinite=self.nonfinite,
+            maximize=self.maximize,
+        )
+        self._last_rate = hyper[0][names.index("learning_rate")]
+        self._stale = any(callable(value) for own in values for value in own.values())
+
+    def _at(self, name: str, value: object, t: int) -> float:
+        setting = getattr(type(self), name)
+        return setting.at(name, value, t) if isinstance(setting, Hyperparameter) else float(value)  # type: ignore[arg-type]
+
+    def _hyperparameters(self) -> dict[str, Hyperparameter]:
+        found = inspect.getmembers(type(self), lambda member: isinstance(member, Hyperparameter))
+        return {name: setting for name, setting in found if name in self.__dict__}
+
+    def _check_overrides(
+        self, overrides: Mapping[str, Mapping[str, Value]]
+    ) -> dict[str, dict[str, Value]]:
+        known = self._hyperparameters()
+        result: dict[str, dict[str, Value]] = {}
+        for pattern, values in overrides.items():
+            if not isinstance(pattern, str) or not isinstance(values, Mapping):
+                raise TypeError(
+                    f"overrides has the item {pattern!r}: {values!r}; a pattern on parameter paths "
+                    "with a dict of hyperparameters is wanted"
+                )
+            for name in values:
+                if name not in known:
+                    raise ValueError(
+                        f"overrides[{pattern!r}] has {name!r}; the hyperparameters of "
+                        f"{type(self).__name__} are {sorted(known)}"
+                    )
+            result[pattern] = {
+                name: known[name].check(f"overrides[{pattern!r}][{name!r}]", value)
+                for name, value in values.items()
+            }
+        return result
+
+    # -- what it knows -----------------------------------------------------------------------------
+
+    @property
+    def step_count(self) -> int:
+        """Steps taken; skipped ones do not count."""
+        if self._stepper is not None:
+            return self._stepper.step_count
+        return 0 if self._pending is None else int(self._pending["step"])
+
+    @property
+    def last_step(self) -> StepInfo | None:
+        """What the last call of `step` did; None before the first."""
+        if self._stepper is None or math.isnan(self._last_rate):
+            return None
+        step, norm, factor, skipped, nonfinite = self._stepper.report
+        return StepInfo(step, self._last_rate, norm, factor, skipped, nonfinite)
+
+    @property
+    def state(self) -> Any:
+        """The states, in the structure of the parameters: each leaf a dict of live slot arrays.
+
+        An empty dict before the first step.
+        """
+        if self._stepper is None:
+            return {}
+        return self._stepper.unflatten(self._slots(self._stepper))
+
+    @staticmethod
+    def _slots(stepper: _core.Stepper) -> list[dict[str, NDArray[Any]]]:
+        return [stepper.slots(leaf) for leaf in range(len(stepper.paths))]
+
+    def __repr__(self) -> str:
+        own = inspect.signature(type(self).__init__).parameters.values()
+        names = [p.name for p in own if p.kind is p.POSITIONAL_OR_KEYWORD and p.name != "self"]
+        parts = [f"{name}={self.__dict__[name]!r}" for name in names]
+        for p in inspect.signature(Optimizer.__init__).parameters.values():
+            if p.kind is p.KEYWORD_ONLY and p.name != "overrides":
+                value = self.__dict__[p.name]
+                parts += [f"{p.name}={value!r}"] if value != p.default else []
+        parts += [f"overrides={self._overrides!r}"] if self._overrides else []
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+    # -- checkpoints -------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what `load_state_dict` needs to go on bit for bit: plain dicts, arrays, numbers.
+
+        Hyperparameters that are numbers are in it; schedules and overrides are not: give them to
+        the constructor again.
+        """
+        if self._stepper is None and self._pending is not None:
+            return copy.deepcopy(self._pending)
+        stepper = self._stepper
+        state: dict[str, dict[str, NDArray[Any]]] = {}
+        if stepper is not None:
+            for path, slots in zip(stepper.paths, self._slots(stepper), strict=True):
+                state[path] = {name: array.copy("C") for name, array in slots.items()}
+        return {
+            "optimizer": type(self).__name__,
+            "rule": self.rule,
+            "step": self.step_count,
+            "hyperparameters": {
+                name: self.__dict__[name]
+                for name in self._hyperparameters()
+                if not callable(self.__dict__[name])
+            },
+            "carry": [] if stepper is None else [list(c) for c in stepper.carry],
+            "state": state,
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over the states, step count and constant hyperparameters of `state_dict()`.
+
+        Before the first step the states wait for the parameters. Where anything does not fit, a
+        ValueError says what, and nothing has changed.
+        """
+        wanted = {"optimizer", "rule", "step", "hyperparameters", "carry", "state"}
+        if not isinstance(state_dict, Mapping) or set(state_dict) != wanted:
+            raise ValueError(f"state_dict is no dict with the keys {sorted(wanted)}")
+        for name, value in (("optimizer", type(self).__name__), ("rule", self.rule)):
+            if state_dict[name] != value:
+                raise ValueError(f"state_dict[{name!r}] is {state_dict[name]!r}; {value!r} is wanted")
+        if not isinstance(state_dict["step"], (int, np.integer)) or state_dict["step"] < 0:
+            raise ValueError(f"state_dict['step'] is {state_dict['step']!r}; a count is wanted")
+        known = self._hyperparameters()
+        for name, value in state_dict["hyperparameters"].items():
+            if name not in known:
+                raise ValueError(f"state_dict['hyperparameters'] has the unknown name {name!r}")
+            known[name].at(f"state_dict['hyperparameters'][{name!r}]", value, 0)
+        if self._stepper is not None:
+            self._restore(self._stepper, state_dict)
+        else:
+            self._pending = copy.deepcopy(dict(state_dict)) if state_dict["state"] else None
+        for name, value in state_dict["hyperparameters"].items():
+            setattr(self, name, value)
+
+    def _restore(self, stepper: _core.Stepper, saved: Mapping[str, Any]) -> None:
+        slots = dict(zip(stepper.paths, self._slots(stepper), strict=True))
+        state = saved["state"]
+        if set(state) != set(slots):
+            raise ValueError(
+                f"state_dict['state'] has the parameters {sorted(state)}; {sorted(slots)} are wanted"
+            )
+        for path, arrays in slots.items():
+            if set(state[path]) != set(arrays):
+                raise ValueError(
+                    f"state_dict['state'][{path!r}] has the slots {sorted(state[path])}; "
+                    f"{sorted(arrays)} are wanted"
+                )
+            for name, array in arrays.items():
+                came = np.asarray(state[path][name])
+                if came.shape != array.shape or came.dtype != array.dtype:
+                    raise ValueError(
+                        f"state_dict['state'][{path!r}][{name!r}] is {came.dtype} of shape "
+                        f"{came.shape}; {array.dtype} of shape {array.shape} is wanted"
+                    )
+        if [len(c) for c in saved["carry"]] != [len(c) for c in stepper.carry]:
+            raise ValueError("state_dict['carry'] does not fit the rule and the overrides")
+        for path, arrays in slots.items():
+            for name, array in arrays.items():
+                array[...] = state[path][name]
+        stepper.carry = [[float(x) for x in c] for c in saved["carry"]]
+        stepper.step_count = int(saved["step"])
+
+    def reset(self) -> None:
+        """Forget states, step count and structure; hyperparameters stay."""
+        self._stepper = None
+        self._pending = None
+        self._last_rate = math.nan
+        self._stale = True
+
+    def __getstate__(self) -> dict[str, Any]:
+        attributes = {k: v for k, v in self.__dict__.items() if k != "_stepper"}
+        stepper = self._stepper
+        if stepper is None:
+            return {"attributes": attributes, "bound": None}
+        layouts = [_Layout(*stepper.layout(leaf)) for leaf in range(len(stepper.paths))]
+        return {
+            "attributes": attributes,
+            "bound": {
+                "rule": stepper.rule,
+                "structure": stepper.unflatten(layouts),
+                "step": stepper.step_count,
+                "carry": stepper.carry,
+                "state": dict(zip(stepper.paths, self._slots(stepper), strict=True)),
+            },
+        }
+
+    def __setstate__(self, pickled: dict[str, Any]) -> None:
+        self.__dict__.update(pickled["attributes"])
+        self._stepper = None
+        self._stale = True
+        bound = pickled["bound"]
+        if bound is not None:
+            self._stepper = self._bind(_map(_Layout.template, bound["structure"]), bound["rule"])
+            self._restore(self._stepper, bound)

@@ -1,0 +1,78 @@
+"""Checked attributes: hyperparameters, which may be schedules, and options, which may not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+__all__ = ["Hyperparameter", "Option", "Schedule", "number"]
+
+Schedule = Callable[[int], float]
+"""What a schedule is: steps already taken (0 at the first) to a value."""
+
+T = TypeVar("T")
+
+
+def number(name: str, value: object, *, minimum: float = -math.inf, below: float = math.inf) -> float:
+    """Return value as a finite float in [minimum, below), or raise an error that names it."""
+    wanted = "a finite number"
+    if minimum > -math.inf and below < math.inf:
+        wanted = f"a number in [{minimum:g}, {below:g})"
+    elif minimum > -math.inf:
+        wanted = f"a finite number of at least {minimum:g}"
+    if isinstance(value, (str, bytes, bool)) or not hasattr(value, "__float__"):
+        raise TypeError(f"{name} is {value!r}; {wanted} is wanted")
+    try:
+        result = float(value)
+    except TypeError as error:
+        raise TypeError(f"{name} is {value!r}; {wanted} is wanted") from error
+    if not (math.isfinite(result) and minimum <= result < below):
+        raise ValueError(f"{name} is {result!r}; {wanted} is wanted")
+    return result
+
+
+class Hyperparameter:
+    """A number in [minimum, below), or a schedule of such numbers, on an optimizer."""
+
+    def __init__(self, *, minimum: float = 0.0, below: float = math.inf) -> None:
+        self.minimum = minimum
+        self.below = below
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, obj: Any, owner: type | None = None) -> Any:
+        return self if obj is None else obj.__dict__[self.name]
+
+    def __set__(self, obj: Any, value: float | Schedule) -> None:
+        obj.__dict__[self.name] = self.check(self.name, value)
+        obj._stale = True
+
+    def check(self, name: str, value: object) -> float | Schedule:
+        """Return a checked number, or the schedule as it is: its values are checked at each step."""
+        return value if callable(value) else self.at(name, value, 0)
+
+    def at(self, name: str, value: object, t: int) -> float:
+        """Return the number that holds after t steps."""
+        if callable(value):
+            return number(f"{name}({t})", value(t), minimum=self.minimum, below=self.below)
+        return number(name, value, minimum=self.minimum, below=self.below)
+
+
+class Option(Generic[T]):
+    """A setting that is no hyperparameter; `check(name, value)` returns it in its final form."""
+
+    def __init__(self, check: Callable[[str, Any], T]) -> None:
+        self.check = check
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, obj: Any, owner: type | None = None) -> T:
+        value: T = obj.__dict__[self.name]
+        return value
+
+    def __set__(self, obj: Any, value: Any) -> None:
+        obj.__dict__[self.name] = self.check(self.name, value)
+        obj._stale = True

@@ -1,0 +1,89 @@
+"""Gradient descent and its momenta."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .base import Optimizer, flag
+from .settings import Hyperparameter, Option, Schedule
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .base import Common
+
+__all__ = ["SGD"]
+
+
+class SGD(Optimizer):
+    """Gradient descent, with momentum in three forms; `weight_decay` is an L2 gradient term.
+
+    With g the gradient, η the learning rate, μ the momentum and d the dampening::
+
+        momentum = 0:      p ← p - η g
+        gradient form:     b ← μ b + (1 - d) g;    p ← p - η b
+          with nesterov:                           p ← p - η ((1 - d) g + μ b)
+        lr_in_velocity:    v ← μ v - η (1 - d) g;  p ← p + v
+          with nesterov:                           p ← p + μ v - η (1 - d) g
+
+    The two forms agree while η is constant; when η changes, the velocity keeps the old rate for what it
+    has already gathered. `dampening=momentum` gives the averaged form m ← β m + (1 - β) g.
+
+    Args:
+        learning_rate: η, at least 0.
+        momentum: μ in [0, 1). With the number 0 and no override there is no buffer.
+        dampening: d in [0, 1); at the first step too, where PyTorch leaves it out.
+        nesterov: look ahead along the momentum.
+        lr_in_velocity: multiply by η before the sum instead of after it.
+        weight_decay: λ, at least 0; adds λ p to the gradient.
+        common: keywords of `Optimizer`.
+
+    Memory: one array as large as the parameters with momentum, none without.
+
+    Example:
+        >>> import numpy as np
+        >>> p, g = np.array([1.0, 2.0]), np.array([1.0, -1.0])
+        >>> SGD(learning_rate=0.5).step(p, g)
+        >>> p
+        array([0.5, 2.5])
+
+    Reference: Robbins and Monro, A Stochastic Approximation Method, 1951; Polyak, Some methods of
+    speeding up the convergence of iteration methods, 1964; Sutskever et al., On the importance of
+    initialization and momentum in deep learning, ICML 2013, equations 3 and 4.
+    """
+
+    momentum = Hyperparameter(below=1.0)
+    dampening = Hyperparameter(below=1.0)
+    nesterov = Option(flag)
+    lr_in_velocity = Option(flag)
+
+    def __init__(
+        self,
+        learning_rate: float | Schedule = 0.01,
+        momentum: float | Schedule = 0.0,
+        dampening: float | Schedule = 0.0,
+        nesterov: bool = False,
+        lr_in_velocity: bool = False,
+        weight_decay: float | Schedule = 0.0,
+        **common: Unpack[Common],
+    ) -> None:
+        self.nesterov = nesterov
+        self.lr_in_velocity = lr_in_velocity
+        super().__init__(
+            learning_rate=learning_rate,
+            momentum=momentum,
+            dampening=dampening,
+            weight_decay=weight_decay,
+            **common,
+        )
+        if nesterov and self.rule == "sgd":
+            raise ValueError("nesterov is True and momentum is 0; momentum above 0 is wanted")
+
+    @property
+    def rule(self) -> str:
+        """Name of the update rule in use."""
+        if not self._uses("momentum", "momentum_buffer") and not self._uses("momentum", "velocity"):
+            return "sgd"
+        if self.lr_in_velocity:
+            return "nesterov_velocity" if self.nesterov else "velocity"
+        return "nesterov" if self.nesterov else "momentum"

@@ -1,0 +1,68 @@
+"""Steps of one size: only the sign of a direction counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .base import Optimizer
+from .settings import Hyperparameter, Schedule
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .base import Common
+
+__all__ = ["Lion"]
+
+
+class Lion(Optimizer):
+    """The sign of a momentum; `weight_decay` is decoupled.
+
+    With g the gradient::
+
+        p ← p - η (sign(β1 m + (1 - β1) g) + λ p);    m ← β2 m + (1 - β2) g
+
+    with sign(0) = 0. Rates about a tenth of Adam's, and decays about ten times as large, suit it.
+
+    Args:
+        learning_rate: η, at least 0.
+        beta1: β1 in [0, 1).
+        beta2: β2 in [0, 1).
+        weight_decay: λ, at least 0.
+        common: keywords of `Optimizer`.
+
+    Memory: one array as large as the parameters.
+
+    Example:
+        >>> import numpy as np
+        >>> p = np.array([1.0, 2.0, 3.0])
+        >>> Lion(learning_rate=0.5).step(p, np.array([4.0, -0.1, 0.0]))
+        >>> p
+        array([0.5, 2.5, 3. ])
+
+    Reference: Chen et al., Symbolic Discovery of Optimization Algorithms, NeurIPS 2023, Algorithm 2.
+    """
+
+    beta1 = Hyperparameter(below=1.0)
+    beta2 = Hyperparameter(below=1.0)
+
+    def __init__(
+        self,
+        learning_rate: float | Schedule = 1e-4,
+        beta1: float | Schedule = 0.9,
+        beta2: float | Schedule = 0.99,
+        weight_decay: float | Schedule = 0.0,
+        **common: Unpack[Common],
+    ) -> None:
+        super().__init__(
+            learning_rate=learning_rate,
+            beta1=beta1,
+            beta2=beta2,
+            weight_decay=weight_decay,
+            **common,
+        )
+
+    @property
+    def rule(self) -> str:
+        """Name of the update rule in use."""
+        return "lion"
