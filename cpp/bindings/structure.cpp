@@ -42,6 +42,7 @@ Structure::Node Structure::read(py::handle tree, const char* name, const std::st
         throw py::value_error(label(name, path) + " is nested more than " +
                               std::to_string(kMaxDepth) + " deep");
     Node node;
+    node.path = path;
     PyObject* o = tree.ptr();
     if (is_dict(o)) {
         node.kind = Node::kDict;
@@ -70,40 +71,40 @@ void Structure::collect(py::handle tree, const char* name, std::vector<PyObject*
 }
 
 void Structure::collect(const Node& node, PyObject* tree, const char* name,
-                        std::vector<PyObject*>& leaves) const {
-    // The path of this node is only spelled out for an error: it is the common part of the paths of its leaves.
-    const auto fail = [&](const std::string& came, const char* wanted) {
-        const std::string next = leaves.size() < paths_.size() ? paths_[leaves.size()] : "";
-        throw py::value_error(std::string(name) + " differs in structure from the params of the first step" +
-                              (next.empty() ? "" : ", at '" + next + "'") + ": " + came +
-                              " where " + wanted + " is wanted");
+                        std::vector<PyObject*>& leaves) {
+    const auto fail = [&](const std::string& what) {
+        throw py::value_error(label(name, node.path) + " " + what +
+                              " is wanted, as in the params of the first step");
+    };
+    const auto size_differs = [&](std::size_t size) {
+        fail("has " + std::to_string(size) + " items; " + std::to_string(node.children.size()));
     };
     switch (node.kind) {
         case Node::kLeaf:
-            if (is_list(tree) || is_tuple(tree) || is_dict(tree)) fail(type_name(tree), "an array");
+            if (is_list(tree) || is_tuple(tree) || is_dict(tree))
+                fail("is a " + type_name(tree) + "; an array");
             leaves.push_back(tree);
             return;
         case Node::kDict:
-            if (!is_dict(tree)) fail(type_name(tree), "a dict");
+            if (!is_dict(tree)) fail("is a " + type_name(tree) + "; a dict");
             for (std::size_t k = 0; k < node.children.size(); ++k) {
                 PyObject* child = PyDict_GetItemWithError(tree, node.keys[k].ptr());
                 if (!child) {
                     if (PyErr_Occurred()) throw py::error_already_set();
-                    fail("a dict without the key", key_text(node.keys[k]).c_str());
+                    fail("lacks the key '" + key_text(node.keys[k]) + "', which");
                 }
                 collect(node.children[k], child, name, leaves);
             }
-            if (static_cast<std::size_t>(PyDict_Size(tree)) != node.children.size())
-                fail("a dict of " + std::to_string(PyDict_Size(tree)),
-                     ("one of " + std::to_string(node.children.size())).c_str());
+            if (const auto size = static_cast<std::size_t>(PyDict_Size(tree));
+                size != node.children.size())
+                size_differs(size);
             return;
         case Node::kList:
         case Node::kTuple: {
-            if (!is_list(tree) && !is_tuple(tree)) fail(type_name(tree), "a list or tuple");
+            if (!is_list(tree) && !is_tuple(tree))
+                fail("is a " + type_name(tree) + "; a list or tuple");
             const auto size = static_cast<std::size_t>(PySequence_Fast_GET_SIZE(tree));
-            if (size != node.children.size())
-                fail("a sequence of " + std::to_string(size),
-                     ("one of " + std::to_string(node.children.size())).c_str());
+            if (size != node.children.size()) size_differs(size);
             PyObject** items = PySequence_Fast_ITEMS(tree);
             for (std::size_t k = 0; k < size; ++k)
                 collect(node.children[k], items[k], name, leaves);

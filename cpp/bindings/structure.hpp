@@ -27,14 +27,15 @@ class Structure {
   private:
     struct Node {
         enum Kind { kLeaf, kList, kTuple, kDict } kind = kLeaf;
+        std::string path;
         std::vector<py::object> keys;
         std::vector<Node> children;
     };
 
     static Node read(py::handle tree, const char* name, const std::string& path,
                      std::vector<std::string>& paths, int depth);
-    void collect(const Node& node, PyObject* tree, const char* name,
-                 std::vector<PyObject*>& leaves) const;
+    static void collect(const Node& node, PyObject* tree, const char* name,
+                        std::vector<PyObject*>& leaves);
     static py::object unflatten(const Node& node, const py::list& leaves, std::size_t& next);
 
     Node root_;

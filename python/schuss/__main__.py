@@ -50,11 +50,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         run(arguments)
     except ModuleNotFoundError as error:
         needed = {"sklearn": "scikit-learn"}.get(error.name or "", error.name)
-        return _fail(
-            arguments.command, f"needs {needed}; install it with: pip install 'schuss[lab]'", BAD_INPUT
-        )
-    except (ValueError, OSError) as error:
-        return _fail(arguments.command, str(error), BAD_INPUT)
+        message = f"needs {needed}; install it with: pip install 'schuss[lab]'"
+        return _fail(arguments.command, message, BAD_INPUT)
+    except (ValueError, OSError, MemoryError) as error:
+        return _fail(arguments.command, " ".join(str(error).split()), BAD_INPUT)
     except KeyboardInterrupt:
         return _fail(arguments.command, "stopped", INTERRUPTED)
     return 0
@@ -76,8 +75,8 @@ def _build_parser() -> _Parser:
     compare = commands.add_parser(
         "compare",
         help="train a network with each optimizer and compare",
-        description="Train a multilayer perceptron on handwritten digits with each optimizer; print a "
-        "table and save a plot.",
+        description="Train a multilayer perceptron on handwritten digits with each optimizer, "
+        "print a table, save a plot.",
     )
     add = compare.add_argument
     add("--optimizers", metavar="A,B,...", type=_names, help="names in any case (default: all)")
@@ -87,7 +86,7 @@ def _build_parser() -> _Parser:
         type=_batch_size,
         default=64,
         metavar="N",
-        help="rows per step: 1 is stochastic, `all` is batch gradient descent (default: %(default)s)",
+        help="rows per step: 1 is stochastic, all is batch gradient descent (default: %(default)s)",
     )
     add(
         "--hidden",
@@ -99,9 +98,9 @@ def _build_parser() -> _Parser:
     add("--learning-rate", type=_rate, metavar="X", help="for all (default: a good one for each)")
     add(
         "--schedule",
-        default="cosine",
+        default="constant",
         metavar="NAME",
-        help="of the learning rate, such as constant or warmup+linear (default: %(default)s)",
+        help="of the learning rate, such as cosine or warmup+linear (default: %(default)s)",
     )
     add(
         "--seed",
@@ -123,7 +122,7 @@ def _build_parser() -> _Parser:
         metavar="FILE",
         help="where the plot goes (default: %(default)s)",
     )
-    add("--json", type=Path, metavar="FILE", help="save the results; - is stdout, without the table")
+    add("--json", type=Path, metavar="FILE", help="save the results; - is stdout, with no table")
     compare.set_defaults(run=_compare)
     return parser
 
@@ -228,7 +227,8 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
             raise ValueError(f"{path}: cannot be written, {path.parent} is no directory")
     formats = FigureCanvasBase.get_supported_filetypes()
     if arguments.plot.suffix[1:].lower() not in formats:
-        raise ValueError(f"{arguments.plot}: expected a name that ends in .png or .{', .'.join(formats)}")
+        known = ", ".join(f".{suffix}" for suffix in sorted(formats))
+        raise ValueError(f"{arguments.plot}: expected a name that ends in one of {known}")
 
 
 if __name__ == "__main__":

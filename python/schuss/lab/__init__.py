@@ -1,6 +1,7 @@
 """Experiments on top of schuss: train one network with every optimizer, compare, plot.
 
-Needs the extra `lab` (matplotlib, rich, scikit-learn) where it is used: matplotlib to plot, scikit-learn for the digits.
+The extra `lab` is imported where it is used: scikit-learn for the digits, matplotlib to plot, rich
+for tables on a terminal. The rest needs NumPy only.
 
 Example:
     >>> from schuss import lab

@@ -48,8 +48,9 @@ def load(path: str | Path) -> Dataset:
     Inputs are standardized with the mean and the standard deviation of the training part.
 
     Args:
-        path: the file. In a .npz, X is (rows, columns) or images (rows, height, width), which are flattened, and y is (rows,).
-            In a .csv the first line may be a header; labels may be numbers or words.
+        path: the file. In a .npz, y is (rows,) and X is (rows, columns), or images such as
+            (rows, height, width), which are flattened. In a .csv the first line may be a header.
+            Labels are whole numbers or words.
 
     Raises:
         ValueError: whatever is wrong with the file, in one line that begins with its name.
@@ -71,7 +72,7 @@ def load(path: str | Path) -> Dataset:
 
 
 def split(name: str, x: Array, y: Array) -> Dataset:
-    """Every fifth row of each class is for testing: no chance is involved, and every class is in both parts.
+    """Set apart every fifth row of each class for testing; no chance is involved.
 
     Example:
         >>> import numpy as np
@@ -89,7 +90,7 @@ def split(name: str, x: Array, y: Array) -> Dataset:
         x = x.reshape(len(x), -1).astype(np.float32)
     bad = np.flatnonzero(~np.isfinite(x).all(axis=1))
     if bad.size:
-        raise ValueError(f"X holds NaN or infinity in {bad.size} of {len(x)} rows, first at index {bad[0]}")
+        raise ValueError(f"X holds NaN or infinity in {bad.size} rows, first at index {bad[0]}")
     if y.dtype.kind == "f" and not np.isfinite(y).all():
         raise ValueError("y holds NaN or infinity")
     if y.dtype.kind == "f" and (y != np.floor(y)).any():
@@ -102,7 +103,7 @@ def split(name: str, x: Array, y: Array) -> Dataset:
     if counts.min() < TEST_EVERY:
         rarest = names[counts.argmin()]
         raise ValueError(
-            f"class {rarest} has {counts.min()} rows: each needs {TEST_EVERY}, to test on one of them"
+            f"class {rarest} has {counts.min()} rows; at least {TEST_EVERY} are wanted"
         )
     order = np.argsort(labels, kind="stable")
     first = np.repeat(np.cumsum(counts) - counts, counts)

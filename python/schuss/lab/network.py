@@ -1,7 +1,7 @@
 """A multilayer perceptron in NumPy: relu layers, softmax cross-entropy, gradients by hand.
 
-Parameters are a list with one dict per layer, `{"weight": (fan_in, fan_out), "bias": (fan_out,)}`: the nested structure that
-every schuss optimizer takes as it is. The dtype of the parameters is the dtype of all arithmetic.
+Parameters are a list with one dict per layer, `{"weight": (fan_in, fan_out), "bias": (fan_out,)}`,
+which every schuss optimizer takes as it is. Their dtype is that of all arithmetic.
 
 Example:
     >>> import numpy as np
@@ -22,6 +22,7 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,7 @@ def initialize(
             "weight": initializers.he_normal((fan_in, fan_out), rng=generator, dtype=dtype),
             "bias": np.zeros(fan_out, dtype),
         }
-        for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True)
+        for fan_in, fan_out in pairwise(sizes)
     ]
 
 
@@ -103,8 +104,8 @@ def accuracy(params: Params, x: Array, y: Array) -> float:
 def loss_and_gradients(params: Params, x: Array, y: Array) -> tuple[float, Params]:
     """Mean softmax cross-entropy and its gradients, in the structure of `params`.
 
-    With p the softmax of the logits of n rows, `d loss / d logits = (p - onehot(y)) / n`; each layer passes it back through its
-    weights and through the relu.
+    With p the softmax of the logits of n rows, `d loss / d logits = (p - onehot(y)) / n`; each
+    layer passes it back through its weights and through the relu.
 
     Args:
         params: as `initialize` makes them.

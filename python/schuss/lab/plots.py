@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["comparison"]
 
-# Okabe and Ito 2008, without the yellow that fades on white: told apart by colour-blind readers too.
+# Okabe and Ito 2008, for color-blind readers too, without the yellow, which fades on white.
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#222222"]
 STYLES = ["-", (0, (5, 1.5)), (0, (1, 1.2))]
 OURS = "#0072B2"
@@ -22,7 +22,7 @@ TEXTBOOK = "#B8B8B8"
 
 
 def comparison(result: Comparison) -> Figure:
-    """Loss curves on a log scale, test accuracy, and step times beside those of the textbook code; needs matplotlib.
+    """Loss curves on a log scale, test accuracy, and step times beside the textbook code's.
 
     Args:
         result: what `schuss.lab.compare` returned.
@@ -36,7 +36,8 @@ def comparison(result: Comparison) -> Figure:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(13, 8.5), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=[1.55, 1])
+    grid = figure.add_gridspec(1, 2, width_ratios=[1.55, 1])
+    left, right = figure.add_subfigure(grid[0, 0]), figure.add_subfigure(grid[0, 1])
     loss, accuracy = left.subplots(2, 1, sharex=True)
     styles = itertools.cycle(itertools.product(STYLES, COLORS))
     for entry, (style, color) in zip(result.results, styles, strict=False):
@@ -73,7 +74,7 @@ def _finish_accuracy(axes: Axes, result: Comparison) -> None:
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
     worst = min(entry.test_accuracy[-1] for entry in result.results)
-    axes.set_ylim(max(0.0, min(0.9, worst) - 0.05), 1.005)
+    axes.set_ylim(max(0.0, min(0.95, worst) - 0.05), 1.005)
     axes.set_xlim(0, result.epochs)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10]))
@@ -91,7 +92,7 @@ def _draw_times(axes: Axes, results: list[Result]) -> None:
         if entry.numpy_us is not None and entry.ratio is not None:
             text = f"{entry.numpy_us:.3g} ({entry.ratio:.3g} x)"
             _draw_bar(axes, row + 0.2, entry.numpy_us, TEXTBOOK, text)
-    # Bars begin at zero, so that their lengths can be compared; room on the right is for the figures.
+    # Bars begin at zero, so that their lengths compare; the room on the right is for the figures.
     axes.set_xlim(0, 1.3 * max(max(entry.step_us, entry.numpy_us or 0) for entry in results))
     axes.margins(y=0.01)
     axes.invert_yaxis()

@@ -57,8 +57,10 @@ def table(result: Comparison) -> Table:
 
     rows = Table(
         box=SIMPLE_HEAD,
+        pad_edge=False,
         title=result.summary(),
-        caption="times: median of one optimizer step; ratio: NumPy textbook code over schuss",
+        caption="us: median microseconds per optimizer step\n"
+        "ratio: NumPy textbook code over schuss",
     )
     rows.add_column("optimizer", no_wrap=True)
     for heading in (
@@ -66,8 +68,8 @@ def table(result: Comparison) -> Table:
         "train\nloss",
         "test\naccuracy",
         "epochs\nto 95 %",
-        "schuss\nus/step",
-        "NumPy\nus/step",
+        "schuss\nus",
+        "NumPy\nus",
         "ratio",
     ):
         rows.add_column(heading, justify="right", no_wrap=True)
@@ -81,6 +83,6 @@ def table(result: Comparison) -> Table:
             "-" if epochs is None else str(epochs),
             f"{entry.step_us:.1f}",
             "-" if entry.numpy_us is None else f"{entry.numpy_us:.1f}",
-            "-" if entry.ratio is None else f"{entry.ratio:.1f} x",
+            "-" if entry.ratio is None else f"{entry.ratio:.1f}",
         )
     return rows

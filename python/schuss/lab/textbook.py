@@ -1,8 +1,8 @@
 """The update rules as a NumPy user writes them from the papers.
 
-This is the code that most people train with today, and so the baseline that `schuss compare` times itself against. It is
-also an independent check of the formulas: one array operation after another, in the order in which the paper writes them,
-with the temporaries that NumPy makes. Nothing here is tuned, and nothing is slowed down.
+This is the baseline that `schuss compare` times itself against, and an independent check of the
+formulas: one array operation after another, as the paper writes them, with the temporaries that
+NumPy makes. Nothing here is tuned, and nothing is slowed down.
 
 Example:
     >>> import numpy as np
@@ -57,20 +57,20 @@ class Textbook:
     def step(self, params: Sequence[Array], grads: Sequence[Array]) -> None:
         """Update every array of `params` in place from the array of `grads` beside it."""
         if self.t == 0:
-            self.states = [self.initial_state(p) for p in params]
+            self.states = [self._initial_state(p) for p in params]
         self.t += 1
         for p, g, state in zip(params, grads, self.states, strict=True):
-            self.update(p, g, state)
+            self._update(p, g, state)
 
-    def initial_state(self, p: Array) -> State:
+    def _initial_state(self, p: Array) -> State:
         """Zeros, of the shape of the parameter."""
         return {slot: np.zeros_like(p) for slot in self.slots}
 
-    def add_l2(self, p: Array, g: Array) -> Array:
+    def _add_l2(self, p: Array, g: Array) -> Array:
         """The gradient with that of the L2 penalty added."""
         return g + self.weight_decay * p if self.weight_decay else g
 
-    def update(self, p: Array, g: Array, state: State) -> None:
+    def _update(self, p: Array, g: Array, state: State) -> None:
         """One step of the rule on one array."""
         raise NotImplementedError
 
@@ -95,11 +95,14 @@ class SGD(Textbook):
         self.nesterov = nesterov
         self.lr_in_velocity = lr_in_velocity
 
-    def update(self, p: Array, g: Array, state: State) -> None:
-        g = (1 - self.dampening) * self.add_l2(p, g) if self.dampening else self.add_l2(p, g)
+    def _update(self, p: Array, g: Array, state: State) -> None:
+        g = self._add_l2(p, g)
         if self.momentum == 0:
             p -= self.learning_rate * g
-        elif self.lr_in_velocity:
+            return
+        if self.dampening:
+            g = (1 - self.dampening) * g
+        if self.lr_in_velocity:
             v = state["b"] = self.momentum * state["b"] - self.learning_rate * g
             p += self.momentum * v - self.learning_rate * g if self.nesterov else v
         else:
@@ -123,11 +126,11 @@ class AdaGrad(Textbook):
         self.initial_accumulator = initial_accumulator
         self.epsilon_inside_sqrt = epsilon_inside_sqrt
 
-    def initial_state(self, p: Array) -> State:
+    def _initial_state(self, p: Array) -> State:
         return {"sum": np.full_like(p, self.initial_accumulator)}
 
-    def update(self, p: Array, g: Array, state: State) -> None:
-        g = self.add_l2(p, g)
+    def _update(self, p: Array, g: Array, state: State) -> None:
+        g = self._add_l2(p, g)
         state["sum"] = state["sum"] + g**2
         if self.epsilon_inside_sqrt:
             p -= self.learning_rate * g / np.sqrt(state["sum"] + self.epsilon)
@@ -157,8 +160,8 @@ class RMSprop(Textbook):
         self.centered = centered
         self.epsilon_inside_sqrt = epsilon_inside_sqrt
 
-    def update(self, p: Array, g: Array, state: State) -> None:
-        g = self.add_l2(p, g)
+    def _update(self, p: Array, g: Array, state: State) -> None:
+        g = self._add_l2(p, g)
         variance = state["v"] = self.beta * state["v"] + (1 - self.beta) * g**2
         if self.centered:
             state["mean"] = self.beta * state["mean"] + (1 - self.beta) * g
@@ -188,8 +191,8 @@ class AdaDelta(Textbook):
         self.rho = rho
         self.epsilon = epsilon
 
-    def update(self, p: Array, g: Array, state: State) -> None:
-        g = self.add_l2(p, g)
+    def _update(self, p: Array, g: Array, state: State) -> None:
+        g = self._add_l2(p, g)
         state["v"] = self.rho * state["v"] + (1 - self.rho) * g**2
         delta = np.sqrt(state["u"] + self.epsilon) / np.sqrt(state["v"] + self.epsilon) * g
         state["u"] = self.rho * state["u"] + (1 - self.rho) * delta**2
@@ -197,7 +200,7 @@ class AdaDelta(Textbook):
 
 
 class Adam(Textbook):
-    """Kingma and Ba 2015, algorithm 1; `amsgrad` as in Reddi, Kale and Kumar 2018, bias-corrected."""
+    """Kingma and Ba 2015, algorithm 1; amsgrad of Reddi, Kale and Kumar 2018, bias-corrected."""
 
     slots = ("m", "v")
 
@@ -216,11 +219,11 @@ class Adam(Textbook):
         self.epsilon = epsilon
         self.amsgrad = amsgrad
 
-    def initial_state(self, p: Array) -> State:
+    def _initial_state(self, p: Array) -> State:
         slots = (*self.slots, "v_max") if self.amsgrad else self.slots
         return {slot: np.zeros_like(p) for slot in slots}
 
-    def adam_direction(self, g: Array, state: State) -> Array:
+    def _direction(self, g: Array, state: State) -> Array:
         """The corrected mean over the root of the corrected mean square."""
         state["m"] = self.beta1 * state["m"] + (1 - self.beta1) * g
         v = state["v"] = self.beta2 * state["v"] + (1 - self.beta2) * g**2
@@ -231,8 +234,8 @@ class Adam(Textbook):
         direction: Array = m_hat / (np.sqrt(v_hat) + self.epsilon)
         return direction
 
-    def update(self, p: Array, g: Array, state: State) -> None:
-        p -= self.learning_rate * self.adam_direction(self.add_l2(p, g), state)
+    def _update(self, p: Array, g: Array, state: State) -> None:
+        p -= self.learning_rate * self._direction(self._add_l2(p, g), state)
 
 
 class AdamW(Adam):
@@ -249,8 +252,8 @@ class AdamW(Adam):
     ) -> None:
         super().__init__(learning_rate, beta1, beta2, epsilon, weight_decay, amsgrad)
 
-    def update(self, p: Array, g: Array, state: State) -> None:
-        p -= self.learning_rate * (self.adam_direction(g, state) + self.weight_decay * p)
+    def _update(self, p: Array, g: Array, state: State) -> None:
+        p -= self.learning_rate * (self._direction(g, state) + self.weight_decay * p)
 
 
 class AdaBelief(Textbook):
@@ -273,8 +276,8 @@ class AdaBelief(Textbook):
         self.epsilon = epsilon
         self.epsilon_root = epsilon_root
 
-    def update(self, p: Array, g: Array, state: State) -> None:
-        g = self.add_l2(p, g)
+    def _update(self, p: Array, g: Array, state: State) -> None:
+        g = self._add_l2(p, g)
         m = state["m"] = self.beta1 * state["m"] + (1 - self.beta1) * g
         state["s"] = self.beta2 * state["s"] + (1 - self.beta2) * (g - m) ** 2 + self.epsilon_root
         m_hat = m / (1 - self.beta1**self.t)
@@ -302,8 +305,8 @@ class RAdam(Textbook):
         self.epsilon = epsilon
         self.threshold = threshold
 
-    def update(self, p: Array, g: Array, state: State) -> None:
-        g = self.add_l2(p, g)
+    def _update(self, p: Array, g: Array, state: State) -> None:
+        g = self._add_l2(p, g)
         state["m"] = self.beta1 * state["m"] + (1 - self.beta1) * g
         state["v"] = self.beta2 * state["v"] + (1 - self.beta2) * g**2
         m_hat = state["m"] / (1 - self.beta1**self.t)
@@ -312,9 +315,7 @@ class RAdam(Textbook):
         if length <= self.threshold:
             p -= self.learning_rate * m_hat
             return
-        r = math.sqrt(
-            (length - 4) * (length - 2) * limit / ((limit - 4) * (limit - 2) * length)
-        )
+        r = math.sqrt((length - 4) * (length - 2) * limit / ((limit - 4) * (limit - 2) * length))
         v_hat = state["v"] / (1 - self.beta2**self.t)
         p -= self.learning_rate * r * m_hat / (np.sqrt(v_hat) + self.epsilon)
 
@@ -340,21 +341,21 @@ class NAdam(Textbook):
         self.momentum_decay = momentum_decay
         self.product = 1.0
 
-    def momentum_at(self, t: int) -> float:
+    def _momentum_at(self, t: int) -> float:
         """The momentum of step `t`, which starts near beta1 / 2 and grows to beta1."""
-        return self.beta1 * (1 - 0.5 * 0.96 ** (t * self.momentum_decay))
+        return self.beta1 * (1 - 0.5 * math.pow(0.96, t * self.momentum_decay))
 
     def step(self, params: Sequence[Array], grads: Sequence[Array]) -> None:
         """Update every array of `params` in place from the array of `grads` beside it."""
-        self.product *= self.momentum_at(self.t + 1)
+        self.product *= self._momentum_at(self.t + 1)
         super().step(params, grads)
 
-    def update(self, p: Array, g: Array, state: State) -> None:
-        g = self.add_l2(p, g)
+    def _update(self, p: Array, g: Array, state: State) -> None:
+        g = self._add_l2(p, g)
         state["m"] = self.beta1 * state["m"] + (1 - self.beta1) * g
         state["v"] = self.beta2 * state["v"] + (1 - self.beta2) * g**2
-        now = self.momentum_at(self.t)
-        after = self.momentum_at(self.t + 1)
+        now = self._momentum_at(self.t)
+        after = self._momentum_at(self.t + 1)
         m_bar = after * state["m"] / (1 - self.product * after) + (1 - now) * g / (1 - self.product)
         v_hat = state["v"] / (1 - self.beta2**self.t)
         p -= self.learning_rate * m_bar / (np.sqrt(v_hat) + self.epsilon)
@@ -378,15 +379,15 @@ class Adamax(Textbook):
         self.beta2 = beta2
         self.epsilon = epsilon
 
-    def update(self, p: Array, g: Array, state: State) -> None:
-        g = self.add_l2(p, g)
+    def _update(self, p: Array, g: Array, state: State) -> None:
+        g = self._add_l2(p, g)
         state["m"] = self.beta1 * state["m"] + (1 - self.beta1) * g
         state["u"] = np.maximum(self.beta2 * state["u"], np.abs(g) + self.epsilon)
         p -= self.learning_rate / (1 - self.beta1**self.t) * state["m"] / state["u"]
 
 
 class Lion(Textbook):
-    """Chen et al. 2023, algorithm 2: the sign of an interpolated momentum, decoupled weight decay."""
+    """Chen et al. 2023, algorithm 2: the sign of an interpolation; decoupled weight decay."""
 
     slots = ("m",)
 
@@ -401,18 +402,14 @@ class Lion(Textbook):
         self.beta1 = beta1
         self.beta2 = beta2
 
-    def update(self, p: Array, g: Array, state: State) -> None:
+    def _update(self, p: Array, g: Array, state: State) -> None:
         direction = np.sign(self.beta1 * state["m"] + (1 - self.beta1) * g)
         p -= self.learning_rate * (direction + self.weight_decay * p)
         state["m"] = self.beta2 * state["m"] + (1 - self.beta2) * g
 
 
-_RULES: dict[str, type[Textbook]] = {
-    rule.__name__: rule
-    for rule in (
-        SGD, AdaGrad, RMSprop, AdaDelta, Adam, AdamW, AdaBelief, RAdam, NAdam, Adamax, Lion
-    )
-}
+_CLASSES = (SGD, AdaGrad, RMSprop, AdaDelta, Adam, AdamW, AdaBelief, RAdam, NAdam, Adamax, Lion)
+_RULES: dict[str, type[Textbook]] = {rule.__name__: rule for rule in _CLASSES}
 
 
 def get(name: str) -> type[Textbook] | None:

@@ -273,7 +273,7 @@ class NAdam(_Moments):
         >>> p = np.array([1.0])
         >>> NAdam(learning_rate=0.5).step(p, np.array([2.0]))
         >>> p.round(4)
-        array([0.3157])
+        array([0.4718])
 
     Reference: Dozat, Incorporating Nesterov Momentum into Adam, ICLR 2016 workshop, Algorithm 8 and its
     schedule of momenta.

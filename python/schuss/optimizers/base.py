@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import math
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -162,7 +163,10 @@ class Optimizer:
         self._pending: dict[str, Any] | None = None  # loaded before there is a structure
         self._groups: list[tuple[str, ...]] = [()]  # the override patterns of each group
         self._last_rate = math.nan
+        self._first_step = threading.Lock()
         for name, value in hyperparameters.items():
+            if not isinstance(getattr(type(self), name, None), Hyperparameter):
+                raise TypeError(f"{type(self).__name__} has no argument {name!r}")
             setattr(self, name, value)
         self.max_norm = max_norm
         self.max_value = max_value
@@ -186,16 +190,23 @@ class Optimizer:
         """
         stepper = self._stepper
         if stepper is None:
-            stepper = self._bind(params, self.rule)
-            if self._pending is not None:
-                self._restore(stepper, self._pending)
-            self._configure(stepper)
-            stepper.step(params, grads)
-            self._stepper, self._pending = stepper, None
-            return
+            with self._first_step:
+                if self._stepper is None:
+                    self._begin(params, grads)
+                    return
+                stepper = self._stepper
         if self._stale:
             self._configure(stepper)
         stepper.step(params, grads)
+
+    def _begin(self, params: Any, grads: Any) -> None:
+        """Take the first step; the structure is only kept when it succeeds."""
+        stepper = self._bind(params, self.rule)
+        if self._pending is not None:
+            self._restore(stepper, self._pending)
+        self._configure(stepper)
+        stepper.step(params, grads)
+        self._stepper, self._pending = stepper, None
 
     def zero_grad(self, grads: Any) -> None:
         """Fill every gradient array with zeros, in place."""
@@ -429,7 +440,8 @@ class Optimizer:
         self._stale = True
 
     def __getstate__(self) -> dict[str, Any]:
-        attributes = {k: v for k, v in self.__dict__.items() if k != "_stepper"}
+        own = ("_stepper", "_first_step")
+        attributes = {k: v for k, v in self.__dict__.items() if k not in own}
         stepper = self._stepper
         if stepper is None:
             return {"attributes": attributes, "bound": None}
@@ -448,6 +460,7 @@ class Optimizer:
     def __setstate__(self, pickled: dict[str, Any]) -> None:
         self.__dict__.update(pickled["attributes"])
         self._stepper = None
+        self._first_step = threading.Lock()
         self._stale = True
         bound = pickled["bound"]
         if bound is not None:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any
+
+from ..schedules import Schedule
 
 __all__ = ["Hyperparameter", "Option", "Schedule", "number"]
-
-Schedule = Callable[[int], float]
-"""What a schedule is: steps already taken (0 at the first) to a value."""
-
-T = TypeVar("T")
 
 
 def number(name: str, value: object, *, minimum: float = -math.inf, below: float = math.inf) -> float:
@@ -60,18 +57,17 @@ class Hyperparameter:
         return number(name, value, minimum=self.minimum, below=self.below)
 
 
-class Option(Generic[T]):
+class Option:
     """A setting that is no hyperparameter; `check(name, value)` returns it in its final form."""
 
-    def __init__(self, check: Callable[[str, Any], T]) -> None:
+    def __init__(self, check: Callable[[str, Any], Any]) -> None:
         self.check = check
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
-    def __get__(self, obj: Any, owner: type | None = None) -> T:
-        value: T = obj.__dict__[self.name]
-        return value
+    def __get__(self, obj: Any, owner: type | None = None) -> Any:
+        return self if obj is None else obj.__dict__[self.name]
 
     def __set__(self, obj: Any, value: Any) -> None:
         obj.__dict__[self.name] = self.check(self.name, value)

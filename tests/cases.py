@@ -1,0 +1,77 @@
+"""The table of cases: settings of every optimizer, and settings that must be refused.
+
+A new optimizer is one row here; every property test picks it up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import schuss
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str  # class in schuss
+    rule: str  # function in reference.py
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def make(self, **common):
+        return getattr(schuss, self.name)(**{**self.settings, **common})
+
+    def __str__(self):
+        return "-".join([self.rule, *(f"{k}={v}" for k, v in self.settings.items())])
+
+
+CASES = [
+    Case("SGD", "sgd", {"learning_rate": 0.1}),
+    Case("SGD", "momentum", {"momentum": 0.9}),
+    Case("SGD", "momentum", {"momentum": 0.8, "dampening": 0.8}),
+    Case("SGD", "nesterov", {"momentum": 0.9, "nesterov": True}),
+    Case("SGD", "nesterov", {"momentum": 0.7, "nesterov": True, "dampening": 0.2}),
+    Case("SGD", "velocity", {"momentum": 0.9, "lr_in_velocity": True}),
+    Case(
+        "SGD", "nesterov_velocity", {"momentum": 0.9, "lr_in_velocity": True, "nesterov": True}
+    ),
+    Case("AdaGrad", "adagrad"),
+    Case("AdaGrad", "adagrad", {"initial_accumulator": 0.1, "epsilon_inside_sqrt": True}),
+    Case("RMSprop", "rmsprop"),
+    Case("RMSprop", "rmsprop", {"beta": 0.99, "epsilon": 1e-3, "epsilon_inside_sqrt": True}),
+    Case("RMSprop", "rmsprop_momentum", {"momentum": 0.9}),
+    Case("RMSprop", "rmsprop_centered", {"centered": True, "epsilon_inside_sqrt": True}),
+    Case("RMSprop", "rmsprop_centered_momentum", {"centered": True, "momentum": 0.5}),
+    Case("AdaDelta", "adadelta"),
+    Case("AdaDelta", "adadelta", {"learning_rate": 0.5, "rho": 0.95, "epsilon": 1e-4}),
+    Case("Adam", "adam"),
+    Case("Adam", "adam", {"learning_rate": 0.1, "beta1": 0.0, "beta2": 0.5, "epsilon": 1e-3}),
+    Case("Adam", "amsgrad", {"amsgrad": True}),
+    Case("AdamW", "adamw"),
+    Case("AdamW", "adamw", {"weight_decay": 0.3, "learning_rate": 0.02}),
+    Case("AdamW", "amsgradw", {"amsgrad": True}),
+    Case("AdaBelief", "adabelief"),
+    Case("AdaBelief", "adabelief", {"epsilon_root": 1e-6}),
+    Case("RAdam", "radam"),
+    Case("RAdam", "radam", {"threshold": 5.0, "beta2": 0.9}),
+    Case("NAdam", "nadam"),
+    Case("NAdam", "nadam", {"momentum_decay": 60.0}),
+    Case("Adamax", "adamax"),
+    Case("Lion", "lion", {"learning_rate": 0.01}),
+    Case("Lion", "lion", {"weight_decay": 0.2}),
+]
+
+# One case for each rule.
+RULES = list({case.rule: case for case in CASES}.values())
+
+# Beyond the ranges of single hyperparameters, which test_errors.py draws from the classes.
+ERRORS = [
+    ("SGD", {"nesterov": True}, ValueError, "nesterov"),
+    ("SGD", {"nesterov": 1}, TypeError, "nesterov"),
+    ("SGD", {"lr_in_velocity": "yes"}, TypeError, "lr_in_velocity"),
+    ("AdaGrad", {"initial_accumulator": -1.0}, ValueError, "initial_accumulator"),
+    ("AdaGrad", {"epsilon_inside_sqrt": None}, TypeError, "epsilon_inside_sqrt"),
+    ("RMSprop", {"centered": 0.5}, TypeError, "centered"),
+    ("Adam", {"amsgrad": 1.0}, TypeError, "amsgrad"),
+    ("RAdam", {"threshold": 3.0}, ValueError, "threshold"),
+    ("NAdam", {"momentum_decay": -0.1}, ValueError, "momentum_decay"),
+]

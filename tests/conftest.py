@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import schuss
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(20260301)
+
+
+@pytest.fixture(params=schuss.config.available_isas())
+def isa(request):
+    """Every instruction set of this CPU, in force, and checked to be."""
+    with schuss.config.use_isa(request.param):
+        assert schuss.config.isa() == request.param
+        yield request.param
+
+
+@pytest.fixture
+def threads():
+    """Set the number of threads for one test."""
+    before = schuss.config.get_num_threads()
+    yield schuss.config.set_num_threads
+    schuss.config.set_num_threads(before)
+
+
+@pytest.fixture(params=[np.float32, np.float64], ids=["float32", "float64"])
+def dtype(request):
+    return request.param

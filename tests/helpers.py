@@ -1,0 +1,68 @@
+"""What several test files need: bits, test data, and a run of the twin."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import reference
+from schuss import _core
+
+
+def same_bits(a, b):
+    """Equal to the last bit, the sign of zero too; NaNs count as equal, their payloads are exempt."""
+    a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
+    assert a.dtype == b.dtype
+    assert a.shape == b.shape
+    unsigned = np.uint32 if a.dtype == np.float32 else np.uint64
+    equal = (a.view(unsigned) == b.view(unsigned)) | (np.isnan(a) & np.isnan(b))
+    return bool(equal.all())
+
+
+def gradients(rng, n, dtype):
+    """Ordinary values with zeros of both signs, subnormals, tiny and large ones among them."""
+    g = rng.standard_normal(n).astype(dtype)
+    tiny = np.finfo(dtype).smallest_subnormal
+    special = np.array([0.0, -0.0, tiny, -3 * tiny, 1e-30, 1e12, -1e12], dtype)
+    at = rng.random(n) < 0.1
+    g[at] = rng.choice(special, int(at.sum()))
+    return g
+
+
+def hyperparameters(opt, rule):
+    """The hyperparameters of a rule as the twin takes them."""
+    return {name: float(getattr(opt, name)) for name in _core.rules()[rule]["hyper"]}
+
+
+def run_twin(case, params, steps_of_grads, *, scale=1.0, limit=math.inf, max_norm=None, l2=0.0):
+    """Parameters and slots after the twin has stepped through all gradients."""
+    opt = case.make()
+    hyper = hyperparameters(opt, case.rule)
+    rule = getattr(reference, case.rule)
+    slot_names = _core.rules()[case.rule]["slots"]
+    p = params.copy()
+    slots = [np.full_like(p, opt._fills().get(name, 0.0)) for name in slot_names]
+    with np.errstate(all="ignore"):
+        for t, g in enumerate(steps_of_grads, start=1):
+            factor = scale
+            if max_norm is not None:
+                norm = math.sqrt(reference.sum_squares(g)) * abs(scale)
+                factor = scale * reference.clip_factor(norm, max_norm)
+            if (factor, limit, l2) != (1.0, math.inf, 0.0):
+                g = reference.prepare(p, g, scale=factor, limit=limit, l2=l2)
+            p, *slots = rule(p, g, *slots, t=t, **hyper)
+    return p, dict(zip(slot_names, slots, strict=True))
+
+
+def aligned(n, dtype, offset):
+    """An uninitialized array that begins `offset` bytes past a 64-byte boundary."""
+    itemsize = np.dtype(dtype).itemsize
+    memory = np.empty(n * itemsize + 128, np.uint8)
+    start = -memory.ctypes.data % 64 + offset
+    return memory[start : start + n * itemsize].view(dtype)
+
+
+def split(array, pieces):
+    """Contiguous views of about equal length."""
+    cuts = [array.size * k // pieces for k in range(pieces + 1)]
+    return [array[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]

@@ -1,0 +1,268 @@
+"""The benchmark harness on fake clocks, its byte counts, and how it does without its peers."""
+
+from __future__ import annotations
+
+import ctypes
+import getpass
+import importlib
+import json
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench import acceptance, cases, ceiling, machine, peers, report
+from bench.bench_memory import MIB, Memory, extra_memory
+from bench.bench_threads import counts, threshold
+from bench.harness import Candidate, Comparison, Settings, Timing, interleave
+
+SETTINGS = Settings(rounds=9, visit=1e-4, pause=1e-2, warm=1e-6)
+
+
+class FakeMachine:
+    """A clock that only calls and pauses move, and a record of who was called."""
+
+    def __init__(self) -> None:
+        self.now = 0
+        self.visits: list[str] = []
+        self.fresh = True
+
+    def clock(self) -> int:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += round(seconds * 1e9)
+        self.fresh = True
+
+    def candidate(self, name: str, nanoseconds: int, first: int = 0) -> Candidate:
+        """Takes `first` more in the first call after a pause."""
+
+        def call() -> None:
+            if self.fresh:
+                self.visits.append(name)
+                self.now += first
+            self.fresh = False
+            self.now += nanoseconds
+
+        return Candidate(name, call, bytes=28.0)
+
+    def run(self, *candidates: Candidate) -> Comparison:
+        """Measure, then forget the visit that finds the number of calls."""
+        result = interleave(
+            "fake", candidates, SETTINGS, clock=self.clock, sleep=self.sleep, skipped={"x": "away"}
+        )
+        self.visits = self.visits[-SETTINGS.rounds * len(candidates) :]
+        return result
+
+
+def test_medians_ratios_and_rates_are_exact() -> None:
+    fake = FakeMachine()
+    result = fake.run(fake.candidate("a", 1_000), fake.candidate("b", 3_000))
+    assert result.timings["a"].median == result.timings["a"].minimum == pytest.approx(1e-6)
+    assert result.timings["a"].calls == 100
+    assert result.timings["a"].rate == pytest.approx(28e6)
+    assert result.ratio("b", "a") == result.round_ratio("b", "a") == pytest.approx(3)
+    assert result.skipped == {"x": "away"}
+    assert result.missing("a") == ""
+    assert result.missing("a", "x", "y") == "x: away; y: not run"
+
+
+def test_every_round_visits_everyone_once_in_changing_order() -> None:
+    fake = FakeMachine()
+    fake.run(*(fake.candidate(name, 1_000) for name in "abcd"))
+    rounds = [tuple(fake.visits[k : k + 4]) for k in range(0, len(fake.visits), 4)]
+    assert len(rounds) == SETTINGS.rounds
+    assert all(sorted(visited) == list("abcd") for visited in rounds)
+    assert len(set(rounds)) > 2
+
+
+def test_the_first_call_of_a_visit_is_not_counted() -> None:
+    fake = FakeMachine()
+    result = fake.run(fake.candidate("cold", 1_000, first=10_000_000), fake.candidate("b", 1_000))
+    assert result.timings["cold"].median == pytest.approx(1e-6)
+
+
+def test_drift_cancels_in_the_ratio_by_round() -> None:
+    a = Timing((1.0, 2.0, 40.0), 1, 1.0)
+    b = Timing((3.0, 6.0, 120.0), 1, 1.0)
+    assert Comparison("drift", {"a": a, "b": b}).round_ratio("b", "a") == 3
+
+
+def test_work_done_several_times_a_call_is_counted_once() -> None:
+    fake = FakeMachine()
+    once = fake.candidate("once", 1_000)
+    result = fake.run(once, replace(fake.candidate("tenfold", 1_000), passes=10))
+    assert result.ratio("once", "tenfold") == pytest.approx(10)
+
+
+def test_slow_calls_are_measured_one_by_one() -> None:
+    fake = FakeMachine()
+    assert fake.run(fake.candidate("slow", 50_000_000)).timings["slow"].calls == 1
+
+
+def test_absent_peers_are_skipped_with_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(name: str) -> Any:
+        raise ImportError(name)
+
+    monkeypatch.setattr(importlib, "import_module", none)
+    makers = (("ours", peers.schuss), ("fused", peers.torch_fused), ("optax", peers.optax_jit))
+    work = cases.Work("AdamW", 1, 10, threads=1)
+    candidates, skipped = peers.gather(makers, work)
+    assert candidates == []
+    assert skipped == {
+        "ours": "schuss is not installed",
+        "fused": "torch is not installed",
+        "optax": "jax is not installed",
+    }
+
+
+def test_without_a_compiler_the_ceiling_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setattr(ceiling, "_library", ceiling._library.__wrapped__)
+    makers = ((ceiling.NAME, ceiling.ceiling),)
+    _, skipped = peers.gather(makers, cases.Work("SGD", 1, 10, threads=1))
+    assert skipped == {ceiling.NAME: "no C++ compiler"}
+
+
+def test_the_ceiling_writes_what_it_should() -> None:
+    try:
+        library = ceiling._library()
+    except peers.AbsentError as reason:
+        pytest.skip(str(reason))
+    n = 1_003
+    for dtype in (np.dtype(np.float32), np.dtype(np.float64)):
+        for writes in range(1, library.ceiling_max_writes() + 1):
+            for threads, prefetch in ((1, False), (2, False), (3, True)):
+                arrays = [np.ones(n + 1, dtype) for _ in range(writes + 1)]
+                arrays[-1][:] = 3
+                pointers = (ctypes.c_void_p * len(arrays))(*(a.ctypes.data for a in arrays))
+                library.ceiling_run(pointers, writes, dtype.itemsize, n, threads, prefetch, 2)
+                for a in arrays[:-1]:
+                    assert np.all(a[:n] == 2.5)
+                    assert a[n] == 1
+                assert np.all(arrays[-1] == 3)
+
+
+def test_bytes_of_the_model() -> None:
+    assert [cases.bytes_per_element(slots, 4) for slots in range(4)] == [12, 20, 28, 36]
+    assert cases.bytes_per_element(2, 8) == 56
+    assert cases.Work("AdamW", 3, 100, threads=1, max_norm=1.0).bytes == 300 * 32
+
+
+def test_bytes_follow_from_the_registry() -> None:
+    schuss = pytest.importorskip("schuss", exc_type=ImportError)
+    registry = schuss._core.rules()
+    works = cases.rule_works(schuss, threads=1)
+    assert set(works) == set(registry)
+    for rule, work in works.items():
+        read = 2 + len(registry[rule]["slots"])
+        assert work.bytes == work.length * 4 * (read + read - 1)
+        wide = cases.in_float64(work)
+        assert wide.bytes == work.bytes
+        assert wide.length == work.length // 2
+    for name, slots in cases.SLOTS.items():
+        assert len(registry[getattr(schuss, name)().rule]["slots"]) == slots
+
+
+def test_gradients_are_the_same_for_everyone_and_never_small() -> None:
+    params, grads = cases.Work("AdamW", 2, 5_000, threads=1, dtype="float64").arrays()
+    again = cases.Work("AdamW", 2, 5_000, threads=1, dtype="float64").arrays()[1]
+    assert np.abs(grads[0]).min() >= 0.5
+    np.testing.assert_array_equal(grads, again)
+    assert not np.shares_memory(params[0], grads[0])
+
+
+@pytest.fixture
+def results() -> report.Results:
+    def comparison(group: str, label: str, length: int, **seconds: float) -> Comparison:
+        timings = {name.replace("_", " "): Timing((s,), 1, 28.0) for name, s in seconds.items()}
+        return Comparison(label, timings, {"optax jit": "jax is not installed"}, group, 1, length)
+
+    comparisons = [
+        comparison("update", "small", 1_000, schuss=1e-6, torch_fused=2e-5, copy_ceiling=5e-7),
+        comparison("update", "large", cases.LARGE, schuss=9e-3, torch_fused=8e-3),
+        comparison("clip", "clip", cases.LARGE, schuss=9e-3),
+        comparison("rules, float32", "lion", cases.LARGE, copy_ceiling=7e-3, lion=9e-3),
+        comparison("rules, float32", "adam", cases.LARGE, copy_ceiling=9e-3, adam=9.5e-3),
+    ]
+    memories = [Memory("AdamW", 2, MIB), Memory("other", 2, None, "needs Linux")]
+    return report.Results("2020-01-01T00:00", {"cpu": "a"}, SETTINGS, comparisons, memories)
+
+
+def test_verdicts(results: report.Results) -> None:
+    lines = acceptance.table(results.comparisons, results.memories)
+    assert [line.verdict for line in lines] == [
+        "pass",
+        "FAIL",
+        "not measured (torch fused: not run)",
+        "FAIL",
+        "pass",
+        "not measured (needs Linux)",
+    ]
+    assert lines[0].measured == "20.00 (by round 20.00)"
+    assert lines[3].measured == "77.8% (by round 77.8%)"
+    assert lines[3].what.endswith("slowest of 2: lion")
+    assert lines[4].measured == "0.500 MiB a thread"
+
+
+def test_files_come_back_as_they_were(results: report.Results, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "run.json"
+    report.save(results, path)
+    assert report.load(path) == results
+    assert json.loads(path.read_text())["acceptance"][1]["verdict"] == "FAIL"
+    table = report.difference(results, report.load(path))
+    assert table.splitlines()[2].split(" | ")[-3:] == ["1.000 ", "1.000  ", "1.000      |"]
+
+
+def test_tables_show_ratios_and_reasons(results: report.Results) -> None:
+    text = report.tables(results)
+    assert "20.0 us (20.00)" in text
+    assert "Skipped: optax jit: jax is not installed." in text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (9.5e-7, "0.950 us"),
+        (1.234e-5, "12.3 us"),
+        (0.5, "500 ms"),
+        (9.996e-4, "1.00 ms"),
+        (9.83e-3, "9.83 ms"),
+        (2, "2.00 s"),
+    ],
+)
+def test_seconds(value: float, text: str) -> None:
+    assert report.seconds(value) == text
+
+
+def test_thread_counts_and_threshold() -> None:
+    assert [counts(n) for n in (1, 2, 6)] == [[1], [1, 2], [1, 2, 4, 6]]
+
+    def at(length: int, two: float) -> Comparison:
+        timings = {"1 thread": Timing((1.0,), 1, 1.0), "2 threads": Timing((two,), 1, 1.0)}
+        return Comparison("", timings, length=length)
+
+    assert threshold([at(10, 0.9), at(100, 1.0), at(1_000, 0.6), at(10_000, 0.5)]) == 1_000
+    assert threshold([at(10, 1.0)]) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="resets the peak in /proc")
+def test_extra_memory_sees_what_a_call_needs() -> None:
+    def uses(mebibytes: int) -> Callable[[], object]:
+        return lambda: np.ones(mebibytes * MIB, np.uint8).sum()
+
+    assert extra_memory(uses(64)) >= 63 * MIB
+    assert extra_memory(uses(0)) < 2 * MIB
+
+
+def test_facts_do_not_name_the_machine_or_the_user() -> None:
+    text = json.dumps(machine.facts())
+    for secret in (platform.node(), str(Path.home()), f"/{getpass.getuser()}"):
+        assert not secret or secret not in text
+    assert platform.python_version() in text

@@ -1,0 +1,206 @@
+"""The command line: what it prints, where, and its exit status."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import schuss
+from schuss import lab
+from schuss.__main__ import main
+
+
+@pytest.fixture
+def file(tmp_path, rng, monkeypatch):
+    """A small data set, in a directory of its own."""
+    monkeypatch.chdir(tmp_path)
+    labels = np.arange(60) % 2
+    np.savez("data.npz", X=rng.normal(size=(60, 3)) + 4 * labels[:, None], y=labels)
+    return "data.npz"
+
+
+def fails(capsys, status, *arguments):
+    """The one line on stderr of a run that ends with this status."""
+    assert main(list(arguments)) == status
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.endswith("\n")
+    assert err.count("\n") == 1, err
+    return err.strip()
+
+
+def test_info(capsys):
+    assert main(["info"]) == 0
+    rows = dict(line.split(":", 1) for line in capsys.readouterr().out.splitlines())
+    rows = {key: value.strip() for key, value in rows.items()}
+    assert rows["schuss"] == schuss.__version__
+    assert rows["ISA"] == schuss.config.isa()
+    assert rows["ISAs available"].split(", ") == list(schuss.config.available_isas())
+    assert rows["threads"] == str(schuss.config.get_num_threads())
+    assert rows["NumPy"] == np.__version__
+    assert rows["OpenMP"] in ("yes", "no")
+    assert rows["compiler"]
+
+
+def test_info_tells_the_isa_in_use(capsys, isa):
+    main(["info"])
+    assert f"ISA:            {isa}\n" in capsys.readouterr().out
+
+
+def test_info_does_not_import_the_lab():
+    code = (
+        "import sys; from schuss.__main__ import main; main(['info']);"
+        "assert not {'schuss.lab', 'matplotlib', 'rich', 'sklearn'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"schuss {schuss.__version__}\n"
+
+
+def test_help(capsys):
+    assert main(["compare", "--help"]) == 0
+    out = capsys.readouterr().out
+    for option in ("--optimizers", "--epochs", "--batch-size", "--hidden", "--learning-rate"):
+        assert option in out
+    for option in ("--schedule", "--seed", "--data", "--plot", "--json"):
+        assert option in out
+
+
+def test_compare(file, capsys, tmp_path):
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("rich")
+    arguments = "--optimizers adam,nesterov --epochs 3 --hidden 8,4 --batch-size 8 --seed 2"
+    extra = "--learning-rate 0.02 --schedule cosine --json a.json --plot a.png"
+    assert main(["compare", "--data", file, *arguments.split(), *extra.split()]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "ratio" in out
+    assert [line.split()[0] for line in out.splitlines() if " 0.02 " in line] == [
+        "Adam",
+        "Nesterov",
+    ]
+    assert "plot: a.png" in out
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    saved = json.loads((tmp_path / "a.json").read_text())
+    assert saved["environment"]["NumPy"] == np.__version__
+    assert saved["layers"] == [3, 8, 4, 2]
+    assert (saved["batch_size"], saved["schedule"], saved["seed"]) == (8, "cosine", 2)
+    again = lab.compare(
+        ["adam"],
+        epochs=3,
+        hidden=(8, 4),
+        batch_size=8,
+        seed=2,
+        learning_rate=0.02,
+        schedule="cosine",
+        data=file,
+    )
+    assert saved["results"][0]["train_loss"] == again.results[0].train_loss
+
+
+def test_json_on_stdout_is_alone_there(file, capsys, tmp_path):
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("rich")
+    arguments = ["compare", "--data", file, "--optimizers", "sgd", "--epochs", "1"]
+    assert main([*arguments, "--batch-size", "all", "--json", "-"]) == 0
+    out, err = capsys.readouterr()
+    result = json.loads(out)
+    assert result["batch_size"] == result["train_rows"] == 48
+    assert err == "plot: schuss-compare.png\n"
+    assert (tmp_path / "schuss-compare.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ("", "schuss: the following arguments are required: {info,compare}"),
+        ("compaer", "schuss: "),
+        ("compare --epoch five", "schuss compare: argument --epochs: expected a positive integer"),
+        ("compare --epochs 0", "schuss compare: argument --epochs: expected a positive integer"),
+        ("compare --batch-size some", "schuss compare: argument --batch-size: expected a positive"),
+        ("compare --hidden 8,-1", "schuss compare: argument --hidden: expected a positive integer"),
+        ("compare --learning-rate nan", "schuss compare: argument --learning-rate: expected a"),
+        ("compare --seed -1", "schuss compare: argument --seed: expected"),
+        ("compare --no-such-option", "schuss: unrecognized arguments: --no-such-option"),
+        ("compare --optimizers adam,adma", "schuss compare: unknown optimizer 'adma'; known: SGD"),
+        ("compare --schedule cosin", "schuss compare: unknown schedule 'cosin'; known: constant"),
+        ("compare --data no.npz", "schuss compare: no.npz: no such file"),
+        ("compare --data bad.csv", "schuss compare: bad.csv: line 6: 'x' is not a number"),
+        ("compare --plot no/such/a.png", "schuss compare: no/such/a.png: cannot be written"),
+        ("compare --plot a.xyz", "schuss compare: a.xyz: expected a name that ends in"),
+        ("compare --json no/such/a.json", "schuss compare: no/such/a.json: cannot be written"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(arguments, line, file, capsys, tmp_path):
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("rich")
+    (tmp_path / "bad.csv").write_text("1,0\n2,1\n3,0\n4,1\n5,0\nx,1\n")
+    words = arguments.split()
+    if words[:1] == ["compare"] and "--data" not in words:
+        words += ["--data", file]
+    assert fails(capsys, 2, *words).startswith(line)
+    assert not (tmp_path / "schuss-compare.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("module", "package"),
+    [("matplotlib", "matplotlib"), ("rich", "rich"), ("sklearn", "scikit-learn")],
+)
+def test_missing_extra(module, package, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    others = {"matplotlib": ["rich"], "rich": [], "sklearn": ["rich", "matplotlib"]}[module]
+    for other in others:
+        pytest.importorskip(other)
+    monkeypatch.setitem(sys.modules, module, None)
+    line = fails(capsys, 2, "compare", "--epochs", "1")
+    assert line == f"schuss compare: needs {package}; install it with: pip install 'schuss[lab]'"
+
+
+def test_digits_are_not_needed_for_a_file(file, capsys, monkeypatch):
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("rich")
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    assert main(["compare", "--data", file, "--optimizers", "sgd", "--epochs", "1"]) == 0
+
+
+def test_interrupt(file, capsys, monkeypatch):
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("rich")
+
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(lab, "compare", interrupted)
+    assert fails(capsys, 130, "compare", "--data", file) == "schuss compare: stopped"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_plot_that_cannot_be_saved_does_not_cost_the_table(file, capsys, tmp_path):
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("rich")
+    (tmp_path / "full.png").symlink_to("/dev/full")
+    arguments = ["--optimizers", "sgd", "--epochs", "1", "--plot", "full.png"]
+    assert main(["compare", "--data", file, *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert "ratio" in out
+    assert err.count("\n") == 1
+
+
+def test_as_a_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "schuss", "compare", "--optimizers", "adma"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("schuss compare: ")
+    assert done.stderr.count("\n") == 1

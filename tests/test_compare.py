@@ -1,0 +1,442 @@
+"""The lab: its network, its data, `schuss.lab.compare`, the table and the plot."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import math
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import schuss
+from schuss import lab
+from schuss.lab import comparison, data, network, textbook
+
+
+@pytest.fixture
+def blobs(rng):
+    """Three clouds of points that a small network tells apart."""
+    labels = np.arange(120) % 3
+    centers = np.array([[2.0, 0.0], [-2.0, 1.0], [0.0, -2.0]])
+    return data.split("blobs", centers[labels] + rng.normal(0, 0.5, (120, 2)), labels)
+
+
+SMALL = {"epochs": 4, "batch_size": 16, "hidden": (8,)}
+
+
+# The network.
+
+
+@pytest.mark.parametrize("sizes", [[5, 3], [5, 4, 3], [5, 6, 4, 3]], ids=str)
+def test_gradients_against_finite_differences(sizes, rng):
+    params = network.initialize(sizes, rng=1, dtype=np.float64)
+    for layer in params:
+        layer["bias"][...] = rng.normal(size=layer["bias"].shape)
+    x, y = rng.normal(size=(9, sizes[0])), rng.integers(sizes[-1], size=9)
+    loss, grads = network.loss_and_gradients(params, x, y)
+    assert loss == pytest.approx(network.mean_loss(params, x, y), rel=1e-15)
+    for layer, layer_grads in zip(params, grads, strict=True):
+        assert list(layer) == list(layer_grads)
+        for name, array in layer.items():
+            assert array.shape == layer_grads[name].shape
+            for index in np.ndindex(array.shape):
+                value = array[index]
+                array[index] = value + 1e-6
+                above = network.mean_loss(params, x, y)
+                array[index] = value - 1e-6
+                below = network.mean_loss(params, x, y)
+                array[index] = value
+                assert layer_grads[name][index] == pytest.approx((above - below) / 2e-6, abs=1e-8)
+
+
+def test_network_keeps_float32_and_its_inputs(rng):
+    params = network.initialize([4, 6, 3], rng=0)
+    x, y = rng.normal(size=(10, 4)).astype(np.float32), rng.integers(3, size=10)
+    before = [params[0]["weight"].copy(), x.copy()]
+    _, grads = network.loss_and_gradients(params, x, y)
+    assert {array.dtype for layer in grads for array in layer.values()} == {np.dtype(np.float32)}
+    assert np.array_equal(params[0]["weight"], before[0])
+    assert np.array_equal(x, before[1])
+
+
+def test_loss_of_large_logits_is_finite():
+    params = [{"weight": np.eye(2) * 1e4, "bias": np.zeros(2)}]
+    loss, grads = network.loss_and_gradients(params, np.eye(2), np.array([0, 0]))
+    assert loss == pytest.approx(5e3)
+    assert np.isfinite(grads[0]["weight"]).all()
+
+
+def test_initialize_is_he_normal_and_seeded():
+    params = network.initialize([400, 300, 10], rng=3)
+    assert params[0]["weight"].std() == pytest.approx(math.sqrt(2 / 400), rel=0.02)
+    assert not params[1]["bias"].any()
+    again = network.initialize([400, 300, 10], rng=3)
+    assert np.array_equal(params[1]["weight"], again[1]["weight"])
+    with pytest.raises(ValueError, match="sizes"):
+        network.initialize([4])
+
+
+# The data.
+
+
+def test_digits():
+    pytest.importorskip("sklearn")
+    digits = data.digits()
+    assert digits.classes == tuple("0123456789")
+    assert len(digits.y_train) + len(digits.y_test) == 1797
+    assert digits.x_train.dtype == np.float32
+    assert (digits.x_train.min(), digits.x_train.max()) == (0, 1)
+    share = np.bincount(digits.y_test) / np.bincount(np.r_[digits.y_train, digits.y_test])
+    assert np.all(np.abs(share - 0.2) < 0.01)
+
+
+def test_split_keeps_rows_with_their_labels():
+    x = np.arange(60.0).reshape(30, 2)
+    y = np.arange(30) % 2 * 10
+    parts = data.split("toy", x, y)
+    assert parts.classes == ("0", "10")
+    for rows, labels in [(parts.x_train, parts.y_train), (parts.x_test, parts.y_test)]:
+        assert np.array_equal(labels, rows[:, 0] // 2 % 2)
+    seen = np.concatenate([parts.x_train, parts.x_test])
+    assert np.array_equal(np.sort(seen[:, 0]), x[:, 0])
+    assert len(parts.x_test) == 6
+
+
+def test_load_npz_of_images_is_standardized(tmp_path, rng):
+    x = rng.normal(5, 3, (50, 4, 2)).astype(np.float32)
+    x[:, 0, 0] = 7
+    np.savez(tmp_path / "a.npz", x=x, y=np.arange(50) % 2)
+    loaded = data.load(tmp_path / "a.npz")
+    assert loaded.name == "a.npz"
+    assert loaded.x_train.shape == (40, 8)
+    np.testing.assert_allclose(loaded.x_train.mean(axis=0), 0, atol=1e-6)
+    np.testing.assert_allclose(loaded.x_train.std(axis=0), [0] + [1] * 7, atol=1e-6)
+    assert loaded.x_train.dtype == loaded.x_test.dtype == np.float32
+
+
+@pytest.mark.parametrize("header", ["", "width,height,kind\n"])
+def test_load_csv(tmp_path, header):
+    rows = "".join(f"{i},{-i},{'cat' if i % 2 else 'dog'}\n" for i in range(20))
+    (tmp_path / "a.csv").write_text(header + rows)
+    loaded = data.load(tmp_path / "a.csv")
+    assert loaded.classes == ("cat", "dog")
+    assert len(loaded.y_train) == 16
+    order = np.argsort(loaded.x_train[:, 0])
+    assert np.array_equal(loaded.x_train[order, 0], -loaded.x_train[order, 1])
+
+
+def test_csv_labels_that_are_numbers_sort_as_numbers(tmp_path):
+    (tmp_path / "a.csv").write_text("".join(f"{i},{i % 2 * 8 + 2}\n" for i in range(20)))
+    assert data.load(tmp_path / "a.csv").classes == ("2", "10")
+
+
+def _npz(**arrays):
+    return lambda path: np.savez(path, **arrays)
+
+
+def _text(text):
+    return lambda path: path.write_bytes(text if isinstance(text, bytes) else text.encode())
+
+
+TWENTY = "".join(f"{i},{i % 2}\n" for i in range(20))
+LABELS = np.arange(20) % 2
+BAD_FILES = {
+    "missing.npz": (lambda path: None, "no such file"),
+    "text.npz": (_text("hello"), "not a .npz file"),
+    "table.xlsx": (_text("hello"), "expected a .npz or a .csv"),
+    "names.npz": (_npz(images=np.ones((20, 2)), y=LABELS), "found images, y"),
+    "lengths.npz": (_npz(X=np.ones((21, 2)), y=LABELS), "(21, 2) and (20,)"),
+    "flat.npz": (_npz(X=np.ones(20), y=LABELS), "(20,) and (20,)"),
+    "onehot.npz": (_npz(X=np.ones((20, 2)), y=np.eye(20)), "(20, 2) and (20, 20)"),
+    "columns.npz": (_npz(X=np.ones((20, 0)), y=LABELS), "(20, 0)"),
+    "empty.npz": (_npz(X=np.ones((0, 2)), y=np.ones(0)), "(0, 2)"),
+    "nan.npz": (_npz(X=np.r_[np.ones((19, 2)), [[1, np.nan]]], y=LABELS), "index 19"),
+    "huge.npz": (_npz(X=np.full((20, 2), 1e300), y=LABELS), "infinity"),
+    "complex.npz": (_npz(X=np.ones((20, 2), complex), y=LABELS), "real numbers"),
+    "objects.npz": (_npz(X=np.ones((20, 2)), y=np.array([{}] * 20)), "bjects"),
+    "nanlabel.npz": (_npz(X=np.ones((20, 2)), y=np.full(20, np.nan)), "y holds NaN"),
+    "targets.npz": (_npz(X=np.ones((20, 2)), y=np.linspace(0, 1, 20)), "fractions"),
+    "one.npz": (_npz(X=np.ones((20, 2)), y=np.zeros(20)), "at least two classes, got 1"),
+    "rare.npz": (_npz(X=np.ones((20, 2)), y=np.r_[7, np.zeros(19)]), "class 7 has 1 rows"),
+    "words.csv": (_text(TWENTY + "x,0\n"), "line 21: 'x' is not a number"),
+    "ragged.csv": (_text(TWENTY + "1,2,0\n"), "line 21 has 3 columns"),
+    "nan.csv": (_text(TWENTY + "nan,0\n"), "NaN"),
+    "hole.csv": (_text("a,b\n" + TWENTY + ",0\n"), "line 22: '' is not a number"),
+    "narrow.csv": (_text("1\n2\n3\n"), "two columns"),
+    "header.csv": (_text("a,b\n"), "no rows"),
+    "empty.csv": (_text(""), "no rows"),
+    "binary.csv": (_text(b"\xff\xfe\x00\x81"), "not a text file"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_bad_files(name, tmp_path):
+    write, words = BAD_FILES[name]
+    write(tmp_path / name)
+    with pytest.raises(ValueError, match=r".") as caught:
+        data.load(tmp_path / name)
+    message = str(caught.value)
+    assert message.startswith(str(tmp_path / name) + ": ")
+    assert words in message
+    assert "\n" not in message
+
+
+# The comparison.
+
+
+def test_every_optimizer_learns(blobs):
+    result = lab.compare(data=blobs, **{**SMALL, "epochs": 10})
+    assert [entry.name for entry in result.results] == lab.available()
+    assert set(schuss.optimizers.__all__) <= {entry.name for entry in result.results}
+    for entry in result.results:
+        assert len(entry.train_loss) == len(entry.test_accuracy) == 11
+        assert entry.train_loss[-1] < 0.9 * entry.train_loss[0], entry.name
+        assert entry.step_us > 0
+        assert entry.ratio == entry.numpy_us / entry.step_us
+
+
+def test_all_start_alike_and_the_seed_decides(blobs):
+    names = ["SGD", "Adam"]
+    first, again = (lab.compare(names, data=blobs, **SMALL) for _ in range(2))
+    other = lab.compare(names, data=blobs, seed=1, **SMALL)
+    for a, b, c in zip(first.results, again.results, other.results, strict=True):
+        assert a.train_loss == b.train_loss
+        assert a.test_accuracy == b.test_accuracy
+        assert a.train_loss[0] != c.train_loss[0]
+    assert first.results[0].train_loss[0] == first.results[1].train_loss[0]
+    alone = lab.compare(["Adam"], data=blobs, **SMALL)
+    assert alone.results[0].train_loss == first.results[1].train_loss
+
+
+def test_it_is_our_optimizer_that_trains(blobs):
+    """The same run by hand, with schuss alone."""
+    rng = np.random.default_rng(5)
+    params = network.initialize([2, 8, 3], rng=rng)
+    batches = schuss.minibatches(blobs.x_train, blobs.y_train, batch_size=16, rng=rng)
+    optimizer = schuss.AdaBelief(learning_rate=0.01)
+    for x, y in itertools.chain.from_iterable(itertools.repeat(batches, 4)):
+        optimizer.step(params, network.loss_and_gradients(params, x, y)[1])
+    result = lab.compare(["adabelief"], data=blobs, seed=5, learning_rate=0.01, **SMALL)
+    wanted = network.mean_loss(params, blobs.x_train, blobs.y_train)
+    assert result.results[0].train_loss[-1] == wanted
+
+
+def test_variants_are_the_settings_that_they_name(blobs):
+    assert lab.available()[:3] == ["SGD", "Momentum", "Nesterov"]
+    result = lab.compare(["nesterov", "AMSGRAD"], data=blobs, **SMALL)
+    nesterov, amsgrad = result.results
+    assert (nesterov.optimizer, nesterov.settings["nesterov"]) == ("SGD", True)
+    assert (amsgrad.optimizer, amsgrad.settings["amsgrad"]) == ("Adam", True)
+
+
+def test_batch_sizes(blobs):
+    calls = []
+
+    def count(name, done, total):
+        calls.append((name, done, total))
+
+    for size, steps in [(1, 96), (None, 1), (1000, 1), (40, 3)]:
+        result = lab.compare(
+            ["sgd"], data=blobs, epochs=2, hidden=(), batch_size=size, progress=count
+        )
+        assert result.batch_size == math.ceil(96 / steps) if steps == 1 else size
+    assert calls[:2] == [("SGD", 1, 2), ("SGD", 2, 2)]
+
+
+def test_schedules_reach_the_optimizer(blobs):
+    losses = {}
+    for name in lab.schedule_names():
+        for schedule in (name, f"warmup+{name}"):
+            result = lab.compare(["sgd"], data=blobs, schedule=schedule, **SMALL)
+            losses[schedule] = result.results[0].train_loss[-1]
+            assert result.schedule == schedule
+    assert len(set(losses.values())) == len(losses)
+
+
+@pytest.mark.parametrize("name", comparison._SCHEDULES)
+def test_schedules_start_at_the_rate_and_end_low(name):
+    schedule = comparison._schedule(name, 0.5, 100)
+    if name == "constant":
+        assert schedule == 0.5
+        return
+    values = [schedule(t) for t in range(100)]
+    assert max(values) == pytest.approx(0.5)
+    assert values[-1] < 0.5 / 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"optimizers": ["adma"]}, "unknown optimizer 'adma'; known: SGD, Momentum"),
+        ({"optimizers": []}, "no optimizer"),
+        ({"schedule": "cosin"}, "unknown schedule 'cosin'; known: constant"),
+        ({"schedule": "warmpu+cosine"}, "unknown schedule"),
+        ({"epochs": 0}, "epochs"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"hidden": (8, 0)}, r"hidden\[1\]"),
+        ({"learning_rate": -1.0}, "learning_rate"),
+    ],
+)
+def test_bad_arguments(arguments, words, blobs):
+    with pytest.raises(ValueError, match=words):
+        lab.compare(**{"data": blobs, **SMALL, **arguments})
+
+
+def test_a_new_optimizer_is_picked_up_and_may_lack_a_twin(blobs, monkeypatch):
+    class Novel(schuss.Adam):
+        """As Adam, under a name that the lab has never heard of."""
+
+    monkeypatch.setattr(schuss.optimizers, "Novel", Novel, raising=False)
+    monkeypatch.setattr(schuss.optimizers, "__all__", [*schuss.optimizers.__all__, "Novel"])
+    assert lab.available()[-1] == "Novel"
+    result = lab.compare(["novel", "adam"], data=blobs, learning_rate=0.01, **SMALL)
+    novel, adam = result.results
+    assert novel.train_loss == adam.train_loss
+    assert novel.numpy_us is None
+    assert novel.ratio is None
+    assert lab.compare(["novel"], data=blobs, **SMALL).results[0].settings == {
+        "learning_rate": 0.001
+    }
+
+
+def test_times_are_those_of_the_steps(blobs, monkeypatch):
+    class Slow(textbook.SGD):
+        def step(self, params, grads):
+            time.sleep(0.002)
+            super().step(params, grads)
+
+    monkeypatch.setattr(textbook, "get", {"SGD": Slow}.get)
+    entry = lab.compare(["sgd"], data=blobs, **SMALL).results[0]
+    assert entry.numpy_us > 2000
+    assert entry.step_us < 1000
+
+
+def test_only_some_steps_of_a_long_run_are_timed(blobs, monkeypatch):
+    calls = []
+
+    class Counted(textbook.SGD):
+        def step(self, params, grads):
+            calls.append(1)
+            super().step(params, grads)
+
+    monkeypatch.setattr(textbook, "get", {"SGD": Counted}.get)
+    monkeypatch.setattr(comparison, "TIMED_STEPS", 10)
+    lab.compare(["sgd"], data=blobs, epochs=3, batch_size=4, hidden=())
+    assert len(calls) == 9  # every 8th of 72 steps
+
+
+def test_divergence_is_a_result(blobs):
+    result = lab.compare(["sgd"], data=blobs, learning_rate=1e30, **SMALL)
+    assert not math.isfinite(result.results[0].train_loss[-1])
+    plain = json.loads(json.dumps(result.to_dict(), allow_nan=False))
+    assert plain["results"][0]["train_loss"][-1] is None
+
+
+def test_to_dict(blobs):
+    result = lab.compare(["adam", "lion"], data=blobs, **SMALL)
+    plain = json.loads(json.dumps(result.to_dict(), allow_nan=False))
+    assert plain["layers"] == [2, 8, 3]
+    assert (plain["train_rows"], plain["test_rows"]) == (96, 24)
+    assert set(plain["results"][0]) == {
+        "name",
+        "optimizer",
+        "settings",
+        "train_loss",
+        "test_accuracy",
+        "epochs_to_95",
+        "step_us",
+        "numpy_us",
+        "ratio",
+    }
+    assert plain["results"][1]["train_loss"] == result.results[1].train_loss
+
+
+def test_epochs_to():
+    entry = comparison.Result("A", "A", {}, [1.0] * 4, [0.1, 0.9, 0.95, 0.94], 1.0, None)
+    assert entry.epochs_to(0.95) == 2
+    assert entry.epochs_to(0.96) is None
+
+
+def test_adam_reads_digits():
+    pytest.importorskip("sklearn")
+    entry = lab.compare(["adam"]).results[0]
+    assert entry.test_accuracy[-1] >= 0.97
+    assert entry.epochs_to(0.95) <= 10
+
+
+# The table and the plot.
+
+
+@pytest.fixture
+def results():
+    """As many as there are optimizers, one of them without a twin, one diverged."""
+    entries = []
+    for index, name in enumerate(lab.available()):
+        loss = [2.3 * math.exp(-(0.1 + 0.02 * index) * epoch) for epoch in range(31)]
+        accuracy = [1 - 0.9 * math.exp(-0.4 * epoch) for epoch in range(31)]
+        settings = {"learning_rate": 10.0 ** -(index % 4)}
+        entries.append(comparison.Result(name, name, settings, loss, accuracy, 6.5, 65.0 + index))
+    entries[2] = comparison.Result("New", "New", settings, loss, accuracy, 7.0, None)
+    gone = [2.3, 1e9, *[math.nan] * 29]
+    entries[3] = comparison.Result("Gone", "Gone", settings, gone, [0.1] * 31, 7.0, 70.0)
+    return comparison.Comparison(
+        "digits", 1442, 355, [64, 128, 64, 10], 30, 64, "warmup+inverse_sqrt", 0, entries
+    )
+
+
+def test_table(results):
+    rich = pytest.importorskip("rich.console")
+    console = rich.Console(width=80, record=True, file=io.StringIO())
+    console.print(lab.report.table(results))
+    text = console.export_text()
+    assert "…" not in text  # nothing is cut off in 80 columns
+    assert "ratio" in text
+    rows = {line.split()[0]: line.split() for line in text.splitlines() if line.strip()}
+    assert rows["SGD"] == ["SGD", "1", "0.11", "100.0%", "8", "6.5", "65.0", "10.0"]
+    assert rows["New"][-3:] == ["7.0", "-", "-"]
+    assert rows["Gone"][2:5] == ["nan", "10.0%", "-"]
+
+
+def test_plot(results):
+    pytest.importorskip("matplotlib")
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure = lab.plots.comparison(results)
+    loss, accuracy, times = figure.axes
+    assert loss.get_yscale() == "log"
+    assert loss.get_ylim()[1] < 10  # the run that diverged leaves the others their room
+    assert all(axes.get_xlabel() for axes in (accuracy, times))
+    assert all(axes.get_ylabel() for axes in (loss, accuracy))
+    assert len(times.patches) == 2 * len(results.results) - 1
+    lines = loss.get_lines()
+    assert len({(str(x.get_color()), str(x._dash_pattern)) for x in lines}) == len(lines)
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    renderer = canvas.get_renderer()
+    (legend,) = (x for part in figure.subfigs for x in part.legends)
+    assert [text.get_text() for text in legend.get_texts()] == [x.name for x in results.results]
+    box = legend.get_window_extent(renderer)
+    assert not any(box.overlaps(axes.get_window_extent(renderer)) for axes in figure.axes)
+    whole = figure.get_tightbbox(renderer)
+    width, height = figure.get_size_inches()
+    assert whole.x0 >= 0
+    assert whole.y0 >= 0
+    assert whole.x1 <= width
+    assert whole.y1 <= height
+
+
+# Imports.
+
+
+def test_importing_is_light():
+    code = (
+        "import sys, schuss; assert 'schuss.lab' not in sys.modules; import schuss.lab;"
+        "heavy = {'matplotlib', 'rich', 'sklearn', 'scipy'} & set(sys.modules);"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

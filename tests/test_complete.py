@@ -1,0 +1,99 @@
+"""A missing piece turns a test red and is named: class, twin, case, docstring, export."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+import reference
+import schuss
+from cases import CASES
+from schuss import _core
+
+ROOT = Path(__file__).parents[1]
+HEADERS = (ROOT / "cpp" / "rules").glob("*.hpp")
+PUBLIC_MODULES = [
+    schuss,
+    schuss.clipping,
+    schuss.config,
+    schuss.initializers,
+    schuss.optimizers,
+    schuss.schedules,
+]
+
+
+@pytest.mark.parametrize("rule", _core.rules())
+def test_rule_has_twin_case_and_class(rule):
+    assert hasattr(reference, rule), f"tests/reference.py lacks {rule}"
+    cases = [case for case in CASES if case.rule == rule]
+    assert cases, f"tests/cases.py lacks a row for {rule}"
+    for case in cases:
+        assert case.name in schuss.optimizers.__all__, f"{case.name} is not exported"
+        assert case.make().rule == rule
+
+
+@pytest.mark.parametrize("rule", _core.rules())
+def test_twin_takes_the_slots_and_hyperparameters_of_the_registry(rule):
+    entry = _core.rules()[rule]
+    parameters = inspect.signature(getattr(reference, rule)).parameters.values()
+    positional = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    keywords = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    assert len(positional) == 2 + len(entry["slots"])
+    assert keywords == ["t", *entry["hyper"]]
+
+
+def test_every_rule_header_is_registered():
+    registry = (ROOT / "cpp" / "rules" / "registry.hpp").read_text()
+    for header in HEADERS:
+        if header.name not in ("registry.hpp", "terms.hpp"):
+            assert f'#include "rules/{header.name}"' in registry
+
+
+@pytest.mark.parametrize("name", schuss.optimizers.__all__)
+def test_docstring_of_an_optimizer(name):
+    cls = getattr(schuss, name)
+    doc = inspect.getdoc(cls)
+    first = doc.splitlines()[0]
+    assert re.search(r"`weight_decay` is (an L2 gradient term|decoupled)\.", first)
+    for section in ("Args:", "Memory:", "Example:", "Reference:", ">>> "):
+        assert section in doc, section
+    for parameter in inspect.signature(cls).parameters:
+        assert f"    {parameter}: " in doc, f"{name} does not document {parameter}"
+
+
+@pytest.mark.parametrize("module", PUBLIC_MODULES, ids=lambda m: m.__name__)
+def test_public_names_exist_and_are_documented(module):
+    assert len(set(module.__all__)) == len(module.__all__)
+    for name in module.__all__:
+        thing = getattr(module, name)
+        if name == "Schedule":  # a type alias can have none
+            continue
+        assert inspect.getdoc(thing), f"{module.__name__}.{name} has no docstring"
+
+
+def test_defaults_are_those_of_the_contract():
+    """Signatures that users rely on; see the table of optimizers in the documentation."""
+    expected = {
+        "SGD": "learning_rate=0.01, momentum=0.0, dampening=0.0, nesterov=False, lr_in_velocity=False, "
+        "weight_decay=0.0",
+        "AdaGrad": "learning_rate=0.01, epsilon=1e-08, initial_accumulator=0.0, weight_decay=0.0, "
+        "epsilon_inside_sqrt=False",
+        "RMSprop": "learning_rate=0.001, beta=0.9, epsilon=1e-08, momentum=0.0, centered=False, "
+        "weight_decay=0.0, epsilon_inside_sqrt=False",
+        "AdaDelta": "learning_rate=1.0, rho=0.9, epsilon=1e-06, weight_decay=0.0",
+        "Adam": "learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-08, weight_decay=0.0, amsgrad=False",
+        "AdamW": "learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-08, weight_decay=0.01, amsgrad=False",
+        "AdaBelief": "learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-08, weight_decay=0.0, "
+        "epsilon_root=0.0",
+        "RAdam": "learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-08, weight_decay=0.0, threshold=4.0",
+        "NAdam": "learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-08, weight_decay=0.0, "
+        "momentum_decay=0.004",
+        "Adamax": "learning_rate=0.002, beta1=0.9, beta2=0.999, epsilon=1e-08, weight_decay=0.0",
+        "Lion": "learning_rate=0.0001, beta1=0.9, beta2=0.99, weight_decay=0.0",
+    }
+    assert expected.keys() <= set(schuss.optimizers.__all__)
+    for name, signature in expected.items():
+        parameters = list(inspect.signature(getattr(schuss, name)).parameters.values())[:-1]
+        assert ", ".join(f"{p.name}={p.default!r}" for p in parameters) == signature

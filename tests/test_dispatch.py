@@ -1,0 +1,64 @@
+"""The instruction set in force is the one that was asked for, or there is an error."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+import schuss
+from schuss import _core
+
+
+def in_process(isa):
+    code = "import schuss; print(schuss.config.isa())"
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "SCHUSS_ISA": isa},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_baseline_is_always_there():
+    assert schuss.config.available_isas()[-1] == "baseline"
+
+
+@pytest.mark.skipif("SCHUSS_ISA" in os.environ, reason="SCHUSS_ISA forces one")
+def test_best_is_the_default():
+    assert schuss.config.isa() == schuss.config.available_isas()[0]
+
+
+@pytest.mark.parametrize("isa", schuss.config.available_isas())
+def test_environment_forces(isa):
+    assert in_process(isa).stdout.strip() == isa
+
+
+def test_environment_with_an_unknown_name_is_an_error():
+    result = in_process("sse9")
+    assert result.returncode != 0
+    assert "SCHUSS_ISA is 'sse9'; this CPU has" in result.stderr
+
+
+def test_use_isa_restores_what_was_there():
+    before = schuss.config.isa()
+    with pytest.raises(ZeroDivisionError), schuss.config.use_isa("baseline"):
+        assert schuss.config.isa() == "baseline"
+        1 / 0  # noqa: B018
+    assert schuss.config.isa() == before
+
+
+def test_unknown_isa():
+    with pytest.raises(ValueError, match="'sse9'; this CPU has .*'baseline'"), schuss.config.use_isa("sse9"):
+        pass
+    with pytest.raises(TypeError, match="name is 3"), schuss.config.use_isa(3):
+        pass
+
+
+def test_every_isa_has_every_rule():
+    tables = []
+    for isa in schuss.config.available_isas():
+        with schuss.config.use_isa(isa):
+            tables.append(_core.rules())
+    assert all(table == tables[0] for table in tables)

@@ -1,0 +1,112 @@
+"""Who may include and import whom."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CPP = sorted((ROOT / "cpp").rglob("*.[hc]pp"))
+PYTHON = sorted((ROOT / "python" / "schuss").rglob("*.py"))
+
+# Folder -> folders whose headers it may include, beside its own.
+LAYERS = {
+    "core": set(),
+    "simd": {"core"},
+    "rules": {"simd", "core"},
+    "kernels": {"rules", "simd", "core"},
+    "dispatch": {"kernels", "core"},
+    "runtime": {"dispatch", "kernels", "core"},
+    "bindings": {"runtime", "dispatch", "kernels", "core"},
+}
+BOX = ("simd", "rules", "kernels")
+
+
+def includes(file):
+    return re.findall(r'^\s*#\s*include\s+([<"][^>"]+[>"])', file.read_text(), re.MULTILINE)
+
+
+def layer(file):
+    return file.relative_to(ROOT / "cpp").parts[0]
+
+
+@pytest.mark.parametrize("file", CPP, ids=lambda f: f.name)
+def test_cpp_layers(file):
+    own = layer(file)
+    for include in includes(file):
+        name = include[1:-1]
+        if include.startswith('"'):
+            target = name.split("/")[0]
+            assert target == own or target in LAYERS[own], f"{own} must not include {name}"
+            if own in ("dispatch", "runtime", "bindings") and target == "kernels":
+                assert name == "kernels/table.hpp", "the table is the only door"
+        if own in BOX or own == "core":
+            assert include.startswith('"') or name in ("cstdint", "immintrin.h", "arm_neon.h")
+        if name.startswith("pybind11"):
+            assert own == "bindings"
+        if name == "omp.h":
+            assert file.name == "parallel.cpp"
+        if name.endswith(("intrin.h", "neon.h")):
+            assert own == "simd" or file.name == "float_environment.hpp"
+
+
+@pytest.mark.parametrize("file", [f for f in CPP if layer(f) in BOX], ids=lambda f: f.name)
+def test_boxes_are_closed(file):
+    """ISA code lives in the unnamed namespace of its ISA; only the table and the rule list do not."""
+    if file.name not in ("table.hpp", "registry.hpp"):
+        assert re.search(r"namespace schuss::SCHUSS_TARGET \{\nnamespace \{", file.read_text())
+
+
+def test_pragmas_of_openmp():
+    for file in CPP:
+        assert file.name == "parallel.cpp" or "#pragma omp" not in file.read_text()
+
+
+def test_environment_is_read_in_two_places():
+    readers = {layer(f) for f in CPP if "getenv" in f.read_text()}
+    assert readers == {"dispatch", "runtime"}
+
+
+def imports(file):
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield "." * node.level + (node.module or "")
+            if node.module is None or node.level:
+                yield from (alias.name for alias in node.names)
+
+
+def test_pure_modules_import_numpy_only():
+    for name in ("schedules", "initializers", "batches"):
+        found = set(imports(ROOT / "python" / "schuss" / f"{name}.py"))
+        assert "_core" not in found
+        assert "scipy" not in found
+
+
+def test_the_core_has_few_users():
+    users = {
+        str(file.relative_to(ROOT / "python" / "schuss"))
+        for file in PYTHON
+        if "_core" in set(imports(file))
+    }
+    assert users <= {"optimizers/base.py", "clipping.py", "config.py", "__main__.py"}
+
+
+def test_nothing_imports_the_lab():
+    for file in PYTHON:
+        if "lab" not in file.parts and file.name != "__main__.py":
+            assert not any("lab" in name.split(".") for name in imports(file))
+
+
+def test_the_twin_is_independent():
+    assert set(imports(ROOT / "tests" / "reference.py")) == {"__future__", "math", "numpy", "annotations"} - {"annotations"}
+
+
+def test_version_agrees():
+    version = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)[1]
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    assert re.search(rf"^## (\[?{re.escape(version)}\]?|Unreleased)", changelog, re.MULTILINE)

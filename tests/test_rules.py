@@ -1,0 +1,112 @@
+"""Every rule equals its NumPy twin bit for bit, on every ISA, and its bits depend on nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+
+import numpy as np
+import pytest
+import schuss
+from cases import CASES, RULES
+from helpers import aligned, gradients, run_twin, same_bits, split
+
+LENGTHS = [*range(71), 4097, 70_001]
+STEPS = 6
+
+# Settings of the optimizer with what they mean to the twin: each is another path before the rule.
+PREPARATIONS = {
+    "plain": ({}, {}),
+    "scaled": ({"grad_scale": 4.0, "maximize": True}, {"scale": -0.25}),
+    "clipped": ({"max_value": 0.5, "max_norm": 30.0}, {"limit": 0.5, "max_norm": 30.0}),
+    "decayed": ({"weight_decay": 0.125}, {"l2": 0.125}),
+}
+
+
+# In AdamW and Lion the decay is part of the rule.
+PAIRS = [
+    (case, preparation)
+    for case, preparation in itertools.product(CASES, PREPARATIONS)
+    if not (preparation == "decayed" and case.name in ("AdamW", "Lion"))
+]
+
+
+@pytest.mark.parametrize(("case", "preparation"), PAIRS, ids=lambda p: str(p))
+def test_equals_twin(case, preparation, isa, dtype, rng):
+    settings, meaning = PREPARATIONS[preparation]
+    # The norm runs over all lengths, which the slow twin sums again at each step: fewer of them there.
+    lengths = [1, 15, 16, 17, 4097, 9001] if preparation == "clipped" else LENGTHS
+    cuts = np.cumsum([0, *lengths])
+    start = rng.standard_normal(cuts[-1]).astype(dtype)
+    steps = [gradients(rng, cuts[-1], dtype) for _ in range(STEPS)]
+
+    flat = start.copy()
+    params = [flat[a:b] for a, b in itertools.pairwise(cuts)]
+    opt = case.make(**settings)
+    assert opt.rule == case.rule
+    for g in steps:
+        opt.step(params, [g[a:b] for a, b in itertools.pairwise(cuts)])
+
+    wanted, slots = run_twin(case, start, steps, **meaning)
+    assert not np.array_equal(wanted, start)
+    assert same_bits(flat, wanted)
+    for name, slot in slots.items():
+        assert same_bits(np.concatenate([leaf[name] for leaf in opt.state]), slot), name
+
+
+@pytest.mark.parametrize("case", RULES, ids=str)
+def test_one_hash(case, threads, rng):
+    """ISA x threads x alignment x split, with clipping, so that the norm is in it: one hash."""
+    n = 300_007
+    start = rng.standard_normal(n).astype(np.float32)
+    steps = [gradients(rng, n, np.float32) for _ in range(2)]
+    hashes = set()
+    for isa, n_threads, pieces in itertools.product(
+        schuss.config.available_isas(), (1, 2, 3, 7), (1, 13, 200)
+    ):
+        offset = {1: 0, 2: 4, 3: 16, 7: 60}[n_threads]
+        flat, grad = aligned(n, np.float32, offset), aligned(n, np.float32, 64 - offset)
+        flat[:] = start
+        params, grads = split(flat, pieces), split(grad, pieces)
+        threads(n_threads)
+        with schuss.config.use_isa(isa):
+            opt = case.make(max_norm=1.0)
+            for g in steps:
+                grad[:] = g
+                opt.step(params, grads)
+        digest = hashlib.sha256(flat.tobytes())
+        for name in opt.state[0]:
+            digest.update(np.concatenate([leaf[name] for leaf in opt.state]).tobytes())
+        hashes.add(digest.hexdigest())
+    assert len(hashes) == 1
+    assert not np.array_equal(flat, start)
+
+
+def test_nan_stays_out_of_states_without_decay(isa):
+    """A NaN parameter reaches neither its neighbors nor, without L2 decay, its state."""
+    p = np.ones(37, np.float32)
+    p[20] = np.nan
+    opt = schuss.Adam(grad_scale=2.0)
+    opt.step(p, np.ones(37, np.float32))
+    assert np.isnan(p).nonzero()[0].tolist() == [20]
+    assert not np.isnan(opt.state["exp_avg"]).any()
+
+
+def test_nan_gradient_propagates_through_every_rule(isa):
+    for case in RULES:
+        for common in ({}, {"max_value": 1.0}):
+            p = np.ones(37)
+            g = np.ones(37)
+            g[11] = np.nan
+            case.make(**common).step(p, g)
+            assert np.isnan(p).nonzero()[0].tolist() == [11], case
+
+
+def test_centered_rmsprop_never_takes_the_root_of_a_negative(dtype):
+    """With a constant gradient the mean square and the squared mean meet, up to rounding."""
+    p = np.linspace(1, 2, 97, dtype=dtype)
+    g = np.linspace(0.1, 3, 97, dtype=dtype)
+    opt = schuss.RMSprop(centered=True, learning_rate=1e-12)
+    for _ in range(2000):
+        opt.step(p, g)
+    assert np.isfinite(p).all()

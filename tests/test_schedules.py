@@ -1,0 +1,470 @@
+"""Schedules: every value against its formula, written here a second time."""
+
+from __future__ import annotations
+
+import copy
+import doctest
+import math
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from schuss import schedules
+from schuss.schedules import (
+    ReduceOnPlateau,
+    constant,
+    cosine,
+    cosine_restarts,
+    exponential,
+    inverse_sqrt,
+    join,
+    linear,
+    one_cycle,
+    piecewise,
+    polynomial,
+    step_decay,
+    warmup,
+    warmup_stable_decay,
+)
+
+EVERY = [
+    constant(0.3),
+    linear(0.3, 100, 0.1),
+    step_decay(0.3, 0.5, 7),
+    exponential(0.3, 0.05),
+    cosine(0.3, 100, 0.03),
+    cosine_restarts(0.3, 5, 2, 0.01),
+    polynomial(0.3, 100, 2.0, 0.01),
+    inverse_sqrt(0.3, 10),
+    piecewise([10, 30], [0.3, 0.2, 0.1]),
+    one_cycle(0.3, 100),
+    warmup_stable_decay(0.3, 100, 10, 20, 0.01),
+    warmup(cosine(0.3, 100), 10),
+    join([linear(0.3, 10), 0.2, cosine(0.1, 50)], [10, 20]),
+]
+NAMES = [type(schedule).__name__ for schedule in EVERY]
+every = pytest.mark.parametrize("schedule", EVERY, ids=NAMES)
+
+values = st.floats(0.0, 10.0)
+counts = st.integers(1, 500)
+times = st.integers(0, 1_000)
+
+
+def close(value: float) -> object:
+    return pytest.approx(value, rel=1e-13, abs=1e-14)
+
+
+# What holds for all of them.
+
+
+def test_the_table_has_every_schedule() -> None:
+    assert {*NAMES, "ReduceOnPlateau", "Schedule"} == set(schedules.__all__)
+
+
+def test_examples_in_docstrings() -> None:
+    result = doctest.testmod(schedules)
+    assert result.attempted > 20
+    assert result.failed == 0
+
+
+@every
+def test_value_is_a_python_float_for_every_step(schedule: schedules.Schedule) -> None:
+    for t in [*range(130), 10**6, 2**62]:
+        value = schedule(t)
+        assert type(value) is float
+        assert 0.0 <= value <= 0.3
+
+
+@every
+def test_numpy_integer_time_and_no_memory(schedule: schedules.Schedule) -> None:
+    forward = [schedule(t) for t in range(130)]
+    backward = [schedule(np.int64(t)) for t in reversed(range(130))]
+    assert forward == backward[::-1]
+
+
+@every
+def test_copies_and_repr_give_the_same_schedule(schedule: schedules.Schedule) -> None:
+    rebuilt = eval(repr(schedule), vars(schedules))
+    for twin in (pickle.loads(pickle.dumps(schedule)), copy.deepcopy(schedule), rebuilt):
+        assert twin == schedule
+        assert hash(twin) == hash(schedule)
+        assert [twin(t) for t in range(130)] == [schedule(t) for t in range(130)]
+    assert schedule != constant(7.0)
+
+
+@every
+def test_frozen(schedule: schedules.Schedule) -> None:
+    name = next(iter(vars(schedule)))
+    with pytest.raises(AttributeError):
+        setattr(schedule, name, 0.5)
+
+
+@every
+def test_bad_time(schedule: schedules.Schedule) -> None:
+    with pytest.raises(ValueError, match=r"t must be an integer >= 0, got -1"):
+        schedule(-1)
+    with pytest.raises(TypeError, match=r"t must be an integer >= 0, got 1\.5"):
+        schedule(1.5)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "end", "final"),
+    [
+        (linear(0.3, 100, 0.1), 100, 0.1),
+        (cosine(0.3, 100, 0.03), 100, 0.03),
+        (polynomial(0.3, 100, 3.0, 0.1), 100, 0.1),
+        (piecewise([100], [0.3, 0.1]), 100, 0.1),
+        (one_cycle(0.5, 100, 0.3, 5.0, 10.0), 100, 0.01),
+        (warmup_stable_decay(0.3, 100, 10, 20, 0.1), 100, 0.1),
+        (warmup(linear(0.3, 100, 0.1), 10), 100, 0.1),
+        (join([0.3, linear(0.3, 50, 0.1)], [50]), 100, 0.1),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_final_value_is_reached_at_the_end_and_held(
+    schedule: schedules.Schedule, end: int, final: float
+) -> None:
+    assert schedule(end - 1) > final
+    assert [schedule(t) for t in (end, end + 1, 10 * end, 10**300)] == [final] * 4
+
+
+# Formulas.
+
+
+@given(values, times)
+def test_constant(value: float, t: int) -> None:
+    assert constant(value)(t) == value
+
+
+@given(values, counts, values, times)
+def test_linear(initial: float, total: int, final: float, t: int) -> None:
+    x = t / total if t < total else 1
+    f = linear(initial, total, final)
+    assert f(t) == close((1 - x) * initial + x * final)
+    assert (f(0), f(total)) == (initial, final)
+
+
+@given(values, counts, times)
+def test_linear_to_zero_is_the_textbook_line(initial: float, total: int, t: int) -> None:
+    assert linear(initial, total)(t) == close(max(initial * (1 - t / total), 0))
+
+
+@given(values, st.floats(0.01, 1.0), counts, times)
+def test_step_decay(initial: float, gamma: float, size: int, t: int) -> None:
+    assert step_decay(initial, gamma, size)(t) == close(initial * gamma ** math.floor(t / size))
+
+
+def test_step_decay_drops_exactly_at_multiples() -> None:
+    f = step_decay(8.0, 0.5, 3)
+    assert [f(t) for t in range(8)] == [8.0, 8.0, 8.0, 4.0, 4.0, 4.0, 2.0, 2.0]
+
+
+@given(values, st.floats(0.0, 1.0), times)
+def test_exponential(initial: float, rate: float, t: int) -> None:
+    assert exponential(initial, rate)(t) == close(initial * math.pow(math.e, -rate * t))
+
+
+@given(values, counts, values, times)
+def test_cosine(initial: float, total: int, minimum: float, t: int) -> None:
+    u = min(t, total)
+    expected = minimum + 0.5 * (initial - minimum) * (1 + math.cos(math.pi * u / total))
+    f = cosine(initial, total, minimum)
+    assert f(t) == close(expected)
+    assert (f(0), f(total)) == (initial, minimum)
+
+
+@given(values, st.integers(1, 50), st.integers(1, 4), values, times)
+def test_cosine_restarts(initial: float, period: int, multiplier: int, low: float, t: int) -> None:
+    lengths = [period * multiplier**k for k in range(1_001)]
+    start = 0
+    while start + lengths[0] <= t:
+        start += lengths.pop(0)
+    expected = low + 0.5 * (initial - low) * (1 + math.cos(math.pi * (t - start) / lengths[0]))
+    assert cosine_restarts(initial, period, multiplier, low)(t) == close(expected)
+
+
+def test_cosine_restarts_on_time_far_out() -> None:
+    f = cosine_restarts(1.0, 3, 3)
+    restart = sum(3 * 3**k for k in range(30))
+    assert f(restart) == 1.0
+    assert f(restart - 1) < 1e-20
+    assert cosine_restarts(1.0, 7)(7 * 10**15) == 1.0
+
+
+@given(values, counts, st.floats(0.1, 5.0), values, times)
+def test_polynomial(initial: float, total: int, power: float, final: float, t: int) -> None:
+    rest = 1 - min(t, total) / total
+    f = polynomial(initial, total, power, final)
+    assert f(t) == close(final + (initial - final) * math.pow(rest, power))
+    assert (f(0), f(total)) == (initial, final)
+
+
+@given(values, counts, times)
+def test_inverse_sqrt(initial: float, timescale: int, t: int) -> None:
+    expected = initial if t < timescale else initial * math.sqrt(timescale) / math.sqrt(t + 1)
+    assert inverse_sqrt(initial, timescale)(t) == close(expected)
+
+
+def test_warmup_of_inverse_sqrt_is_the_transformer_schedule() -> None:
+    width, n = 512, 40
+    f = warmup(inverse_sqrt((width * n) ** -0.5, n), n)
+    for step in range(1, 200):
+        assert f(step - 1) == close(width**-0.5 * min(step**-0.5, step * n**-1.5))
+
+
+@given(st.lists(st.integers(1, 900), unique=True, max_size=6), times)
+def test_piecewise(boundaries: list[int], t: int) -> None:
+    boundaries.sort()
+    pieces = [10.0 - k for k in range(len(boundaries) + 1)]
+    expected = pieces[sum(boundary <= t for boundary in boundaries)]
+    assert piecewise(boundaries, pieces)(t) == expected
+
+
+def test_piecewise_takes_arrays() -> None:
+    f = piecewise(np.array([2, 4]), np.array([0.5, 0.25, 0.125], np.float32))
+    assert f == piecewise((2, 4), (0.5, 0.25, 0.125))
+
+
+def test_one_cycle() -> None:
+    f = one_cycle(0.5, 200, warmup_fraction=0.25, div_factor=10.0, final_div_factor=100.0)
+    low, high, last = 0.05, 0.5, 0.0005
+    for t in range(250):
+        if t <= 50:
+            expected = low + (high - low) * (1 - math.cos(math.pi * t / 50)) / 2
+        else:
+            u = min(t - 50, 150)
+            expected = last + (high - last) * (1 + math.cos(math.pi * u / 150)) / 2
+        assert f(t) == close(expected)
+    assert (f(0), f(50), f(200)) == (0.05, 0.5, 0.0005)
+
+
+def test_one_cycle_defaults_and_extreme_fractions() -> None:
+    f = one_cycle(1.0, 10)
+    assert (f(0), f(3), f(10)) == (1 / 25, 1.0, 1 / 25 / 1e4)
+    assert one_cycle(1.0, 10, warmup_fraction=0.0)(0) == 1.0
+    climb = one_cycle(1.0, 10, warmup_fraction=1.0)
+    assert climb(9) > climb(8) > climb(0) == 1 / 25
+    assert climb(10) == 1 / 25 / 1e4
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(1, 60), values, values, times)
+def test_warmup_stable_decay(
+    climb: int, decay: int, stable: int, peak: float, final: float, t: int
+) -> None:
+    total = climb + stable + decay
+    if t < climb:
+        expected = peak * (t + 1) / climb
+    elif t <= climb + stable and t < total:
+        expected = peak
+    elif t < total:
+        expected = peak + (final - peak) * (t - climb - stable) / decay
+    else:
+        expected = final
+    assert warmup_stable_decay(peak, total, climb, decay, final)(t) == close(expected)
+
+
+@given(st.integers(0, 50), times)
+def test_warmup_scales_the_schedule_on_its_own_clock(steps: int, t: int) -> None:
+    f = linear(0.3, 400, 0.1)
+    expected = f(t) * (t + 1) / steps if t < steps else f(t)
+    assert warmup(f, steps)(t) == close(expected)
+
+
+def test_warmup_of_a_value() -> None:
+    f = warmup(0.5, 4)
+    assert [f(t) for t in range(6)] == [0.125, 0.25, 0.375, 0.5, 0.5, 0.5]
+
+
+def test_join_starts_each_clock_at_zero() -> None:
+    seen: list[tuple[str, int]] = []
+    pieces = [lambda t, k=k: seen.append((k, t)) or np.float32(0.5) for k in "abc"]
+    f = join(pieces, [2, 5])
+    assert {type(f(t)) for t in range(7)} == {float}
+    assert seen == [("a", 0), ("a", 1), ("b", 0), ("b", 1), ("b", 2), ("c", 0), ("c", 1)]
+
+
+def test_arguments_become_plain_numbers() -> None:
+    f = cosine(np.float32(0.5), np.int32(8), np.array(0.25))
+    assert repr(f) == "cosine(initial=0.5, total_steps=8, minimum=0.25)"
+    assert f == cosine(0.5, 8, 0.25)
+
+
+# Arguments.
+
+NAN, INF = math.nan, math.inf
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: constant(NAN), ValueError, "value must be a finite number, got nan"),
+        (lambda: constant("0.1"), TypeError, "value must be a finite number, got '0.1'"),
+        (lambda: constant(None), TypeError, "value must be a finite number, got None"),
+        (lambda: constant(np.ones(2)), TypeError, "value must be a finite number"),
+        (lambda: linear(INF, 1), ValueError, "initial must be a finite number, got inf"),
+        (lambda: linear(1, 0), ValueError, "total_steps must be an integer >= 1, got 0"),
+        (lambda: linear(1, 5.0), TypeError, r"total_steps must be an integer >= 1, got 5\.0"),
+        (lambda: linear(1, 5, NAN), ValueError, "final must be"),
+        (lambda: step_decay(1, 0.0, 1), ValueError, r"gamma must be a number in \(0, 1\], got 0"),
+        (lambda: step_decay(1, 1.1, 1), ValueError, "gamma must be"),
+        (lambda: step_decay(1, 0.1, 0), ValueError, "step_size must be"),
+        (lambda: exponential(1, -0.1), ValueError, r"rate must be a finite number >= 0, got -0\.1"),
+        (lambda: exponential(1, INF), ValueError, "rate must be"),
+        (lambda: cosine(1, -1), ValueError, "total_steps must be"),
+        (lambda: cosine_restarts(1, 0), ValueError, "period must be"),
+        (lambda: cosine_restarts(1, 1, 0), ValueError, "multiplier must be"),
+        (lambda: polynomial(1, 1, 0.0), ValueError, "power must be a finite number > 0"),
+        (lambda: inverse_sqrt(1, 0), ValueError, "timescale must be"),
+        (lambda: piecewise([3, 3], [1, 2, 3]), ValueError, "boundaries must be strictly incr"),
+        (lambda: piecewise([0], [1, 2]), ValueError, r"boundaries\[0\] must be an integer >= 1"),
+        (lambda: piecewise([1], [1, NAN]), ValueError, r"values\[1\] must be a finite number"),
+        (lambda: piecewise([1], [1]), ValueError, "values must have one entry more .* 1 for 1"),
+        (lambda: piecewise(1, [1, 2]), TypeError, "boundaries must be a sequence, got 1"),
+        (lambda: one_cycle(1, 10, 1.5), ValueError, r"warmup_fraction must be a number in \[0, 1"),
+        (lambda: one_cycle(1, 10, div_factor=0), ValueError, "div_factor must be"),
+        (lambda: one_cycle(1, 10, final_div_factor=-1), ValueError, "final_div_factor must be"),
+        (lambda: warmup_stable_decay(1, 10, 6, 5), ValueError, "at most total_steps, got 6 . 5"),
+        (lambda: warmup_stable_decay(1, 10, -1, 5), ValueError, "warmup_steps must be"),
+        (lambda: warmup("cosine", 5), TypeError, "schedule_or_value must be"),
+        (lambda: warmup(1.0, -1), ValueError, "warmup_steps must be an integer >= 0, got -1"),
+        (lambda: join([1.0], [5]), ValueError, "schedules must have one entry more"),
+        (lambda: join([1.0, None], [5]), TypeError, r"schedules\[1\] must be"),
+        (lambda: ReduceOnPlateau(NAN), ValueError, "initial must be"),
+        (
+            lambda: ReduceOnPlateau(1.0, factor=1.0),
+            ValueError,
+            r"factor must be a number in \(0, 1",
+        ),
+        (lambda: ReduceOnPlateau(1.0, patience=-1), ValueError, "patience must be"),
+        (lambda: ReduceOnPlateau(1.0, threshold=-1.0), ValueError, "threshold must be"),
+        (lambda: ReduceOnPlateau(1.0, cooldown=-1), ValueError, "cooldown must be"),
+        (lambda: ReduceOnPlateau(1.0, minimum=2.0), ValueError, "minimum must be at most initial"),
+        (lambda: ReduceOnPlateau(1.0, mode="up"), ValueError, "mode must be one of 'min', 'max'"),
+        (lambda: ReduceOnPlateau(1.0, threshold_mode="x"), ValueError, "threshold_mode must be"),
+        (lambda: ReduceOnPlateau(1.0).update("low"), TypeError, "metric must be a number"),
+    ],
+)
+def test_bad_arguments(make, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        make()
+
+
+# ReduceOnPlateau.
+
+
+def run(plateau: ReduceOnPlateau, metrics: list[float]) -> list[float]:
+    result = []
+    for t, metric in enumerate(metrics):
+        plateau.update(metric)
+        result.append(plateau(t))
+    return result
+
+
+def test_plateau_reduces_after_more_than_patience() -> None:
+    plateau = ReduceOnPlateau(1.0, factor=0.5, patience=2)
+    assert plateau(0) == 1.0
+    assert run(plateau, [5, 5, 5, 5, 5, 5, 5]) == [1, 1, 1, 0.5, 0.5, 0.5, 0.25]
+
+
+def test_plateau_improvement_resets_the_count() -> None:
+    plateau = ReduceOnPlateau(1.0, factor=0.5, patience=1)
+    assert run(plateau, [5, 6, 4, 5, 3, 4, 3]) == [1, 1, 1, 1, 1, 1, 0.5]
+    assert plateau.best == 3
+
+
+def test_plateau_compares_with_the_best_and_not_the_last() -> None:
+    plateau = ReduceOnPlateau(1.0, factor=0.5, patience=2)
+    assert run(plateau, [5, 9, 8, 7]) == [1, 1, 1, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("mode", "threshold_mode", "best", "worse", "better"),
+    [
+        ("min", "rel", 10.0, 9.1, 8.9),
+        ("max", "rel", 10.0, 10.9, 11.1),
+        ("min", "abs", 10.0, 9.95, 9.85),
+        ("max", "abs", 10.0, 10.05, 10.15),
+        # Negative metrics, where best (1 - threshold) would be worse than best:
+        ("min", "rel", -10.0, -10.9, -11.1),
+        ("max", "rel", -10.0, -9.1, -8.9),
+    ],
+)
+def test_plateau_margin(
+    mode: str, threshold_mode: str, best: float, worse: float, better: float
+) -> None:
+    plateau = ReduceOnPlateau(
+        1.0,
+        factor=0.5,
+        patience=0,
+        threshold=0.1,
+        mode=mode,
+        threshold_mode=threshold_mode,
+    )
+    assert run(plateau, [best, worse, better, best]) == [1, 0.5, 0.5, 0.25]
+    assert plateau.best == better
+
+
+def test_plateau_cooldown_is_not_counted() -> None:
+    plateau = ReduceOnPlateau(1.0, factor=0.5, patience=0, cooldown=2)
+    assert run(plateau, [5, 5, 5, 5, 5]) == [1, 0.5, 0.5, 0.5, 0.25]
+
+
+def test_plateau_minimum() -> None:
+    plateau = ReduceOnPlateau(1.0, factor=0.5, patience=0, minimum=0.3)
+    assert run(plateau, [5, 5, 5, 5]) == [1, 0.5, 0.3, 0.3]
+
+
+@pytest.mark.parametrize(("mode", "first"), [("min", math.inf), ("max", -math.inf)])
+def test_plateau_survives_nan_and_infinity(mode: str, first: float) -> None:
+    plateau = ReduceOnPlateau(1.0, factor=0.5, patience=0, mode=mode)
+    assert run(plateau, [math.nan, first, 5.0, math.nan]) == [0.5, 0.25, 0.25, 0.125]
+    assert plateau.best == 5.0
+
+
+def test_plateau_takes_what_a_loss_is() -> None:
+    plateau = ReduceOnPlateau(1.0)
+    for loss in (np.float32(4.0), np.array(3.0), 2):
+        plateau.update(loss)
+    assert type(plateau.best) is float
+    assert plateau.best == 2.0
+
+
+METRICS = [5.0, 4.0, 4.5, 4.2, 4.1, 4.0, 4.0, 3.0, 3.5, 3.2, 3.1, 3.0, 3.0, 3.0]
+
+
+@pytest.mark.parametrize("cut", range(len(METRICS)))
+def test_plateau_continues_after_every_copy(cut: int) -> None:
+    def make() -> ReduceOnPlateau:
+        return ReduceOnPlateau(1.0, factor=0.5, patience=1, cooldown=2)
+
+    expected = run(make(), METRICS)
+    plateau, loaded = make(), make()
+    run(plateau, METRICS[:cut])
+    loaded.load_state_dict(plateau.state_dict())
+    for twin in (pickle.loads(pickle.dumps(plateau)), copy.deepcopy(plateau), loaded, plateau):
+        assert run(twin, METRICS[cut:]) == expected[cut:]
+    assert expected[-1] == 0.125  # otherwise the cuts would prove little
+
+
+def test_plateau_state_is_plain_and_refused_whole() -> None:
+    plateau = ReduceOnPlateau(1.0, patience=0)
+    run(plateau, [2.0, 3.0])
+    state = plateau.state_dict()
+    assert state == {"value": 0.1, "best": 2.0, "bad_updates": 0, "cooldown_left": 0}
+    other = ReduceOnPlateau(1.0)
+    with pytest.raises(ValueError, match="state must have the keys"):
+        other.load_state_dict({"value": 0.5})
+    with pytest.raises(ValueError, match="cooldown_left must be"):
+        other.load_state_dict(state | {"cooldown_left": -1})
+    assert other.state_dict() == ReduceOnPlateau(1.0).state_dict()
+
+
+def test_plateau_inside_other_schedules() -> None:
+    plateau = ReduceOnPlateau(1.0, factor=0.5, patience=0)
+    f = warmup(plateau, 2)
+    assert (f(0), f(1)) == (0.5, 1.0)
+    run(plateau, [1.0, 1.0])
+    assert (f(0), f(5)) == (0.25, 0.5)
+    assert repr(plateau).startswith("ReduceOnPlateau(initial=1.0, factor=0.5, patience=0")

@@ -1,0 +1,265 @@
+"""Threads change no bit and hang nothing: forks, Python threads, hostile floating-point settings."""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import platform
+import struct
+import subprocess
+import sys
+import threading
+import warnings
+
+import numpy as np
+import pytest
+import schuss
+from helpers import same_bits
+
+LARGE = 400_000  # enough for several tasks
+
+
+def run(seed, n=LARGE, steps=3):
+    rng = np.random.default_rng(seed)
+    p = rng.standard_normal(n).astype(np.float32)
+    opt = schuss.AdamW(max_norm=1.0)
+    for _ in range(steps):
+        opt.step(p, rng.standard_normal(n).astype(np.float32))
+    return p.tobytes()
+
+
+def run_large(seed):
+    return run(seed)
+
+
+def test_set_and_get(threads):
+    threads(3)
+    assert schuss.config.get_num_threads() in (3, 1)  # 1 in a build without OpenMP
+    for bad, error in ((0, ValueError), (-1, ValueError), (1.5, TypeError), (True, TypeError)):
+        with pytest.raises(error):
+            schuss.config.set_num_threads(bad)
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"SCHUSS_NUM_THREADS": "3", "OMP_NUM_THREADS": "5"}, "3"),
+        ({"OMP_NUM_THREADS": "5"}, "5"),
+        ({"OMP_NUM_THREADS": "4,2"}, "4"),
+        ({"SCHUSS_NUM_THREADS": "0"}, "SCHUSS_NUM_THREADS is '0'"),
+        ({"SCHUSS_NUM_THREADS": "many"}, "SCHUSS_NUM_THREADS is 'many'"),
+    ],
+)
+def test_environment(environment, expected):
+    clean = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+    code = "import schuss; print(schuss.config.get_num_threads() * (schuss._core.build_info()['openmp'] == 'yes') or %s)"
+    result = subprocess.run(
+        [sys.executable, "-c", code % environment.get("SCHUSS_NUM_THREADS", "5").split(",")[0]],
+        env=clean | environment,
+        capture_output=True,
+        text=True,
+    )
+    assert expected in result.stdout + result.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no CPU affinity here")
+def test_default_follows_affinity():
+    clean = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+    code = (
+        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))});"
+        "import schuss; print(schuss.config.get_num_threads())"
+    )
+    result = subprocess.run([sys.executable, "-c", code], env=clean, capture_output=True, text=True)
+    assert result.stdout.strip() == "1"
+
+
+def test_eight_threads_at_once(threads):
+    """Each with an optimizer of its own: the bits of a run alone, and no hang."""
+    threads(2)
+    expected = [run(seed) for seed in range(8)]
+    results = [b""] * 8
+
+    def work(seed):
+        for _ in range(3):
+            results[seed] = run(seed)
+
+    workers = [threading.Thread(target=work, args=(seed,)) for seed in range(8)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+        assert not worker.is_alive()
+    assert results == expected
+
+
+def test_one_optimizer_in_two_threads_is_refused_or_serial(threads):
+    """Never a torn step: a second thread either waits its turn or gets a clear error."""
+    threads(1)
+    p, g = np.zeros(3_000_000, np.float32), np.ones(3_000_000, np.float32)
+    opt = schuss.SGD(learning_rate=1.0)
+    taken, refused = [], []
+    start = threading.Barrier(2)
+
+    def work():
+        start.wait()
+        for _ in range(20):
+            try:
+                opt.step(p, g)
+                taken.append(1)
+            except RuntimeError as error:
+                refused.append(str(error))
+
+    workers = [threading.Thread(target=work) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert len(taken) + len(refused) == 40
+    assert all("another thread" in message for message in refused)
+    assert opt.step_count == len(taken)
+    assert (p == -len(taken)).all()
+
+
+def test_containers_may_change_while_the_step_runs(threads):
+    """The step holds the arrays that it works on."""
+    threads(1)
+    p, g = [np.zeros(2_000_000, np.float32)], [np.ones(2_000_000, np.float32)]
+    opt = schuss.Adam()
+    opt.step(p, g)
+    stop = threading.Event()
+
+    def churn():
+        while not stop.is_set():
+            g[0] = np.ones(2_000_000, np.float32)
+
+    worker = threading.Thread(target=churn)
+    worker.start()
+    for _ in range(20):
+        opt.step(p, g)
+    stop.set()
+    worker.join()
+    assert np.isfinite(p[0]).all()
+
+
+fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+
+
+@fork
+def test_two_hundred_forks_after_parallel_work(threads):
+    """libgomp hangs in a child that enters a parallel region after its parent has."""
+    threads(2)
+    expected = run(0, steps=1)
+    for _ in range(200):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of threads
+            child = os.fork()
+        if child == 0:
+            good = run(0, steps=1) == expected and schuss.config.get_num_threads() == 1
+            os._exit(0 if good else 1)
+        _, status = os.waitpid(child, 0)
+        assert status == 0
+    assert schuss.config.get_num_threads() in (2, 1)
+    assert run(0, steps=1) == expected
+
+
+@fork
+def test_multiprocessing_with_fork(threads):
+    threads(2)
+    expected = [run(seed) for seed in range(4)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            assert pool.map_async(run_large, range(4)).get(timeout=60) == expected
+
+
+@fork
+def test_fork_while_another_thread_steps(threads):
+    threads(2)
+    expected = run(1)
+    stop = threading.Event()
+
+    def work():
+        while not stop.is_set():
+            run(2)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        for _ in range(20):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
+                child = os.fork()
+            if child == 0:
+                os._exit(0 if run(1) == expected else 1)
+            _, status = os.waitpid(child, 0)
+            assert status == 0
+    finally:
+        stop.set()
+        worker.join()
+
+
+class Environment:
+    """MXCSR of this thread, through the C library's fenv: bytes 28 to 31 of its structure."""
+
+    def __init__(self):
+        self.libm = ctypes.CDLL("libm.so.6")
+
+    def get(self):
+        saved = ctypes.create_string_buffer(32)
+        self.libm.fegetenv(saved)
+        return struct.unpack_from("<I", saved, 28)[0]
+
+    def set(self, mxcsr):
+        saved = ctypes.create_string_buffer(32)
+        self.libm.fegetenv(saved)
+        struct.pack_into("<I", saved, 28, mxcsr)
+        self.libm.fesetenv(saved)
+
+
+glibc_x86 = pytest.mark.skipif(
+    platform.machine() != "x86_64" or platform.libc_ver()[0] != "glibc",
+    reason="reads MXCSR through glibc",
+)
+
+FLUSH_TO_ZERO, DENORMALS_ARE_ZERO, ROUND_UP = 0x8000, 0x0040, 0x4000
+
+
+@glibc_x86
+@pytest.mark.parametrize("n", [1000, LARGE])
+def test_hostile_floating_point_environment(n, isa, threads, rng):
+    """Flush-to-zero and rounding up change no bit, and are still there afterwards."""
+    threads(2)
+    tiny = np.float32(1e-41)
+    start = rng.standard_normal(n).astype(np.float32) * tiny
+    grads = [rng.standard_normal(n).astype(np.float32) * np.float32(1e-20) for _ in range(3)]
+    environment = Environment()
+    default = environment.get()
+    hostile = default | FLUSH_TO_ZERO | DENORMALS_ARE_ZERO | ROUND_UP
+    results = []
+    for mxcsr in (default, hostile):
+        p = start.copy()
+        opt = schuss.Adam(learning_rate=1e-42, nonfinite="skip", max_norm=1e-3, epsilon=1e-3)
+        for g in grads:
+            environment.set(mxcsr)
+            try:
+                opt.step(p, g)
+                seen = environment.get()
+            finally:
+                environment.set(default)
+            assert seen & 0xFFC0 == mxcsr & 0xFFC0
+        results.append((p, opt.state["exp_avg_sq"].copy(), opt.last_step))
+    assert (results[0][1] != 0).any()
+    assert (np.abs(results[0][1]) < np.finfo(np.float32).smallest_normal).all()
+    assert same_bits(results[0][0], results[1][0])
+    assert same_bits(results[0][1], results[1][1])
+    assert results[0][2] == results[1][2]
+
+
+def test_import_leaves_subnormals_alone():
+    code = (
+        "import numpy as np; tiny = np.array([5e-324]); assert tiny * 1.0 > 0;"
+        "import schuss; assert (tiny * 1.0 > 0).all();"
+        "schuss.Adam().step(np.ones(500000), np.ones(500000)); assert (tiny * 1.0 > 0).all()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
