@@ -31,9 +31,7 @@ CASES = [
     Case("SGD", "nesterov", {"momentum": 0.9, "nesterov": True}),
     Case("SGD", "nesterov", {"momentum": 0.7, "nesterov": True, "dampening": 0.2}),
     Case("SGD", "velocity", {"momentum": 0.9, "lr_in_velocity": True}),
-    Case(
-        "SGD", "nesterov_velocity", {"momentum": 0.9, "lr_in_velocity": True, "nesterov": True}
-    ),
+    Case("SGD", "nesterov_velocity", {"momentum": 0.9, "lr_in_velocity": True, "nesterov": True}),
     Case("AdaGrad", "adagrad"),
     Case("AdaGrad", "adagrad", {"initial_accumulator": 0.1, "epsilon_inside_sqrt": True}),
     Case("RMSprop", "rmsprop"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -10,7 +11,7 @@ from schuss import _core
 
 
 def same_bits(a, b):
-    """Equal to the last bit, the sign of zero too; NaNs count as equal, their payloads are exempt."""
+    """Equal to the last bit, the sign of zero too; NaNs are equal, whatever their payload."""
     a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
     assert a.dtype == b.dtype
     assert a.shape == b.shape
@@ -65,4 +66,4 @@ def aligned(n, dtype, offset):
 def split(array, pieces):
     """Contiguous views of about equal length."""
     cuts = [array.size * k // pieces for k in range(pieces + 1)]
-    return [array[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
+    return [array[a:b] for a, b in itertools.pairwise(cuts)]

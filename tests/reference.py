@@ -168,7 +168,7 @@ def radam(p, g, m, v, *, t, learning_rate, beta1, beta2, epsilon, threshold):
     if not rho > threshold:
         return p - f(learning_rate / bias_correction(beta1, t)) * m, m, v
     r = math.sqrt(((rho - 4.0) * (rho - 2.0) * limit) / ((limit - 4.0) * (limit - 2.0) * rho))
-    step_size = learning_rate * r / bias_correction(beta1, t)
+    step_size = learning_rate / bias_correction(beta1, t) * r
     inverse_root = 1.0 / math.sqrt(1.0 - decay)
     return p - (f(step_size) * m) / (np.sqrt(v) * f(inverse_root) + f(epsilon)), m, v
 

@@ -64,8 +64,11 @@ def test_layouts_do_not_change_the_bits(param_layout, grad_layout, dtype, isa, r
     assert a.last_step == b.last_step
     if laid.base is not None and param_layout in (every_other, gapped_rows):
         untouched = np.ones(laid.base.shape, bool)
-        untouched[tuple(slice(1, None, 2) for _ in SHAPE) if param_layout is every_other else
-                  (..., slice(None, -3))] = False
+        untouched[
+            tuple(slice(1, None, 2) for _ in SHAPE)
+            if param_layout is every_other
+            else (..., slice(None, -3))
+        ] = False
         assert (laid.base[untouched] == -7).all()
 
 
@@ -119,7 +122,7 @@ REAL = ["f2", "f4", "f8", "g", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"]
 
 @pytest.mark.parametrize("grad_dtype", REAL)
 def test_gradients_of_other_dtypes_are_converted(grad_dtype, dtype, rng):
-    """As NumPy's astype does, whole arrays and views, beyond one tile; the norm is of the result."""
+    """As NumPy's astype does; whole arrays and views, beyond a tile; the norm is of the result."""
     n = 5003
     if grad_dtype[0] in "iu":
         info = np.iinfo(grad_dtype)
@@ -149,7 +152,12 @@ def test_every_half_is_converted_exactly():
 
 @pytest.mark.parametrize(
     "make",
-    [lambda: np.zeros(()), lambda: np.zeros(0), lambda: np.zeros((3, 0, 2)), lambda: np.zeros((1, 1))],
+    [
+        lambda: np.zeros(()),
+        lambda: np.zeros(0),
+        lambda: np.zeros((3, 0, 2)),
+        lambda: np.zeros((1, 1)),
+    ],
     ids=["0-d", "empty", "empty 3-d", "ones"],
 )
 def test_degenerate_shapes(make):
@@ -248,14 +256,29 @@ def nested_in_itself():
 P, G = (lambda: np.zeros(4)), (lambda: np.ones(4))
 REFUSALS = [
     Refusal("read-only", lambda: frozen(P()), G, ValueError, "params is read-only"),
-    Refusal("overlapping", overlapping, lambda: [np.ones(6), np.ones(5)], ValueError,
-            r"params\['0'\] and params\['1'\] share memory"),
+    Refusal(
+        "overlapping",
+        overlapping,
+        lambda: [np.ones(6), np.ones(5)],
+        ValueError,
+        r"params\['0'\] and params\['1'\] share memory",
+    ),
     Refusal("same twice", lambda: [P()] * 2, lambda: [G(), G()], ValueError, "share memory"),
     Refusal("grad is param", shared, None, ValueError, "grads shares memory with params"),
-    Refusal("broadcast", lambda: np.broadcast_to(P(), (3, 4)), lambda: np.ones((3, 4)), ValueError,
-            "read-only"),
-    Refusal("stride 0", lambda: np.lib.stride_tricks.as_strided(P(), (3, 4), (0, 8)),
-            lambda: np.ones((3, 4)), ValueError, "overlaps itself"),
+    Refusal(
+        "broadcast",
+        lambda: np.broadcast_to(P(), (3, 4)),
+        lambda: np.ones((3, 4)),
+        ValueError,
+        "read-only",
+    ),
+    Refusal(
+        "stride 0",
+        lambda: np.lib.stride_tricks.as_strided(P(), (3, 4), (0, 8)),
+        lambda: np.ones((3, 4)),
+        ValueError,
+        "overlaps itself",
+    ),
     Refusal("folded", self_overlapping, lambda: np.ones((4, 4)), ValueError, "overlaps itself"),
     Refusal("byte order", lambda: np.zeros(4, ">f8"), G, ValueError, "byte order"),
     Refusal("grad byte order", P, lambda: np.ones(4, ">f4"), ValueError, "grads has dtype >f4"),
@@ -267,22 +290,47 @@ REFUSALS = [
     Refusal("complex grad", P, lambda: np.ones(4, complex), TypeError, "a real dtype is wanted"),
     Refusal("bool grad", P, lambda: np.ones(4, bool), TypeError, "a real dtype is wanted"),
     Refusal("string grad", P, lambda: np.array(["1"] * 4), TypeError, "a real dtype is wanted"),
-    Refusal("shape", lambda: {"w": P()}, lambda: {"w": np.ones(5)}, ValueError,
-            r"grads\['w'\] has shape \(5,\); the parameter's, \(4,\)"),
+    Refusal(
+        "shape",
+        lambda: {"w": P()},
+        lambda: {"w": np.ones(5)},
+        ValueError,
+        r"grads\['w'\] has shape \(5,\); the parameter's, \(4,\)",
+    ),
     Refusal("broadcastable shape", P, lambda: np.ones(1), ValueError, r"shape \(1,\)"),
-    Refusal("list of numbers", lambda: [1.0, 2.0], lambda: [1.0, 2.0], TypeError,
-            r"params\['0'\] is of type float"),
+    Refusal(
+        "list of numbers",
+        lambda: [1.0, 2.0],
+        lambda: [1.0, 2.0],
+        TypeError,
+        r"params\['0'\] is of type float",
+    ),
     Refusal("no array", P, lambda: None, TypeError, "grads is of type NoneType"),
     Refusal("masked", lambda: np.ma.zeros(4), G, TypeError, "masked array"),
     Refusal("scalar", lambda: np.float64(3.0), lambda: np.float64(1.0), TypeError, "numpy.float64"),
     Refusal("key type", lambda: {1.5: P()}, lambda: {1.5: G()}, TypeError, "key of type float"),
-    Refusal("same path", lambda: {"a.b": P(), "a": {"b": P()}},
-            lambda: {"a.b": G(), "a": {"b": G()}}, ValueError, "two arrays have the path 'a.b'"),
+    Refusal(
+        "same path",
+        lambda: {"a.b": P(), "a": {"b": P()}},
+        lambda: {"a.b": G(), "a": {"b": G()}},
+        ValueError,
+        "two arrays have the path 'a.b'",
+    ),
     Refusal("recursion", nested_in_itself, nested_in_itself, ValueError, "deep"),
     Refusal("missing grad", lambda: [P(), P()], lambda: [G()], ValueError, "grads has 1 items; 2"),
-    Refusal("extra grad", lambda: {"a": P()}, lambda: {"a": G(), "b": G()}, ValueError, "grads has 2 items; 1"),
-    Refusal("other key", lambda: {"a": P()}, lambda: {"b": G()}, ValueError, "grads lacks the key 'a'"),
-    Refusal("array for list", lambda: [P()], G, ValueError, "grads is a numpy.ndarray; a list or tuple"),
+    Refusal(
+        "extra grad",
+        lambda: {"a": P()},
+        lambda: {"a": G(), "b": G()},
+        ValueError,
+        "grads has 2 items; 1",
+    ),
+    Refusal(
+        "other key", lambda: {"a": P()}, lambda: {"b": G()}, ValueError, "grads lacks the key 'a'"
+    ),
+    Refusal(
+        "array for list", lambda: [P()], G, ValueError, "grads is a numpy.ndarray; a list or tuple"
+    ),
     Refusal("list for array", P, lambda: [G()], ValueError, "grads is a list; an array"),
 ]
 

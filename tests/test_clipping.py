@@ -7,7 +7,6 @@ import math
 import numpy as np
 import pytest
 import reference
-import schuss
 from helpers import aligned, split
 from schuss import clipping
 
@@ -95,7 +94,12 @@ def test_clip_by_value(rng):
 @pytest.mark.parametrize("clip", [clipping.clip_by_global_norm, clipping.clip_by_value])
 def test_bad_input(clip):
     good = np.ones(3)
-    for limit, error in ((0.0, ValueError), (-1.0, ValueError), (math.nan, ValueError), ("1", TypeError)):
+    for limit, error in (
+        (0.0, ValueError),
+        (-1.0, ValueError),
+        (math.nan, ValueError),
+        ("1", TypeError),
+    ):
         with pytest.raises(error, match="max_"):
             clip([good], limit)
     for bad in (np.ones(3, int), 1.0, None):

@@ -419,7 +419,8 @@ def test_plot(results):
     canvas.draw()
     renderer = canvas.get_renderer()
     (legend,) = (x for part in figure.subfigs for x in part.legends)
-    assert [text.get_text() for text in legend.get_texts()] == [x.name for x in results.results]
+    labels = [text.get_text() for text in legend.get_texts()]
+    assert labels == [x.name.replace("Gone", "Gone (diverged)") for x in results.results]
     box = legend.get_window_extent(renderer)
     assert not any(box.overlaps(axes.get_window_extent(renderer)) for axes in figure.axes)
     whole = figure.get_tightbbox(renderer)

@@ -75,22 +75,22 @@ def test_public_names_exist_and_are_documented(module):
 
 def test_defaults_are_those_of_the_contract():
     """Signatures that users rely on; see the table of optimizers in the documentation."""
+    moments = "beta1=0.9, beta2=0.999, epsilon=1e-08"
+    adam = f"learning_rate=0.001, {moments}, weight_decay=0.0"
     expected = {
-        "SGD": "learning_rate=0.01, momentum=0.0, dampening=0.0, nesterov=False, lr_in_velocity=False, "
-        "weight_decay=0.0",
-        "AdaGrad": "learning_rate=0.01, epsilon=1e-08, initial_accumulator=0.0, weight_decay=0.0, "
-        "epsilon_inside_sqrt=False",
+        "SGD": "learning_rate=0.01, momentum=0.0, dampening=0.0, nesterov=False, "
+        "lr_in_velocity=False, weight_decay=0.0",
+        "AdaGrad": "learning_rate=0.01, epsilon=1e-08, initial_accumulator=0.0, "
+        "weight_decay=0.0, epsilon_inside_sqrt=False",
         "RMSprop": "learning_rate=0.001, beta=0.9, epsilon=1e-08, momentum=0.0, centered=False, "
         "weight_decay=0.0, epsilon_inside_sqrt=False",
         "AdaDelta": "learning_rate=1.0, rho=0.9, epsilon=1e-06, weight_decay=0.0",
-        "Adam": "learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-08, weight_decay=0.0, amsgrad=False",
-        "AdamW": "learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-08, weight_decay=0.01, amsgrad=False",
-        "AdaBelief": "learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-08, weight_decay=0.0, "
-        "epsilon_root=0.0",
-        "RAdam": "learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-08, weight_decay=0.0, threshold=4.0",
-        "NAdam": "learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-08, weight_decay=0.0, "
-        "momentum_decay=0.004",
-        "Adamax": "learning_rate=0.002, beta1=0.9, beta2=0.999, epsilon=1e-08, weight_decay=0.0",
+        "Adam": f"{adam}, amsgrad=False",
+        "AdamW": f"learning_rate=0.001, {moments}, weight_decay=0.01, amsgrad=False",
+        "AdaBelief": f"{adam}, epsilon_root=0.0",
+        "RAdam": f"{adam}, threshold=4.0",
+        "NAdam": f"{adam}, momentum_decay=0.004",
+        "Adamax": f"learning_rate=0.002, {moments}, weight_decay=0.0",
         "Lion": "learning_rate=0.0001, beta1=0.9, beta2=0.99, weight_decay=0.0",
     }
     assert expected.keys() <= set(schuss.optimizers.__all__)

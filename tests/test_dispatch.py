@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -43,14 +44,17 @@ def test_environment_with_an_unknown_name_is_an_error():
 
 def test_use_isa_restores_what_was_there():
     before = schuss.config.isa()
-    with pytest.raises(ZeroDivisionError), schuss.config.use_isa("baseline"):
+    with contextlib.suppress(KeyError), schuss.config.use_isa("baseline"):
         assert schuss.config.isa() == "baseline"
-        1 / 0  # noqa: B018
+        raise KeyError
     assert schuss.config.isa() == before
 
 
 def test_unknown_isa():
-    with pytest.raises(ValueError, match="'sse9'; this CPU has .*'baseline'"), schuss.config.use_isa("sse9"):
+    with (
+        pytest.raises(ValueError, match=r"'sse9'; this CPU has .*'baseline'"),
+        schuss.config.use_isa("sse9"),
+    ):
         pass
     with pytest.raises(TypeError, match="name is 3"), schuss.config.use_isa(3):
         pass

@@ -30,7 +30,9 @@ def bad_numbers(setting):
         yield from (setting.below, setting.below + 0.5)
 
 
-@pytest.mark.parametrize(("name", "hyper", "setting"), RANGES, ids=lambda v: v if isinstance(v, str) else "")
+@pytest.mark.parametrize(
+    ("name", "hyper", "setting"), RANGES, ids=lambda v: v if isinstance(v, str) else ""
+)
 def test_hyperparameter_ranges(name, hyper, setting):
     make = getattr(schuss, name)
     for bad in bad_numbers(setting):
@@ -48,11 +50,19 @@ def test_hyperparameter_ranges(name, hyper, setting):
     assert getattr(opt, hyper) == good
 
 
-@pytest.mark.parametrize(("name", "hyper", "setting"), RANGES, ids=lambda v: v if isinstance(v, str) else "")
+@pytest.mark.parametrize(
+    ("name", "hyper", "setting"), RANGES, ids=lambda v: v if isinstance(v, str) else ""
+)
 def test_bad_schedule_values_are_refused_before_anything_is_written(name, hyper, setting, rng):
-    used = next(c for c in CASES if c.name == name and hyper in _core.rules()[c.rule]["hyper"] + DECAY)
+    used = next(
+        c for c in CASES if c.name == name and hyper in _core.rules()[c.rule]["hyper"] + DECAY
+    )
     good = setting.minimum if setting.below == math.inf else 0.5
-    for bad, error in ((math.nan, ValueError), (setting.minimum - 1.0, ValueError), ("1", TypeError)):
+    for bad, error in (
+        (math.nan, ValueError),
+        (setting.minimum - 1.0, ValueError),
+        ("1", TypeError),
+    ):
         opt = used.make(**{hyper: lambda t, bad=bad: good if t < 2 else bad})
         p = rng.standard_normal(20)
         opt.step(p, np.ones(20))

@@ -55,7 +55,7 @@ def test_cpp_layers(file):
 
 @pytest.mark.parametrize("file", [f for f in CPP if layer(f) in BOX], ids=lambda f: f.name)
 def test_boxes_are_closed(file):
-    """ISA code lives in the unnamed namespace of its ISA; only the table and the rule list do not."""
+    """ISA code is in the unnamed namespace of its ISA; only the table and the rule list are not."""
     if file.name not in ("table.hpp", "registry.hpp"):
         assert re.search(r"namespace schuss::SCHUSS_TARGET \{\nnamespace \{", file.read_text())
 
@@ -103,10 +103,17 @@ def test_nothing_imports_the_lab():
 
 
 def test_the_twin_is_independent():
-    assert set(imports(ROOT / "tests" / "reference.py")) == {"__future__", "math", "numpy", "annotations"} - {"annotations"}
+    assert set(imports(ROOT / "tests" / "reference.py")) == {
+        "__future__",
+        "math",
+        "numpy",
+        "annotations",
+    } - {"annotations"}
 
 
 def test_version_agrees():
-    version = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)[1]
+    version = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)[
+        1
+    ]
     changelog = (ROOT / "CHANGELOG.md").read_text()
     assert re.search(rf"^## (\[?{re.escape(version)}\]?|Unreleased)", changelog, re.MULTILINE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import pickle
 
 import numpy as np
@@ -558,11 +559,11 @@ def test_split_tensors_equal_one(n, cuts, case, max_norm, seed):
     p = rng.standard_normal(n).astype(np.float32)
     at = sorted({0, n, *(int(c * n) for c in cuts)})
     q = p.copy()
-    pieces = [q[a:b] for a, b in zip(at, at[1:], strict=False)]
+    pieces = [q[a:b] for a, b in itertools.pairwise(at)]
     one, many = case.make(max_norm=max_norm), case.make(max_norm=max_norm)
     for _ in range(2):
         g = rng.standard_normal(n).astype(np.float32)
         one.step(p, g)
-        many.step(pieces, [g[a:b] for a, b in zip(at, at[1:], strict=False)])
+        many.step(pieces, [g[a:b] for a, b in itertools.pairwise(at)])
     assert same_bits(p, q)
     assert one.last_step == many.last_step

@@ -1,4 +1,4 @@
-"""Every rule equals its NumPy twin bit for bit, on every ISA, and its bits depend on nothing else."""
+"""Every rule equals its NumPy twin bit for bit on every ISA; its bits depend on nothing else."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PAIRS = [
 @pytest.mark.parametrize(("case", "preparation"), PAIRS, ids=lambda p: str(p))
 def test_equals_twin(case, preparation, isa, dtype, rng):
     settings, meaning = PREPARATIONS[preparation]
-    # The norm runs over all lengths, which the slow twin sums again at each step: fewer of them there.
+    # The slow twin sums all lengths again at each step for the norm: fewer of them there.
     lengths = [1, 15, 16, 17, 4097, 9001] if preparation == "clipped" else LENGTHS
     cuts = np.cumsum([0, *lengths])
     start = rng.standard_normal(cuts[-1]).astype(dtype)

@@ -1,4 +1,4 @@
-"""Threads change no bit and hang nothing: forks, Python threads, hostile floating-point settings."""
+"""Threads change no bit and hang nothing; nor do forks and hostile floating-point settings."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import schuss
 from helpers import same_bits
+from schuss import _core
 
 LARGE = 400_000  # enough for several tasks
 
@@ -41,37 +42,42 @@ def test_set_and_get(threads):
             schuss.config.set_num_threads(bad)
 
 
+def in_process(code, environment):
+    """What a new process prints, with no thread variables but the given ones."""
+    clean = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+    return subprocess.run(
+        [sys.executable, "-c", code], env=clean | environment, capture_output=True, text=True
+    )
+
+
+PRINT_THREADS = "import schuss; print(schuss.config.get_num_threads())"
+
+
 @pytest.mark.parametrize(
     ("environment", "expected"),
     [
-        ({"SCHUSS_NUM_THREADS": "3", "OMP_NUM_THREADS": "5"}, "3"),
-        ({"OMP_NUM_THREADS": "5"}, "5"),
-        ({"OMP_NUM_THREADS": "4,2"}, "4"),
-        ({"SCHUSS_NUM_THREADS": "0"}, "SCHUSS_NUM_THREADS is '0'"),
-        ({"SCHUSS_NUM_THREADS": "many"}, "SCHUSS_NUM_THREADS is 'many'"),
+        ({"SCHUSS_NUM_THREADS": "3", "OMP_NUM_THREADS": "5"}, 3),
+        ({"OMP_NUM_THREADS": "5"}, 5),
+        ({"OMP_NUM_THREADS": "4,2"}, 4),
     ],
 )
 def test_environment(environment, expected):
-    clean = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
-    code = "import schuss; print(schuss.config.get_num_threads() * (schuss._core.build_info()['openmp'] == 'yes') or %s)"
-    result = subprocess.run(
-        [sys.executable, "-c", code % environment.get("SCHUSS_NUM_THREADS", "5").split(",")[0]],
-        env=clean | environment,
-        capture_output=True,
-        text=True,
-    )
-    assert expected in result.stdout + result.stderr
+    if _core.build_info()["openmp"] == "no":
+        expected = 1
+    assert in_process(PRINT_THREADS, environment).stdout.strip() == str(expected)
+
+
+@pytest.mark.parametrize("value", ["0", "-2", "many", "2.5"])
+def test_bad_environment_is_an_error(value):
+    result = in_process(PRINT_THREADS, {"SCHUSS_NUM_THREADS": value})
+    assert result.returncode != 0
+    assert f"SCHUSS_NUM_THREADS is '{value}'" in result.stderr
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no CPU affinity here")
 def test_default_follows_affinity():
-    clean = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
-    code = (
-        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))});"
-        "import schuss; print(schuss.config.get_num_threads())"
-    )
-    result = subprocess.run([sys.executable, "-c", code], env=clean, capture_output=True, text=True)
-    assert result.stdout.strip() == "1"
+    code = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))});"
+    assert in_process(code + PRINT_THREADS, {}).stdout.strip() == "1"
 
 
 def test_eight_threads_at_once(threads):

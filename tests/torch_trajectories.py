@@ -79,8 +79,18 @@ COMPARISONS = [
         "RAdam",
         {"learning_rate": 0.01, "epsilon": 0.0, "threshold": 5.0, "weight_decay": 0.1},
     ),
-    ("NAdam", {"lr": 0.01, "weight_decay": 0.1}, "NAdam", {"learning_rate": 0.01, "weight_decay": 0.1}),
-    ("Adamax", {"lr": 0.01, "weight_decay": 0.1}, "Adamax", {"learning_rate": 0.01, "weight_decay": 0.1}),
+    (
+        "NAdam",
+        {"lr": 0.01, "weight_decay": 0.1},
+        "NAdam",
+        {"learning_rate": 0.01, "weight_decay": 0.1},
+    ),
+    (
+        "Adamax",
+        {"lr": 0.01, "weight_decay": 0.1},
+        "Adamax",
+        {"learning_rate": 0.01, "weight_decay": 0.1},
+    ),
 ]
 
 

@@ -59,11 +59,13 @@ void check_array(PyObject* o, const std::string& label) {
     if (!plain && py::isinstance(o, py::module_::import("numpy.ma").attr("MaskedArray")))
         throw py::type_error(label + " is a masked array; a plain one is wanted");
     if (!native(o))
-        throw py::value_error(label + " has dtype " + dtype_text(o) +
-                              ", not in this machine's byte order; use array.astype(array.dtype.newbyteorder('='))");
+        throw py::value_error(
+            label + " has dtype " + dtype_text(o) +
+            ", not in this machine's byte order; use array.astype(array.dtype.newbyteorder('='))");
 }
 
-// Whether two indices may reach the same element: true for broadcast axes, and for strides that fold back on themselves.
+// Whether two indices may reach the same element: true for broadcast axes, and for strides that
+// fold back on themselves.
 bool overlaps_itself(PyObject* array) {
     const auto* f = fields(array);
     if (std::find(f->dimensions, f->dimensions + f->nd, 0) != f->dimensions + f->nd) return false;
@@ -157,7 +159,8 @@ Extent extent(PyObject* array) {
 }
 
 bool share_memory(PyObject* a, PyObject* b) {
-    return py::cast<bool>(py::module_::import("numpy").attr("shares_memory")(py::handle(a), py::handle(b)));
+    return py::cast<bool>(
+        py::module_::import("numpy").attr("shares_memory")(py::handle(a), py::handle(b)));
 }
 
 Seen::Seen(PyObject* array, bool writeable)

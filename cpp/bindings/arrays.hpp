@@ -1,4 +1,5 @@
-// NumPy arrays, checked and described for the runtime. Errors name the argument, what came and what is wanted.
+// NumPy arrays, checked and described for the runtime. Errors name the argument, what came and what
+// is wanted.
 #pragma once
 #include <pybind11/numpy.h>
 
@@ -11,9 +12,7 @@ namespace schuss {
 
 namespace py = pybind11;
 
-inline py::detail::PyArray_Proxy* fields(PyObject* array) {
-    return py::detail::array_proxy(array);
-}
+inline py::detail::PyArray_Proxy* fields(PyObject* array) { return py::detail::array_proxy(array); }
 
 bool is_array(PyObject* o);
 

@@ -11,8 +11,7 @@ Nonfinite nonfinite_from(const std::string& name) {
     if (name == "propagate") return Nonfinite::kPropagate;
     if (name == "skip") return Nonfinite::kSkip;
     if (name == "raise") return Nonfinite::kRaise;
-    throw py::value_error("nonfinite is '" + name +
-                          "'; 'propagate', 'skip' or 'raise' is wanted");
+    throw py::value_error("nonfinite is '" + name + "'; 'propagate', 'skip' or 'raise' is wanted");
 }
 
 py::list flatten(py::handle tree, const char* name) {
@@ -59,8 +58,8 @@ void register_stepper(py::module_& m) {
             "configure",
             [](Stepper& self, const std::vector<std::vector<double>>& hyper, double max_norm,
                double max_value, double grad_scale, const std::string& nonfinite, bool maximize) {
-                self.configure(hyper, {max_norm, max_value, grad_scale, nonfinite_from(nonfinite),
-                                       maximize});
+                self.configure(
+                    hyper, {max_norm, max_value, grad_scale, nonfinite_from(nonfinite), maximize});
             },
             py::arg("hyper"), py::kw_only(), py::arg("max_norm"), py::arg("max_value"),
             py::arg("grad_scale"), py::arg("nonfinite"), py::arg("maximize"))

@@ -104,7 +104,8 @@ void Stepper::allocate() {
         for (std::size_t k = 0; k < leaves_.size(); ++k) {
             char* first = states_->slot(k, s);
             if (leaves_[k].dtype == kFloat32)
-                std::fill_n(reinterpret_cast<float*>(first), leaves_[k].count, static_cast<float>(fill));
+                std::fill_n(reinterpret_cast<float*>(first), leaves_[k].count,
+                            static_cast<float>(fill));
             else
                 std::fill_n(reinterpret_cast<double*>(first), leaves_[k].count, fill);
         }
@@ -112,9 +113,11 @@ void Stepper::allocate() {
 }
 
 bool Stepper::overlaps_params(const Extent& e) const {
-    const auto after = std::lower_bound(extents_.begin(), extents_.end(), e.high,
-                                        [](const Extent& x, const char* high) { return x.low < high; });
-    return after != extents_.begin() && reached_[static_cast<std::size_t>(after - extents_.begin()) - 1] > e.low;
+    const auto after =
+        std::lower_bound(extents_.begin(), extents_.end(), e.high,
+                         [](const Extent& x, const char* high) { return x.low < high; });
+    return after != extents_.begin() &&
+           reached_[static_cast<std::size_t>(after - extents_.begin()) - 1] > e.low;
 }
 
 // The common case: the arrays of the last step, or new gradients of the same layout.
@@ -152,7 +155,8 @@ void Stepper::make_plan() {
             throw py::value_error(p + " changed its dtype since the first step");
         if (shape_of(params_[k]) != leaf.shape)
             throw py::value_error(p + " has shape " + text_of(shape_of(params_[k])) +
-                                  "; that of the first step, " + text_of(leaf.shape) + ", is wanted");
+                                  "; that of the first step, " + text_of(leaf.shape) +
+                                  ", is wanted");
         const Element type = check_grad(grads_[k], g);
         if (shape_of(grads_[k]) != leaf.shape)
             throw py::value_error(g + " has shape " + text_of(shape_of(grads_[k])) +
@@ -161,8 +165,9 @@ void Stepper::make_plan() {
         tensor.dtype = leaf.dtype;
         tensor.count = leaf.count;
         tensor.group = leaf.group;
-        tensor.param = operand(params_[k], leaf.dtype == kFloat32 ? Element::kFloat32 : Element::kFloat64,
-                               leaf.axes, leaf.dtype);
+        tensor.param =
+            operand(params_[k], leaf.dtype == kFloat32 ? Element::kFloat32 : Element::kFloat64,
+                    leaf.axes, leaf.dtype);
         tensor.grad = operand(grads_[k], type, leaf.axes, leaf.dtype);
         tensor.ordered_grad = operand(grads_[k], type, c_order(grads_[k]), leaf.dtype);
         plan.tensors.push_back(std::move(tensor));
@@ -182,7 +187,8 @@ void Stepper::make_plan() {
                                       label("params", paths()[owned[k].leaf]) +
                                       " share memory; every parameter must have its own");
         extents_.push_back(owned[k].extent);
-        reached_.push_back(k ? std::max(reached_[k - 1], owned[k].extent.high) : owned[k].extent.high);
+        reached_.push_back(k ? std::max(reached_[k - 1], owned[k].extent.high)
+                             : owned[k].extent.high);
     }
     for (std::size_t k = 0; k < leaves_.size(); ++k) {
         const Extent e = extent(grads_[k]);
@@ -239,7 +245,8 @@ bool Stepper::read_gradients(std::vector<Group>& groups) {
     if (check && *report.nonfinite > 0) {
         if (options_.nonfinite == Nonfinite::kSkip) return false;
         PyErr_SetString(PyExc_FloatingPointError,
-                        (std::to_string(*report.nonfinite) + " gradient elements are not finite, the first in " +
+                        (std::to_string(*report.nonfinite) +
+                         " gradient elements are not finite, the first in " +
                          label("grads", paths()[first]) + "; nothing was written")
                             .c_str());
         throw py::error_already_set();

@@ -1,4 +1,5 @@
-// What an Optimizer drives: one rule, one structure of parameters, its states, and the plan of a step.
+// What an Optimizer drives: one rule, one structure of parameters, its states, and the plan of a
+// step.
 #pragma once
 #include <pybind11/pybind11.h>
 
@@ -39,7 +40,8 @@ class Stepper {
     // Reads structure, shapes and dtypes of params; fills give slots that do not start at 0.
     Stepper(const std::string& rule, py::handle params, const py::dict& fills);
 
-    // group_of: the group of each leaf; groups: one list of hyperparameters each, group 0 the optimizer's own.
+    // group_of: the group of each leaf; groups: one list of hyperparameters each, group 0 the
+    // optimizer's own.
     void assign_groups(const std::vector<int>& group_of, int groups);
     void configure(const std::vector<std::vector<double>>& hyper, const Options& options);
 

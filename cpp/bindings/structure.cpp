@@ -51,7 +51,8 @@ Structure::Node Structure::read(py::handle tree, const char* name, const std::st
                 throw py::type_error(label(name, path) + " has a key of type " +
                                      type_name(key.ptr()) + "; strings or integers are wanted");
             node.keys.push_back(py::reinterpret_borrow<py::object>(key));
-            node.children.push_back(read(value, name, joined(path, key_text(key)), paths, depth + 1));
+            node.children.push_back(
+                read(value, name, joined(path, key_text(key)), paths, depth + 1));
         }
     } else if (is_list(o) || is_tuple(o)) {
         node.kind = is_list(o) ? Node::kList : Node::kTuple;
@@ -123,7 +124,8 @@ py::object Structure::unflatten(const py::list& leaves) const {
 
 py::object Structure::unflatten(const Node& node, const py::list& leaves, std::size_t& next) {
     switch (node.kind) {
-        case Node::kLeaf: return leaves[next++];
+        case Node::kLeaf:
+            return leaves[next++];
         case Node::kDict: {
             py::dict dict;
             for (std::size_t k = 0; k < node.children.size(); ++k)

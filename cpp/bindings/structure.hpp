@@ -1,4 +1,5 @@
-// Nested lists, tuples and dicts of arrays: which leaves there are, in which order, under which path.
+// Nested lists, tuples and dicts of arrays: which leaves there are, in which order, under which
+// path.
 #pragma once
 #include <pybind11/pybind11.h>
 
@@ -14,11 +15,12 @@ class Structure {
     // Dict keys must be strings or integers. `name` is the argument's name in errors.
     Structure(py::handle tree, const char* name);
 
-    // Path of each leaf, keys and indices joined by dots: "layers.0.w"; "" where the tree is one array.
+    // Path of each leaf, keys and indices joined by dots: "layers.0.w"; "" where the tree is one
+    // array.
     const std::vector<std::string>& paths() const { return paths_; }
 
-    // The leaves of a tree of the same structure, borrowed. Lists and tuples count as the same; dicts may be in any order.
-    // Throws ValueError that names the path where the tree differs.
+    // The leaves of a tree of the same structure, borrowed. Lists and tuples count as the same;
+    // dicts may be in any order. Throws ValueError that names the path where the tree differs.
     void collect(py::handle tree, const char* name, std::vector<PyObject*>& leaves) const;
 
     // The same structure in plain containers around other leaves.

@@ -1,4 +1,5 @@
-// Aggregates that cross layers. Data only: ISA objects include this file too, so it holds no functions.
+// Aggregates that cross layers. Data only: ISA objects include this file too, so it holds no
+// functions.
 #pragma once
 #include <cstdint>
 

@@ -1,4 +1,5 @@
-// What this CPU and its operating system support: exactly the flags that the ISA objects are compiled with.
+// What this CPU and its operating system support: exactly the flags that the ISA objects are
+// compiled with.
 #pragma once
 
 namespace schuss {

@@ -1,4 +1,5 @@
-// Which kernel table runs. One choice for the process, made at import: the best that the CPU has, or what SCHUSS_ISA names.
+// Which kernel table runs. One choice for the process, made at import: the best that the CPU has,
+// or what SCHUSS_ISA names.
 #pragma once
 #include <string>
 #include <vector>

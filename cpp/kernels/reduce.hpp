@@ -1,5 +1,5 @@
-// Sums in a fixed order, whatever the ISA: element i of a block goes to lane i mod 16, and the sixteen
-// double sums meet as (i, i + 8), (i, i + 4), (i, i + 2), (i, i + 1).
+// Sums in a fixed order, whatever the ISA: element i of a block goes to lane i mod 16, and the
+// sixteen double sums meet as (i, i + 8), (i, i + 4), (i, i + 2), (i, i + 1).
 #pragma once
 #include "core/types.hpp"
 #include "simd/vec.hpp"

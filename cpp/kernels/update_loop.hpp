@@ -1,4 +1,5 @@
-// The one driver loop. Body and tail are the same rule: a vector at a time, then one element at a time.
+// The one driver loop. Body and tail are the same rule: a vector at a time, then one element at a
+// time.
 #pragma once
 #include "core/types.hpp"
 #include "simd/vec.hpp"

@@ -1,4 +1,5 @@
-// AdaDelta, Zeiler 2012, Algorithm 1: x = sqrt(u + eps) / sqrt(v + eps) g with the u of the step before.
+// AdaDelta, Zeiler 2012, Algorithm 1: x = sqrt(u + eps) / sqrt(v + eps) g with the u of the step
+// before.
 #pragma once
 #include "rules/terms.hpp"
 

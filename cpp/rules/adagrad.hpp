@@ -1,5 +1,6 @@
 // AdaGrad, Duchi, Hazan & Singer 2011: G <- G + g^2; p <- p - lr g / (sqrt(G) + eps).
-// With epsilon_inside_sqrt the same epsilon stands under the root. Adding the other, zero one changes no bit.
+// With epsilon_inside_sqrt the same epsilon stands under the root. Adding the other, zero one
+// changes no bit.
 #pragma once
 #include "rules/terms.hpp"
 

@@ -1,4 +1,5 @@
-// Adamax, Kingma & Ba 2015, Algorithm 2; epsilon is added to |g|, as in PyTorch, where the paper has none.
+// Adamax, Kingma & Ba 2015, Algorithm 2; epsilon is added to |g|, as in PyTorch, where the paper
+// has none.
 #pragma once
 #include "rules/terms.hpp"
 

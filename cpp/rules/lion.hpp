@@ -1,4 +1,5 @@
-// Lion, Chen et al. 2023, Algorithm 2: the sign of an interpolation, sign(0) = 0, decay together with the step.
+// Lion, Chen et al. 2023, Algorithm 2: the sign of an interpolation, sign(0) = 0, decay together
+// with the step.
 #pragma once
 #include "rules/terms.hpp"
 

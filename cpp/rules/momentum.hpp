@@ -1,6 +1,7 @@
-// Heavy ball (Polyak 1964) and Nesterov's look-ahead (Nesterov 1983, as in Sutskever et al. 2013), in two forms.
-// Gradient form: b <- mu b + (1 - d) g; p <- p - lr b. The learning rate multiplies after the sum.
-// Velocity form: v <- mu v - lr (1 - d) g; p <- p + v. A change of the rate leaves the velocity alone.
+// Heavy ball (Polyak 1964) and Nesterov's look-ahead (Nesterov 1983, as in Sutskever et al. 2013),
+// in two forms. Gradient form: b <- mu b + (1 - d) g; p <- p - lr b. The learning rate multiplies
+// after the sum. Velocity form: v <- mu v - lr (1 - d) g; p <- p + v. A change of the rate leaves
+// the velocity alone.
 #pragma once
 #include "rules/terms.hpp"
 

@@ -12,24 +12,24 @@
 #include "rules/adamax.hpp"
 #include "rules/lion.hpp"
 
-#define SCHUSS_RULES(X)                                     \
-    X(sgd, Sgd)                                             \
-    X(momentum, Momentum)                                   \
-    X(nesterov, Nesterov)                                   \
-    X(velocity, Velocity)                                   \
-    X(nesterov_velocity, NesterovVelocity)                  \
-    X(adagrad, AdaGrad)                                     \
-    X(rmsprop, RMSprop)                                     \
-    X(rmsprop_momentum, RMSpropMomentum)                    \
-    X(rmsprop_centered, RMSpropCentered)                    \
-    X(rmsprop_centered_momentum, RMSpropCenteredMomentum)   \
-    X(adadelta, AdaDelta)                                   \
-    X(adam, Adam)                                           \
-    X(amsgrad, AmsGrad)                                     \
-    X(adamw, AdamW)                                         \
-    X(amsgradw, AmsGradW)                                   \
-    X(adabelief, AdaBelief)                                 \
-    X(radam, RAdam)                                         \
-    X(nadam, NAdam)                                         \
-    X(adamax, Adamax)                                       \
+#define SCHUSS_RULES(X)                                   \
+    X(sgd, Sgd)                                           \
+    X(momentum, Momentum)                                 \
+    X(nesterov, Nesterov)                                 \
+    X(velocity, Velocity)                                 \
+    X(nesterov_velocity, NesterovVelocity)                \
+    X(adagrad, AdaGrad)                                   \
+    X(rmsprop, RMSprop)                                   \
+    X(rmsprop_momentum, RMSpropMomentum)                  \
+    X(rmsprop_centered, RMSpropCentered)                  \
+    X(rmsprop_centered_momentum, RMSpropCenteredMomentum) \
+    X(adadelta, AdaDelta)                                 \
+    X(adam, Adam)                                         \
+    X(amsgrad, AmsGrad)                                   \
+    X(adamw, AdamW)                                       \
+    X(amsgradw, AmsGradW)                                 \
+    X(adabelief, AdaBelief)                               \
+    X(radam, RAdam)                                       \
+    X(nadam, NAdam)                                       \
+    X(adamax, Adamax)                                     \
     X(lion, Lion)

@@ -1,7 +1,7 @@
 // RMSprop, Tieleman & Hinton 2012 (lecture 6e); centered form of Graves 2013, equations 38 to 45.
 // v <- beta v + (1 - beta) g^2; d = sqrt(v) + eps, or sqrt(v + eps); p <- p - lr g / d.
-// Centered: the squared mean gradient is taken from v under the root; rounding may leave less than 0, which counts as 0.
-// With momentum: buf <- mu buf + g / d; p <- p - lr buf.
+// Centered: the squared mean gradient is taken from v under the root; rounding may leave less than
+// 0, which counts as 0. With momentum: buf <- mu buf + g / d; p <- p - lr buf.
 #pragma once
 #include "rules/terms.hpp"
 

@@ -1,5 +1,6 @@
-// Pins the floating-point environment to the default (round to nearest, subnormals kept, no traps) and gives the caller's
-// back. A host that sets flush-to-zero would otherwise change our bits, and differently on each thread.
+// Pins the floating-point environment to the default (round to nearest, subnormals kept, no traps)
+// and gives the caller's back. A host that sets flush-to-zero would otherwise change our bits, and
+// differently on each thread.
 #pragma once
 #if defined(__SSE2__)
 #include <xmmintrin.h>

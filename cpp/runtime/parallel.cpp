@@ -35,14 +35,16 @@ double cgroup_cpus() {
     double cpus = INFINITY;
     std::ifstream groups("/proc/self/cgroup");
     for (std::string line; std::getline(groups, line);) {
-        if (line.rfind("0::", 0) == 0) {  // version 2: "quota period" or "max period", in each parent too
+        if (line.rfind("0::", 0) ==
+            0) {  // version 2: "quota period" or "max period", in each parent too
             for (std::string path = line.substr(3);; path.erase(path.find_last_of('/'))) {
                 std::ifstream file("/sys/fs/cgroup" + path + "/cpu.max");
                 double quota, period;
                 if (file >> quota >> period && period > 0) cpus = std::min(cpus, quota / period);
                 if (path.find('/') == std::string::npos) break;
             }
-        } else if (line.find(":cpu,") != std::string::npos || line.find(",cpu:") != std::string::npos ||
+        } else if (line.find(":cpu,") != std::string::npos ||
+                   line.find(",cpu:") != std::string::npos ||
                    line.find(":cpu:") != std::string::npos) {
             const std::string path = "/sys/fs/cgroup/cpu" + line.substr(line.find_last_of(':') + 1);
             for (const std::string& folder : {path, std::string("/sys/fs/cgroup/cpu")}) {
@@ -67,7 +69,8 @@ int usable_cpus() {
     return cpus;
 }
 
-// A whole number of at least 1, or 0 when the variable is not set. OMP_NUM_THREADS may be a list: its first entry counts.
+// A whole number of at least 1, or 0 when the variable is not set. OMP_NUM_THREADS may be a list:
+// its first entry counts.
 int threads_from(const char* variable) {
     const char* text = std::getenv(variable);
     if (!text || !*text) return 0;

@@ -11,7 +11,8 @@ namespace schuss {
 namespace {
 
 constexpr std::int64_t kLine = 64, kPage = 4096, kHugePage = 1 << 21;
-constexpr std::int64_t kStagger = 1088;  // a quarter page and a line: four streams spread over the page
+constexpr std::int64_t kStagger =
+    1088;  // a quarter page and a line: four streams spread over the page
 
 std::int64_t round_up(std::int64_t x, std::int64_t to) { return (x + to - 1) / to * to; }
 

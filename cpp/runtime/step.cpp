@@ -24,8 +24,8 @@ std::int64_t size_of(DType dtype) { return dtype == kFloat32 ? 4 : 8; }
 
 std::size_t tensor_at(const Plan& plan, std::int64_t element) {
     return static_cast<std::size_t>(
-        std::upper_bound(plan.offsets.begin(), plan.offsets.end(), element) -
-        plan.offsets.begin() - 1);
+        std::upper_bound(plan.offsets.begin(), plan.offsets.end(), element) - plan.offsets.begin() -
+        1);
 }
 
 int task_count(std::int64_t work, std::int64_t grain) {
@@ -82,8 +82,9 @@ void update(const Rule& rule, const Plan& plan, const std::vector<Group>& groups
             const bool plain = by.scale == 1.0 && by.l2 == 0.0 && std::isinf(by.limit);
             const UpdateKernel kernel = (plain ? rule.plain : rule.prepared)[tensor.dtype];
             const std::int64_t first = plan.offsets[t], last = std::min(end, plan.offsets[t + 1]);
-            (tensor.dtype == kFloat32 ? update_tensor<float> : update_tensor<double>)(
-                kernel, rule.n_slots, tensor, begin - first, last - first, group);
+            (tensor.dtype == kFloat32 ? update_tensor<float>
+                                      : update_tensor<double>)(kernel, rule.n_slots, tensor,
+                                                               begin - first, last - first, group);
             begin = last;
         }
     });
@@ -125,10 +126,12 @@ double sum_squares(const Plan& plan, double scale) {
             const std::size_t t = tensor_at(plan, begin);
             const Tensor& tensor = plan.tensors[t];
             const std::int64_t at = begin - plan.offsets[t];
-            // As many whole blocks as the tensor holds from here, and its last one where the sum ends.
+            // As many whole blocks as the tensor holds from here, and its last one where the sum
+            // ends.
             const std::int64_t left = plan.offsets[t + 1] - begin;
             const bool last = plan.offsets[t + 1] == plan.total();
-            const std::int64_t whole = std::min(end - b, last ? (left + kBlock - 1) / kBlock : left / kBlock);
+            const std::int64_t whole =
+                std::min(end - b, last ? (left + kBlock - 1) / kBlock : left / kBlock);
             double* out = &sums[static_cast<std::size_t>(b)];
             if (whole > 0 && tensor.ordered_grad.direct) {
                 kernel[tensor.dtype](tensor.ordered_grad.view.data + at * size_of(tensor.dtype),
@@ -153,7 +156,8 @@ double gradient_norm(const Plan& plan) {
     const FloatEnvironment pinned;
     const double sum = sum_squares(plan, 1.0);
     if (sum >= 0x1p-900 && sum <= 0x1p1000) return std::sqrt(sum);
-    // Squares of doubles may leave the range where their root does not: a power of two moves them, exactly.
+    // Squares of doubles may leave the range where their root does not: a power of two moves them,
+    // exactly.
     const double shift = sum < 1.0 ? 0x1p600 : 0x1p-600;
     return std::sqrt(sum_squares(plan, shift)) / shift;
 }

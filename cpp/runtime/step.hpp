@@ -1,4 +1,5 @@
-// One step over all tensors of a model: at most one parallel region to read the gradients, one to update.
+// One step over all tensors of a model: at most one parallel region to read the gradients, one to
+// update.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -8,7 +9,8 @@
 
 namespace schuss {
 
-// An array as the update walks it. direct: contiguous and in the compute dtype, so that kernels work in place.
+// An array as the update walks it. direct: contiguous and in the compute dtype, so that kernels
+// work in place.
 struct Operand {
     View view;
     bool direct = false;
@@ -18,8 +20,8 @@ struct Tensor {
     DType dtype = kFloat32;
     std::int64_t count = 0;
     int group = 0;
-    Operand param, grad;    // in walk order: the parameter's own order in memory
-    Operand ordered_grad;   // the same gradient in C order, which sums follow
+    Operand param, grad;   // in walk order: the parameter's own order in memory
+    Operand ordered_grad;  // the same gradient in C order, which sums follow
     char* slots[kMaxSlots] = {};
 };
 
@@ -38,8 +40,8 @@ struct Plan {
 
 void update(const Rule& rule, const Plan& plan, const std::vector<Group>& groups);
 
-// The 2-norm of all gradients taken as one vector, blocks of kBlock elements across tensor borders, so that it does not depend
-// on how the parameters are split. NaN or infinite when an element is.
+// The 2-norm of all gradients taken as one vector, blocks of kBlock elements across tensor borders,
+// so that it does not depend on how the parameters are split. NaN or infinite when an element is.
 double gradient_norm(const Plan& plan);
 
 // Gradient elements of this tensor that are NaN or infinite once converted to the compute dtype.

@@ -77,15 +77,20 @@ void gather_from(const View& view, std::int64_t begin, std::int64_t count, T* to
 std::int64_t size_of(Element type) {
     switch (type) {
         case Element::kInt8:
-        case Element::kUInt8: return 1;
+        case Element::kUInt8:
+            return 1;
         case Element::kFloat16:
         case Element::kInt16:
-        case Element::kUInt16: return 2;
+        case Element::kUInt16:
+            return 2;
         case Element::kFloat32:
         case Element::kInt32:
-        case Element::kUInt32: return 4;
-        case Element::kLongDouble: return sizeof(long double);
-        default: return 8;
+        case Element::kUInt32:
+            return 4;
+        case Element::kLongDouble:
+            return sizeof(long double);
+        default:
+            return 8;
     }
 }
 
@@ -114,18 +119,30 @@ bool is_contiguous(const View& view) {
 template <class T>
 void gather(const View& view, std::int64_t begin, std::int64_t count, T* to) {
     switch (view.type) {
-        case Element::kFloat16: return gather_from<Half>(view, begin, count, to);
-        case Element::kFloat32: return gather_from<float>(view, begin, count, to);
-        case Element::kFloat64: return gather_from<double>(view, begin, count, to);
-        case Element::kLongDouble: return gather_from<long double>(view, begin, count, to);
-        case Element::kInt8: return gather_from<std::int8_t>(view, begin, count, to);
-        case Element::kInt16: return gather_from<std::int16_t>(view, begin, count, to);
-        case Element::kInt32: return gather_from<std::int32_t>(view, begin, count, to);
-        case Element::kInt64: return gather_from<std::int64_t>(view, begin, count, to);
-        case Element::kUInt8: return gather_from<std::uint8_t>(view, begin, count, to);
-        case Element::kUInt16: return gather_from<std::uint16_t>(view, begin, count, to);
-        case Element::kUInt32: return gather_from<std::uint32_t>(view, begin, count, to);
-        case Element::kUInt64: return gather_from<std::uint64_t>(view, begin, count, to);
+        case Element::kFloat16:
+            return gather_from<Half>(view, begin, count, to);
+        case Element::kFloat32:
+            return gather_from<float>(view, begin, count, to);
+        case Element::kFloat64:
+            return gather_from<double>(view, begin, count, to);
+        case Element::kLongDouble:
+            return gather_from<long double>(view, begin, count, to);
+        case Element::kInt8:
+            return gather_from<std::int8_t>(view, begin, count, to);
+        case Element::kInt16:
+            return gather_from<std::int16_t>(view, begin, count, to);
+        case Element::kInt32:
+            return gather_from<std::int32_t>(view, begin, count, to);
+        case Element::kInt64:
+            return gather_from<std::int64_t>(view, begin, count, to);
+        case Element::kUInt8:
+            return gather_from<std::uint8_t>(view, begin, count, to);
+        case Element::kUInt16:
+            return gather_from<std::uint16_t>(view, begin, count, to);
+        case Element::kUInt32:
+            return gather_from<std::uint32_t>(view, begin, count, to);
+        case Element::kUInt64:
+            return gather_from<std::uint64_t>(view, begin, count, to);
     }
 }
 

@@ -8,8 +8,18 @@
 namespace schuss {
 
 enum class Element : std::uint8_t {
-    kFloat16, kFloat32, kFloat64, kLongDouble,
-    kInt8, kInt16, kInt32, kInt64, kUInt8, kUInt16, kUInt32, kUInt64
+    kFloat16,
+    kFloat32,
+    kFloat64,
+    kLongDouble,
+    kInt8,
+    kInt16,
+    kInt32,
+    kInt64,
+    kUInt8,
+    kUInt16,
+    kUInt32,
+    kUInt64
 };
 
 struct View {

@@ -1,8 +1,8 @@
 // The vector width of the ISA that this object is compiled for, and the law for all code in it:
 // everything reachable from kernels/table.cpp lives in the unnamed namespace inside schuss::<isa>,
 // includes no C++ standard header but <cstdint>, and so leaves one global symbol and no weak one.
-// An inline function with external linkage would be merged with another object's copy by the linker,
-// and AVX-512 code would then run on a CPU that has none.
+// An inline function with external linkage would be merged with another object's copy by the
+// linker, and AVX-512 code would then run on a CPU that has none.
 #pragma once
 #include <cstdint>
 

@@ -1,5 +1,5 @@
-// Vectors are the compiler's own (GCC and Clang vector extensions): + - * / and comparisons come with
-// the type, and a plain float or double is the vector of one lane that the tail uses.
+// Vectors are the compiler's own (GCC and Clang vector extensions): + - * / and comparisons come
+// with the type, and a plain float or double is the vector of one lane that the tail uses.
 #pragma once
 #include "simd/isa.hpp"
 
@@ -41,13 +41,21 @@ SCHUSS_INLINE void store(char* to, V v) {
 template <class V>
 struct Lane;
 template <>
-struct Lane<float> { using Type = float; };
+struct Lane<float> {
+    using Type = float;
+};
 template <>
-struct Lane<double> { using Type = double; };
+struct Lane<double> {
+    using Type = double;
+};
 template <>
-struct Lane<Vector<float>> { using Type = float; };
+struct Lane<Vector<float>> {
+    using Type = float;
+};
 template <>
-struct Lane<Vector<double>> { using Type = double; };
+struct Lane<Vector<double>> {
+    using Type = double;
+};
 
 // Rounded once, to the lane's type. x - 0 is x for every x; x + 0 would turn -0 into +0.
 template <class V>
@@ -87,7 +95,9 @@ SCHUSS_INLINE Vector<double> sqrt(Vector<double> x) {
     return (Vector<double>)_mm512_maskz_sqrt_pd(0xFF, (__m512d)x);
 }
 #elif defined(__AVX2__)
-SCHUSS_INLINE Vector<float> sqrt(Vector<float> x) { return (Vector<float>)_mm256_sqrt_ps((__m256)x); }
+SCHUSS_INLINE Vector<float> sqrt(Vector<float> x) {
+    return (Vector<float>)_mm256_sqrt_ps((__m256)x);
+}
 SCHUSS_INLINE Vector<double> sqrt(Vector<double> x) {
     return (Vector<double>)_mm256_sqrt_pd((__m256d)x);
 }

@@ -1,4 +1,4 @@
-"""schuss: the straight run downhill. Fused optimizers for training on a CPU, over plain NumPy arrays."""
+"""schuss: fused optimizers for training and fitting on a CPU, over plain NumPy arrays."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from . import clipping, config, initializers, optimizers, schedules
 from .batches import minibatches
 from .optimizers import *
-from .optimizers import Optimizer, StepInfo
+from .optimizers.base import Optimizer, StepInfo
 
 try:
     __version__ = version("schuss")

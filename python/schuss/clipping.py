@@ -1,4 +1,4 @@
-"""Gradient clipping as plain functions; the optimizers do the same inside a step by `max_norm` and `max_value`."""
+"""Gradient clipping as functions; optimizers do it inside a step by `max_norm` and `max_value`."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ __all__ = ["clip_by_global_norm", "clip_by_value", "global_norm"]
 def global_norm(grads: Any) -> float:
     """Return the 2-norm of all gradients taken as one vector.
 
-    The squares are summed in float64 in a fixed order, so that the value depends on neither the threads nor the
-    instruction set, nor on how the elements are split into arrays; it neither overflows nor underflows.
+    The squares are summed in float64 in a fixed order, so that the value depends on neither the
+    threads nor the instruction set, nor on how the elements are split into arrays; it neither
+    overflows nor underflows.
 
     Args:
         grads: one array, or nested lists, tuples and dicts of arrays, of real dtypes.
@@ -43,8 +44,8 @@ def clip_by_global_norm(grads: Any, max_norm: float, inplace: bool = False) -> A
         >>> clip_by_global_norm([np.array([3.0]), np.array([4.0])], 1.0)
         [array([0.59999988]), array([0.79999984])]
 
-    Reference: Pascanu, Mikolov and Bengio, On the difficulty of training recurrent neural networks, ICML 2013,
-    Algorithm 1; 1e-6 as in PyTorch.
+    Reference: Pascanu, Mikolov and Bengio, On the difficulty of training recurrent neural networks,
+    ICML 2013, Algorithm 1; 1e-6 as in PyTorch.
     """
     if number("max_norm", max_norm, minimum=0.0) == 0.0:
         raise ValueError("max_norm is 0; a number above 0 is wanted")
@@ -83,7 +84,11 @@ def _apply(clip: Callable[[Any, Any], Any], grads: Any, inplace: bool) -> Any:
         if isinstance(tree, dict):
             return {key: walk(child) for key, child in tree.items()}
         if isinstance(tree, (list, tuple)):
-            return [walk(child) for child in tree] if isinstance(tree, list) else tuple(map(walk, tree))
+            return (
+                [walk(child) for child in tree]
+                if isinstance(tree, list)
+                else tuple(map(walk, tree))
+            )
         return clip(tree, tree if inplace else None)
 
     result = walk(grads)

@@ -13,8 +13,8 @@ __all__ = ["available_isas", "get_num_threads", "isa", "set_num_threads", "use_i
 def set_num_threads(n: int) -> None:
     """Let a step use at most n threads, at least 1.
 
-    At import the number is that of SCHUSS_NUM_THREADS, else of OMP_NUM_THREADS, else what the CPU affinity and
-    the control group of this process allow. It never changes a result.
+    At import the number is that of SCHUSS_NUM_THREADS, else of OMP_NUM_THREADS, else what the CPU
+    affinity and the control group of this process allow. It never changes a result.
 
     Example:
         >>> before = get_num_threads()
@@ -45,7 +45,7 @@ def available_isas() -> list[str]:
 
 @contextmanager
 def use_isa(name: str) -> Iterator[None]:
-    """Use one instruction set for the whole process while the block runs; results are the same bits.
+    """Use one instruction set in the whole process while the block runs; the bits are the same.
 
     The environment variable SCHUSS_ISA does it for a whole run.
 

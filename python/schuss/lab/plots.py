@@ -41,7 +41,8 @@ def comparison(result: Comparison) -> Figure:
     loss, accuracy = left.subplots(2, 1, sharex=True)
     styles = itertools.cycle(itertools.product(STYLES, COLORS))
     for entry, (style, color) in zip(result.results, styles, strict=False):
-        drawn = {"linestyle": style, "color": color, "linewidth": 1.6, "label": entry.name}
+        label = entry.name if math.isfinite(entry.train_loss[-1]) else f"{entry.name} (diverged)"
+        drawn = {"linestyle": style, "color": color, "linewidth": 1.6, "label": label}
         epochs = range(len(entry.train_loss))
         loss.plot(epochs, entry.train_loss, **drawn)
         accuracy.plot(epochs, entry.test_accuracy, **drawn)
@@ -94,8 +95,8 @@ def _draw_times(axes: Axes, results: list[Result]) -> None:
             _draw_bar(axes, row + 0.2, entry.numpy_us, TEXTBOOK, text)
     # Bars begin at zero, so that their lengths compare; the room on the right is for the figures.
     axes.set_xlim(0, 1.3 * max(max(entry.step_us, entry.numpy_us or 0) for entry in results))
-    axes.margins(y=0.01)
-    axes.invert_yaxis()
+    # From top to bottom; a few bars do not have to fill the height.
+    axes.set_ylim(max(len(results), 6) - 0.5, -0.5)
     axes.set_yticks(range(len(results)), [entry.name for entry in results])
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel("median time of one optimizer step (us)")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from . import adagrad, adam, sgd, sign
 from .adagrad import *
 from .adam import *
-from .base import Optimizer, StepInfo
 from .sgd import *
 from .sign import *
 

@@ -41,7 +41,8 @@ class AdaGrad(Optimizer):
         >>> p
         array([0.5, 2.5])
 
-    Reference: Duchi, Hazan and Singer, Adaptive Subgradient Methods, JMLR 12, 2011, the diagonal form.
+    Reference: Duchi, Hazan and Singer, Adaptive Subgradient Methods, JMLR 12, 2011, the diagonal
+    form.
     """
 
     epsilon = Hyperparameter()
@@ -101,9 +102,9 @@ class RMSprop(Optimizer):
         >>> p
         array([0., 3.])
 
-    Reference: Tieleman and Hinton, Lecture 6.5 of Neural Networks for Machine Learning, 2012; centered:
-    Graves, Generating Sequences With Recurrent Neural Networks, 2013, equations 38 to 45 (his ε stands
-    under the root).
+    Reference: Tieleman and Hinton, Lecture 6.5 of Neural Networks for Machine Learning, 2012;
+    centered: Graves, Generating Sequences With Recurrent Neural Networks, 2013, equations 38 to 45
+    (his ε stands under the root).
     """
 
     beta = Hyperparameter(below=1.0)

@@ -1,4 +1,4 @@
-"""Adam and its family: averages of the gradient and of its square, corrected for their start at 0."""
+"""Adam and its family: averages of gradients and their squares, corrected for their start at 0."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ class Adam(_Moments):
         array([0.5, 2.5])
 
     Reference: Kingma and Ba, Adam: A Method for Stochastic Optimization, ICLR 2015, Algorithm 1.
-    AMSGrad: Reddi, Kale and Kumar, On the Convergence of Adam and Beyond, ICLR 2018, Algorithm 2; the
-    paper corrects no average, we correct both, as PyTorch does.
+    AMSGrad: Reddi, Kale and Kumar, On the Convergence of Adam and Beyond, ICLR 2018, Algorithm 2;
+    the paper corrects no average, we correct both, as PyTorch does.
     """
 
     amsgrad = Option(flag)
@@ -110,8 +110,8 @@ class AdamW(Adam):
         >>> p.round(12)
         array([0.4, 2.3])
 
-    Reference: Loshchilov and Hutter, Decoupled Weight Decay Regularization, ICLR 2019, Algorithm 2 (our
-    rate multiplies the decay, as in PyTorch).
+    Reference: Loshchilov and Hutter, Decoupled Weight Decay Regularization, ICLR 2019, Algorithm 2
+    (our rate multiplies the decay, as in PyTorch).
     """
 
     def __init__(
@@ -196,14 +196,16 @@ class RAdam(_Moments):
     With m̂ and v̂ as in `Adam`::
 
         ρ∞ = 2 / (1 - β2) - 1;    ρ = ρ∞ - 2 t β2ᵗ / (1 - β2ᵗ)
-        ρ > threshold:  r = √((ρ - 4) (ρ - 2) ρ∞ / ((ρ∞ - 4) (ρ∞ - 2) ρ));    p ← p - η r m̂ / (√v̂ + ε)
+        ρ > threshold:  p ← p - η r m̂ / (√v̂ + ε)
+                        with r = √((ρ - 4) (ρ - 2) ρ∞ / ((ρ∞ - 4) (ρ∞ - 2) ρ))
         otherwise:      p ← p - η m̂
 
     Args:
         learning_rate: η, at least 0.
         beta1: β1 in [0, 1).
         beta2: β2 in [0, 1).
-        epsilon: ε, at least 0; the paper has none. PyTorch adds its ε to the root of the uncorrected v.
+        epsilon: ε, at least 0; the paper has none. PyTorch adds its ε to the root of the
+            uncorrected v.
         weight_decay: λ, at least 0; adds λ p to the gradient.
         threshold: at least 4; 4 is the paper's, PyTorch and the authors' code take 5.
         common: keywords of `Optimizer`.
@@ -275,8 +277,8 @@ class NAdam(_Moments):
         >>> p.round(4)
         array([0.4718])
 
-    Reference: Dozat, Incorporating Nesterov Momentum into Adam, ICLR 2016 workshop, Algorithm 8 and its
-    schedule of momenta.
+    Reference: Dozat, Incorporating Nesterov Momentum into Adam, ICLR 2016 workshop, Algorithm 8 and
+    its schedule of momenta.
     """
 
     momentum_decay = Hyperparameter()

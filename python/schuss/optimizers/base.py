@@ -389,7 +389,9 @@ class Optimizer:
             raise ValueError(f"state_dict is no dict with the keys {sorted(wanted)}")
         for name, value in (("optimizer", type(self).__name__), ("rule", self.rule)):
             if state_dict[name] != value:
-                raise ValueError(f"state_dict[{name!r}] is {state_dict[name]!r}; {value!r} is wanted")
+                raise ValueError(
+                    f"state_dict[{name!r}] is {state_dict[name]!r}; {value!r} is wanted"
+                )
         if not isinstance(state_dict["step"], (int, np.integer)) or state_dict["step"] < 0:
             raise ValueError(f"state_dict['step'] is {state_dict['step']!r}; a count is wanted")
         known = self._hyperparameters()
@@ -409,7 +411,8 @@ class Optimizer:
         state = saved["state"]
         if set(state) != set(slots):
             raise ValueError(
-                f"state_dict['state'] has the parameters {sorted(state)}; {sorted(slots)} are wanted"
+                f"state_dict['state'] has the parameters {sorted(state)}; "
+                f"{sorted(slots)} are wanted"
             )
         for path, arrays in slots.items():
             if set(state[path]) != set(arrays):

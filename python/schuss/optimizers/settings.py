@@ -11,7 +11,9 @@ from ..schedules import Schedule
 __all__ = ["Hyperparameter", "Option", "Schedule", "number"]
 
 
-def number(name: str, value: object, *, minimum: float = -math.inf, below: float = math.inf) -> float:
+def number(
+    name: str, value: object, *, minimum: float = -math.inf, below: float = math.inf
+) -> float:
     """Return value as a finite float in [minimum, below), or raise an error that names it."""
     wanted = "a finite number"
     if minimum > -math.inf and below < math.inf:
@@ -47,7 +49,7 @@ class Hyperparameter:
         obj._stale = True
 
     def check(self, name: str, value: object) -> float | Schedule:
-        """Return a checked number, or the schedule as it is: its values are checked at each step."""
+        """Return a checked number, or a schedule as it is: its values are checked at each step."""
         return value if callable(value) else self.at(name, value, 0)
 
     def at(self, name: str, value: object, t: int) -> float:

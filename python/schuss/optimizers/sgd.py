@@ -26,8 +26,8 @@ class SGD(Optimizer):
         lr_in_velocity:    v ← μ v - η (1 - d) g;  p ← p + v
           with nesterov:                           p ← p + μ v - η (1 - d) g
 
-    The two forms agree while η is constant; when η changes, the velocity keeps the old rate for what it
-    has already gathered. `dampening=momentum` gives the averaged form m ← β m + (1 - β) g.
+    The two forms agree while η is constant; when η changes, the velocity keeps the old rate for
+    what it has already gathered. `dampening=momentum` gives the averaged form m ← β m + (1 - β) g.
 
     Args:
         learning_rate: η, at least 0.

@@ -40,7 +40,8 @@ class Lion(Optimizer):
         >>> p
         array([0.5, 2.5, 3. ])
 
-    Reference: Chen et al., Symbolic Discovery of Optimization Algorithms, NeurIPS 2023, Algorithm 2.
+    Reference: Chen et al., Symbolic Discovery of Optimization Algorithms, NeurIPS 2023, Algorithm
+    2.
     """
 
     beta1 = Hyperparameter(below=1.0)

@@ -1,0 +1,1 @@
+"""Benchmarks of schuss: run `python -m bench`, read `bench/README.md`."""
