@@ -103,7 +103,8 @@ def test_split_keeps_rows_with_their_labels():
         assert np.array_equal(labels, rows[:, 0] // 2 % 2)
     seen = np.concatenate([parts.x_train, parts.x_test])
     assert np.array_equal(np.sort(seen[:, 0]), x[:, 0])
-    assert len(parts.x_test) == 6
+    # The fifth, tenth and fifteenth row of each class.
+    assert np.array_equal(parts.x_test[:, 0] // 2, [8, 9, 18, 19, 28, 29])
 
 
 def test_load_npz_of_images_is_standardized(tmp_path, rng):
@@ -408,7 +409,7 @@ def test_plot(results):
     figure = lab.plots.comparison(results)
     loss, accuracy, times = figure.axes
     assert loss.get_yscale() == "log"
-    assert loss.get_ylim()[1] < 10  # the run that diverged leaves the others their room
+    assert loss.get_ylim()[1] < 100  # the run that diverged leaves the others their room
     assert all(axes.get_xlabel() for axes in (accuracy, times))
     assert all(axes.get_ylabel() for axes in (loss, accuracy))
     assert len(times.patches) == 2 * len(results.results) - 1

@@ -41,7 +41,7 @@ double global_norm(py::handle grads) {
         plan.offsets.push_back(plan.offsets.back() + tensor.count);
         plan.tensors.push_back(std::move(tensor));
     }
-    return gradient_norm(plan);
+    return gradient_norm(plan, useful_threads(plan));
 }
 
 }  // namespace
@@ -54,15 +54,16 @@ void register_stepper(py::module_& m) {
              py::arg("params"), py::arg("fills"))
         .def("step", &Stepper::step, py::arg("params"), py::arg("grads"))
         .def("assign_groups", &Stepper::assign_groups, py::arg("group_of"), py::arg("groups"))
+        .def("set_hyper", &Stepper::set_hyper, py::arg("hyper"))
         .def(
-            "configure",
-            [](Stepper& self, const std::vector<std::vector<double>>& hyper, double max_norm,
-               double max_value, double grad_scale, const std::string& nonfinite, bool maximize) {
-                self.configure(
-                    hyper, {max_norm, max_value, grad_scale, nonfinite_from(nonfinite), maximize});
+            "set_options",
+            [](Stepper& self, double max_norm, double max_value, double grad_scale,
+               const std::string& nonfinite, bool maximize) {
+                self.set_options(
+                    {max_norm, max_value, grad_scale, nonfinite_from(nonfinite), maximize});
             },
-            py::arg("hyper"), py::kw_only(), py::arg("max_norm"), py::arg("max_value"),
-            py::arg("grad_scale"), py::arg("nonfinite"), py::arg("maximize"))
+            py::kw_only(), py::arg("max_norm"), py::arg("max_value"), py::arg("grad_scale"),
+            py::arg("nonfinite"), py::arg("maximize"))
         .def("unflatten", &Stepper::unflatten, py::arg("leaves"))
         .def("layout", &Stepper::layout, py::arg("leaf"))
         .def("slots", &Stepper::slots, py::arg("leaf"))
@@ -70,9 +71,11 @@ void register_stepper(py::module_& m) {
         .def_property_readonly("paths", &Stepper::paths)
         .def_readwrite("step_count", &Stepper::step_count)
         .def_readwrite("carry", &Stepper::carry)
-        .def_property_readonly("report", [](const Stepper& self) {
-            const StepReport& r = self.report;
-            return py::make_tuple(r.step, r.grad_norm, r.clip_factor, r.skipped, r.nonfinite);
+        .def_property_readonly("report", [](const Stepper& self) -> py::object {
+            if (!self.report) return py::none();
+            const StepReport& r = *self.report;
+            return py::make_tuple(r.step, r.learning_rate, r.grad_norm, r.clip_factor, r.skipped,
+                                  r.nonfinite);
         });
 }
 

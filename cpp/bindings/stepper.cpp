@@ -3,6 +3,7 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -86,11 +87,6 @@ void Stepper::assign_groups(const std::vector<int>& group_of, int groups) {
     carry.assign(static_cast<std::size_t>(groups),
                  std::vector<double>(rule().carry, rule().carry + rule().n_carry));
     planned_ = false;
-}
-
-void Stepper::configure(const std::vector<std::vector<double>>& hyper, const Options& options) {
-    hyper_ = hyper;
-    options_ = options;
 }
 
 void Stepper::allocate() {
@@ -229,31 +225,31 @@ std::vector<Group> Stepper::groups_for_step(std::vector<std::vector<double>>& ne
 }
 
 // The norm and the finite check, where asked for. False: this step is to be skipped.
-bool Stepper::read_gradients(std::vector<Group>& groups) {
+bool Stepper::read_gradients(std::vector<Group>& groups, int threads) {
     const bool check = options_.nonfinite != Nonfinite::kPropagate;
     if (!check && std::isinf(options_.max_norm)) return true;
-    double norm = gradient_norm(plan_);
-    report.nonfinite = 0;
+    double norm = gradient_norm(plan_, threads);
+    report->nonfinite = 0;
     std::size_t first = 0;
     if (!std::isfinite(norm))
         for (std::size_t k = plan_.tensors.size(); k-- > 0;) {
             const std::int64_t found = count_nonfinite(plan_.tensors[k]);
-            *report.nonfinite += found;
+            *report->nonfinite += found;
             if (found) first = k;
         }
-    report.grad_norm = norm / std::abs(options_.grad_scale);
-    if (check && *report.nonfinite > 0) {
+    report->grad_norm = norm / std::abs(options_.grad_scale);
+    if (check && *report->nonfinite > 0) {
         if (options_.nonfinite == Nonfinite::kSkip) return false;
         PyErr_SetString(PyExc_FloatingPointError,
-                        (std::to_string(*report.nonfinite) +
+                        (std::to_string(*report->nonfinite) +
                          " gradient elements are not finite, the first in " +
                          label("grads", paths()[first]) + "; nothing was written")
                             .c_str());
         throw py::error_already_set();
     }
-    const double factor = options_.max_norm / (*report.grad_norm + 1e-6);
+    const double factor = options_.max_norm / (*report->grad_norm + 1e-6);
     if (!(factor >= 1.0)) {
-        report.clip_factor = factor;
+        report->clip_factor = factor;
         for (Group& group : groups) group.preparation.scale *= factor;
     }
     return true;
@@ -266,12 +262,18 @@ void Stepper::step(py::handle params, py::handle grads) {
     if (!plan_holds()) make_plan();
     std::vector<std::vector<double>> next_carry = carry;
     std::vector<Group> groups = groups_for_step(next_carry);
-    report = StepReport{};
-    report.step = step_count;
+    report.emplace();
+    report->step = step_count;
+    report->learning_rate = hyper_[0][0];
     bool taken = false;
     const auto run = [&] {
-        taken = read_gradients(groups);
-        if (taken) update(rule(), plan_, groups);
+        using Clock = std::chrono::steady_clock;
+        const int useful = useful_threads(plan_);
+        const int threads = pace_.parallel() ? useful : 1;
+        const Clock::time_point start = Clock::now();
+        taken = read_gradients(groups, threads);
+        if (taken) update(rule(), plan_, groups, threads);
+        if (useful > 1) pace_.record(std::chrono::duration<double>(Clock::now() - start).count());
     };
     if (plan_.total() >= kReleaseGil) {
         const Held held_params(params_), held_grads(grads_);
@@ -280,9 +282,9 @@ void Stepper::step(py::handle params, py::handle grads) {
     } else {
         run();
     }
-    report.skipped = !taken;
+    report->skipped = !taken;
     if (!taken) return;
-    report.step = ++step_count;
+    report->step = ++step_count;
     carry = std::move(next_carry);
 }
 

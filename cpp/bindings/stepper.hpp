@@ -11,6 +11,7 @@
 
 #include "bindings/arrays.hpp"
 #include "bindings/structure.hpp"
+#include "runtime/pace.hpp"
 #include "runtime/states.hpp"
 
 namespace schuss {
@@ -29,6 +30,7 @@ struct Options {
 // What the last step did.
 struct StepReport {
     std::int64_t step = 0;
+    double learning_rate = 0.0;
     std::optional<double> grad_norm;  // of the gradients over grad_scale, where it was measured
     double clip_factor = 1.0;
     bool skipped = false;
@@ -43,7 +45,8 @@ class Stepper {
     // group_of: the group of each leaf; groups: one list of hyperparameters each, group 0 the
     // optimizer's own.
     void assign_groups(const std::vector<int>& group_of, int groups);
-    void configure(const std::vector<std::vector<double>>& hyper, const Options& options);
+    void set_hyper(const std::vector<std::vector<double>>& hyper) { hyper_ = hyper; }
+    void set_options(const Options& options) { options_ = options; }
 
     void step(py::handle params, py::handle grads);
 
@@ -55,7 +58,7 @@ class Stepper {
 
     std::int64_t step_count = 0;
     std::vector<std::vector<double>> carry;  // the rule's scalar state, one list a group
-    StepReport report;
+    std::optional<StepReport> report;
 
   private:
     struct Leaf {
@@ -73,7 +76,7 @@ class Stepper {
     void make_plan();
     bool overlaps_params(const Extent& e) const;
     std::vector<Group> groups_for_step(std::vector<std::vector<double>>& next_carry) const;
-    bool read_gradients(std::vector<Group>& groups);
+    bool read_gradients(std::vector<Group>& groups, int threads);
 
     int rule_;
     Structure structure_;
@@ -81,6 +84,7 @@ class Stepper {
     py::dict fills_;
     std::unique_ptr<States> states_;
     Plan plan_;
+    Pace pace_;
     bool planned_ = false;
     std::vector<Extent> extents_;       // of the parameters, by address
     std::vector<const char*> reached_;  // the highest end among extents_ up to each

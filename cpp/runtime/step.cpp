@@ -11,8 +11,7 @@ namespace schuss {
 namespace {
 
 // Below this many elements a task is not worth a thread (bench/bench_threads.py).
-constexpr std::int64_t kUpdateGrain = 32768;
-constexpr std::int64_t kNormBlocksGrain = 16;
+constexpr std::int64_t kGrain = 32768;
 
 // Cuts within a tensor fall on multiples of this many elements: whole cache lines, whole vectors.
 constexpr std::int64_t kCut = 64;
@@ -26,10 +25,6 @@ std::size_t tensor_at(const Plan& plan, std::int64_t element) {
     return static_cast<std::size_t>(
         std::upper_bound(plan.offsets.begin(), plan.offsets.end(), element) - plan.offsets.begin() -
         1);
-}
-
-int task_count(std::int64_t work, std::int64_t grain) {
-    return static_cast<int>(std::clamp<std::int64_t>(work / grain, 1, get_num_threads()));
 }
 
 // Elements [begin, end) of one tensor.
@@ -64,15 +59,18 @@ void update_tensor(UpdateKernel kernel, int n_slots, const Tensor& tensor, std::
 
 }  // namespace
 
-void update(const Rule& rule, const Plan& plan, const std::vector<Group>& groups) {
-    const int tasks = task_count(plan.total(), kUpdateGrain);
+int useful_threads(const Plan& plan) {
+    return static_cast<int>(std::clamp<std::int64_t>(plan.total() / kGrain, 1, get_num_threads()));
+}
+
+void update(const Rule& rule, const Plan& plan, const std::vector<Group>& groups, int threads) {
     const auto cut = [&](int task) {
-        const std::int64_t element = plan.total() * task / tasks;
-        if (task == 0 || task == tasks) return element;
+        const std::int64_t element = plan.total() * task / threads;
+        if (task == 0 || task == threads) return element;
         const std::int64_t first = plan.offsets[tensor_at(plan, element)];
         return first + (element - first) / kCut * kCut;
     };
-    parallel_for(tasks, [&](int task) {
+    parallel_for(threads, [&](int task) {
         const std::int64_t end = cut(task + 1);
         std::int64_t begin = cut(task);
         for (std::size_t t = tensor_at(plan, begin); begin < end; ++t) {
@@ -113,15 +111,14 @@ void gather_gradients(const Plan& plan, std::int64_t begin, std::int64_t count, 
     }
 }
 
-double sum_squares(const Plan& plan, double scale) {
+double sum_squares(const Plan& plan, double scale, int threads) {
     const SumSquaresKernel* kernel = kernels().sum_squares;
     const std::int64_t blocks = (plan.total() + kBlock - 1) / kBlock;
     std::vector<double> sums(static_cast<std::size_t>(blocks));
-    const int tasks = task_count(blocks, kNormBlocksGrain);
-    parallel_for(tasks, [&](int task) {
+    parallel_for(threads, [&](int task) {
         double buffer[kBlock];
-        const std::int64_t end = blocks * (task + 1) / tasks;
-        for (std::int64_t b = blocks * task / tasks; b < end;) {
+        const std::int64_t end = blocks * (task + 1) / threads;
+        for (std::int64_t b = blocks * task / threads; b < end;) {
             const std::int64_t begin = b * kBlock;
             const std::size_t t = tensor_at(plan, begin);
             const Tensor& tensor = plan.tensors[t];
@@ -152,14 +149,14 @@ double sum_squares(const Plan& plan, double scale) {
 
 }  // namespace
 
-double gradient_norm(const Plan& plan) {
+double gradient_norm(const Plan& plan, int threads) {
     const FloatEnvironment pinned;
-    const double sum = sum_squares(plan, 1.0);
+    const double sum = sum_squares(plan, 1.0, threads);
     if (sum >= 0x1p-900 && sum <= 0x1p1000) return std::sqrt(sum);
     // Squares of doubles may leave the range where their root does not: a power of two moves them,
     // exactly.
     const double shift = sum < 1.0 ? 0x1p600 : 0x1p-600;
-    return std::sqrt(sum_squares(plan, shift)) / shift;
+    return std::sqrt(sum_squares(plan, shift, threads)) / shift;
 }
 
 std::int64_t count_nonfinite(const Tensor& tensor) {

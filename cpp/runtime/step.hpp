@@ -38,11 +38,14 @@ struct Plan {
     std::int64_t total() const { return offsets.back(); }
 };
 
-void update(const Rule& rule, const Plan& plan, const std::vector<Group>& groups);
+// Threads that a step of this plan has work for.
+int useful_threads(const Plan& plan);
+
+void update(const Rule& rule, const Plan& plan, const std::vector<Group>& groups, int threads);
 
 // The 2-norm of all gradients taken as one vector, blocks of kBlock elements across tensor borders,
 // so that it does not depend on how the parameters are split. NaN or infinite when an element is.
-double gradient_norm(const Plan& plan);
+double gradient_norm(const Plan& plan, int threads);
 
 // Gradient elements of this tensor that are NaN or infinite once converted to the compute dtype.
 std::int64_t count_nonfinite(const Tensor& tensor);

@@ -64,7 +64,7 @@ def comparison(result: Comparison) -> Figure:
 def _finish_loss(axes: Axes, results: list[Result]) -> None:
     axes.set_yscale("log")
     # A run that diverged leaves the plot through the top, and the others keep their room.
-    top = 3 * max(entry.train_loss[0] for entry in results)
+    top = 10 * max(entry.train_loss[0] for entry in results)
     if not axes.get_ylim()[1] <= top:
         axes.set_ylim(top=top)
     axes.set_ylabel("training loss (nats)")

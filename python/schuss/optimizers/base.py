@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 import numpy as np
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Common", "Optimizer", "StepInfo"]
 
 Value = float | Schedule
+
+RULES = _core.rules()
 
 
 class Common(TypedDict, total=False):
@@ -55,6 +57,14 @@ class StepInfo:
     clip_factor: float
     skipped: bool
     nonfinite: int | None
+
+
+class _Scheduled(NamedTuple):
+    """A schedule, and where its values go: lists of hyperparameters and positions in them."""
+
+    setting: Hyperparameter
+    schedule: Schedule
+    places: list[tuple[list[float], int]]
 
 
 @dataclass(frozen=True)
@@ -162,7 +172,8 @@ class Optimizer:
         self._stepper: _core.Stepper | None = None
         self._pending: dict[str, Any] | None = None  # loaded before there is a structure
         self._groups: list[tuple[str, ...]] = [()]  # the override patterns of each group
-        self._last_rate = math.nan
+        self._hyper: list[list[float]] = []  # and their hyperparameters at this step
+        self._scheduled: list[_Scheduled] = []
         self._first_step = threading.Lock()
         for name, value in hyperparameters.items():
             if not isinstance(getattr(type(self), name, None), Hyperparameter):
@@ -197,6 +208,8 @@ class Optimizer:
                 stepper = self._stepper
         if self._stale:
             self._configure(stepper)
+        if self._scheduled:
+            self._evaluate(stepper)
         stepper.step(params, grads)
 
     def _begin(self, params: Any, grads: Any) -> None:
@@ -205,6 +218,7 @@ class Optimizer:
         if self._pending is not None:
             self._restore(stepper, self._pending)
         self._configure(stepper)
+        self._evaluate(stepper)
         stepper.step(params, grads)
         self._stepper, self._pending = stepper, None
 
@@ -223,7 +237,7 @@ class Optimizer:
 
     def _uses(self, name: str, slot: str) -> bool:
         """Whether hyperparameter `name` may be other than 0, or its slot has already been made."""
-        if self._stepper is not None and slot in _core.rules()[self._stepper.rule]["slots"]:
+        if self._stepper is not None and slot in RULES[self._stepper.rule]["slots"]:
             return True
         values = [self.__dict__[name], *(v.get(name, 0.0) for v in self._overrides.values())]
         return any(value != 0.0 for value in values)
@@ -245,41 +259,47 @@ class Optimizer:
         stepper.assign_groups(group_of, len(groups))
         return stepper
 
-    @staticmethod
-    def _names(rule: str) -> list[str]:
-        """Hyperparameters in the order of the core: the rule's own, and the common decay."""
-        names = list(_core.rules()[rule]["hyper"])
-        return names if "weight_decay" in names else [*names, "weight_decay"]
-
     def _configure(self, stepper: _core.Stepper) -> None:
+        """Hand over all settings; what is scheduled waits for `_evaluate`."""
         if self._stepper is not None and self.rule != stepper.rule:
             raise ValueError(
                 f"the settings now ask for the rule {self.rule!r}, but the states are those of "
                 f"{stepper.rule!r}; call reset() first"
             )
-        t = stepper.step_count
-        names = self._names(stepper.rule)
-        values: list[dict[str, Any]] = []
-        for patterns in self._groups:
-            own = {name: self.__dict__[name] for name in names}
-            for pattern in patterns:
-                own.update(self._overrides[pattern])
-            values.append(own)
-        hyper = [[self._at(name, own[name], t) for name in names] for own in values]
-        stepper.configure(
-            hyper,
+        # In the order of the core: the rule's own hyperparameters, and the common decay.
+        names = RULES[stepper.rule]["hyper"]
+        names = names if "weight_decay" in names else [*names, "weight_decay"]
+        self._hyper = [[0.0] * len(names) for _ in self._groups]
+        scheduled: dict[tuple[str, int], _Scheduled] = {}
+        for values, patterns in zip(self._hyper, self._groups, strict=True):
+            for k, name in enumerate(names):
+                value = self.__dict__[name]
+                for pattern in patterns:
+                    value = self._overrides[pattern].get(name, value)
+                if callable(value):
+                    fresh = _Scheduled(getattr(type(self), name), value, [])
+                    scheduled.setdefault((name, id(value)), fresh).places.append((values, k))
+                else:
+                    values[k] = float(value)
+        self._scheduled = list(scheduled.values())
+        stepper.set_hyper(self._hyper)
+        stepper.set_options(
             max_norm=math.inf if self.max_norm is None else self.max_norm,
             max_value=math.inf if self.max_value is None else self.max_value,
             grad_scale=self.grad_scale,
             nonfinite=self.nonfinite,
             maximize=self.maximize,
         )
-        self._last_rate = hyper[0][names.index("learning_rate")]
-        self._stale = any(callable(value) for own in values for value in own.values())
+        self._stale = False
 
-    def _at(self, name: str, value: object, t: int) -> float:
-        setting = getattr(type(self), name)
-        return setting.at(name, value, t) if isinstance(setting, Hyperparameter) else float(value)  # type: ignore[arg-type]
+    def _evaluate(self, stepper: _core.Stepper) -> None:
+        """Ask each schedule once for its value at this step."""
+        t = stepper.step_count
+        for setting, schedule, places in self._scheduled:
+            value = setting.at(schedule, t)
+            for values, k in places:
+                values[k] = value
+        stepper.set_hyper(self._hyper)
 
     def _hyperparameters(self) -> dict[str, Hyperparameter]:
         found = inspect.getmembers(type(self), lambda member: isinstance(member, Hyperparameter))
@@ -320,10 +340,10 @@ class Optimizer:
     @property
     def last_step(self) -> StepInfo | None:
         """What the last call of `step` did; None before the first."""
-        if self._stepper is None or math.isnan(self._last_rate):
+        if self._stepper is None:
             return None
-        step, norm, factor, skipped, nonfinite = self._stepper.report
-        return StepInfo(step, self._last_rate, norm, factor, skipped, nonfinite)
+        report = self._stepper.report
+        return None if report is None else StepInfo(*report)
 
     @property
     def state(self) -> Any:
@@ -398,7 +418,7 @@ class Optimizer:
         for name, value in state_dict["hyperparameters"].items():
             if name not in known:
                 raise ValueError(f"state_dict['hyperparameters'] has the unknown name {name!r}")
-            known[name].at(f"state_dict['hyperparameters'][{name!r}]", value, 0)
+            known[name].number(f"state_dict['hyperparameters'][{name!r}]", value)
         if self._stepper is not None:
             self._restore(self._stepper, state_dict)
         else:
@@ -439,11 +459,10 @@ class Optimizer:
         """Forget states, step count and structure; hyperparameters stay."""
         self._stepper = None
         self._pending = None
-        self._last_rate = math.nan
         self._stale = True
 
     def __getstate__(self) -> dict[str, Any]:
-        own = ("_stepper", "_first_step")
+        own = ("_stepper", "_first_step", "_hyper", "_scheduled")
         attributes = {k: v for k, v in self.__dict__.items() if k not in own}
         stepper = self._stepper
         if stepper is None:
@@ -464,6 +483,7 @@ class Optimizer:
         self.__dict__.update(pickled["attributes"])
         self._stepper = None
         self._first_step = threading.Lock()
+        self._hyper, self._scheduled = [], []
         self._stale = True
         bound = pickled["bound"]
         if bound is not None:

@@ -50,13 +50,18 @@ class Hyperparameter:
 
     def check(self, name: str, value: object) -> float | Schedule:
         """Return a checked number, or a schedule as it is: its values are checked at each step."""
-        return value if callable(value) else self.at(name, value, 0)
+        return value if callable(value) else self.number(name, value)
 
-    def at(self, name: str, value: object, t: int) -> float:
-        """Return the number that holds after t steps."""
-        if callable(value):
-            return number(f"{name}({t})", value(t), minimum=self.minimum, below=self.below)
+    def number(self, name: str, value: object) -> float:
+        """Return the value as a float in range, or raise an error that names it."""
         return number(name, value, minimum=self.minimum, below=self.below)
+
+    def at(self, schedule: Schedule, t: int) -> float:
+        """Return the checked value of a schedule after t steps."""
+        value = schedule(t)
+        if type(value) is float and self.minimum <= value < self.below:
+            return value
+        return self.number(f"{self.name}({t})", value)
 
 
 class Option:
