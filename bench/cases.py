@@ -137,7 +137,7 @@ def rule_works(schuss: Any, threads: int) -> dict[str, Work]:
 
 def _constructions(schuss: Any) -> Iterator[tuple[str, dict[str, object]]]:
     """Every optimizer class with every combination of its switches."""
-    base = schuss.optimizers.Optimizer
+    base = schuss.Optimizer
     common = inspect.signature(base).parameters
     for name, kind in inspect.getmembers(schuss.optimizers, inspect.isclass):
         if not issubclass(kind, base) or kind is base:

@@ -44,8 +44,8 @@ class Settings:
     fills the caches), then one timed batch of about `visit`.
     """
 
-    rounds: int = 15
-    visit: float = 0.020
+    rounds: int = 25
+    visit: float = 0.030
     pause: float = 0.010
     warm: float = 0.001
 
@@ -128,6 +128,8 @@ def _calls_per_visit(candidate: Candidate, settings: Settings, clock: Clock) -> 
         calls = 1
         while (seconds := _batch(candidate.call, calls, clock)) * calls < settings.visit / 8:
             calls *= 4
+        # A disturbed batch would leave too few calls to a visit for its data to get warm.
+        seconds = min(seconds, _batch(candidate.call, calls, clock))
     return max(1, math.ceil(settings.visit / seconds)) if seconds > 0 else calls
 
 

@@ -205,8 +205,8 @@ def test_verdicts(results: report.Results) -> None:
         "pass",
         "not measured (needs Linux)",
     ]
-    assert lines[0].measured == "20.00 (by round 20.00)"
-    assert lines[3].measured == "77.8% (by round 77.8%)"
+    assert lines[0].measured == "20.00 (of medians 20.00)"
+    assert lines[3].measured == "77.8% (of medians 77.8%)"
     assert lines[3].what.endswith("slowest of 2: lion")
     assert lines[4].measured == "0.500 MiB a thread"
 

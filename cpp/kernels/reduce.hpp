@@ -11,34 +11,21 @@ constexpr int kLanes = 16;
 constexpr int kDoubles = kVectorBytes / sizeof(double);
 constexpr int kSums = kLanes / kDoubles;
 
-// As many elements as there are doubles in a vector.
-template <class T>
-struct Narrow {
-    typedef T Type __attribute__((vector_size(kDoubles * sizeof(T))));
-};
-
-template <class T>
-SCHUSS_INLINE Vector<double> load_doubles(const char* from) {
-    return __builtin_convertvector(load<typename Narrow<T>::Type>(from), Vector<double>);
-}
-
 template <class T>
 SCHUSS_INLINE double block_sum_squares(const char* x, std::int64_t count, double scale) {
+    constexpr std::int64_t size = sizeof(T);
     const Vector<double> by = broadcast<Vector<double>>(scale);
     Vector<double> sums[kSums] = {};
     const std::int64_t body = count / kLanes * kLanes;
     for (std::int64_t i = 0; i < body; i += kLanes)
         for (int s = 0; s < kSums; ++s) {
-            const Vector<double> value =
-                load_doubles<T>(x + (i + s * kDoubles) * static_cast<std::int64_t>(sizeof(T))) * by;
+            const Vector<double> value = load_doubles<T>(x + (i + s * kDoubles) * size) * by;
             sums[s] = sums[s] + value * value;
         }
     double lanes[kLanes];
-    for (int s = 0; s < kSums; ++s)
-        __builtin_memcpy(lanes + s * kDoubles, &sums[s], sizeof sums[s]);
+    __builtin_memcpy(lanes, sums, sizeof lanes);
     for (std::int64_t i = body; i < count; ++i) {
-        const double value =
-            static_cast<double>(load<T>(x + i * static_cast<std::int64_t>(sizeof(T)))) * scale;
+        const double value = static_cast<double>(load<T>(x + i * size)) * scale;
         lanes[i - body] = lanes[i - body] + value * value;
     }
     for (int half = kLanes / 2; half > 0; half /= 2)
@@ -46,6 +33,7 @@ SCHUSS_INLINE double block_sum_squares(const char* x, std::int64_t count, double
     return lanes[0];
 }
 
+// Blocks side by side were tried: no faster in cache, and a fifth slower out of it.
 template <class T>
 void sum_squares(const char* x, std::int64_t count, double scale, double* out) {
     for (std::int64_t begin = 0; begin < count; begin += kBlock)

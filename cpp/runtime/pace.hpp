@@ -19,7 +19,7 @@ class Pace {
         if (probing_) return probe(seconds);
         times_[next_++ % 3] = seconds;
         const std::int64_t since = step_ - probed_;
-        probing_ = since >= interval_ || (usual() > other_ && since >= kShortest);
+        probing_ = since >= interval_ || (other_better(other_) && since >= kShortest);
     }
 
   private:
@@ -31,10 +31,17 @@ class Pace {
         return std::max(std::min(a, b), std::min(std::max(a, b), c));
     }
 
+    // In doubt all threads run: out of cache one is nearly as fast as two, and noise must not
+    // decide.
+    bool other_better(double seconds) const {
+        constexpr double kClear = 0.75;
+        return parallel_ ? seconds < kClear * usual() : kClear * seconds < usual();
+    }
+
     // Two votes out of three: the first step after a pause pays for waking the threads.
     void probe(double seconds) {
         other_ = seconds;
-        (seconds < usual() ? better_ : worse_)++;
+        (other_better(seconds) ? better_ : worse_)++;
         if (better_ < 2 && worse_ < 2) return;
         interval_ = std::min(4 * interval_, kLongest);
         if (better_ == 2) {
