@@ -22,6 +22,9 @@ MODULES = [
 
 @pytest.mark.parametrize("name", ["schuss", *MODULES])
 def test_doctests(name):
+    if name.startswith("schuss.lab"):
+        for extra in ("matplotlib", "rich", "sklearn"):
+            pytest.importorskip(extra)
     module = importlib.import_module(name)
     failed, _ = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)
     assert failed == 0
