@@ -197,7 +197,8 @@ def test_every_optimizer_learns(blobs):
         assert len(entry.train_loss) == len(entry.test_accuracy) == 11
         assert entry.train_loss[-1] < 0.9 * entry.train_loss[0], entry.name
         assert entry.step_us > 0
-        assert entry.ratio == entry.numpy_us / entry.step_us
+        twin = entry.numpy_us  # a new rule may have none in the textbook
+        assert entry.ratio == (None if twin is None else twin / entry.step_us)
 
 
 def test_all_start_alike_and_the_seed_decides(blobs):
