@@ -368,6 +368,67 @@ def test_refused_and_nothing_written(refusal, later, rng):
     assert opt.step_count == count + 1
 
 
+class Fresh(list):
+    """Its iterator and index make new objects; its storage is what counts."""
+
+    def __getitem__(self, index):
+        return {"w": np.zeros(3)}
+
+    def __iter__(self):
+        return iter([{"w": np.zeros(3)}])
+
+
+def test_list_subclasses_are_read_by_their_storage():
+    p = np.zeros(3)
+    for _ in range(50):
+        schuss.SGD(learning_rate=1.0).step(Fresh([p]), [np.ones(3)])
+    assert (p == -50.0).all()
+
+
+class Liar(np.ndarray):
+    def __array_function__(self, function, types, args, kwargs):
+        return False
+
+
+def test_subclasses_have_no_say_in_overlaps():
+    room = np.zeros(10).view(Liar)
+    with pytest.raises(ValueError, match="share memory"):
+        schuss.SGD().step([room[:6], room[4:]], [np.ones(6), np.ones(6)])
+
+
+def test_arrays_outlive_their_containers_during_a_step():
+    """Turning a subclass into a plain array runs its code, which here empties the containers."""
+    params, grads = [], []
+
+    class Clearing(np.ndarray):
+        def __array_finalize__(self, obj):
+            params.clear()
+            grads.clear()
+
+    for _ in range(20):
+        room = np.zeros(40)
+        halves = [room[::2].view(Clearing), room[1::2].view(Clearing)]
+        params[:], grads[:] = halves, [np.ones(20), np.ones(20)]
+        del halves
+        schuss.SGD(learning_rate=1.0).step(params, grads)
+        assert (room == -1.0).all()
+
+
+def test_native_byte_order_by_name():
+    native = "<" if np.little_endian else ">"
+    p = np.zeros(3, native + "f8").view(np.dtype("f8").newbyteorder(native))
+    schuss.SGD(learning_rate=1.0).step(p, np.ones(3))
+    assert (p == -1.0).all()
+
+
+def test_parameter_in_the_state_is_refused(rng):
+    p = rng.standard_normal(20)
+    opt = schuss.Adam()
+    opt.step(p, np.ones(20))
+    with pytest.raises(ValueError, match="params shares memory with the optimizer's state"):
+        opt.step(opt.state["exp_avg"], np.ones(20))
+
+
 def test_gradient_in_the_state_is_refused(rng):
     p = rng.standard_normal(20)
     opt = schuss.Adam()

@@ -111,3 +111,33 @@ def test_bad_input(clip):
         clip([good, frozen], 0.5, inplace=True)
     assert (good == 1.0).all()
     assert clip(frozen, 0.5) is not frozen
+
+
+def test_arrays_stay_arrays_of_their_dtype():
+    for clip in (clipping.clip_by_global_norm, clipping.clip_by_value):
+        for limit in (0.5, 1e9):
+            for dtype in (np.float16, np.float32, np.float64):
+                out = clip(np.array(3.0, dtype), np.float64(limit))
+                assert isinstance(out, np.ndarray)
+                assert out.dtype == dtype
+                assert out.shape == ()
+
+
+def test_the_limit_is_a_double():
+    g = np.array([3.0, 4.0])
+    narrow = np.float32(0.1)
+    assert np.array_equal(
+        clipping.clip_by_global_norm(g, narrow), clipping.clip_by_global_norm(g, float(narrow))
+    )
+
+
+def test_an_array_that_stands_twice_is_clipped_once():
+    g = np.array([3.0, 4.0])
+    expected = clipping.clip_by_global_norm([g, g], 1.0)[0]
+    clipping.clip_by_global_norm([g, g], 1.0, inplace=True)
+    assert np.array_equal(g, expected)
+
+
+def test_an_endless_limit_is_refused_as_a_number_and_none_is_for_optimizers():
+    with pytest.raises(ValueError, match="max_norm is inf"):
+        clipping.clip_by_global_norm(np.ones(2), math.inf)

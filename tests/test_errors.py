@@ -25,7 +25,14 @@ DECAY = ["weight_decay"]
 
 
 def bad_numbers(setting):
-    yield from (math.nan, math.inf, -math.inf, setting.minimum - 0.001, np.float32(math.nan))
+    yield from (
+        10**400,
+        math.nan,
+        math.inf,
+        -math.inf,
+        setting.minimum - 0.001,
+        np.float32(math.nan),
+    )
     if setting.below < math.inf:
         yield from (setting.below, setting.below + 0.5)
 
@@ -40,7 +47,7 @@ def test_hyperparameter_ranges(name, hyper, setting):
             make(**{hyper: bad})
         with pytest.raises(ValueError, match=f"overrides.*{hyper}.* is wanted"):
             make(overrides={"*": {hyper: bad}})
-    for bad in ("0.1", None, True, [0.1], 1j):
+    for bad in ("0.1", None, True, np.True_, [0.1], 1j, np.complex64(1)):
         with pytest.raises(TypeError, match=f"{hyper} is .* is wanted"):
             make(**{hyper: bad})
     good = setting.minimum if setting.below == math.inf else 0.5

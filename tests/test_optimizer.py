@@ -349,16 +349,32 @@ def test_skip_of_a_first_step_then_goes_on(rng):
     assert same_bits(p, q)
 
 
-def test_raise_names_the_array_and_writes_nothing(rng):
-    p, g = model(rng), model(rng)
-    before = copy.deepcopy(p)
+@pytest.mark.parametrize("n", [5, 200_000])  # the GIL is released in long steps
+def test_raise_names_the_array_and_writes_nothing(n, rng):
+    p, g = {**model(rng), "z": np.ones(n)}, {**model(rng), "z": np.ones(n)}
+    opt = schuss.NAdam(nonfinite="raise", max_norm=1.0)
+    opt.step(p, g)
+    before, state, info = copy.deepcopy(p), opt.state_dict(), opt.last_step
     g["layers"][0]["w"][2, 1] = np.nan
-    g["layers"][1]["w"][0, 0] = np.inf
-    opt = schuss.Adam(nonfinite="raise", max_norm=1.0)
+    g["z"][-1] = np.inf
     with pytest.raises(FloatingPointError, match=r"2 gradient elements .* grads\['layers\.0\.w'\]"):
         opt.step(p, g)
     assert same_trees(p, before)
-    assert opt.step_count == 0
+    assert opt.step_count == 1
+    assert opt.state_dict()["carry"] == state["carry"]
+    assert opt.last_step == info
+
+
+def test_a_finite_check_alone_never_clips():
+    """Even where the norm itself is beyond all doubles."""
+    for scaling in ({}, {"grad_scale": 1e-150}):
+        p, q = np.ones(3), np.ones(3)
+        g = np.array([1.5e308, 1.5e308, 0.0]) if not scaling else np.array([1e200, 1.0, 0.0])
+        checked = schuss.SGD(learning_rate=1e-308, nonfinite="skip", **scaling)
+        checked.step(p, g)
+        schuss.SGD(learning_rate=1e-308, **scaling).step(q, g)
+        assert same_bits(p, q)
+        assert checked.last_step.clip_factor == 1.0
 
 
 def test_large_finite_gradients_are_not_taken_for_infinite():
@@ -374,6 +390,14 @@ def test_zero_grad(rng):
     g = model(rng)
     schuss.Adam().zero_grad(g)
     assert not any(leaf.any() for leaf in leaves(g))
+    frozen = np.ones(2)
+    frozen.flags.writeable = False
+    good = np.ones(2)
+    with pytest.raises(ValueError, match="read-only"):
+        schuss.Adam().zero_grad([good, frozen])
+    with pytest.raises(TypeError, match="float"):
+        schuss.Adam().zero_grad([good, 1.0])
+    assert good.all()
 
 
 # -- checkpoints -----------------------------------------------------------------------------------
@@ -476,6 +500,12 @@ BREAKAGES = {
         "state": {"w": {k: v.astype("f") for k, v in d["state"]["w"].items()}},
     },
     "carry": lambda d: {**d, "carry": []},
+    "carry of a path": lambda d: {**d, "carry": {"w": [1.0]}},
+    "carry type": lambda d: {**d, "carry": {"w": "x"}},
+    "huge step": lambda d: {**d, "step": 10**30},
+    "state type": lambda d: {**d, "state": {"w": 5}},
+    "hyperparameters type": lambda d: {**d, "hyperparameters": []},
+    "hyperparameter type": lambda d: {**d, "hyperparameters": {"beta1": "x"}},
 }
 
 
@@ -493,6 +523,100 @@ def test_broken_state_dict_is_refused_and_changes_nothing(breakage, rng):
     assert same_states(opt, reference)
     assert opt.step_count == 2
     assert opt.beta1 == 0.9
+
+
+@pytest.mark.parametrize("breakage", ["state type", "hyperparameters type", "huge step", "rule"])
+def test_broken_state_dict_is_refused_before_the_first_step_too(breakage):
+    opt = schuss.Adam()
+    opt.step({"w": np.zeros(3)}, {"w": np.ones(3)})
+    fresh = schuss.Adam()
+    with pytest.raises(ValueError, match="state_dict"):
+        fresh.load_state_dict(BREAKAGES[breakage](opt.state_dict()))
+    fresh.step([np.zeros(2)], [np.ones(2)])
+    assert fresh.step_count == 1
+
+
+def test_carry_follows_its_parameters_not_their_order(rng):
+    settings = {"overrides": {"w": {"beta1": 0.5}, "b": {"beta1": 0.95}}}
+    p = {"w": rng.standard_normal(3), "b": rng.standard_normal(3)}
+    opt, other = schuss.NAdam(**settings), schuss.NAdam(**settings)
+    for _ in range(3):
+        opt.step(p, {"w": np.ones(3), "b": np.ones(3)})
+    q = {"b": p["b"].copy(), "w": p["w"].copy()}
+    other.load_state_dict(opt.state_dict())
+    opt.step(p, {"w": np.ones(3), "b": np.ones(3)})
+    other.step(q, {"w": np.ones(3), "b": np.ones(3)})
+    assert same_bits(p["w"], q["w"])
+    assert same_bits(p["b"], q["b"])
+
+
+@pytest.mark.parametrize("momentum", [0.9, 0.0])
+@pytest.mark.parametrize("bound", [False, True])
+def test_checkpoint_after_momentum_was_set_to_zero(momentum, bound, rng):
+    p, g = rng.standard_normal(4), rng.standard_normal(4)
+    opt = schuss.SGD(momentum=0.9)
+    opt.step(p, g)
+    opt.momentum = 0.0
+    opt.step(p, g)
+    other = schuss.SGD(momentum=momentum)
+    if bound and momentum:
+        other.step(p.copy(), g)
+    other.load_state_dict(opt.state_dict())
+    q = p.copy()
+    opt.step(p, g)
+    other.step(q, g)
+    assert same_bits(p, q)
+    assert other.momentum == 0.0
+
+
+def test_a_first_checkpoint_takes_an_optimizer_back_to_the_start(rng):
+    p, g = rng.standard_normal(4), rng.standard_normal(4)
+    opt = schuss.Adam(learning_rate=0.5)
+    first, start = opt.state_dict(), p.copy()
+    opt.step(p, g)
+    opt.learning_rate = 0.1
+    opt.load_state_dict(first)
+    assert opt.step_count == 0
+    q = start.copy()
+    opt.step(q, g)
+    assert same_bits(p, q)
+
+
+def test_state_dict_of_a_loaded_optimizer_has_its_present_settings():
+    opt = schuss.Adam()
+    opt.step(np.zeros(2), np.ones(2))
+    other = schuss.Adam()
+    other.load_state_dict(opt.state_dict())
+    other.learning_rate = 0.5
+    assert other.state_dict()["hyperparameters"]["learning_rate"] == 0.5
+    assert other.state_dict()["step"] == 1
+
+
+def test_overrides_are_read_only():
+    opt = schuss.Adam(overrides={"w": {"beta1": 0.5}})
+    assert opt.overrides == {"w": {"beta1": 0.5}}
+    with pytest.raises(AttributeError):
+        opt.overrides = {}
+
+
+def test_one_schedule_for_two_hyperparameters_is_asked_once():
+    asked = []
+
+    def half(t):
+        asked.append(t)
+        return 0.5
+
+    opt = schuss.Adam(beta1=half, beta2=half, overrides={"0": {"beta1": half}})
+    opt.step([np.zeros(2), np.zeros(2)], [np.ones(2), np.ones(2)])
+    assert asked == [0]
+
+
+def test_a_subclass_has_a_repr():
+    class Mine(schuss.SGD):
+        def __init__(self, warm=3, **rest):
+            super().__init__(**rest)
+
+    assert repr(Mine(momentum=0.5)).startswith("Mine(")
 
 
 def test_pending_state_that_does_not_fit_is_refused_at_the_first_step(rng):

@@ -59,12 +59,19 @@ PRINT_THREADS = "import schuss; print(schuss.config.get_num_threads())"
         ({"SCHUSS_NUM_THREADS": "3", "OMP_NUM_THREADS": "5"}, 3),
         ({"OMP_NUM_THREADS": "5"}, 5),
         ({"OMP_NUM_THREADS": "4,2"}, 4),
+        ({"SCHUSS_NUM_THREADS": "3", "OMP_NUM_THREADS": "abc"}, 3),
     ],
 )
 def test_environment(environment, expected):
     if _core.build_info()["openmp"] == "no":
         expected = 1
     assert in_process(PRINT_THREADS, environment).stdout.strip() == str(expected)
+
+
+def test_a_useless_variable_of_others_is_ignored():
+    usual = in_process(PRINT_THREADS, {}).stdout
+    for value in ("0", "abc", " "):
+        assert in_process(PRINT_THREADS, {"OMP_NUM_THREADS": value}).stdout == usual
 
 
 @pytest.mark.parametrize("value", ["0", "-2", "many", "2.5"])
@@ -122,7 +129,7 @@ def test_one_optimizer_in_two_threads_is_refused_or_serial(threads):
     for worker in workers:
         worker.join(60)
     assert len(taken) + len(refused) == 40
-    assert all("another thread" in message for message in refused)
+    assert all("thread" in message for message in refused)
     assert opt.step_count == len(taken)
     assert (p == -len(taken)).all()
 
@@ -260,6 +267,55 @@ def test_hostile_floating_point_environment(n, isa, threads, rng):
     assert same_bits(results[0][0], results[1][0])
     assert same_bits(results[0][1], results[1][1])
     assert results[0][2] == results[1][2]
+
+
+@glibc_x86
+def test_rounding_mode_does_not_reach_the_clip_factor(rng):
+    environment = Environment()
+    default = environment.get()
+    results = []
+    for mxcsr in (default, default | ROUND_UP):
+        p, info = np.zeros(5000), []
+        for seed in range(20):
+            g = np.random.default_rng(seed).standard_normal(5000)
+            opt = schuss.SGD(max_norm=0.3, grad_scale=3.0, learning_rate=0.1)
+            environment.set(mxcsr)
+            try:
+                opt.step(p, g)
+            finally:
+                environment.set(default)
+            info.append(opt.last_step)
+        results.append((p, info))
+    assert same_bits(results[0][0], results[1][0])
+    assert results[0][1] == results[1][1]
+
+
+def test_a_refused_call_does_not_touch_the_step_that_runs(threads):
+    """Settings assigned in another thread wait for the next step."""
+    threads(1)
+    n = 4_000_000
+    g = np.full(n, 1.0, np.float32)
+    for _ in range(10):
+        p = np.zeros(n, np.float32)
+        opt = schuss.SGD(learning_rate=1.0, max_norm=1e9)
+        opt.step(p, g)
+        p[:] = 0
+        started = threading.Event()
+
+        def work(opt=opt, p=p, started=started):
+            started.set()
+            opt.step(p, g)
+
+        worker = threading.Thread(target=work)
+        worker.start()
+        started.wait()
+        opt.max_norm = 1e-3
+        try:
+            opt.step(np.zeros(n, np.float32), g)
+        except RuntimeError:
+            worker.join()
+            assert (p == -1.0).all()
+        worker.join()
 
 
 def test_import_leaves_subnormals_alone():

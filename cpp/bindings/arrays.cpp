@@ -3,6 +3,7 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstdlib>
 #include <cstring>
 #include <numeric>
@@ -21,7 +22,8 @@ std::string dtype_text(PyObject* array) { return py::cast<std::string>(py::str(d
 
 bool native(PyObject* array) {
     const py::dtype dtype = dtype_of(array);
-    return dtype.byteorder() == '=' || dtype.byteorder() == '|';
+    constexpr char kOther = std::endian::native == std::endian::little ? '>' : '<';
+    return dtype.byteorder() != kOther;
 }
 
 std::optional<Element> element_of(PyObject* array) {
@@ -159,13 +161,15 @@ Extent extent(PyObject* array) {
 }
 
 bool share_memory(PyObject* a, PyObject* b) {
-    return py::cast<bool>(
-        py::module_::import("numpy").attr("shares_memory")(py::handle(a), py::handle(b)));
+    // As plain arrays: a subclass may have an answer of its own.
+    const py::module_ numpy = py::module_::import("numpy");
+    const py::object plain = numpy.attr("asarray");
+    return py::cast<bool>(numpy.attr("shares_memory")(plain(py::handle(a)), plain(py::handle(b))));
 }
 
 Seen::Seen(PyObject* array, bool writeable)
     : data(fields(array)->data),
-      type_(Py_TYPE(array)),
+      type_(py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(Py_TYPE(array)))),
       descr_(py::reinterpret_borrow<py::object>(fields(array)->descr)),
       writeable_(writeable ? Flags::NPY_ARRAY_WRITEABLE_ : 0),
       nd_(fields(array)->nd) {
@@ -175,7 +179,7 @@ Seen::Seen(PyObject* array, bool writeable)
 }
 
 bool Seen::matches(PyObject* o) const {
-    if (Py_TYPE(o) != type_) return false;
+    if (reinterpret_cast<PyObject*>(Py_TYPE(o)) != type_.ptr()) return false;
     const auto* f = fields(o);
     if (f->descr != descr_.ptr() || f->nd != nd_ || (f->flags & writeable_) != writeable_)
         return false;

@@ -48,8 +48,7 @@ class Seen {
     char* data = nullptr;
 
   private:
-    PyTypeObject* type_ = nullptr;
-    py::object descr_;
+    py::object type_, descr_;
     int writeable_ = 0;
     int nd_ = 0;
     std::vector<py::ssize_t> shape_and_strides_;

@@ -16,31 +16,33 @@ Nonfinite nonfinite_from(const std::string& name) {
 
 py::list flatten(py::handle tree, const char* name) {
     const Structure structure(tree, name);
-    std::vector<PyObject*> leaves;
+    std::vector<py::object> leaves;
     structure.collect(tree, name, leaves);
     py::list result;
     for (std::size_t k = 0; k < leaves.size(); ++k)
-        result.append(py::make_tuple(structure.paths()[k], py::handle(leaves[k])));
+        result.append(py::make_tuple(structure.paths()[k], leaves[k]));
     return result;
 }
 
 double global_norm(py::handle grads) {
     const Structure structure(grads, "grads");
-    std::vector<PyObject*> leaves;
+    std::vector<py::object> leaves;
     structure.collect(grads, "grads", leaves);
     Plan plan;
     plan.offsets.push_back(0);
     for (std::size_t k = 0; k < leaves.size(); ++k) {
         const std::string name = label("grads", structure.paths()[k]);
         Tensor tensor;
-        const Element type = check_grad(leaves[k], name);
+        PyObject* array = leaves[k].ptr();
+        const Element type = check_grad(array, name);
         tensor.dtype = type == Element::kFloat32 ? kFloat32 : kFloat64;
-        tensor.ordered_grad = operand(leaves[k], type, c_order(leaves[k]), tensor.dtype);
+        tensor.ordered_grad = operand(array, type, c_order(array), tensor.dtype);
         tensor.count = 1;
-        for (const std::int64_t n : shape_of(leaves[k])) tensor.count *= n;
+        for (const std::int64_t n : shape_of(array)) tensor.count *= n;
         plan.offsets.push_back(plan.offsets.back() + tensor.count);
         plan.tensors.push_back(std::move(tensor));
     }
+    const py::gil_scoped_release released;
     return gradient_norm(plan, useful_threads(plan));
 }
 

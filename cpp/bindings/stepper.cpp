@@ -39,7 +39,8 @@ class Busy {
   public:
     explicit Busy(std::atomic<bool>& flag) : flag_(flag) {
         if (flag.exchange(true))
-            throw std::runtime_error("this optimizer is stepping in another thread");
+            throw std::runtime_error(
+                "this optimizer is stepping in another thread, or was when this process forked");
     }
     ~Busy() { flag_ = false; }
 
@@ -47,30 +48,35 @@ class Busy {
     std::atomic<bool>& flag_;
 };
 
-// Keeps arrays alive while the GIL is released, whatever their containers meet with.
-class Held {
+// Lets go of the arrays of a step at its end, however it ends.
+class Release {
   public:
-    explicit Held(const std::vector<PyObject*>& arrays) : arrays_(arrays) {
-        for (PyObject* o : arrays_) Py_INCREF(o);
-    }
-    ~Held() {
-        for (PyObject* o : arrays_) Py_DECREF(o);
+    Release(std::vector<py::object>& params, std::vector<py::object>& grads)
+        : params_(params), grads_(grads) {}
+    ~Release() {
+        params_.clear();
+        grads_.clear();
     }
 
   private:
-    const std::vector<PyObject*> arrays_;
+    std::vector<py::object>&params_, &grads_;
 };
 
 }  // namespace
 
 Stepper::Stepper(const std::string& rule, py::handle params, const py::dict& fills)
-    : rule_(find_rule(rule)), structure_(params, "params"), fills_(fills) {
-    structure_.collect(params, "params", params_);
-    for (std::size_t k = 0; k < params_.size(); ++k) {
+    : rule_(find_rule(rule)),
+      coupled_decay_(!has_word(this->rule().hyper, "weight_decay")),
+      structure_(params, "params"),
+      fills_(fills) {
+    std::vector<py::object> arrays;
+    structure_.collect(params, "params", arrays);
+    for (std::size_t k = 0; k < arrays.size(); ++k) {
+        PyObject* array = arrays[k].ptr();
         Leaf leaf;
-        leaf.dtype = check_param(params_[k], label("params", paths()[k]));
-        leaf.shape = shape_of(params_[k]);
-        leaf.axes = memory_order(params_[k]);
+        leaf.dtype = check_param(array, label("params", paths()[k]));
+        leaf.shape = shape_of(array);
+        leaf.axes = memory_order(array);
         leaf.count = 1;
         for (const std::int64_t n : leaf.shape) leaf.count *= n;
         leaves_.push_back(std::move(leaf));
@@ -81,6 +87,16 @@ Stepper::Stepper(const std::string& rule, py::handle params, const py::dict& fil
 const Rule& Stepper::rule() const { return kernels().rules[rule_]; }
 
 std::string Stepper::slot_name(int slot) const { return word(rule().slots, slot); }
+
+void Stepper::set_hyper(const std::vector<std::vector<double>>& hyper) {
+    const Busy busy(stepping_);
+    hyper_ = hyper;
+}
+
+void Stepper::set_options(const Options& options) {
+    const Busy busy(stepping_);
+    options_ = options;
+}
 
 void Stepper::assign_groups(const std::vector<int>& group_of, int groups) {
     for (std::size_t k = 0; k < leaves_.size(); ++k) leaves_[k].group = group_of.at(k);
@@ -121,12 +137,12 @@ bool Stepper::plan_holds() {
     if (!planned_) return false;
     for (std::size_t k = 0; k < leaves_.size(); ++k) {
         Leaf& leaf = leaves_[k];
-        if (!leaf.param.matches(params_[k]) || leaf.param.data != fields(params_[k])->data ||
-            !leaf.grad.matches(grads_[k]))
+        PyObject *p = params_[k].ptr(), *g = grads_[k].ptr();
+        if (!leaf.param.matches(p) || leaf.param.data != fields(p)->data || !leaf.grad.matches(g))
             return false;
-        char* data = fields(grads_[k])->data;
+        char* data = fields(g)->data;
         if (leaf.grad.data == data) continue;
-        const Extent e = extent(grads_[k]);
+        const Extent e = extent(g);
         if (overlaps_params(e) || states_->overlaps(e.low, e.high)) return false;
         leaf.grad.data = data;
         plan_.tensors[k].grad.view.data = data;
@@ -135,40 +151,66 @@ bool Stepper::plan_holds() {
     return true;
 }
 
+// Checks everything, and only then changes anything.
 void Stepper::make_plan() {
     planned_ = false;
     Plan plan;
     plan.offsets.push_back(0);
+    for (std::size_t k = 0; k < leaves_.size(); ++k) {
+        plan.tensors.push_back(check_pair(k));
+        plan.offsets.push_back(plan.offsets.back() + leaves_[k].count);
+    }
+    check_memory();
+    allocate();
+    for (std::size_t k = 0; k < leaves_.size(); ++k) {
+        for (int s = 0; s < rule().n_slots; ++s) plan.tensors[k].slots[s] = states_->slot(k, s);
+        leaves_[k].param = Seen(params_[k].ptr(), true);
+        leaves_[k].grad = Seen(grads_[k].ptr(), false);
+    }
+    plan_ = std::move(plan);
+    planned_ = true;
+}
+
+// A parameter and its gradient, fit for a step.
+Tensor Stepper::check_pair(std::size_t k) const {
+    const Leaf& leaf = leaves_[k];
+    PyObject *p = params_[k].ptr(), *g = grads_[k].ptr();
+    const std::string p_name = label("params", paths()[k]), g_name = label("grads", paths()[k]);
+    if (check_param(p, p_name) != leaf.dtype)
+        throw py::value_error(p_name + " changed its dtype since the first step");
+    if (shape_of(p) != leaf.shape)
+        throw py::value_error(p_name + " has shape " + text_of(shape_of(p)) +
+                              "; that of the first step, " + text_of(leaf.shape) + ", is wanted");
+    const Element type = check_grad(g, g_name);
+    if (shape_of(g) != leaf.shape)
+        throw py::value_error(g_name + " has shape " + text_of(shape_of(g)) +
+                              "; the parameter's, " + text_of(leaf.shape) + ", is wanted");
+    Tensor tensor;
+    tensor.dtype = leaf.dtype;
+    tensor.count = leaf.count;
+    tensor.group = leaf.group;
+    tensor.param = operand(p, leaf.dtype == kFloat32 ? Element::kFloat32 : Element::kFloat64,
+                           leaf.axes, leaf.dtype);
+    tensor.grad = operand(g, type, leaf.axes, leaf.dtype);
+    tensor.ordered_grad = operand(g, type, c_order(g), leaf.dtype);
+    return tensor;
+}
+
+// Parameters share memory with no other array of the step, nor does anything with the states.
+void Stepper::check_memory() {
     struct Owned {
         Extent extent;
         std::size_t leaf;
     };
+    const auto not_in_states = [&](const Extent& e, const char* name, std::size_t k) {
+        if (e.low < e.high && states_ && states_->overlaps(e.low, e.high))
+            throw py::value_error(label(name, paths()[k]) +
+                                  " shares memory with the optimizer's state");
+    };
     std::vector<Owned> owned;
     for (std::size_t k = 0; k < leaves_.size(); ++k) {
-        const Leaf& leaf = leaves_[k];
-        const std::string p = label("params", paths()[k]), g = label("grads", paths()[k]);
-        if (check_param(params_[k], p) != leaf.dtype)
-            throw py::value_error(p + " changed its dtype since the first step");
-        if (shape_of(params_[k]) != leaf.shape)
-            throw py::value_error(p + " has shape " + text_of(shape_of(params_[k])) +
-                                  "; that of the first step, " + text_of(leaf.shape) +
-                                  ", is wanted");
-        const Element type = check_grad(grads_[k], g);
-        if (shape_of(grads_[k]) != leaf.shape)
-            throw py::value_error(g + " has shape " + text_of(shape_of(grads_[k])) +
-                                  "; the parameter's, " + text_of(leaf.shape) + ", is wanted");
-        Tensor tensor;
-        tensor.dtype = leaf.dtype;
-        tensor.count = leaf.count;
-        tensor.group = leaf.group;
-        tensor.param =
-            operand(params_[k], leaf.dtype == kFloat32 ? Element::kFloat32 : Element::kFloat64,
-                    leaf.axes, leaf.dtype);
-        tensor.grad = operand(grads_[k], type, leaf.axes, leaf.dtype);
-        tensor.ordered_grad = operand(grads_[k], type, c_order(grads_[k]), leaf.dtype);
-        plan.tensors.push_back(std::move(tensor));
-        plan.offsets.push_back(plan.offsets.back() + leaf.count);
-        const Extent e = extent(params_[k]);
+        const Extent e = extent(params_[k].ptr());
+        not_in_states(e, "params", k);
         if (e.low < e.high) owned.push_back({e, k});
     }
     std::sort(owned.begin(), owned.end(),
@@ -176,116 +218,102 @@ void Stepper::make_plan() {
     extents_.clear();
     reached_.clear();
     for (std::size_t k = 0; k < owned.size(); ++k) {
-        for (std::size_t j = k; j-- > 0 && reached_[j] > owned[k].extent.low;)
-            if (owned[j].extent.high > owned[k].extent.low &&
-                share_memory(params_[owned[j].leaf], params_[owned[k].leaf]))
+        const auto& [e, leaf] = owned[k];
+        for (std::size_t j = k; j-- > 0 && reached_[j] > e.low;)
+            if (owned[j].extent.high > e.low &&
+                share_memory(params_[owned[j].leaf].ptr(), params_[leaf].ptr()))
                 throw py::value_error(label("params", paths()[owned[j].leaf]) + " and " +
-                                      label("params", paths()[owned[k].leaf]) +
+                                      label("params", paths()[leaf]) +
                                       " share memory; every parameter must have its own");
-        extents_.push_back(owned[k].extent);
-        reached_.push_back(k ? std::max(reached_[k - 1], owned[k].extent.high)
-                             : owned[k].extent.high);
+        extents_.push_back(e);
+        reached_.push_back(k ? std::max(reached_[k - 1], e.high) : e.high);
     }
     for (std::size_t k = 0; k < leaves_.size(); ++k) {
-        const Extent e = extent(grads_[k]);
-        if (e.low == e.high) continue;
-        if (overlaps_params(e))
-            for (const Owned& param : owned)
-                if (param.extent.low < e.high && e.low < param.extent.high &&
-                    share_memory(params_[param.leaf], grads_[k]))
-                    throw py::value_error(label("grads", paths()[k]) + " shares memory with " +
-                                          label("params", paths()[param.leaf]) +
-                                          "; gradients must be arrays of their own");
-        if (states_ && states_->overlaps(e.low, e.high))
-            throw py::value_error(label("grads", paths()[k]) +
-                                  " shares memory with the optimizer's state; gradients must be "
-                                  "arrays of their own");
+        const Extent e = extent(grads_[k].ptr());
+        not_in_states(e, "grads", k);
+        if (e.low == e.high || !overlaps_params(e)) continue;
+        for (const Owned& param : owned)
+            if (param.extent.low < e.high && e.low < param.extent.high &&
+                share_memory(params_[param.leaf].ptr(), grads_[k].ptr()))
+                throw py::value_error(label("grads", paths()[k]) + " shares memory with " +
+                                      label("params", paths()[param.leaf]) +
+                                      "; gradients must be arrays of their own");
     }
-    allocate();
-    for (std::size_t k = 0; k < leaves_.size(); ++k) {
-        for (int s = 0; s < rule().n_slots; ++s) plan.tensors[k].slots[s] = states_->slot(k, s);
-        leaves_[k].param = Seen(params_[k], true);
-        leaves_[k].grad = Seen(grads_[k], false);
-    }
-    plan_ = std::move(plan);
-    planned_ = true;
 }
 
 std::vector<Group> Stepper::groups_for_step(std::vector<std::vector<double>>& next_carry) const {
     const FloatEnvironment pinned;
-    const bool coupled = !has_word(rule().hyper, "weight_decay");
     std::vector<Group> groups(hyper_.size());
     for (std::size_t k = 0; k < groups.size(); ++k) {
         rule().coefficients(hyper_[k].data(), step_count + 1, next_carry[k].data(),
                             groups[k].coefficients);
         groups[k].preparation = {(options_.maximize ? -1.0 : 1.0) / options_.grad_scale,
-                                 options_.max_value, coupled ? hyper_[k].back() : 0.0};
+                                 options_.max_value, coupled_decay_ ? hyper_[k].back() : 0.0};
     }
     return groups;
 }
 
-// The norm and the finite check, where asked for. False: this step is to be skipped.
-bool Stepper::read_gradients(std::vector<Group>& groups, int threads) {
-    const bool check = options_.nonfinite != Nonfinite::kPropagate;
-    if (!check && std::isinf(options_.max_norm)) return true;
-    double norm = gradient_norm(plan_, threads);
-    report->nonfinite = 0;
-    std::size_t first = 0;
-    if (!std::isfinite(norm))
-        for (std::size_t k = plan_.tensors.size(); k-- > 0;) {
-            const std::int64_t found = count_nonfinite(plan_.tensors[k]);
-            *report->nonfinite += found;
-            if (found) first = k;
+// Reads the gradients where asked to, and updates unless that forbids it. Runs without the GIL.
+StepReport Stepper::run(std::vector<Group>& groups, const Options& options) {
+    using Clock = std::chrono::steady_clock;
+    const FloatEnvironment pinned;
+    const Clock::time_point start = Clock::now();
+    const int useful = useful_threads(plan_);
+    const int threads = pace_.parallel() ? useful : 1;
+    const bool clip = !std::isinf(options.max_norm);
+    const bool check = options.nonfinite != Nonfinite::kPropagate;
+    StepReport report;
+    if (clip || check) {
+        const double norm = gradient_norm(plan_, threads);
+        report.grad_norm = norm / options.grad_scale;
+        report.nonfinite = 0;
+        if (!std::isfinite(norm))
+            for (const Tensor& tensor : plan_.tensors) *report.nonfinite += count_nonfinite(tensor);
+        report.skipped = check && *report.nonfinite > 0;
+        const double factor = options.max_norm / (*report.grad_norm + 1e-6);
+        if (clip && !(factor >= 1.0)) {
+            report.clip_factor = factor;
+            for (Group& group : groups) group.preparation.scale *= factor;
         }
-    report->grad_norm = norm / std::abs(options_.grad_scale);
-    if (check && *report->nonfinite > 0) {
-        if (options_.nonfinite == Nonfinite::kSkip) return false;
-        PyErr_SetString(PyExc_FloatingPointError,
-                        (std::to_string(*report->nonfinite) +
-                         " gradient elements are not finite, the first in " +
-                         label("grads", paths()[first]) + "; nothing was written")
-                            .c_str());
-        throw py::error_already_set();
     }
-    const double factor = options_.max_norm / (*report->grad_norm + 1e-6);
-    if (!(factor >= 1.0)) {
-        report->clip_factor = factor;
-        for (Group& group : groups) group.preparation.scale *= factor;
-    }
-    return true;
+    if (!report.skipped) update(rule(), plan_, groups, threads);
+    if (useful > 1) pace_.record(std::chrono::duration<double>(Clock::now() - start).count());
+    return report;
 }
 
 void Stepper::step(py::handle params, py::handle grads) {
     const Busy busy(stepping_);
     structure_.collect(params, "params", params_);
     structure_.collect(grads, "grads", grads_);
+    const Release held(params_, grads_);
     if (!plan_holds()) make_plan();
     std::vector<std::vector<double>> next_carry = carry;
     std::vector<Group> groups = groups_for_step(next_carry);
-    report.emplace();
-    report->step = step_count;
-    report->learning_rate = hyper_[0][0];
-    bool taken = false;
-    const auto run = [&] {
-        using Clock = std::chrono::steady_clock;
-        const int useful = useful_threads(plan_);
-        const int threads = pace_.parallel() ? useful : 1;
-        const Clock::time_point start = Clock::now();
-        taken = read_gradients(groups, threads);
-        if (taken) update(rule(), plan_, groups, threads);
-        if (useful > 1) pace_.record(std::chrono::duration<double>(Clock::now() - start).count());
-    };
+    StepReport taken;
     if (plan_.total() >= kReleaseGil) {
-        const Held held_params(params_), held_grads(grads_);
         const py::gil_scoped_release released;
-        run();
+        taken = run(groups, options_);
     } else {
-        run();
+        taken = run(groups, options_);
     }
-    report->skipped = !taken;
-    if (!taken) return;
-    report->step = ++step_count;
-    carry = std::move(next_carry);
+    if (taken.skipped && options_.nonfinite == Nonfinite::kRaise) refuse(*taken.nonfinite);
+    if (!taken.skipped) {
+        ++step_count;
+        carry = std::move(next_carry);
+    }
+    taken.step = step_count;
+    taken.learning_rate = hyper_[0][0];
+    report = taken;
+}
+
+void Stepper::refuse(std::int64_t found) const {
+    std::size_t first = 0;
+    while (count_nonfinite(plan_.tensors[first]) == 0) ++first;
+    const std::string message = std::to_string(found) +
+                                " gradient elements are not finite, the first in " +
+                                label("grads", paths()[first]) + "; nothing was written";
+    PyErr_SetString(PyExc_FloatingPointError, message.c_str());
+    throw py::error_already_set();
 }
 
 py::tuple Stepper::layout(std::size_t leaf) const {

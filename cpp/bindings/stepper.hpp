@@ -33,7 +33,7 @@ struct StepReport {
     double learning_rate = 0.0;
     std::optional<double> grad_norm;  // of the gradients over grad_scale, where it was measured
     double clip_factor = 1.0;
-    bool skipped = false;
+    bool skipped = false;                   // or refused: nothing was written
     std::optional<std::int64_t> nonfinite;  // gradient elements, where they were checked
 };
 
@@ -45,8 +45,8 @@ class Stepper {
     // group_of: the group of each leaf; groups: one list of hyperparameters each, group 0 the
     // optimizer's own.
     void assign_groups(const std::vector<int>& group_of, int groups);
-    void set_hyper(const std::vector<std::vector<double>>& hyper) { hyper_ = hyper; }
-    void set_options(const Options& options) { options_ = options; }
+    void set_hyper(const std::vector<std::vector<double>>& hyper);
+    void set_options(const Options& options);
 
     void step(py::handle params, py::handle grads);
 
@@ -74,11 +74,15 @@ class Stepper {
     void allocate();
     bool plan_holds();
     void make_plan();
+    Tensor check_pair(std::size_t leaf) const;
+    void check_memory();
     bool overlaps_params(const Extent& e) const;
     std::vector<Group> groups_for_step(std::vector<std::vector<double>>& next_carry) const;
-    bool read_gradients(std::vector<Group>& groups, int threads);
+    [[noreturn]] void refuse(std::int64_t found) const;
+    StepReport run(std::vector<Group>& groups, const Options& options);
 
     int rule_;
+    bool coupled_decay_;  // weight_decay is an L2 term, not part of the rule
     Structure structure_;
     std::vector<Leaf> leaves_;
     py::dict fills_;
@@ -90,7 +94,7 @@ class Stepper {
     std::vector<const char*> reached_;  // the highest end among extents_ up to each
     std::vector<std::vector<double>> hyper_;
     Options options_{};
-    std::vector<PyObject*> params_, grads_;  // borrowed, during a step
+    std::vector<py::object> params_, grads_;  // held while a step runs, whatever happens outside
     std::atomic<bool> stepping_{false};
 };
 

@@ -46,7 +46,9 @@ Structure::Node Structure::read(py::handle tree, const char* name, const std::st
     PyObject* o = tree.ptr();
     if (is_dict(o)) {
         node.kind = Node::kDict;
-        for (const auto& [key, value] : py::reinterpret_borrow<py::dict>(tree)) {
+        // Over a copy: turning a key into text may run Python code that changes the dict.
+        const auto items = py::reinterpret_steal<py::dict>(PyDict_Copy(o));
+        for (const auto& [key, value] : items) {
             if (!PyUnicode_Check(key.ptr()) && !PyLong_Check(key.ptr()))
                 throw py::type_error(label(name, path) + " has a key of type " +
                                      type_name(key.ptr()) + "; strings or integers are wanted");
@@ -56,23 +58,24 @@ Structure::Node Structure::read(py::handle tree, const char* name, const std::st
         }
     } else if (is_list(o) || is_tuple(o)) {
         node.kind = is_list(o) ? Node::kList : Node::kTuple;
-        std::size_t index = 0;
-        for (const py::handle child : py::reinterpret_borrow<py::sequence>(tree))
+        for (Py_ssize_t k = 0; k < PySequence_Fast_GET_SIZE(o); ++k) {
+            const auto child = py::reinterpret_borrow<py::object>(PySequence_Fast_GET_ITEM(o, k));
             node.children.push_back(
-                read(child, name, joined(path, std::to_string(index++)), paths, depth + 1));
+                read(child, name, joined(path, std::to_string(k)), paths, depth + 1));
+        }
     } else {
         paths.push_back(path);
     }
     return node;
 }
 
-void Structure::collect(py::handle tree, const char* name, std::vector<PyObject*>& leaves) const {
+void Structure::collect(py::handle tree, const char* name, std::vector<py::object>& leaves) const {
     leaves.clear();
     collect(root_, tree.ptr(), name, leaves);
 }
 
 void Structure::collect(const Node& node, PyObject* tree, const char* name,
-                        std::vector<PyObject*>& leaves) {
+                        std::vector<py::object>& leaves) {
     const auto fail = [&](const std::string& what) {
         throw py::value_error(label(name, node.path) + " " + what +
                               " is wanted, as in the params of the first step");
@@ -84,7 +87,7 @@ void Structure::collect(const Node& node, PyObject* tree, const char* name,
         case Node::kLeaf:
             if (is_list(tree) || is_tuple(tree) || is_dict(tree))
                 fail("is a " + type_name(tree) + "; an array");
-            leaves.push_back(tree);
+            leaves.push_back(py::reinterpret_borrow<py::object>(tree));
             return;
         case Node::kDict:
             if (!is_dict(tree)) fail("is a " + type_name(tree) + "; a dict");
@@ -106,9 +109,8 @@ void Structure::collect(const Node& node, PyObject* tree, const char* name,
                 fail("is a " + type_name(tree) + "; a list or tuple");
             const auto size = static_cast<std::size_t>(PySequence_Fast_GET_SIZE(tree));
             if (size != node.children.size()) size_differs(size);
-            PyObject** items = PySequence_Fast_ITEMS(tree);
             for (std::size_t k = 0; k < size; ++k)
-                collect(node.children[k], items[k], name, leaves);
+                collect(node.children[k], PySequence_Fast_GET_ITEM(tree, k), name, leaves);
             return;
         }
     }

@@ -19,9 +19,9 @@ class Structure {
     // array.
     const std::vector<std::string>& paths() const { return paths_; }
 
-    // The leaves of a tree of the same structure, borrowed. Lists and tuples count as the same;
+    // The leaves of a tree of the same structure. Lists and tuples count as the same;
     // dicts may be in any order. Throws ValueError that names the path where the tree differs.
-    void collect(py::handle tree, const char* name, std::vector<PyObject*>& leaves) const;
+    void collect(py::handle tree, const char* name, std::vector<py::object>& leaves) const;
 
     // The same structure in plain containers around other leaves.
     py::object unflatten(const py::list& leaves) const;
@@ -37,7 +37,7 @@ class Structure {
     static Node read(py::handle tree, const char* name, const std::string& path,
                      std::vector<std::string>& paths, int depth);
     static void collect(const Node& node, PyObject* tree, const char* name,
-                        std::vector<PyObject*>& leaves);
+                        std::vector<py::object>& leaves);
     static py::object unflatten(const Node& node, const py::list& leaves, std::size_t& next);
 
     Node root_;

@@ -8,7 +8,6 @@ namespace schuss {
 enum DType : int { kFloat32 = 0, kFloat64 = 1, kDTypes = 2 };
 
 constexpr int kMaxSlots = 3;
-constexpr int kMaxHyper = 8;
 constexpr int kMaxCoefficients = 12;
 constexpr int kMaxCarry = 1;
 

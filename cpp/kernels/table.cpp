@@ -7,9 +7,10 @@
 namespace schuss::SCHUSS_TARGET {
 namespace {
 
+static_assert(__FLT_EVAL_METHOD__ == 0, "the bit contract needs arithmetic in the operands' type");
+
 template <class R>
 constexpr Rule entry(const char* name) {
-    static_assert(word_count(R::hyper) < kMaxHyper);  // one place stays for the common weight_decay
     Rule rule{};
     rule.name = name;
     rule.hyper = R::hyper;

@@ -11,9 +11,6 @@
 #include <string>
 #include <thread>
 
-#if defined(_OPENMP)
-#include <omp.h>
-#endif
 #if defined(__unix__) || defined(__APPLE__)
 #include <pthread.h>
 #endif
@@ -30,6 +27,7 @@ std::atomic<int> thread_limit{1};
 std::atomic<bool> region_running{false};
 bool in_forked_child = false;
 
+#if defined(__linux__)
 // The CPU quota of the control group that this process lives in; infinity without one.
 double cgroup_cpus() {
     double cpus = INFINITY;
@@ -58,6 +56,7 @@ double cgroup_cpus() {
     }
     return cpus;
 }
+#endif
 
 int usable_cpus() {
     int cpus = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
@@ -69,24 +68,24 @@ int usable_cpus() {
     return cpus;
 }
 
-// A whole number of at least 1, or 0 when the variable is not set. OMP_NUM_THREADS may be a list:
-// its first entry counts.
+// The whole number of at least 1 that the variable begins with, up to a comma; 0 where there is
+// none.
 int threads_from(const char* variable) {
     const char* text = std::getenv(variable);
-    if (!text || !*text) return 0;
+    if (!text) return 0;
     char* end = nullptr;
     const long n = std::strtol(text, &end, 10);
     while (std::isspace(static_cast<unsigned char>(*end))) ++end;
-    if (n < 1 || n > 1 << 16 || (*end && *end != ','))
-        throw std::invalid_argument(std::string(variable) + " is '" + text +
-                                    "'; a whole number of at least 1 is wanted");
-    return static_cast<int>(n);
+    return n < 1 || n > 1 << 16 || (*end && *end != ',') ? 0 : static_cast<int>(n);
 }
 
 }  // namespace
 
 void init_threads() {
     int n = threads_from("SCHUSS_NUM_THREADS");
+    if (const char* text = std::getenv("SCHUSS_NUM_THREADS"); n == 0 && text && *text)
+        throw std::invalid_argument(std::string("SCHUSS_NUM_THREADS is '") + text +
+                                    "'; a whole number of at least 1 is wanted");
     if (n == 0) n = threads_from("OMP_NUM_THREADS");
     if (n == 0) n = usable_cpus();
     thread_limit = n;

@@ -1,5 +1,6 @@
 #include "runtime/states.hpp"
 
+#include <cstdint>
 #include <cstdlib>
 #include <new>
 
@@ -31,6 +32,7 @@ States::States(const std::vector<std::int64_t>& bytes, int n_slots)
             size_ = offset + size;
         }
     const std::int64_t alignment = size_ >= kHugePage ? kHugePage : kPage;
+    if (size_ > PTRDIFF_MAX - alignment) throw std::bad_alloc();
     memory_.reset(static_cast<char*>(std::calloc(static_cast<std::size_t>(size_ + alignment), 1)));
     if (!memory_) throw std::bad_alloc();
     const auto address = reinterpret_cast<std::intptr_t>(memory_.get());

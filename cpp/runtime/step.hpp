@@ -1,5 +1,6 @@
-// One step over all tensors of a model: at most one parallel region to read the gradients, one to
-// update.
+// One step over all tensors of a model: one parallel region to update and, where a norm is asked
+// for, one before it that reads the gradients (and a second where squares leave the range of
+// doubles).
 #pragma once
 #include <cstdint>
 #include <vector>

@@ -47,12 +47,11 @@ def clip_by_global_norm(grads: Any, max_norm: float, inplace: bool = False) -> A
     Reference: Pascanu, Mikolov and Bengio, On the difficulty of training recurrent neural networks,
     ICML 2013, Algorithm 1; 1e-6 as in PyTorch.
     """
-    if number("max_norm", max_norm, minimum=0.0) == 0.0:
-        raise ValueError("max_norm is 0; a number above 0 is wanted")
-    factor = max_norm / (global_norm(grads) + 1e-6)
+    limit = _limit("max_norm", max_norm)
+    factor = limit / (global_norm(grads) + 1e-6)
     if factor >= 1.0:
-        return _apply(lambda g, out: g.copy() if out is None else out, grads, inplace)
-    return _apply(lambda g, out: np.multiply(g, g.dtype.type(factor), out=out), grads, inplace)
+        return _apply(np.copyto, grads, inplace)
+    return _apply(lambda out, g: np.multiply(g, g.dtype.type(factor), out=out), grads, inplace)
 
 
 def clip_by_value(grads: Any, max_value: float, inplace: bool = False) -> Any:
@@ -68,28 +67,43 @@ def clip_by_value(grads: Any, max_value: float, inplace: bool = False) -> Any:
         >>> clip_by_value(np.array([3.0, -0.1]), 0.5)
         array([ 0.5, -0.1])
     """
-    if number("max_value", max_value, minimum=0.0) == 0.0:
-        raise ValueError("max_value is 0; a number above 0 is wanted")
-    return _apply(lambda g, out: np.clip(g, -max_value, max_value, out=out), grads, inplace)
+    limit = _limit("max_value", max_value)
+
+    def clip(out: Any, g: Any) -> None:
+        with np.errstate(over="ignore"):  # a limit beyond the dtype is no limit
+            bound = g.dtype.type(limit)
+        np.clip(g, -bound, bound, out=out)
+
+    return _apply(clip, grads, inplace)
 
 
-def _apply(clip: Callable[[Any, Any], Any], grads: Any, inplace: bool) -> Any:
+def _limit(name: str, value: float) -> float:
+    limit = number(name, value, minimum=0.0)
+    if limit == 0.0:
+        raise ValueError(f"{name} is 0; a number above 0 is wanted")
+    return limit
+
+
+def _apply(clip: Callable[[Any, Any], object], grads: Any, inplace: bool) -> Any:
+    """Call clip(out, array) on each array, once even where one stands twice in the structure."""
     for path, array in _core.flatten(grads, "grads"):
         if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
-            raise TypeError(f"grads at '{path}' is no floating-point NumPy array")
+            raise TypeError(f"grads['{path}'] is no floating-point NumPy array")
         if inplace and not array.flags.writeable:
-            raise ValueError(f"grads at '{path}' is read-only; a writeable array is wanted")
+            raise ValueError(f"grads['{path}'] is read-only; a writeable array is wanted")
+    done: dict[int, Any] = {}
 
     def walk(tree: Any) -> Any:
         if isinstance(tree, dict):
             return {key: walk(child) for key, child in tree.items()}
-        if isinstance(tree, (list, tuple)):
-            return (
-                [walk(child) for child in tree]
-                if isinstance(tree, list)
-                else tuple(map(walk, tree))
-            )
-        return clip(tree, tree if inplace else None)
+        if isinstance(tree, list):
+            return [walk(child) for child in tree]
+        if isinstance(tree, tuple):
+            return tuple(walk(child) for child in tree)
+        if id(tree) not in done:
+            done[id(tree)] = tree if inplace else np.empty_like(tree)
+            clip(done[id(tree)], tree)
+        return done[id(tree)]
 
     result = walk(grads)
     return grads if inplace else result

@@ -155,7 +155,7 @@ class AdaDelta(Optimizer):
     Args:
         learning_rate: η, at least 0; the paper has none, that is 1.
         rho: ρ in [0, 1).
-        epsilon: ε, at least 0; with 0 no step is ever taken.
+        epsilon: ε, above 0 to move at all: with 0 the first step is 0, or NaN where g is 0.
         weight_decay: λ, at least 0; adds λ p to the gradient.
         common: keywords of `Optimizer`.
 

@@ -60,11 +60,10 @@ class StepInfo:
 
 
 class _Scheduled(NamedTuple):
-    """A schedule, and where its values go: lists of hyperparameters and positions in them."""
+    """A schedule, and where its values go: hyperparameters, lists of values, positions in them."""
 
-    setting: Hyperparameter
     schedule: Schedule
-    places: list[tuple[list[float], int]]
+    places: list[tuple[Hyperparameter, list[float], int]]
 
 
 @dataclass(frozen=True)
@@ -91,8 +90,6 @@ def _map(function: Callable[[Any], Any], tree: Any) -> Any:
 def _limit(name: str, value: Any) -> float | None:
     if value is None:
         return None
-    if isinstance(value, float) and value == math.inf:
-        return value
     if number(name, value, minimum=0.0) == 0.0:
         raise ValueError(f"{name} is 0; a number above 0, or None, is wanted")
     return float(value)
@@ -125,7 +122,8 @@ class Optimizer:
     made at the first step and belong to that structure.
 
     Every hyperparameter is a number or a schedule, a callable f(t) with t the number of steps
-    already taken; all read and assign as attributes. Every optimizer also takes these keywords:
+    already taken. Every optimizer also takes the keywords below. All but `overrides` may be
+    assigned to as attributes later on.
 
     Args:
         max_norm: clip the gradients, taken as one vector, to this 2-norm: all are multiplied by
@@ -172,7 +170,8 @@ class Optimizer:
         self._stepper: _core.Stepper | None = None
         self._pending: dict[str, Any] | None = None  # loaded before there is a structure
         self._groups: list[tuple[str, ...]] = [()]  # the override patterns of each group
-        self._hyper: list[list[float]] = []  # and their hyperparameters at this step
+        self._group_of: dict[str, int] = {}  # and the group of each parameter
+        self._hyper: list[list[float]] = []  # hyperparameters of each group at this step
         self._scheduled: list[_Scheduled] = []
         self._first_step = threading.Lock()
         for name, value in hyperparameters.items():
@@ -201,11 +200,8 @@ class Optimizer:
         """
         stepper = self._stepper
         if stepper is None:
-            with self._first_step:
-                if self._stepper is None:
-                    self._begin(params, grads)
-                    return
-                stepper = self._stepper
+            self._begin(params, grads)
+            return
         if self._stale:
             self._configure(stepper)
         if self._scheduled:
@@ -214,20 +210,27 @@ class Optimizer:
 
     def _begin(self, params: Any, grads: Any) -> None:
         """Take the first step; the structure is only kept when it succeeds."""
-        stepper = self._bind(params, self.rule)
-        if self._pending is not None:
-            self._restore(stepper, self._pending)
-        self._configure(stepper)
-        self._evaluate(stepper)
-        stepper.step(params, grads)
-        self._stepper, self._pending = stepper, None
+        if not self._first_step.acquire(blocking=False):
+            raise RuntimeError("this optimizer is taking its first step in another thread")
+        try:
+            stepper = self._bind(params, self.rule)
+            if self._pending is not None:
+                self._restore(stepper, self._pending)
+            self._configure(stepper)
+            self._evaluate(stepper)
+            stepper.step(params, grads)
+            self._stepper, self._pending = stepper, None
+        finally:
+            self._first_step.release()
 
     def zero_grad(self, grads: Any) -> None:
         """Fill every gradient array with zeros, in place."""
         arrays = _core.flatten(grads, "grads")
         for path, array in arrays:
-            if not isinstance(array, np.ndarray) or not array.flags.writeable:
-                raise TypeError(f"grads at '{path}' is no writeable NumPy array")
+            if not isinstance(array, np.ndarray):
+                raise TypeError(f"grads['{path}'] is {type(array).__name__}; an array is wanted")
+            if not array.flags.writeable:
+                raise ValueError(f"grads['{path}'] is read-only; a writeable array is wanted")
         for _, array in arrays:
             array[...] = 0
 
@@ -235,9 +238,15 @@ class Optimizer:
         """Slots that do not start at 0."""
         return {}
 
+    def _rule_of_states(self) -> str | None:
+        if self._stepper is not None:
+            return self._stepper.rule
+        return None if self._pending is None else str(self._pending["rule"])
+
     def _uses(self, name: str, slot: str) -> bool:
         """Whether hyperparameter `name` may be other than 0, or its slot has already been made."""
-        if self._stepper is not None and slot in RULES[self._stepper.rule]["slots"]:
+        rule = self._rule_of_states()
+        if rule is not None and slot in RULES[rule]["slots"]:
             return True
         values = [self.__dict__[name], *(v.get(name, 0.0) for v in self._overrides.values())]
         return any(value != 0.0 for value in values)
@@ -256,6 +265,7 @@ class Optimizer:
                 f"overrides: {sorted(unused)} match none of the parameters {stepper.paths}"
             )
         self._groups = list(groups)
+        self._group_of = dict(zip(stepper.paths, group_of, strict=True))
         stepper.assign_groups(group_of, len(groups))
         return stepper
 
@@ -270,15 +280,15 @@ class Optimizer:
         names = RULES[stepper.rule]["hyper"]
         names = names if "weight_decay" in names else [*names, "weight_decay"]
         self._hyper = [[0.0] * len(names) for _ in self._groups]
-        scheduled: dict[tuple[str, int], _Scheduled] = {}
+        scheduled: dict[int, _Scheduled] = {}
         for values, patterns in zip(self._hyper, self._groups, strict=True):
             for k, name in enumerate(names):
                 value = self.__dict__[name]
                 for pattern in patterns:
                     value = self._overrides[pattern].get(name, value)
                 if callable(value):
-                    fresh = _Scheduled(getattr(type(self), name), value, [])
-                    scheduled.setdefault((name, id(value)), fresh).places.append((values, k))
+                    found = scheduled.setdefault(id(value), _Scheduled(value, []))
+                    found.places.append((getattr(type(self), name), values, k))
                 else:
                     values[k] = float(value)
         self._scheduled = list(scheduled.values())
@@ -295,10 +305,10 @@ class Optimizer:
     def _evaluate(self, stepper: _core.Stepper) -> None:
         """Ask each schedule once for its value at this step."""
         t = stepper.step_count
-        for setting, schedule, places in self._scheduled:
-            value = setting.at(schedule, t)
-            for values, k in places:
-                values[k] = value
+        for schedule, places in self._scheduled:
+            value = schedule(t)
+            for setting, values, k in places:
+                values[k] = setting.at(t, value)
         stepper.set_hyper(self._hyper)
 
     def _hyperparameters(self) -> dict[str, Hyperparameter]:
@@ -331,6 +341,11 @@ class Optimizer:
     # -- what it knows -----------------------------------------------------------------------------
 
     @property
+    def overrides(self) -> dict[str, dict[str, Value]]:
+        """The overrides that the constructor was given; they cannot be assigned."""
+        return copy.deepcopy(self._overrides)
+
+    @property
     def step_count(self) -> int:
         """Steps taken; skipped ones do not count."""
         if self._stepper is not None:
@@ -361,7 +376,7 @@ class Optimizer:
 
     def __repr__(self) -> str:
         own = inspect.signature(type(self).__init__).parameters.values()
-        names = [p.name for p in own if p.kind is p.POSITIONAL_OR_KEYWORD and p.name != "self"]
+        names = [p.name for p in own if p.name in self.__dict__ and p.kind is not p.KEYWORD_ONLY]
         parts = [f"{name}={self.__dict__[name]!r}" for name in names]
         for p in inspect.signature(Optimizer.__init__).parameters.values():
             if p.kind is p.KEYWORD_ONLY and p.name != "overrides":
@@ -379,24 +394,25 @@ class Optimizer:
         the constructor again.
         """
         if self._stepper is None and self._pending is not None:
-            return copy.deepcopy(self._pending)
-        stepper = self._stepper
+            return {**copy.deepcopy(self._pending), "hyperparameters": self._constants()}
         state: dict[str, dict[str, NDArray[Any]]] = {}
-        if stepper is not None:
+        carry: dict[str, list[float]] = {}
+        if (stepper := self._stepper) is not None:
             for path, slots in zip(stepper.paths, self._slots(stepper), strict=True):
                 state[path] = {name: array.copy("C") for name, array in slots.items()}
+                carry[path] = list(stepper.carry[self._group_of[path]])
         return {
             "optimizer": type(self).__name__,
-            "rule": self.rule,
+            "rule": self._rule_of_states() or self.rule,
             "step": self.step_count,
-            "hyperparameters": {
-                name: self.__dict__[name]
-                for name in self._hyperparameters()
-                if not callable(self.__dict__[name])
-            },
-            "carry": [] if stepper is None else [list(c) for c in stepper.carry],
+            "hyperparameters": self._constants(),
+            "carry": carry,
             "state": state,
         }
+
+    def _constants(self) -> dict[str, float]:
+        values = {name: self.__dict__[name] for name in self._hyperparameters()}
+        return {name: value for name, value in values.items() if not callable(value)}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over the states, step count and constant hyperparameters of `state_dict()`.
@@ -404,29 +420,57 @@ class Optimizer:
         Before the first step the states wait for the parameters. Where anything does not fit, a
         ValueError says what, and nothing has changed.
         """
-        wanted = {"optimizer", "rule", "step", "hyperparameters", "carry", "state"}
-        if not isinstance(state_dict, Mapping) or set(state_dict) != wanted:
-            raise ValueError(f"state_dict is no dict with the keys {sorted(wanted)}")
-        for name, value in (("optimizer", type(self).__name__), ("rule", self.rule)):
-            if state_dict[name] != value:
-                raise ValueError(
-                    f"state_dict[{name!r}] is {state_dict[name]!r}; {value!r} is wanted"
-                )
-        if not isinstance(state_dict["step"], (int, np.integer)) or state_dict["step"] < 0:
-            raise ValueError(f"state_dict['step'] is {state_dict['step']!r}; a count is wanted")
-        known = self._hyperparameters()
-        for name, value in state_dict["hyperparameters"].items():
-            if name not in known:
-                raise ValueError(f"state_dict['hyperparameters'] has the unknown name {name!r}")
-            known[name].number(f"state_dict['hyperparameters'][{name!r}]", value)
-        if self._stepper is not None:
+        constants = self._check_state_dict(state_dict)
+        if not state_dict["state"] and state_dict["step"] == 0:
+            self.reset()  # saved before the first step
+        elif self._stepper is not None:
             self._restore(self._stepper, state_dict)
         else:
-            self._pending = copy.deepcopy(dict(state_dict)) if state_dict["state"] else None
-        for name, value in state_dict["hyperparameters"].items():
+            self._pending = copy.deepcopy(dict(state_dict))
+        for name, value in constants.items():
             setattr(self, name, value)
 
+    def _check_state_dict(self, saved: Mapping[str, Any]) -> dict[str, float]:
+        """Check what can be without the parameters; return the hyperparameters."""
+        wanted = {"optimizer", "rule", "step", "hyperparameters", "carry", "state"}
+        if not isinstance(saved, Mapping) or set(saved) != wanted:
+            raise ValueError(f"state_dict is no dict with the keys {sorted(wanted)}")
+        if saved["optimizer"] != type(self).__name__:
+            raise ValueError(
+                f"state_dict['optimizer'] is {saved['optimizer']!r}; "
+                f"{type(self).__name__!r} is wanted"
+            )
+        step = saved["step"]
+        if not isinstance(step, (int, np.integer)) or not 0 <= step < 1 << 62:
+            raise ValueError(f"state_dict['step'] is {step!r}; a number of steps is wanted")
+        for name in ("hyperparameters", "carry", "state"):
+            if not isinstance(saved[name], Mapping):
+                raise ValueError(f"state_dict[{name!r}] is {saved[name]!r}; a dict is wanted")
+        for path, slots in saved["state"].items():
+            if not isinstance(slots, Mapping):
+                raise ValueError(f"state_dict['state'][{path!r}] is {slots!r}; a dict is wanted")
+        known = self._hyperparameters()
+        constants = {}
+        for name, value in saved["hyperparameters"].items():
+            if name not in known:
+                raise ValueError(f"state_dict['hyperparameters'] has the unknown name {name!r}")
+            label = f"state_dict['hyperparameters'][{name!r}]"
+            try:
+                constants[name] = known[name].number(label, value)
+            except TypeError as error:
+                raise ValueError(str(error)) from None
+        # With the loaded values in place, would this optimizer use that rule?
+        trial = object.__new__(type(self))
+        trial.__dict__.update({**self.__dict__, **constants, "_stepper": None})
+        trial._pending = {"rule": saved["rule"]} if saved["rule"] in RULES else None
+        if trial._pending is None or trial.rule != saved["rule"]:
+            raise ValueError(
+                f"state_dict['rule'] is {saved['rule']!r}; {self.rule!r} is wanted by the settings"
+            )
+        return constants
+
     def _restore(self, stepper: _core.Stepper, saved: Mapping[str, Any]) -> None:
+        """Check everything, and only then write the states, the carry and the step count."""
         slots = dict(zip(stepper.paths, self._slots(stepper), strict=True))
         state = saved["state"]
         if set(state) != set(slots):
@@ -447,12 +491,26 @@ class Optimizer:
                         f"state_dict['state'][{path!r}][{name!r}] is {came.dtype} of shape "
                         f"{came.shape}; {array.dtype} of shape {array.shape} is wanted"
                     )
-        if [len(c) for c in saved["carry"]] != [len(c) for c in stepper.carry]:
-            raise ValueError("state_dict['carry'] does not fit the rule and the overrides")
+        carry: list[list[float]] = [list(c) for c in stepper.carry]
+        came_carry: dict[int, list[float]] = {}
+        for path in slots:
+            group = self._group_of[path]
+            values = saved["carry"].get(path)
+            if not (
+                isinstance(values, (list, tuple))
+                and len(values) == len(carry[group])
+                and all(isinstance(x, (float, int)) for x in values)
+                and list(values) == came_carry.setdefault(group, list(values))
+            ):
+                raise ValueError(
+                    f"state_dict['carry'][{path!r}] is {values!r}, which does not fit the rule "
+                    "and the overrides"
+                )
+            carry[group] = [float(x) for x in values]
         for path, arrays in slots.items():
             for name, array in arrays.items():
                 array[...] = state[path][name]
-        stepper.carry = [[float(x) for x in c] for c in saved["carry"]]
+        stepper.carry = carry
         stepper.step_count = int(saved["step"])
 
     def reset(self) -> None:
@@ -474,7 +532,7 @@ class Optimizer:
                 "rule": stepper.rule,
                 "structure": stepper.unflatten(layouts),
                 "step": stepper.step_count,
-                "carry": stepper.carry,
+                "carry": {p: list(stepper.carry[g]) for p, g in self._group_of.items()},
                 "state": dict(zip(stepper.paths, self._slots(stepper), strict=True)),
             },
         }

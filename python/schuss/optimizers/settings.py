@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
+
+import numpy as np
 
 from ..schedules import Schedule
 
@@ -20,15 +23,24 @@ def number(
         wanted = f"a number in [{minimum:g}, {below:g})"
     elif minimum > -math.inf:
         wanted = f"a finite number of at least {minimum:g}"
-    if isinstance(value, (str, bytes, bool)) or not hasattr(value, "__float__"):
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (Real, np.ndarray)):
         raise TypeError(f"{name} is {value!r}; {wanted} is wanted")
     try:
         result = float(value)
-    except TypeError as error:
+    except TypeError as error:  # an array of several numbers
         raise TypeError(f"{name} is {value!r}; {wanted} is wanted") from error
+    except OverflowError:  # an integer beyond all floats
+        result = math.inf
     if not (math.isfinite(result) and minimum <= result < below):
         raise ValueError(f"{name} is {result!r}; {wanted} is wanted")
     return result
+
+
+def _read(obj: Any, name: str) -> Any:
+    try:
+        return obj.__dict__[name]
+    except KeyError:
+        raise AttributeError(f"{type(obj).__name__} has no {name!r} yet") from None
 
 
 class Hyperparameter:
@@ -42,7 +54,7 @@ class Hyperparameter:
         self.name = name
 
     def __get__(self, obj: Any, owner: type | None = None) -> Any:
-        return self if obj is None else obj.__dict__[self.name]
+        return self if obj is None else _read(obj, self.name)
 
     def __set__(self, obj: Any, value: float | Schedule) -> None:
         obj.__dict__[self.name] = self.check(self.name, value)
@@ -56,9 +68,8 @@ class Hyperparameter:
         """Return the value as a float in range, or raise an error that names it."""
         return number(name, value, minimum=self.minimum, below=self.below)
 
-    def at(self, schedule: Schedule, t: int) -> float:
+    def at(self, t: int, value: object) -> float:
         """Return the checked value of a schedule after t steps."""
-        value = schedule(t)
         if type(value) is float and self.minimum <= value < self.below:
             return value
         return self.number(f"{self.name}({t})", value)
@@ -74,7 +85,7 @@ class Option:
         self.name = name
 
     def __get__(self, obj: Any, owner: type | None = None) -> Any:
-        return self if obj is None else obj.__dict__[self.name]
+        return self if obj is None else _read(obj, self.name)
 
     def __set__(self, obj: Any, value: Any) -> None:
         obj.__dict__[self.name] = self.check(self.name, value)

@@ -76,13 +76,14 @@ class SGD(Optimizer):
             weight_decay=weight_decay,
             **common,
         )
-        if nesterov and self.rule == "sgd":
-            raise ValueError("nesterov is True and momentum is 0; momentum above 0 is wanted")
+        self.rule  # noqa: B018  (refuses nesterov without momentum)
 
     @property
     def rule(self) -> str:
         """Name of the update rule in use."""
         if not self._uses("momentum", "momentum_buffer") and not self._uses("momentum", "velocity"):
+            if self.nesterov:
+                raise ValueError("nesterov is True and momentum is 0; momentum above 0 is wanted")
             return "sgd"
         if self.lr_in_velocity:
             return "nesterov_velocity" if self.nesterov else "velocity"
