@@ -20,6 +20,7 @@ struct Piece {
     const char* grad;
     char* slots[kMaxSlots];
     std::int64_t count;
+    bool streaming;  // the step's arrays come from memory, not from a cache
 };
 
 // What happens to a gradient before its rule sees it: g = clamp(scale * g, +-limit) + l2 * p.

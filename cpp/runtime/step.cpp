@@ -16,6 +16,9 @@ constexpr std::int64_t kGrain = 32768;
 // Cuts within a tensor fall on multiples of this many elements: whole cache lines, whole vectors.
 constexpr std::int64_t kCut = 64;
 
+// A step that touches more bytes than this finds little of them in a cache.
+constexpr std::int64_t kStreaming = 16 << 20;
+
 // Elements that are gathered at a time where an array is not direct.
 constexpr std::int64_t kTile = 2048;
 
@@ -30,13 +33,14 @@ std::size_t tensor_at(const Plan& plan, std::int64_t element) {
 // Elements [begin, end) of one tensor.
 template <class T>
 void update_tensor(UpdateKernel kernel, int n_slots, const Tensor& tensor, std::int64_t begin,
-                   std::int64_t end, const Group& group) {
+                   std::int64_t end, const Group& group, bool streaming) {
     alignas(64) T param[kTile];
     alignas(64) T grad[kTile];
     const auto update_piece = [&](std::int64_t at, std::int64_t count) {
         const std::int64_t bytes = at * static_cast<std::int64_t>(sizeof(T));
         Piece piece;
         piece.count = count;
+        piece.streaming = streaming;
         for (int s = 0; s < n_slots; ++s) piece.slots[s] = tensor.slots[s] + bytes;
         if (tensor.grad.direct) {
             piece.grad = tensor.grad.view.data + bytes;
@@ -70,6 +74,9 @@ void update(const Rule& rule, const Plan& plan, const std::vector<Group>& groups
         const std::int64_t first = plan.offsets[tensor_at(plan, element)];
         return first + (element - first) / kCut * kCut;
     };
+    std::int64_t bytes = 0;
+    for (const Tensor& t : plan.tensors) bytes += t.count * size_of(t.dtype) * (2 + rule.n_slots);
+    const bool streaming = bytes > kStreaming;
     parallel_for(threads, [&](int task) {
         const std::int64_t end = cut(task + 1);
         std::int64_t begin = cut(task);
@@ -82,7 +89,8 @@ void update(const Rule& rule, const Plan& plan, const std::vector<Group>& groups
             const std::int64_t first = plan.offsets[t], last = std::min(end, plan.offsets[t + 1]);
             (tensor.dtype == kFloat32 ? update_tensor<float>
                                       : update_tensor<double>)(kernel, rule.n_slots, tensor,
-                                                               begin - first, last - first, group);
+                                                               begin - first, last - first, group,
+                                                               streaming);
             begin = last;
         }
     });
