@@ -254,23 +254,23 @@ std::vector<Group> Stepper::groups_for_step(std::vector<std::vector<double>>& ne
 }
 
 // Reads the gradients where asked to, and updates unless that forbids it. Runs without the GIL.
-StepReport Stepper::run(std::vector<Group>& groups, const Options& options) {
+StepReport Stepper::run(std::vector<Group>& groups) {
     using Clock = std::chrono::steady_clock;
     const FloatEnvironment pinned;
     const Clock::time_point start = Clock::now();
     const int useful = useful_threads(plan_);
     const int threads = pace_.parallel() ? useful : 1;
-    const bool clip = !std::isinf(options.max_norm);
-    const bool check = options.nonfinite != Nonfinite::kPropagate;
+    const bool clip = !std::isinf(options_.max_norm);
+    const bool check = options_.nonfinite != Nonfinite::kPropagate;
     StepReport report;
     if (clip || check) {
         const double norm = gradient_norm(plan_, threads);
-        report.grad_norm = norm / options.grad_scale;
+        report.grad_norm = norm / options_.grad_scale;
         report.nonfinite = 0;
         if (!std::isfinite(norm))
             for (const Tensor& tensor : plan_.tensors) *report.nonfinite += count_nonfinite(tensor);
         report.skipped = check && *report.nonfinite > 0;
-        const double factor = options.max_norm / (*report.grad_norm + 1e-6);
+        const double factor = options_.max_norm / (*report.grad_norm + 1e-6);
         if (clip && !(factor >= 1.0)) {
             report.clip_factor = factor;
             for (Group& group : groups) group.preparation.scale *= factor;
@@ -283,18 +283,18 @@ StepReport Stepper::run(std::vector<Group>& groups, const Options& options) {
 
 void Stepper::step(py::handle params, py::handle grads) {
     const Busy busy(stepping_);
+    const Release at_the_end(params_, grads_);
     structure_.collect(params, "params", params_);
     structure_.collect(grads, "grads", grads_);
-    const Release held(params_, grads_);
     if (!plan_holds()) make_plan();
     std::vector<std::vector<double>> next_carry = carry;
     std::vector<Group> groups = groups_for_step(next_carry);
     StepReport taken;
     if (plan_.total() >= kReleaseGil) {
         const py::gil_scoped_release released;
-        taken = run(groups, options_);
+        taken = run(groups);
     } else {
-        taken = run(groups, options_);
+        taken = run(groups);
     }
     if (taken.skipped && options_.nonfinite == Nonfinite::kRaise) refuse(*taken.nonfinite);
     if (!taken.skipped) {
@@ -308,7 +308,7 @@ void Stepper::step(py::handle params, py::handle grads) {
 
 void Stepper::refuse(std::int64_t found) const {
     std::size_t first = 0;
-    while (count_nonfinite(plan_.tensors[first]) == 0) ++first;
+    while (first + 1 < leaves_.size() && count_nonfinite(plan_.tensors[first]) == 0) ++first;
     const std::string message = std::to_string(found) +
                                 " gradient elements are not finite, the first in " +
                                 label("grads", paths()[first]) + "; nothing was written";

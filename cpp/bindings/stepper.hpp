@@ -79,7 +79,7 @@ class Stepper {
     bool overlaps_params(const Extent& e) const;
     std::vector<Group> groups_for_step(std::vector<std::vector<double>>& next_carry) const;
     [[noreturn]] void refuse(std::int64_t found) const;
-    StepReport run(std::vector<Group>& groups, const Options& options);
+    StepReport run(std::vector<Group>& groups);
 
     int rule_;
     bool coupled_decay_;  // weight_decay is an L2 term, not part of the rule

@@ -127,7 +127,8 @@ class Optimizer:
 
     Args:
         max_norm: clip the gradients, taken as one vector, to this 2-norm: all are multiplied by
-            max_norm / (norm + 1e-6) where that is below 1. Above 0, or None.
+            max_norm / (norm + 1e-6) where that is below 1. Above 0, or None. A norm that is NaN
+            makes every parameter NaN, unless `nonfinite` says otherwise.
         max_value: then clip each element to [-max_value, max_value]. Above 0, or None.
         grad_scale: gradients are divided by it first (loss scaling, accumulation). Above 0.
         nonfinite: what to do when a gradient element is NaN or infinite: "propagate" (the
