@@ -4,6 +4,7 @@
 namespace schuss {
 
 void register_runtime(pybind11::module_& m);
+void register_solvers(pybind11::module_& m);
 void register_stepper(pybind11::module_& m);
 
 }  // namespace schuss

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <limits>
 
+#include "bindings/busy.hpp"
 #include "dispatch/dispatch.hpp"
 #include "runtime/float_environment.hpp"
 
@@ -16,8 +17,6 @@ namespace {
 
 // Work worth letting other Python threads run meanwhile: about 20 microseconds.
 constexpr std::int64_t kReleaseGil = 65536;
-
-std::int64_t size_of(DType dtype) { return dtype == kFloat32 ? 4 : 8; }
 
 int find_rule(const std::string& name) {
     for (int k = 0; k < kernels().n_rules; ++k)
@@ -34,19 +33,6 @@ std::string word(const char* list, int k) {
 bool has_word(const char* list, const std::string& wanted) {
     return (" " + std::string(list) + " ").find(" " + wanted + " ") != std::string::npos;
 }
-
-class Busy {
-  public:
-    explicit Busy(std::atomic<bool>& flag) : flag_(flag) {
-        if (flag.exchange(true))
-            throw std::runtime_error(
-                "this optimizer is stepping in another thread, or was when this process forked");
-    }
-    ~Busy() { flag_ = false; }
-
-  private:
-    std::atomic<bool>& flag_;
-};
 
 // Lets go of the arrays of a step at its end, however it ends.
 class Release {
@@ -89,12 +75,12 @@ const Rule& Stepper::rule() const { return kernels().rules[rule_]; }
 std::string Stepper::slot_name(int slot) const { return word(rule().slots, slot); }
 
 void Stepper::set_hyper(const std::vector<std::vector<double>>& hyper) {
-    const Busy busy(stepping_);
+    const Busy busy(stepping_, "optimizer");
     hyper_ = hyper;
 }
 
 void Stepper::set_options(const Options& options) {
-    const Busy busy(stepping_);
+    const Busy busy(stepping_, "optimizer");
     options_ = options;
 }
 
@@ -282,7 +268,7 @@ StepReport Stepper::run(std::vector<Group>& groups) {
 }
 
 void Stepper::step(py::handle params, py::handle grads) {
-    const Busy busy(stepping_);
+    const Busy busy(stepping_, "optimizer");
     const Release at_the_end(params_, grads_);
     structure_.collect(params, "params", params_);
     structure_.collect(grads, "grads", grads_);

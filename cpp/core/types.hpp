@@ -35,6 +35,83 @@ using UpdateKernel = void (*)(const Piece&, const double* coefficients, const Pr
 // out[b] = sum over block b of (scale * x)^2, in double, in the order that the bit contract fixes.
 using SumSquaresKernel = void (*)(const char* x, std::int64_t count, double scale, double* out);
 
+// What solvers do with vectors. Iterates and gradients have one dtype, directions and curvature pairs
+// one of their own; all arithmetic and all sums are in double. Kernels work on elements [begin,
+// begin + count) of whole vectors, at most one block of kBlock, so that blocks can be shared out.
+
+// out: g.d, g.g and the largest |g|. Any element that is not finite leaves g.d or g.g so.
+struct Probe {
+    const char* g;
+    const char* d;
+};
+using ProbeKernel = void (*)(const Probe&, std::int64_t begin, std::int64_t count, double* out);
+
+// s = x_new - x, y = keep (g_new - g) - damp g, then g = g_new. out: for each row, row.y and row.g;
+// s and y may be among the rows.
+struct CurvaturePair {
+    const char *x, *x_new;
+    char* g;
+    const char* g_new;
+    double keep, damp;
+    char *s, *y;
+    const char* const* rows;
+    int n_rows;
+    bool streaming;  // the rows come from memory, not from a cache
+};
+using PairKernel = void (*)(const CurvaturePair&, std::int64_t begin, std::int64_t count,
+                            double* out);
+
+// d = on_g g + sum of on_rows[r] rows[r], x_new = x + step d. out: g.d and d.d. d may be one of the
+// rows.
+struct Combination {
+    const char* g;
+    double on_g;
+    const char* const* rows;
+    const double* on_rows;
+    int n_rows;
+    char* d;
+    const char* x;
+    char* x_new;
+    double step;
+    bool streaming;
+};
+using CombinationKernel = void (*)(const Combination&, std::int64_t begin, std::int64_t count,
+                                   double* out);
+
+// x_new = x + step d.
+struct Advance {
+    const char* x;
+    const char* d;
+    double step;
+    char* x_new;
+};
+using AdvanceKernel = void (*)(const Advance&, std::int64_t begin, std::int64_t count);
+
+// A square tile of a symmetric matrix, row after row, below the diagonal or on it. First the update
+// a[i][j] = scale a[i][j] + s[i] w[j] + w[i] s[j] that was left over, then its share of the product with v: along
+// its rows, and unless it lies on the diagonal also down its columns.
+constexpr int kTile = 64;
+struct TileVectors {
+    const double *s, *w, *v;  // kTile elements each, zero where the matrix ends
+};
+struct TileWork {
+    double* a;
+    TileVectors row, column;
+    int n_rows;  // of the tile that the matrix has
+    bool update;
+    double scale;
+    double* along_rows;
+    double* down_columns;  // null on the diagonal
+};
+using TileKernel = void (*)(const TileWork&);
+
+struct VectorKernels {
+    ProbeKernel probe;
+    PairKernel pair;
+    CombinationKernel combination;
+    AdvanceKernel advance;
+};
+
 // Name lists are words separated by single spaces.
 struct Rule {
     const char* name;

@@ -11,6 +11,12 @@ constexpr int kLanes = 16;
 constexpr int kDoubles = kVectorBytes / sizeof(double);
 constexpr int kSums = kLanes / kDoubles;
 
+SCHUSS_INLINE double meet(double* lanes) {
+    for (int half = kLanes / 2; half > 0; half /= 2)
+        for (int k = 0; k < half; ++k) lanes[k] = lanes[k] + lanes[k + half];
+    return lanes[0];
+}
+
 template <class T>
 SCHUSS_INLINE double block_sum_squares(const char* x, std::int64_t count, double scale) {
     constexpr std::int64_t size = sizeof(T);
@@ -28,9 +34,7 @@ SCHUSS_INLINE double block_sum_squares(const char* x, std::int64_t count, double
         const double value = static_cast<double>(load<T>(x + i * size)) * scale;
         lanes[i - body] = lanes[i - body] + value * value;
     }
-    for (int half = kLanes / 2; half > 0; half /= 2)
-        for (int k = 0; k < half; ++k) lanes[k] = lanes[k] + lanes[k + half];
-    return lanes[0];
+    return meet(lanes);
 }
 
 // Blocks side by side were tried: no faster in cache, and a fifth slower out of it.

@@ -1,7 +1,9 @@
 // Compiled once per ISA, with -DSCHUSS_TARGET=<isa>: the registry becomes one table of kernels.
 #include "kernels/table.hpp"
 #include "kernels/update_loop.hpp"
+#include "kernels/linear.hpp"
 #include "kernels/reduce.hpp"
+#include "kernels/tile.hpp"
 #include "rules/registry.hpp"
 
 namespace schuss::SCHUSS_TARGET {
@@ -29,6 +31,10 @@ constexpr Rule entry(const char* name) {
     return rule;
 }
 
+template <class T, class D>
+constexpr VectorKernels vector_kernels = {probe<T, D>, pair<T, D>, combination<T, D>,
+                                          advance<T, D>};
+
 #define SCHUSS_ENTRY(name, type) entry<type>(#name),
 constexpr Rule kRules[] = {SCHUSS_RULES(SCHUSS_ENTRY)};
 #undef SCHUSS_ENTRY
@@ -40,6 +46,9 @@ const KernelTable kernel_table = {
     kRules,
     sizeof(kRules) / sizeof(kRules[0]),
     {sum_squares<float>, sum_squares<double>},
+    {{vector_kernels<float, float>, vector_kernels<float, double>},
+     {vector_kernels<double, float>, vector_kernels<double, double>}},
+    multiply_tile,
 };
 
 }  // namespace schuss::SCHUSS_TARGET

@@ -8,6 +8,8 @@ struct KernelTable {
     const Rule* rules;
     int n_rules;
     SumSquaresKernel sum_squares[kDTypes];
+    VectorKernels vectors[kDTypes][kDTypes];  // dtype of iterates, dtype of directions
+    TileKernel tile;
 };
 
 }  // namespace schuss

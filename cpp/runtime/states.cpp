@@ -19,13 +19,13 @@ std::int64_t round_up(std::int64_t x, std::int64_t to) { return (x + to - 1) / t
 
 }  // namespace
 
-States::States(const std::vector<std::int64_t>& bytes, int n_slots)
+States::States(const std::vector<std::int64_t>& bytes, int n_slots, int first)
     : n_slots_(n_slots), memory_(nullptr, std::free) {
     for (const std::int64_t size : bytes)
         for (int slot = 0; slot < n_slots; ++slot) {
             std::int64_t offset = round_up(size_, kLine);
             if (size >= kPage) {
-                const std::int64_t in_page = (slot + 1) * kStagger % kPage;
+                const std::int64_t in_page = (slot + first) * kStagger % kPage;
                 offset = round_up(offset - in_page, kPage) + in_page;
             }
             offsets_.push_back(offset);

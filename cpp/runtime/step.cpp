@@ -6,6 +6,7 @@
 #include "dispatch/dispatch.hpp"
 #include "runtime/float_environment.hpp"
 #include "runtime/parallel.hpp"
+#include "runtime/states.hpp"
 
 namespace schuss {
 namespace {
@@ -21,8 +22,6 @@ constexpr std::int64_t kStreaming = 16 << 20;
 
 // Elements that are gathered at a time where an array is not direct.
 constexpr std::int64_t kTile = 2048;
-
-std::int64_t size_of(DType dtype) { return dtype == kFloat32 ? 4 : 8; }
 
 std::size_t tensor_at(const Plan& plan, std::int64_t element) {
     return static_cast<std::size_t>(

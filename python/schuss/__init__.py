@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
 
-from . import clipping, config, initializers, optimizers, schedules
+from . import clipping, config, initializers, optimizers, schedules, solvers
 from .batches import minibatches
 from .optimizers import *
 from .optimizers.base import Optimizer, StepInfo
+from .solvers import BFGS, LBFGS, SR1, GradientDescent, line_search, minimize, scipy_method
 
 try:
     __version__ = version("schuss")
@@ -15,13 +16,21 @@ except PackageNotFoundError:  # run from a source tree
     __version__ = "0+unknown"
 
 __all__ = [
+    "BFGS",
+    "LBFGS",
+    "SR1",
+    "GradientDescent",
     "Optimizer",
     "StepInfo",
     "clipping",
     "config",
     "initializers",
+    "line_search",
     "minibatches",
+    "minimize",
     "optimizers",
     "schedules",
+    "scipy_method",
+    "solvers",
     *optimizers.__all__,
 ]

@@ -1,0 +1,229 @@
+#include "bindings/ask_tell.hpp"
+
+#include <pybind11/stl.h>
+
+#include <cmath>
+
+#include "bindings/busy.hpp"
+#include "solvers/bfgs.hpp"
+#include "solvers/lbfgs.hpp"
+#include "solvers/sr1.hpp"
+#include "solvers/steepest.hpp"
+
+namespace schuss {
+namespace {
+
+// Work worth letting other Python threads run meanwhile: about 20 microseconds.
+constexpr std::int64_t kReleaseGil = 16384;
+
+template <class T>
+T option(const py::dict& options, const char* name) {
+    return py::cast<T>(options[name]);
+}
+
+py::dtype numpy_dtype(DType dtype) {
+    return dtype == kFloat32 ? py::dtype::of<float>() : py::dtype::of<double>();
+}
+
+std::unique_ptr<Solver> make(const std::string& method, std::int64_t n, DType dtype,
+                             const char* x0, const py::dict& options) {
+    const Limits limits{option<double>(options, "gtol"), option<double>(options, "ftol"),
+                        option<std::int64_t>(options, "maxiter"),
+                        option<std::int64_t>(options, "maxfun")};
+    if (method == "sr1") return std::make_unique<SR1>(n, dtype, x0, limits);
+    DescentSettings settings;
+    settings.search.c1 = option<double>(options, "c1");
+    settings.search.c2 = option<double>(options, "c2");
+    settings.search.max_evaluations = option<int>(options, "maxls");
+    settings.damping = options.contains("damping") && option<bool>(options, "damping");
+    const auto descent = [&](DType directions, std::unique_ptr<Curvature> curvature) {
+        return std::make_unique<Descent>(n, dtype, directions, x0, limits, settings,
+                                         std::move(curvature));
+    };
+    if (method == "bfgs") return descent(kFloat64, std::make_unique<DenseInverse>(n, dtype));
+    if (method == "gradient_descent") return descent(dtype, std::make_unique<Steepest>(n, dtype));
+    if (method != "lbfgs") throw py::value_error("method is '" + method + "', which is unknown");
+    const DType history =
+        option<std::string>(options, "history_dtype") == "float32" ? kFloat32 : kFloat64;
+    return descent(history, std::make_unique<PairHistory>(n, history,
+                                                          option<int>(options, "history_size")));
+}
+
+double value_from(py::handle value) {
+    if (PyFloat_CheckExact(value.ptr())) return PyFloat_AS_DOUBLE(value.ptr());
+    py::object number = py::reinterpret_borrow<py::object>(value);
+    if (is_array(value.ptr())) {
+        if (py::cast<py::ssize_t>(number.attr("size")) != 1)
+            throw py::value_error("f has shape " + text_of(shape_of(value.ptr())) +
+                                  "; one number is wanted");
+        number = number.attr("item")();
+    }
+    const double result = PyFloat_AsDouble(number.ptr());
+    if (result == -1.0 && PyErr_Occurred()) {
+        PyErr_Clear();
+        throw py::type_error(std::string("f is of type ") + Py_TYPE(value.ptr())->tp_name +
+                             "; a real number is wanted");
+    }
+    return result;
+}
+
+}  // namespace
+
+AskTell::AskTell(const std::string& method, py::handle x0, const py::dict& options)
+    : method_(method), options_(options), structure_(x0, "x0") {
+    std::vector<py::object> arrays;
+    structure_.collect(x0, "x0", arrays);
+    for (std::size_t k = 0; k < arrays.size(); ++k) {
+        const Element type = check_grad(arrays[k].ptr(), label("x0", structure_.paths()[k]));
+        if (type != Element::kFloat16 && type != Element::kFloat32) dtype_ = kFloat64;
+        Leaf leaf{shape_of(arrays[k].ptr()), size_, 1};
+        for (const std::int64_t length : leaf.shape) leaf.count *= length;
+        size_ += leaf.count;
+        leaves_.push_back(std::move(leaf));
+    }
+    if (size_ == 0) throw py::value_error("x0 has no elements; at least one is wanted");
+    const Vector start(size_, dtype_, 1);
+    gather_tree(x0, "x0", start.data());
+    solver_ = make(method, size_, dtype_, start.data(), options);
+}
+
+// All leaves after each other in C order, converted to our dtype.
+void AskTell::gather_tree(py::handle tree, const char* name, char* to) {
+    std::vector<py::object> arrays;
+    structure_.collect(tree, name, arrays);
+    for (std::size_t k = 0; k < leaves_.size(); ++k) {
+        PyObject* array = arrays[k].ptr();
+        const std::string title = label(name, structure_.paths()[k]);
+        check_grad(array, title);
+        if (shape_of(array) != leaves_[k].shape)
+            throw py::value_error(title + " has shape " + text_of(shape_of(array)) + "; " +
+                                  text_of(leaves_[k].shape) + " is wanted, as in x0");
+    }
+    for (std::size_t k = 0; k < leaves_.size(); ++k) {
+        PyObject* array = arrays[k].ptr();
+        const View view = operand(array, check_grad(array, name), c_order(array), dtype_).view;
+        char* first = to + leaves_[k].begin * size_of(dtype_);
+        if (dtype_ == kFloat32)
+            gather(view, 0, leaves_[k].count, reinterpret_cast<float*>(first));
+        else
+            gather(view, 0, leaves_[k].count, reinterpret_cast<double*>(first));
+    }
+}
+
+py::object AskTell::tree(const char* data, const py::object& owner) const {
+    py::list arrays;
+    for (const Leaf& leaf : leaves_) {
+        std::vector<py::ssize_t> shape(leaf.shape.begin(), leaf.shape.end());
+        py::array array(numpy_dtype(dtype_), std::move(shape), std::vector<py::ssize_t>{},
+                        data + leaf.begin * size_of(dtype_), owner);
+        py::detail::array_proxy(array.ptr())->flags &=
+            ~py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
+        arrays.append(std::move(array));
+    }
+    return structure_.unflatten(arrays);
+}
+
+py::object AskTell::ask() const {
+    const Busy busy(busy_, "solver");
+    if (solver_->done()) throw std::runtime_error("the solver is done: " + solver_->message());
+    auto* held = new VectorPtr(solver_->point());
+    const py::capsule owner(held, [](void* p) { delete static_cast<VectorPtr*>(p); });
+    return tree((*held)->data(), owner);
+}
+
+void AskTell::tell(py::handle value, py::handle gradient) {
+    const Busy busy(busy_, "solver");
+    if (solver_->done()) throw std::runtime_error("the solver is done: " + solver_->message());
+    const double f = value_from(value);
+    py::object g = py::reinterpret_borrow<py::object>(gradient);
+    const bool alone = leaves_.size() == 1 && structure_.paths()[0].empty();
+    if (alone && !is_array(g.ptr())) g = py::module_::import("numpy").attr("asarray")(g);
+    if (alone && size_ == 1 && py::cast<py::ssize_t>(g.attr("size")) == 1)
+        g = g.attr("reshape")(py::cast(leaves_[0].shape));
+    const char* data = nullptr;
+    if (alone) {
+        const Operand whole = operand(g.ptr(), check_grad(g.ptr(), "gradient"), c_order(g.ptr()),
+                                      dtype_);
+        if (whole.direct && shape_of(g.ptr()) == leaves_[0].shape) data = whole.view.data;
+    }
+    if (!data) {
+        if (!gathered_) gathered_ = std::make_unique<Vector>(size_, dtype_, 6);
+        gather_tree(g, "gradient", gathered_->data());
+        data = gathered_->data();
+    }
+    if (size_ < kReleaseGil) return solver_->tell(f, data);
+    const py::gil_scoped_release released;
+    solver_->tell(f, data);
+}
+
+void AskTell::stop(const std::string& message) {
+    const Busy busy(busy_, "solver");
+    solver_->stop(message);
+}
+
+py::object AskTell::copied(const Vector& vector) const {
+    py::list arrays;
+    for (const Leaf& leaf : leaves_) {
+        std::vector<py::ssize_t> shape(leaf.shape.begin(), leaf.shape.end());
+        arrays.append(py::array(numpy_dtype(dtype_), std::move(shape), std::vector<py::ssize_t>{},
+                                vector.data() + leaf.begin * size_of(dtype_)));
+    }
+    return structure_.unflatten(arrays);
+}
+
+py::tuple AskTell::best() const {
+    const Busy busy(busy_, "solver");
+    const Solver::Best best = solver_->best();
+    return py::make_tuple(copied(*best.x), copied(*best.gradient), best.value);
+}
+
+py::object AskTell::history() const {
+    const auto* descent = dynamic_cast<const Descent*>(solver_.get());
+    const auto* pairs =
+        descent ? dynamic_cast<const PairHistory*>(&descent->curvature()) : nullptr;
+    if (!pairs) return py::none();
+    const py::ssize_t bytes = size_ * size_of(pairs->dtype());
+    py::array s(numpy_dtype(pairs->dtype()), {py::ssize_t{pairs->pairs()}, py::ssize_t{size_}});
+    py::array y(numpy_dtype(pairs->dtype()), {py::ssize_t{pairs->pairs()}, py::ssize_t{size_}});
+    for (int k = 0; k < pairs->pairs(); ++k) {
+        std::memcpy(static_cast<char*>(s.mutable_data()) + k * bytes, pairs->s(k),
+                    static_cast<std::size_t>(bytes));
+        std::memcpy(static_cast<char*>(y.mutable_data()) + k * bytes, pairs->y(k),
+                    static_cast<std::size_t>(bytes));
+    }
+    return py::make_tuple(s, y);
+}
+
+py::object AskTell::matrix() const {
+    const auto fill = [&](const auto& source) {
+        py::array_t<double> result({py::ssize_t{size_}, py::ssize_t{size_}});
+        auto cells = result.template mutable_unchecked<2>();
+        for (std::int64_t i = 0; i < size_; ++i)
+            for (std::int64_t j = 0; j < size_; ++j) cells(i, j) = source.at(i, j);
+        return result;
+    };
+    if (const auto* sr1 = dynamic_cast<const SR1*>(solver_.get())) return fill(*sr1);
+    const auto* descent = dynamic_cast<const Descent*>(solver_.get());
+    const auto* dense =
+        descent ? dynamic_cast<const DenseInverse*>(&descent->curvature()) : nullptr;
+    return dense ? fill(*dense) : py::object(py::none());
+}
+
+py::tuple AskTell::state() const {
+    const Busy busy(busy_, "solver");
+    Archive archive;
+    solver_->visit(archive);
+    return py::make_tuple(method_, copied(*solver_->best().x), options_, py::bytes(archive.bytes()));
+}
+
+std::unique_ptr<AskTell> AskTell::from_state(const py::tuple& state) {
+    if (state.size() != 4) throw py::value_error("the state of a solver has 4 parts");
+    auto result = std::make_unique<AskTell>(py::cast<std::string>(state[0]), state[1],
+                                            py::cast<py::dict>(state[2]));
+    Archive archive(py::cast<std::string>(state[3]));
+    result->solver_->visit(archive);
+    if (!archive.at_end()) throw py::value_error("the state is too long");
+    return result;
+}
+
+}  // namespace schuss

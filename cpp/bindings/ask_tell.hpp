@@ -1,0 +1,53 @@
+// A solver as Python drives it: structures of arrays go in and out, the solver sees one flat vector.
+#pragma once
+#include <pybind11/pybind11.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bindings/arrays.hpp"
+#include "bindings/structure.hpp"
+#include "solvers/solver.hpp"
+
+namespace schuss {
+
+class AskTell {
+  public:
+    // Options: every keyword of the method, checked by the caller.
+    AskTell(const std::string& method, py::handle x0, const py::dict& options);
+
+    py::object ask() const;  // read-only; an array that is kept stays as it is
+    void tell(py::handle value, py::handle gradient);
+    void stop(const std::string& message);
+    py::tuple best() const;       // copies of x and of its gradient, and the value
+    py::object history() const;   // L-BFGS: (S, Y), a pair a row, the oldest first
+    py::object matrix() const;    // BFGS: the inverse Hessian; SR1: the Hessian
+
+    const Solver& solver() const { return *solver_; }
+    py::tuple state() const;
+    static std::unique_ptr<AskTell> from_state(const py::tuple& state);
+
+  private:
+    struct Leaf {
+        std::vector<std::int64_t> shape;
+        std::int64_t begin, count;
+    };
+
+    py::object tree(const char* data, const py::object& owner) const;
+    py::object copied(const Vector& vector) const;
+    void gather_tree(py::handle tree, const char* name, char* to);
+
+    std::string method_;
+    py::dict options_;
+    Structure structure_;
+    std::vector<Leaf> leaves_;
+    std::int64_t size_ = 0;
+    DType dtype_ = kFloat32;
+    std::unique_ptr<Solver> solver_;
+    std::unique_ptr<Vector> gathered_;  // a gradient that is not one array of our dtype
+    mutable std::atomic<bool> busy_{false};
+};
+
+}  // namespace schuss

@@ -1,0 +1,55 @@
+// Solvers and the line search.
+#include <pybind11/stl.h>
+
+#include "bindings/ask_tell.hpp"
+#include "bindings/register.hpp"
+#include "solvers/line_search.hpp"
+
+namespace schuss {
+
+void register_solvers(py::module_& m) {
+    const auto read = [](auto of) {
+        return [of](const AskTell& self) { return (self.solver().*of)(); };
+    };
+    py::class_<AskTell>(m, "Solver")
+        .def(py::init<const std::string&, py::handle, const py::dict&>(), py::arg("method"),
+             py::arg("x0"), py::arg("options"))
+        .def("ask", &AskTell::ask)
+        .def("tell", &AskTell::tell, py::arg("f"), py::arg("gradient"))
+        .def("stop", &AskTell::stop, py::arg("message"))
+        .def("best", &AskTell::best)
+        .def("history", &AskTell::history)
+        .def("matrix", &AskTell::matrix)
+        .def_property_readonly("done", read(&Solver::done))
+        .def_property_readonly("size", read(&Solver::size))
+        .def_property_readonly("nit", read(&Solver::iterations))
+        .def_property_readonly("nfev", read(&Solver::evaluations))
+        .def_property_readonly(
+            "status", [](const AskTell& self) { return static_cast<int>(self.solver().status()); })
+        .def_property_readonly("message",
+                               [](const AskTell& self) { return self.solver().message(); })
+        .def(py::pickle([](const AskTell& self) { return self.state(); }, &AskTell::from_state));
+
+    using Search = LineSearch;
+    py::class_<Search>(m, "LineSearch")
+        .def(py::init([](double value, double slope, double first_step, double noise, double c1,
+                         double c2, double max_step, int max_evaluations) {
+                 return Search({c1, c2, max_evaluations, max_step}, value, slope, first_step, value,
+                               noise);
+             }),
+             py::kw_only(), py::arg("value"), py::arg("slope"), py::arg("first_step"),
+             py::arg("noise"), py::arg("c1"), py::arg("c2"), py::arg("max_step"),
+             py::arg("max_evaluations"))
+        .def("tell", [](Search& self, double value, double slope) {
+            constexpr const char* kNames[] = {"continue", "accept", "imperfect", "unbounded",
+                                              "no_decrease"};
+            return kNames[static_cast<int>(self.tell(value, slope))];
+        }, py::arg("value"), py::arg("slope"))
+        .def_property_readonly("step", &Search::step)
+        .def_property_readonly("best", [](const Search& self) {
+            const Search::Point& p = self.best();
+            return py::make_tuple(p.step, p.value, p.slope);
+        });
+}
+
+}  // namespace schuss

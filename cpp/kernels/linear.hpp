@@ -1,0 +1,220 @@
+// What solvers do with vectors, a block at a time: sums go to 16 lanes as in reduce.hpp. Rows of a
+// history are read once for two products, and once more for the direction.
+#pragma once
+#include "core/types.hpp"
+#include "kernels/reduce.hpp"
+#include "simd/vec.hpp"
+
+namespace schuss::SCHUSS_TARGET {
+namespace {
+
+// Rows that share one read of y and g: as many as leave registers for their sums.
+constexpr int kRowsAbreast = kVectorBytes == 64 ? 4 : 2;
+
+// Out of cache rows are asked for this many bytes ahead: 5 % at n = 10^7; further ahead is slower.
+constexpr std::int64_t kRowAhead = 1024;
+
+template <class T>
+constexpr std::int64_t kSize = sizeof(T);
+
+template <class T>
+SCHUSS_INLINE double load_double(const char* from) {
+    return static_cast<double>(load<T>(from));
+}
+
+// Calls body<V>(i, slot) for the doubles i, i + 1, ... of a block: vectors, of which slot counts
+// those of one round of lanes, and then the elements that are left, of which slot is the lane.
+template <class Body>
+SCHUSS_INLINE void walk(std::int64_t count, const Body& body) {
+    const std::int64_t whole = count / kLanes * kLanes;
+    for (std::int64_t i = 0; i < whole; i += kLanes)
+        for (int s = 0; s < kSums; ++s)
+            body.template operator()<Vector<double>>(i + s * kDoubles, s);
+    for (std::int64_t i = whole; i < count; ++i)
+        body.template operator()<double>(i, static_cast<int>(i - whole));
+}
+
+// One vector of doubles or one double, from elements of type T.
+template <class T, class V>
+SCHUSS_INLINE V read(const char* from) {
+    if constexpr (sizeof(V) == sizeof(double))
+        return load_double<T>(from);
+    else
+        return load_doubles<T>(from);
+}
+
+template <class T, class V>
+SCHUSS_INLINE void write(char* to, V v) {
+    if constexpr (sizeof(V) == sizeof(double))
+        store(to, static_cast<T>(v));
+    else
+        store_doubles<T>(to, v);
+}
+
+// One sum of a walk: element i goes to lane i mod 16, where at most one is left for the end.
+struct Sum {
+    Vector<double> wide[kSums] = {};
+    double left[kLanes] = {};
+
+    SCHUSS_INLINE void add(Vector<double> value, int slot) { wide[slot] = wide[slot] + value; }
+    SCHUSS_INLINE void add(double value, int slot) { left[slot] = value; }
+    SCHUSS_INLINE double total() const {
+        double lanes[kLanes];
+        __builtin_memcpy(lanes, wide, sizeof lanes);
+        for (int k = 0; k < kLanes; ++k) lanes[k] = lanes[k] + left[k];
+        return meet(lanes);
+    }
+};
+
+template <class T, class D>
+void probe(const Probe& by, std::int64_t begin, std::int64_t count, double* out) {
+    const char* g = by.g + begin * kSize<T>;
+    const char* d = by.d + begin * kSize<D>;
+    Sum along, squares;
+    Vector<double> wide{};
+    double left = 0.0;
+    walk(count, [&]<class V>(std::int64_t i, int slot) {
+        const V gi = read<T, V>(g + i * kSize<T>);
+        along.add(gi * read<D, V>(d + i * kSize<D>), slot);
+        squares.add(gi * gi, slot);
+        if constexpr (sizeof(V) == sizeof wide)
+            wide = maximum(wide, abs(gi));
+        else
+            left = maximum(left, abs(gi));
+    });
+    out[0] = along.total();
+    out[1] = squares.total();
+    for (int k = 0; k < kDoubles; ++k) left = maximum(left, wide[k]);
+    out[2] = left;
+}
+
+// out[2 r] = rows[r].y, out[2 r + 1] = rows[r].g for R rows.
+template <int R, class D>
+SCHUSS_INLINE void row_products(const char* const* rows, std::int64_t begin, const double* y,
+                                const double* g, std::int64_t count, bool streaming, double* out) {
+    using V = Vector<double>;
+    const char* row[R];
+    for (int r = 0; r < R; ++r) row[r] = rows[r] + begin * kSize<D>;
+    V sums[R][2][kSums] = {};
+    const std::int64_t body = count / kLanes * kLanes;
+    for (std::int64_t i = 0; i < body; i += kLanes) {
+        if (streaming)
+            for (int r = 0; r < R; ++r)
+                for (std::int64_t line = 0; line < kLanes * kSize<D>; line += 64)
+                    __builtin_prefetch(row[r] + i * kSize<D> + kRowAhead + line);
+        for (int s = 0; s < kSums; ++s) {
+            const std::int64_t at = i + s * kDoubles;
+            const V ys = load<V>(reinterpret_cast<const char*>(y + at));
+            const V gs = load<V>(reinterpret_cast<const char*>(g + at));
+            for (int r = 0; r < R; ++r) {
+                const V value = load_doubles<D>(row[r] + at * kSize<D>);
+                sums[r][0][s] = sums[r][0][s] + value * ys;
+                sums[r][1][s] = sums[r][1][s] + value * gs;
+            }
+        }
+    }
+    for (int r = 0; r < R; ++r) {
+        double lanes[2][kLanes];
+        for (int k = 0; k < 2; ++k)
+            for (int s = 0; s < kSums; ++s)
+                store(reinterpret_cast<char*>(&lanes[k][s * kDoubles]), sums[r][k][s]);
+        for (std::int64_t i = body; i < count; ++i) {
+            const double value = load_double<D>(row[r] + i * kSize<D>);
+            lanes[0][i - body] = lanes[0][i - body] + value * y[i];
+            lanes[1][i - body] = lanes[1][i - body] + value * g[i];
+        }
+        *out++ = meet(lanes[0]);
+        *out++ = meet(lanes[1]);
+    }
+}
+
+// The whole block as doubles: in place where it is so already.
+template <class T>
+SCHUSS_INLINE const double* as_doubles(const char* from, std::int64_t count, double* buffer) {
+    if constexpr (sizeof(T) == sizeof(double)) {
+        return reinterpret_cast<const double*>(from);
+    } else {
+        walk(count, [&]<class V>(std::int64_t i, int) {
+            store(reinterpret_cast<char*>(buffer + i), read<T, V>(from + i * kSize<T>));
+        });
+        return buffer;
+    }
+}
+
+template <class T, class D>
+void pair(const CurvaturePair& by, std::int64_t begin, std::int64_t count, double* out) {
+    const char *x = by.x + begin * kSize<T>, *x_new = by.x_new + begin * kSize<T>;
+    const char* g_new = by.g_new + begin * kSize<T>;
+    char* g = by.g + begin * kSize<T>;
+    char *s = by.s + begin * kSize<D>, *y = by.y + begin * kSize<D>;
+    walk(count, [&]<class V>(std::int64_t i, int) {
+        const std::int64_t at = i * kSize<T>, to = i * kSize<D>;
+        const V before = read<T, V>(g + at), after = read<T, V>(g_new + at);
+        write<D>(s + to, read<T, V>(x_new + at) - read<T, V>(x + at));
+        write<D>(y + to, by.keep * (after - before) - by.damp * before);
+        write<T>(g + at, after);
+    });
+    alignas(64) double y_buffer[sizeof(D) == sizeof(double) ? 1 : kBlock];
+    alignas(64) double g_buffer[sizeof(T) == sizeof(double) ? 1 : kBlock];
+    const double* ys = as_doubles<D>(y, count, y_buffer);
+    const double* gs = as_doubles<T>(g, count, g_buffer);
+    int r = 0;
+    for (; r + kRowsAbreast <= by.n_rows; r += kRowsAbreast)
+        row_products<kRowsAbreast, D>(by.rows + r, begin, ys, gs, count, by.streaming, out + 2 * r);
+    for (; r < by.n_rows; ++r)
+        row_products<1, D>(by.rows + r, begin, ys, gs, count, by.streaming, out + 2 * r);
+}
+
+// d += the sum of R rows.
+template <int R, class D>
+SCHUSS_INLINE void add_rows(const char* const* rows, std::int64_t begin, const double* by,
+                            double* d, std::int64_t count, bool streaming) {
+    const char* row[R];
+    for (int r = 0; r < R; ++r) row[r] = rows[r] + begin * kSize<D>;
+    walk(count, [&]<class V>(std::int64_t i, int) {
+        if (streaming)
+            for (int r = 0; r < R; ++r) __builtin_prefetch(row[r] + i * kSize<D> + kRowAhead);
+        char* at = reinterpret_cast<char*>(d + i);
+        V sum = load<V>(at);
+        for (int r = 0; r < R; ++r) sum = sum + by[r] * read<D, V>(row[r] + i * kSize<D>);
+        store(at, sum);
+    });
+}
+
+template <class T, class D>
+void combination(const Combination& by, std::int64_t begin, std::int64_t count, double* out) {
+    alignas(64) double direction[kBlock];
+    const char *g = by.g + begin * kSize<T>, *x = by.x + begin * kSize<T>;
+    char *d = by.d + begin * kSize<D>, *x_new = by.x_new + begin * kSize<T>;
+    walk(count, [&]<class V>(std::int64_t i, int) {
+        store(reinterpret_cast<char*>(direction + i), by.on_g * read<T, V>(g + i * kSize<T>));
+    });
+    int r = 0;
+    for (; r + 4 <= by.n_rows; r += 4)
+        add_rows<4, D>(by.rows + r, begin, by.on_rows + r, direction, count, by.streaming);
+    for (; r < by.n_rows; ++r)
+        add_rows<1, D>(by.rows + r, begin, by.on_rows + r, direction, count, by.streaming);
+    Sum along, squares;
+    walk(count, [&]<class V>(std::int64_t i, int slot) {
+        write<D>(d + i * kSize<D>, load<V>(reinterpret_cast<const char*>(direction + i)));
+        const V di = read<D, V>(d + i * kSize<D>);  // as it was rounded
+        write<T>(x_new + i * kSize<T>, read<T, V>(x + i * kSize<T>) + by.step * di);
+        along.add(read<T, V>(g + i * kSize<T>) * di, slot);
+        squares.add(di * di, slot);
+    });
+    out[0] = along.total();
+    out[1] = squares.total();
+}
+
+template <class T, class D>
+void advance(const Advance& by, std::int64_t begin, std::int64_t count) {
+    const char *x = by.x + begin * kSize<T>, *d = by.d + begin * kSize<D>;
+    char* x_new = by.x_new + begin * kSize<T>;
+    walk(count, [&]<class V>(std::int64_t i, int) {
+        write<T>(x_new + i * kSize<T>,
+                 read<T, V>(x + i * kSize<T>) + by.step * read<D, V>(d + i * kSize<D>));
+    });
+}
+
+}  // namespace
+}  // namespace schuss::SCHUSS_TARGET

@@ -1,0 +1,95 @@
+// Line-search methods: x <- x + a d with d = -H g. What H is, a Curvature knows.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "runtime/pace.hpp"
+#include "solvers/line_search.hpp"
+#include "solvers/solver.hpp"
+
+namespace schuss {
+
+// What a method knows of the inverse Hessian, from pairs s = x_new - x, y = g_new - g.
+class Curvature {
+  public:
+    virtual ~Curvature() = default;
+
+    // Where the next pair is written, and the rows whose products with y and g it needs; s and y are
+    // among them.
+    struct Place {
+        char *s, *y;
+        std::vector<const char*> rows;
+        std::size_t s_row, y_row;
+    };
+    virtual Place place() = 0;
+
+    // The products of the rows, two a row; whether the pair is good enough to be learned from; and
+    // y = keep (g_new - g) - damp g.
+    struct Lesson {
+        const std::vector<double>& products;
+        bool good;
+        double keep, damp;
+        double s_b_s;             // s.B s
+        double gradient_squares;  // of g_new
+    };
+    virtual void learn(const Lesson& lesson) = 0;
+
+    // d = on_gradient g + sum of on_rows[r] rows[r] = -H g, for the g of the last lesson.
+    struct Terms {
+        double on_gradient;
+        std::vector<const char*> rows;
+        std::vector<double> on_rows;
+    };
+    virtual Terms direction(const char* gradient) = 0;
+    virtual char* place_of_direction() = 0;  // after direction(): it may be one of the rows
+
+    virtual void forget(double scale) = 0;  // H = scale I
+    virtual bool empty() const = 0;         // nothing to forget
+
+    virtual void visit(Archive& archive) = 0;
+};
+
+struct DescentSettings {
+    LineSearch::Settings search;
+    bool damping;  // Powell 1978
+};
+
+class Descent final : public Solver {
+  public:
+    Descent(std::int64_t n, DType iterates, DType directions, const char* x0, const Limits& limits,
+            const DescentSettings& settings, std::unique_ptr<Curvature> curvature);
+
+    const Curvature& curvature() const { return *curvature_; }
+    void visit(Archive& archive) override;
+
+  protected:
+    void start(const VectorWork::Sizes& sizes) override;
+    void receive(double value, const char* gradient) override;
+
+  private:
+    void take(double value, const char* gradient, const VectorWork::Sizes& sizes);
+    void learn(const char* gradient, const VectorWork::Sizes& sizes);
+    void aim();
+    void try_step(double step);
+    void search_failed();
+    bool converged_to_rounding();
+    void restart();
+    bool idle(double value, double largest_gradient);
+    void watch_gradient(double value, double slope);
+
+    DescentSettings settings_;
+    std::unique_ptr<Curvature> curvature_;
+    LineSearch search_;
+    double step_ = 1.0;  // trial_ = x_ + step_ d
+    char* direction_ = nullptr;
+    double gradient_squares_ = 0.0, direction_squares_ = 0.0;  // g.g at x_ and d.d
+    bool forced_ = false;      // the trial is taken whatever the conditions say
+    int suspicious_steps_ = 0;  // in a row on which f and its gradient disagree
+    double record_value_ = 0.0, record_gradient_ = 0.0;
+    int idle_steps_ = 0;      // in a row on which neither record was broken
+    bool restarted_ = false;  // since then
+    double promised_ = 0.0;   // the decrease that was still expected when it was
+    Pace pace_;
+};
+
+}  // namespace schuss

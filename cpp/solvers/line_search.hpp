@@ -1,0 +1,68 @@
+// Where to stop along a descent direction: phi(a) = f(x + a d). Moré and Thuente 1994, for the strong
+// Wolfe conditions. Scalars only.
+//
+//   sufficient decrease   phi(a) <= phi(0) + c1 a phi'(0)
+//   curvature             |phi'(a)| <= c2 |phi'(0)|
+//
+// Where phi(a) and phi(0) differ by no more than their rounding errors, phi(a) is taken to be
+// phi(0) + a (phi'(0) + phi'(a)) / 2. Sufficient decrease then is phi'(a) <= (2 c1 - 1) phi'(0): the
+// approximate Wolfe condition of Hager and Zhang 2005. Slopes go on where values end.
+#pragma once
+#include <cstdint>
+
+namespace schuss {
+
+class LineSearch {
+  public:
+    struct Settings {
+        double c1 = 1e-4;
+        double c2 = 0.9;
+        int max_evaluations = 20;
+        double max_step = 1e10;
+    };
+    enum class Verdict {
+        kContinue,
+        kAccept,      // the last step meets the conditions
+        kImperfect,   // best() has sufficient decrease, but the curvature condition was not reached
+        kUnbounded,   // phi still falls at the longest step
+        kNoDecrease,  // no step with sufficient decrease was found
+    };
+
+    LineSearch() = default;
+    // lowest: of all values of f so far, also from earlier searches; values that differ by no more
+    // than noise are equal.
+    LineSearch(const Settings& settings, double value, double slope, double first_step,
+               double lowest, double noise);
+
+    double step() const { return trial_; }     // to be evaluated
+    Verdict tell(double value, double slope);  // either may be NaN or infinite
+
+    struct Point {
+        double step = 0.0, value = 0.0, slope = 0.0;
+    };
+    const Point& start() const { return start_; }
+    const Point& best() const { return best_; }  // the lowest value so far; the start at first
+    const Point& shortest() const { return shortest_; }  // of the finite trials
+    double spread() const { return spread_; }  // the largest |phi(a) - phi(0)| of finite trials
+    int evaluations() const { return evaluations_; }
+    int not_finite() const { return not_finite_; }
+
+  private:
+    Verdict give_up() const;
+    void back_out();
+    Verdict narrow(const Point& trial);
+    double next_step(const Point& x, const Point& y, const Point& t) const;
+
+    Settings settings_;
+    Point start_, best_, shortest_;
+    Point x_, y_;  // the interval of uncertainty: x has the lowest value of its kind
+    double lowest_ = 0.0, noise_ = 0.0;
+    double trial_ = 0.0, low_ = 0.0, high_ = 0.0;  // the next step and its bounds
+    double width_ = 0.0, width_before_ = 0.0;
+    double wall_ = 0.0;  // steps from here on are not finite
+    double spread_ = 0.0;
+    bool bracketed_ = false, first_stage_ = true;
+    int evaluations_ = 0, not_finite_ = 0;
+};
+
+}  // namespace schuss

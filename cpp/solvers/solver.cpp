@@ -1,0 +1,139 @@
+#include "solvers/solver.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdarg>
+#include <cstdio>
+#include <limits>
+
+#include "runtime/float_environment.hpp"
+
+namespace schuss {
+namespace {
+
+// Rounding errors of f that make two values equal: a sum of many terms carries more than one.
+constexpr double kNoise[kDTypes] = {16.0, 4096.0};
+
+}  // namespace
+
+Solver::Solver(std::int64_t n, DType iterates, DType directions, const char* x0,
+               const Limits& limits)
+    : n_(n),
+      limits_(limits),
+      work_(n, iterates, directions),
+      x_(std::make_shared<Vector>(n, iterates, 1)),
+      trial_(std::make_shared<Vector>(n, iterates, 2)),
+      g_(n, iterates, 3) {
+    std::memcpy(x_->data(), x0, static_cast<std::size_t>(x_->bytes()));
+    std::memcpy(trial_->data(), x0, static_cast<std::size_t>(x_->bytes()));
+}
+
+double Solver::epsilon() const {
+    return dtype() == kFloat32 ? std::numeric_limits<float>::epsilon()
+                               : std::numeric_limits<double>::epsilon();
+}
+
+double Solver::noise() const { return kNoise[dtype()] * epsilon() * std::abs(lowest_); }
+
+void Solver::tell(double value, const char* gradient) {
+    if (done()) throw std::logic_error("the solver is done: " + message_);
+    const FloatEnvironment pinned;
+    ++evaluations_;
+    if (evaluations_ > 1 && value == -INFINITY) {
+        finish(Status::kUnbounded, "f is -inf: it is unbounded below");
+    } else if (evaluations_ > 1) {
+        receive(value, gradient);
+    } else {
+        const VectorWork::Sizes sizes = work_.norms(gradient);
+        std::memcpy(g_.data(), gradient, static_cast<std::size_t>(g_.bytes()));
+        value_ = lowest_ = value;
+        largest_ = sizes.largest;
+        if (!std::isfinite(value))
+            finish(Status::kNotFinite, "f is %g at the first point", value);
+        else if (!std::isfinite(sizes.squares))
+            finish(Status::kNotFinite, "the gradient is not finite at the first point");
+        else if (largest_ <= limits_.gtol)
+            finish(Status::kConverged, "the largest element of the gradient, %.3g, is at most gtol = %.3g",
+                   largest_, limits_.gtol);
+        else
+            start(sizes);
+    }
+    if (!done() && evaluations_ >= limits_.maxfun)
+        finish(Status::kLimit, "maxfun = %lld evaluations were made",
+               static_cast<long long>(limits_.maxfun));
+}
+
+void Solver::stop(const std::string& message) {
+    if (!done()) finish(Status::kStopped, "%s", message.c_str());
+}
+
+bool Solver::ends(double value, double largest) {
+    const double decrease = value_ - value;
+    const double size = std::max({std::abs(value_), std::abs(value), 1.0});
+    if (largest <= limits_.gtol)
+        finish(Status::kConverged,
+               "the largest element of the gradient, %.3g, is at most gtol = %.3g", largest,
+               limits_.gtol);
+    else if (limits_.ftol > 0.0 && decrease <= limits_.ftol * size)
+        finish(Status::kConverged, "the last decrease of f, %.3g, is at most ftol = %.3g times %.3g",
+               decrease, limits_.ftol, size);
+    else if (iterations_ + 1 >= limits_.maxiter)
+        finish(Status::kLimit, "maxiter = %lld iterations were made",
+               static_cast<long long>(limits_.maxiter));
+    return done();
+}
+
+void Solver::move(double value, double largest) {
+    std::swap(x_, trial_);
+    value_ = value;
+    largest_ = largest;
+    lowest_ = std::min(lowest_, value);
+    ++iterations_;
+    if (best_x_ && best_value_ >= value - noise()) best_x_.reset();
+}
+
+void Solver::keep_if_best(double value, const char* gradient) {
+    if (!(value < lowest_)) return;
+    lowest_ = best_value_ = value;
+    best_x_ = trial_;
+    if (!best_g_) best_g_ = std::make_unique<Vector>(n_, dtype(), 4);
+    std::memcpy(best_g_->data(), gradient, static_cast<std::size_t>(g_.bytes()));
+}
+
+void Solver::fresh_trial() {
+    if (trial_.use_count() == 1) return;
+    if (!spare_ || spare_.use_count() != 1)
+        spare_ = std::make_shared<Vector>(n_, dtype(), 5);
+    std::swap(trial_, spare_);
+}
+
+Solver::Best Solver::best() const {
+    if (best_x_) return {best_x_, best_g_.get(), best_value_};
+    return {x_, &g_, value_};
+}
+
+void Solver::finish(Status status, const char* format, ...) {
+    char text[256];
+    va_list values;
+    va_start(values, format);
+    std::vsnprintf(text, sizeof text, format, values);
+    va_end(values);
+    status_ = status;
+    message_ = text;
+}
+
+void Solver::visit(Archive& archive) {
+    bool has_best = best_x_ != nullptr;
+    archive(*x_);
+    if (archive.reading()) trial_ = std::make_shared<Vector>(n_, dtype(), 2);
+    archive(*trial_, g_, value_, largest_, lowest_, iterations_, evaluations_, status_, message_,
+            has_best);
+    if (!has_best) return;
+    if (archive.reading()) {
+        best_x_ = std::make_shared<Vector>(n_, dtype(), 5);
+        best_g_ = std::make_unique<Vector>(n_, dtype(), 4);
+    }
+    archive(*best_x_, *best_g_, best_value_);
+}
+
+}  // namespace schuss

@@ -1,0 +1,99 @@
+// What all solvers share: the point to evaluate, the tests that end a run, the best point seen, and
+// why it ended. A solver asks, is told, and never calls anybody.
+#pragma once
+#include <cstdint>
+#include <string>
+
+#include "solvers/archive.hpp"
+#include "solvers/vectors.hpp"
+
+namespace schuss {
+
+struct Limits {
+    double gtol;           // the largest |g| that counts as zero
+    double ftol;           // the decrease relative to max(|f|, 1) that counts as none
+    std::int64_t maxiter;  // steps taken
+    std::int64_t maxfun;   // evaluations
+};
+
+enum class Request : int { kNone, kValueAndGradient };
+
+enum class Status : int {
+    kRunning = -1,
+    kConverged = 0,
+    kLimit = 1,
+    kNoDecrease = 2,
+    kNotFinite = 3,
+    kUnbounded = 4,
+    kWrongGradient = 5,
+    kStopped = 99,  // by the caller
+};
+
+class Solver {
+  public:
+    virtual ~Solver() = default;
+    Solver(const Solver&) = delete;
+    Solver& operator=(const Solver&) = delete;
+
+    std::int64_t size() const { return n_; }
+    DType dtype() const { return x_->dtype(); }
+    const VectorPtr& point() const { return trial_; }  // to be evaluated; kept as long as it is held
+    Request request() const { return done() ? Request::kNone : Request::kValueAndGradient; }
+    bool done() const { return status_ != Status::kRunning; }
+
+    // f and its gradient at point(); n elements of dtype(). Throws std::logic_error when done.
+    void tell(double value, const char* gradient);
+    void stop(const std::string& message);
+
+    // The best point seen: the lowest value, where values that differ by rounding count as equal
+    // and the later one is taken.
+    struct Best {
+        VectorPtr x;
+        const Vector* gradient;
+        double value;
+    };
+    Best best() const;
+    std::int64_t iterations() const { return iterations_; }
+    std::int64_t evaluations() const { return evaluations_; }
+    Status status() const { return status_; }
+    const std::string& message() const { return message_; }
+
+    virtual void visit(Archive& archive);
+
+  protected:
+    Solver(std::int64_t n, DType iterates, DType directions, const char* x0, const Limits& limits);
+
+    // What comes after the first point, at which f and g are finite; and after each trial.
+    virtual void start(const VectorWork::Sizes& sizes) = 0;
+    virtual void receive(double value, const char* gradient) = 0;
+
+    // For a trial that a solver wants to take: whether a test or a limit ends the run there, ...
+    bool ends(double value, double largest);
+    // ... and the taking of it. g_ is the solver's to renew.
+    void move(double value, double largest);
+    // For a trial that it does not take.
+    void keep_if_best(double value, const char* gradient);
+
+    void finish(Status status, const char* format, ...) __attribute__((format(printf, 3, 4)));
+    void fresh_trial();      // trial_ is written next: another vector if somebody holds this one
+    double epsilon() const;  // of the iterates' dtype
+    double noise() const;    // values of f that differ by less are equal
+
+    std::int64_t n_;
+    Limits limits_;
+    VectorWork work_;
+    VectorPtr x_, trial_;
+    Vector g_;
+    double value_ = 0.0, largest_ = 0.0;  // f and the largest |g| at x_
+    double lowest_ = 0.0;                 // of all values so far
+    std::int64_t iterations_ = 0, evaluations_ = 0;
+
+  private:
+    VectorPtr spare_, best_x_;  // best_x_ where the best point is not x_
+    std::unique_ptr<Vector> best_g_;
+    double best_value_ = 0.0;
+    Status status_ = Status::kRunning;
+    std::string message_;
+};
+
+}  // namespace schuss

@@ -1,0 +1,151 @@
+#include "solvers/sr1.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace schuss {
+namespace {
+
+constexpr double kSkip = 1e-8;  // Nocedal and Wright 2006, equation 6.26
+
+// Algorithm 6.2: steps are taken above the first ratio of actual to predicted decrease, the region
+// shrinks below the second and may grow above the third.
+constexpr double kTake = 1e-4, kPoor = 0.1, kGood = 0.75;
+constexpr double kLargest = 1e10;
+
+const char* bytes(const std::vector<double>& values) {
+    return reinterpret_cast<const char*>(values.data());
+}
+
+}  // namespace
+
+SR1::SR1(std::int64_t n, DType iterates, const char* x0, const Limits& limits)
+    : Solver(n, iterates, kFloat64, x0, limits), doubles_(n, kFloat64, kFloat64), b_(n) {
+    for (auto* vector :
+         {&gradient_, &p_, &s_, &y_, &b_s_, &residual_, &search_, &b_search_})
+        vector->resize(static_cast<std::size_t>(b_.padded()));
+}
+
+double SR1::dot(const std::vector<double>& a, const std::vector<double>& b) {
+    return doubles_.probe({bytes(a), bytes(b)}).along;
+}
+
+void SR1::start(const VectorWork::Sizes&) {
+    b_.set_identity(1.0);
+    propose();
+}
+
+// p = the least of g.p + p.B p / 2 that conjugate gradients meet on their way, |p| <= radius.
+void SR1::propose() {
+    const auto n = static_cast<std::size_t>(n_);
+    copy_as_doubles(dtype(), g_.data(), n_, gradient_.data());
+    double squares = dot(gradient_, gradient_);
+    const double norm = std::sqrt(squares), enough = norm * std::min(0.1, std::sqrt(norm));
+    for (std::size_t i = 0; i < n; ++i) {
+        p_[i] = 0.0;
+        residual_[i] = gradient_[i];
+        search_[i] = -gradient_[i];
+    }
+    for (std::int64_t iteration = 0; iteration < 2 * n_; ++iteration) {
+        b_.multiply(search_.data(), b_search_.data());
+        const double curvature = dot(search_, b_search_);
+        const double step = squares / curvature;
+        double reach = 0.0;
+        for (std::size_t i = 0; i < n; ++i) s_[i] = p_[i] + step * search_[i];
+        reach = std::sqrt(dot(s_, s_));
+        if (!(curvature > 0.0) || !(reach < radius_)) {
+            to_boundary(search_);
+            break;
+        }
+        for (std::size_t i = 0; i < n; ++i) {
+            p_[i] = s_[i];
+            residual_[i] += step * b_search_[i];
+        }
+        const double before = squares;
+        squares = dot(residual_, residual_);
+        if (std::sqrt(squares) <= enough) break;
+        for (std::size_t i = 0; i < n; ++i)
+            search_[i] = squares / before * search_[i] - residual_[i];
+    }
+    fresh_trial();
+    work_.advance({x_->data(), bytes(p_), 1.0, trial_->data()});
+}
+
+// p += t along, |p| = radius, t > 0.
+void SR1::to_boundary(const std::vector<double>& along) {
+    const double a = dot(along, along), b = dot(p_, along), c = dot(p_, p_) - radius_ * radius_;
+    const double t = (std::sqrt(b * b - a * c) - b) / a;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(n_); ++i) p_[i] += t * along[i];
+}
+
+void SR1::receive(double value, const char* gradient) {
+    const auto n = static_cast<std::size_t>(n_);
+    copy_as_doubles(dtype(), trial_->data(), n_, s_.data());
+    copy_as_doubles(dtype(), x_->data(), n_, y_.data());
+    for (std::size_t i = 0; i < n; ++i) s_[i] -= y_[i];
+    copy_as_doubles(dtype(), gradient, n_, y_.data());
+    for (std::size_t i = 0; i < n; ++i) y_[i] -= gradient_[i];
+    const VectorWork::Sizes sizes = work_.norms(gradient);
+    const double s_squares = dot(s_, s_), length = std::sqrt(s_squares);
+    const bool finite = std::isfinite(value) && std::isfinite(sizes.squares);
+    b_.multiply(s_.data(), b_s_.data());
+    const double predicted = -(dot(gradient_, s_) + dot(s_, b_s_) / 2.0);
+    const double actual = value_ - value;
+    // Where both are rounding errors their ratio says nothing, and the gradient decides.
+    const bool level = std::abs(actual) <= noise() && predicted <= noise();
+    const double ratio = !finite ? 0.0 : level ? 1.0 : actual / predicted;
+    const bool taken = ratio > kTake && value <= lowest_ + noise();
+    if (finite) learn(s_squares);
+    if (ratio < kPoor)
+        radius_ = std::min(radius_, length) * (finite ? 0.5 : 0.1);
+    else if (ratio > kGood && length > 0.8 * radius_)
+        radius_ = std::min(2.0 * radius_, kLargest);
+    if (taken) {
+        const bool last = ends(value, sizes.largest);
+        std::memcpy(g_.data(), gradient, static_cast<std::size_t>(g_.bytes()));
+        move(value, sizes.largest);
+        if (last) return;
+        if (radius_ >= kLargest)
+            return finish(Status::kUnbounded,
+                          "f fell to %.3g and the region has grown to %.3g: it seems to be "
+                          "unbounded below",
+                          value, radius_);
+    } else {
+        if (finite) keep_if_best(value, gradient);
+        if (length == 0.0 || predicted <= 0.0 || radius_ < epsilon() * epsilon())
+            return finish(predicted >= 0.0 && predicted <= noise() ? Status::kConverged
+                                                                   : Status::kNoDecrease,
+                          "the region has shrunk to %.3g and no step in it decreases f; the "
+                          "decrease that the model expects is %.3g",
+                          radius_, predicted);
+    }
+    propose();
+}
+
+void SR1::learn(double s_squares) {
+    const auto n = static_cast<std::size_t>(n_);
+    const double s_y = dot(s_, y_), y_squares = dot(y_, y_);
+    if (!scaled_ && s_y > 0.0) {
+        // The first pair knows the scale; B was the identity until now.
+        const double scale = y_squares / s_y;
+        b_.set_identity(scale);
+        for (std::size_t i = 0; i < n; ++i) b_s_[i] = scale * s_[i];
+        scaled_ = true;
+    }
+    for (std::size_t i = 0; i < n; ++i) y_[i] -= b_s_[i];  // r
+    const double r_s = dot(y_, s_);
+    if (std::abs(r_s) < kSkip * std::sqrt(dot(y_, y_) * s_squares) || r_s == 0.0) return;
+    for (std::size_t i = 0; i < n; ++i) {
+        b_.s()[i] = y_[i];
+        b_.w()[i] = y_[i] / (2.0 * r_s);
+    }
+    b_.update();
+}
+
+void SR1::visit(Archive& archive) {
+    Solver::visit(archive);
+    archive(gradient_, p_, radius_, scaled_);
+    b_.visit(archive);
+}
+
+}  // namespace schuss

@@ -1,0 +1,32 @@
+// Steepest descent: d = -scale g, where the scale makes the step 1 expect the decrease of the last
+// iteration again (Nocedal and Wright 2006, equation 3.60).
+#pragma once
+#include <cmath>
+
+#include "solvers/descent.hpp"
+
+namespace schuss {
+
+class Steepest final : public Curvature {
+  public:
+    Steepest(std::int64_t n, DType dtype)
+        : s_(n, dtype, 0), y_(n, dtype, 1), d_(n, dtype, 2) {}
+
+    Place place() override { return {s_.data(), y_.data(), {s_.data(), y_.data()}, 0, 1}; }
+    void learn(const Lesson& lesson) override {
+        const double s_y = lesson.products[0], s_g_new = lesson.products[1];
+        const double scale = (s_y - s_g_new) / lesson.gradient_squares;
+        if (scale > 0.0 && std::isfinite(scale)) scale_ = scale;
+    }
+    Terms direction(const char*) override { return {-scale_, {}, {}}; }
+    char* place_of_direction() override { return d_.data(); }
+    void forget(double scale) override { scale_ = scale; }
+    bool empty() const override { return true; }
+    void visit(Archive& archive) override { archive(d_, scale_); }
+
+  private:
+    Vector s_, y_, d_;
+    double scale_ = 1.0;
+};
+
+}  // namespace schuss

@@ -1,0 +1,86 @@
+#include "solvers/symmetric.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "dispatch/dispatch.hpp"
+#include "runtime/parallel.hpp"
+
+namespace schuss {
+namespace {
+
+// Tiles that a thread should have: fewer are not worth waking it for.
+constexpr std::int64_t kGrain = 32;
+
+std::int64_t triangle(std::int64_t n) { return n * (n + 1) / 2; }
+
+}  // namespace
+
+Symmetric::Symmetric(std::int64_t n)
+    : n_(n),
+      tiles_((n + kTile - 1) / kTile),
+      a_(triangle(tiles_) * kTile * kTile, kFloat64, 0),
+      s_(static_cast<std::size_t>(padded())),
+      w_(static_cast<std::size_t>(padded())),
+      shares_(static_cast<std::size_t>(triangle(tiles_) * 2 * kTile)) {}
+
+double* Symmetric::tile(std::int64_t row, std::int64_t column) const {
+    return a_.doubles() + (triangle(row) + column) * kTile * kTile;
+}
+
+void Symmetric::set_identity(double scale) {
+    std::fill_n(a_.doubles(), a_.size(), 0.0);
+    for (std::int64_t i = 0; i < n_; ++i)
+        tile(i / kTile, i / kTile)[i % kTile * (kTile + 1)] = scale;
+    waiting_ = false;
+}
+
+void Symmetric::multiply(const double* v, double* out) {
+    const std::int64_t count = triangle(tiles_);
+    const int tasks = parallel ? static_cast<int>(std::clamp<std::int64_t>(
+                                     count / kGrain, 1, get_num_threads()))
+                               : 1;
+    const TileKernel kernel = kernels().tile;
+    const auto vectors = [&](std::int64_t tile) {
+        const std::int64_t first = tile * kTile;
+        return TileVectors{s_.data() + first, w_.data() + first, v + first};
+    };
+    parallel_for(tasks, [&](int task) {
+        std::int64_t k = count * task / tasks;
+        const std::int64_t end = count * (task + 1) / tasks;
+        std::int64_t row = 0;
+        while (triangle(row + 1) <= k) ++row;
+        for (std::int64_t column = k - triangle(row); k < end; ++k, ++column) {
+            if (column > row) {
+                ++row;
+                column = 0;
+            }
+            double* share = shares_.data() + k * 2 * kTile;
+            kernel({tile(row, column), vectors(row), vectors(column),
+                    static_cast<int>(std::min<std::int64_t>(kTile, n_ - row * kTile)), waiting_, scale_,
+                    share, row == column ? nullptr : share + kTile});
+        }
+    });
+    waiting_ = false;
+    // Shares meet in the order of the tiles, whoever worked them out.
+    std::fill_n(out, padded(), 0.0);
+    const double* share = shares_.data();
+    for (std::int64_t row = 0; row < tiles_; ++row)
+        for (std::int64_t column = 0; column <= row; ++column, share += 2 * kTile) {
+            const std::int64_t rows = std::min<std::int64_t>(kTile, n_ - row * kTile);
+            for (std::int64_t i = 0; i < rows; ++i) out[row * kTile + i] += share[i];
+            if (row != column)
+                for (std::int64_t j = 0; j < kTile; ++j) out[column * kTile + j] += share[kTile + j];
+        }
+}
+
+double Symmetric::at(std::int64_t i, std::int64_t j) const {
+    if (i < j) std::swap(i, j);
+    const double value = tile(i / kTile, j / kTile)[i % kTile * kTile + j % kTile];
+    const auto a = static_cast<std::size_t>(i), b = static_cast<std::size_t>(j);
+    return waiting_ ? scale_ * value + (s_[a] * w_[b] + w_[a] * s_[b]) : value;
+}
+
+void Symmetric::visit(Archive& archive) { archive(a_, s_, w_, waiting_, scale_); }
+
+}  // namespace schuss

@@ -1,0 +1,97 @@
+#include "solvers/vectors.hpp"
+
+#include <algorithm>
+
+#include "dispatch/dispatch.hpp"
+#include "runtime/parallel.hpp"
+
+namespace schuss {
+namespace {
+
+// Elements that a thread should have to read or write: fewer are not worth waking it for.
+constexpr std::int64_t kGrain = 1 << 17;
+
+// Rows that take more bytes than this come from memory.
+constexpr std::int64_t kStreaming = 32 << 20;
+
+}  // namespace
+
+void copy_as_doubles(DType dtype, const char* from, std::int64_t n, double* to) {
+    if (dtype == kFloat32)
+        std::copy_n(reinterpret_cast<const float*>(from), n, to);
+    else
+        std::copy_n(reinterpret_cast<const double*>(from), n, to);
+}
+
+VectorWork::VectorWork(std::int64_t n, DType iterates, DType directions)
+    : n_(n), iterates_(iterates), directions_(directions) {}
+
+const VectorKernels& VectorWork::kernel() const {
+    return kernels().vectors[iterates_][directions_];
+}
+
+int VectorWork::threads(std::int64_t streams) const {
+    if (!parallel) return 1;
+    const std::int64_t blocks = (n_ + kBlock - 1) / kBlock;
+    const std::int64_t most = std::min<std::int64_t>(blocks, get_num_threads());
+    return static_cast<int>(std::max<std::int64_t>(1, std::min(most, n_ * streams / kGrain)));
+}
+
+// Calls block(begin, count, sums) for each block, and adds its sums up in order into totals_.
+template <class Block>
+void VectorWork::blocks(std::int64_t streams, int n_sums, const Block& block) {
+    const std::int64_t count = (n_ + kBlock - 1) / kBlock, sums = n_sums;
+    of_blocks_.resize(static_cast<std::size_t>(count * sums));
+    const int tasks = threads(streams);
+    parallel_for(tasks, [&](int task) {
+        const std::int64_t end = count * (task + 1) / tasks;
+        for (std::int64_t b = count * task / tasks; b < end; ++b)
+            block(b * kBlock, std::min(kBlock, n_ - b * kBlock), of_blocks_.data() + b * sums);
+    });
+    totals_.assign(static_cast<std::size_t>(sums), 0.0);
+    for (std::int64_t b = 0; b < count; ++b)
+        for (std::int64_t k = 0; k < sums; ++k)
+            totals_[static_cast<std::size_t>(k)] +=
+                of_blocks_[static_cast<std::size_t>(b * sums + k)];
+}
+
+VectorWork::Sizes VectorWork::probe(const Probe& by) { return probe_with(kernel().probe, by); }
+
+VectorWork::Sizes VectorWork::norms(const char* g) {
+    return probe_with(kernels().vectors[iterates_][iterates_].probe, {g, g});
+}
+
+VectorWork::Sizes VectorWork::probe_with(ProbeKernel kernel, const Probe& by) {
+    constexpr int kSums = 3;
+    blocks(2, kSums, [&](std::int64_t begin, std::int64_t count, double* sums) {
+        kernel(by, begin, count, sums);
+    });
+    double largest = 0.0;
+    for (std::size_t b = 2; b < of_blocks_.size(); b += kSums)
+        largest = std::max(largest, of_blocks_[b]);
+    return {totals_[0], totals_[1], largest};
+}
+
+const std::vector<double>& VectorWork::pair(CurvaturePair by) {
+    by.streaming = (by.n_rows + 4) * n_ * size_of(directions_) > kStreaming;
+    blocks(by.n_rows + 6, 2 * by.n_rows, [&](std::int64_t begin, std::int64_t count, double* sums) {
+        kernel().pair(by, begin, count, sums);
+    });
+    return totals_;
+}
+
+VectorWork::Slope VectorWork::combine(Combination by) {
+    by.streaming = (by.n_rows + 4) * n_ * size_of(directions_) > kStreaming;
+    blocks(by.n_rows + 4, 2, [&](std::int64_t begin, std::int64_t count, double* sums) {
+        kernel().combination(by, begin, count, sums);
+    });
+    return {totals_[0], totals_[1]};
+}
+
+void VectorWork::advance(const Advance& by) {
+    blocks(3, 0, [&](std::int64_t begin, std::int64_t count, double*) {
+        kernel().advance(by, begin, count);
+    });
+}
+
+}  // namespace schuss

@@ -1,0 +1,68 @@
+// Vectors of a solver and the work on them: blocks of kBlock elements shared out among threads, sums
+// of blocks added in order, so that the bits do not depend on how many threads there are.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "kernels/table.hpp"
+#include "runtime/states.hpp"
+
+namespace schuss {
+
+// n elements of one dtype, zero at first.
+class Vector {
+  public:
+    // place: where in the page it begins; vectors of one solver differ in it.
+    Vector(std::int64_t n, DType dtype, int place)
+        : n_(n), dtype_(dtype), memory_({n * size_of(dtype)}, 1, place) {}
+
+    char* data() const { return memory_.slot(0, 0); }
+    double* doubles() const { return reinterpret_cast<double*>(data()); }
+    std::int64_t bytes() const { return n_ * size_of(dtype_); }
+    std::int64_t size() const { return n_; }
+    DType dtype() const { return dtype_; }
+
+  private:
+    std::int64_t n_;
+    DType dtype_;
+    States memory_;
+};
+
+void copy_as_doubles(DType dtype, const char* from, std::int64_t n, double* to);
+
+using VectorPtr = std::shared_ptr<Vector>;
+
+// Iterates and gradients of one dtype, directions and curvature pairs of another, n elements each.
+class VectorWork {
+  public:
+    VectorWork(std::int64_t n, DType iterates, DType directions);
+
+    struct Sizes {
+        double along, squares, largest;  // g.d, g.g and the largest |g|
+    };
+    Sizes probe(const Probe& by);
+    Sizes norms(const char* g);  // the same with d = g
+    // Products of each row with y and with g, two a row.
+    const std::vector<double>& pair(CurvaturePair by);
+    struct Slope {
+        double along, squares;  // g.d and d.d
+    };
+    Slope combine(Combination by);
+    void advance(const Advance& by);
+
+    bool parallel = true;  // whether threads may help; the bits do not depend on it
+
+  private:
+    const VectorKernels& kernel() const;
+    Sizes probe_with(ProbeKernel kernel, const Probe& by);
+    int threads(std::int64_t streams) const;
+    template <class Block>
+    void blocks(std::int64_t streams, int n_sums, const Block& block);
+
+    std::int64_t n_;
+    DType iterates_, directions_;
+    std::vector<double> of_blocks_, totals_;
+};
+
+}  // namespace schuss

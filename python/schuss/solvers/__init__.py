@@ -1,0 +1,23 @@
+"""Solvers that minimize a smooth function: ask-and-tell classes, and SciPy's `minimize`."""
+
+from __future__ import annotations
+
+from .base import Solver
+from .interop import scipy_method
+from .line_search import LineSearchResult, line_search
+from .minimize import minimize
+from .quasi_newton import BFGS, LBFGS, SR1, GradientDescent
+from .result import Result
+
+__all__ = [
+    "BFGS",
+    "LBFGS",
+    "SR1",
+    "GradientDescent",
+    "LineSearchResult",
+    "Result",
+    "Solver",
+    "line_search",
+    "minimize",
+    "scipy_method",
+]

@@ -1,0 +1,283 @@
+"""What all solvers share: structures, options, the best point, pickles."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from numbers import Real
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from .. import _core
+from ..optimizers.base import flag
+from ..optimizers.settings import number
+from .result import Result
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Solver"]
+
+NO_LIMIT = 2**62
+
+
+# -- structures ------------------------------------------------------------------------------------
+
+
+def map_leaves(function: Callable[[Any], Any], tree: Any) -> Any:
+    """Return the structure of tree with function(leaf) for each leaf."""
+    if isinstance(tree, dict):
+        return {key: map_leaves(function, child) for key, child in tree.items()}
+    if isinstance(tree, list):
+        return [map_leaves(function, child) for child in tree]
+    if isinstance(tree, tuple):
+        return tuple(map_leaves(function, child) for child in tree)
+    return function(tree)
+
+
+def as_array(leaf: Any) -> NDArray[Any]:
+    """Return an array as it is; anything else as NumPy sees it."""
+    return leaf if isinstance(leaf, np.ndarray) else np.asarray(leaf)
+
+
+def _holds_numbers_only(tree: Any) -> bool:
+    if isinstance(tree, (list, tuple)):
+        return all(_holds_numbers_only(child) for child in tree)
+    return isinstance(tree, Real) and not isinstance(tree, bool)
+
+
+def starting_point(x0: Any) -> Any:
+    """Return x0 as the core takes it: one array, or nested containers of arrays."""
+    _core.flatten(x0, "x0")  # refuses what is nested without end
+    if isinstance(x0, (list, tuple)) and _holds_numbers_only(x0):
+        try:
+            return np.asarray(x0, np.float64)
+        except ValueError as error:
+            raise ValueError(
+                f"x0 is a {type(x0).__name__} of lists whose lengths differ; numbers in equal "
+                "rows, or arrays, are wanted"
+            ) from error
+    start = map_leaves(as_array, x0)
+    if isinstance(start, np.ndarray) and not isinstance(x0, np.ndarray):
+        return np.atleast_1d(start)
+    return start
+
+
+def dtype_of_iterates(start: Any) -> np.dtype[Any]:
+    """Return float32 where every array is float16 or float32, and float64 otherwise."""
+    dtypes = {array.dtype for _, array in _core.flatten(start, "x0")}
+    return np.dtype(np.float32 if dtypes <= {np.dtype("e"), np.dtype("f")} else np.float64)
+
+
+# -- options ---------------------------------------------------------------------------------------
+
+
+def count(name: str, value: Any, *, most: int | None = None) -> int:
+    """Return a whole number from 1 to most, or raise an error that names it."""
+    wanted = "a whole number of at least 1" if most is None else f"a whole number in [1, {most}]"
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} is {value!r}; {wanted} is wanted")
+    try:
+        result = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} is {value!r}; {wanted} is wanted") from None
+    if result < 1 or (most is not None and result > most):
+        raise ValueError(f"{name} is {value!r}; {wanted} is wanted")
+    return result
+
+
+def positive(name: str, value: Any) -> float:
+    """Return a finite number above 0, or raise an error that names it."""
+    result = number(name, value, minimum=0.0)
+    if result == 0.0:
+        raise ValueError(f"{name} is 0; a number above 0 is wanted")
+    return result
+
+
+def tolerance(name: str, value: Any) -> float:
+    """Return a finite number of at least 0, or raise an error that names it."""
+    return number(name, value, minimum=0.0)
+
+
+def fraction(name: str, value: Any) -> float:
+    """Return a number between 0 and 1, or raise an error that names it."""
+    result = number(name, value, minimum=0.0, below=1.0)
+    if result == 0.0:
+        raise ValueError(f"{name} is 0; a number between 0 and 1 is wanted")
+    return result
+
+
+def check_wolfe(c1: float, c2: float) -> None:
+    """Refuse constants with which no step may meet both conditions."""
+    if not c1 < min(c2, 0.5):
+        raise ValueError(f"c1 is {c1!r} and c2 is {c2!r}; c1 < c2 and c1 < 0.5 is wanted")
+
+
+def _limit(name: str, value: Any) -> int:
+    return NO_LIMIT if value is None else min(count(name, value), NO_LIMIT)
+
+
+def _history_dtype(name: str, value: Any) -> str:
+    try:
+        found = str(np.dtype(value))
+    except TypeError:
+        found = ""
+    if found not in ("float32", "float64"):
+        raise ValueError(f"{name} is {value!r}; 'float32', 'float64' or None is wanted")
+    return found
+
+
+CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "gtol": tolerance,
+    "ftol": tolerance,
+    "maxiter": _limit,
+    "maxfun": _limit,
+    "maxls": lambda name, value: count(name, value, most=2**31 - 1),
+    "c1": fraction,
+    "c2": fraction,
+    "damping": flag,
+    "history_size": lambda name, value: count(name, value, most=1000),
+    "history_dtype": _history_dtype,
+}
+
+
+# -- solvers ---------------------------------------------------------------------------------------
+
+
+class Solver:
+    """Base of all solvers, which ask for values and gradients; use one of its subclasses.
+
+    A solver never calls your function. You do, in a loop of your own::
+
+        while not solver.done:
+            x = solver.ask()
+            solver.tell(f(x), gradient(x))
+        result = solver.result()
+
+    so that values may come from anywhere: another process, another machine, an experiment. At any
+    point the solver can be pickled or copied with `copy.deepcopy`, and what comes back goes on bit
+    for bit as the original would have.
+
+    x0 is one array, or nested lists, tuples and dicts of arrays, of any shapes, layouts and real
+    dtypes. A number becomes an array of shape (1,), a list of numbers (or of equal rows of numbers)
+    one float64 array. The iterates are float32 where every array of x0 is float32 or float16, and
+    float64 otherwise. x0 is copied.
+
+    All tests that end a run are made in C++, on the largest element of the gradient and on values;
+    sums are float64 in a fixed order, so that results depend on neither the threads nor the
+    instruction set.
+    """
+
+    _method: ClassVar[str]
+    # Defaults for float32 and float64 iterates.
+    _gtol: ClassVar[dict[str, float]] = {"float32": 1e-3, "float64": 1e-5}
+    _ftol: ClassVar[dict[str, float]] = {"float32": 0.0, "float64": 0.0}
+
+    def __init__(self, x0: Any, **options: Any) -> None:
+        if not hasattr(type(self), "_method"):
+            raise TypeError("Solver is a base; use one of its subclasses, such as LBFGS")
+        start = starting_point(x0)
+        self._is_array = isinstance(start, np.ndarray)
+        dtype = dtype_of_iterates(start).name
+        defaults = {"gtol": self._gtol[dtype], "ftol": self._ftol[dtype], "history_dtype": dtype}
+        for name, value in defaults.items():
+            if name in options and options[name] is None:
+                options[name] = value
+        checked = {name: CHECKS[name](name, value) for name, value in options.items()}
+        if "c1" in checked:
+            check_wolfe(checked["c1"], checked["c2"])
+        self._solver = _core.Solver(self._method, start, checked)
+
+    # -- a run -------------------------------------------------------------------------------------
+
+    def ask(self) -> Any:
+        """Return the point to evaluate, in the structure and shapes of x0.
+
+        Its arrays are read-only and C-contiguous. They never change: one that you keep costs the
+        solver a new vector, and no more. Asked again before `tell`, it is the same point.
+
+        Raises:
+            RuntimeError: when the solver is done.
+        """
+        return self._solver.ask()
+
+    def tell(self, f: Any, g: Any) -> None:
+        """Take the value and the gradient at the point that was asked for.
+
+        Args:
+            f: a real number, or an array with one element; NaN or infinite where the function is
+                not defined: the solver then goes back towards the last point.
+            g: the gradient, in the structure and shapes of x0, of any real dtypes and layouts. Only
+                read, and free again when `tell` returns.
+
+        Raises:
+            TypeError, ValueError: for what does not fit; the solver stays as it was.
+            RuntimeError: when the solver is done.
+        """
+        self._solver.tell(f, g if self._is_array else map_leaves(as_array, g))
+
+    def stop(self, message: str = "stopped by the caller") -> None:
+        """End the run with status 99 and this message; nothing happens when it has ended."""
+        if not isinstance(message, str):
+            raise TypeError(f"message is {message!r}; a string is wanted")
+        self._solver.stop(message)
+
+    # -- what it knows -----------------------------------------------------------------------------
+
+    @property
+    def done(self) -> bool:
+        """Whether the run has ended; `result` then says why."""
+        return self._solver.done
+
+    @property
+    def request(self) -> str | None:
+        """What it waits for: "value_and_gradient", or None when it is done."""
+        return None if self._solver.done else "value_and_gradient"
+
+    @property
+    def nit(self) -> int:
+        """Iterations so far, which are steps taken."""
+        return self._solver.nit
+
+    @property
+    def nfev(self) -> int:
+        """Points at which a value and a gradient were told."""
+        return self._solver.nfev
+
+    def result(self) -> Result:
+        """Return the best point seen and how the run stands; copies, at any time.
+
+        The best point has the lowest value; of values that differ by no more than their rounding
+        errors the later one counts. `fun` is always the value that was told for `x`, and NaN before
+        the first. While the solver runs, `status` is -1.
+        """
+        solver = self._solver
+        x, jac, fun = solver.best()
+        if solver.nfev == 0:
+            fun, jac = math.nan, map_leaves(lambda leaf: np.full_like(leaf, math.nan), jac)
+        return Result(
+            x=x,
+            fun=fun,
+            jac=jac,
+            nit=solver.nit,
+            nfev=solver.nfev,
+            njev=solver.nfev,
+            nhev=0,
+            status=solver.status,
+            success=solver.status == 0,
+            message=solver.message if solver.done else "still running",
+            **self._matrix(),
+        )
+
+    def _matrix(self) -> dict[str, NDArray[Any]]:
+        """What a method adds to its result."""
+        return {}
+
+    def __repr__(self) -> str:
+        solver = self._solver
+        state = solver.message if solver.done else "still running"
+        return (
+            f"<{type(self).__name__}: n={solver.size}, nit={self.nit}, nfev={self.nfev}, {state}>"
+        )

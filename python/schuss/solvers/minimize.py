@@ -1,0 +1,190 @@
+"""SciPy's `minimize`, over the solvers of this package."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..optimizers.base import flag
+from .base import Solver, tolerance
+from .differences import Differences, value_and_gradient
+from .quasi_newton import BFGS, LBFGS, SR1, GradientDescent
+from .result import Result
+
+__all__ = ["minimize"]
+
+METHODS: dict[str, type[Solver]] = {
+    "lbfgs": LBFGS,
+    "bfgs": BFGS,
+    "sr1": SR1,
+    "gradient_descent": GradientDescent,
+}
+ALIASES = {"l-bfgs": "lbfgs", "l-bfgs-b": "lbfgs"}
+
+STOPPED = "`callback` raised `StopIteration`."
+
+
+def method_name(method: Any) -> str:
+    """Return the name of a method as we spell it, or raise an error that lists them."""
+    name = method.lower() if isinstance(method, str) else ""
+    name = ALIASES.get(name, name)
+    if name not in METHODS:
+        raise ValueError(f"method is {method!r}; one of {list(METHODS)} is wanted")
+    return name
+
+
+def _settings(method: str, options: Any, more: dict[str, Any], tol: Any) -> dict[str, Any]:
+    """Return the options of a method, `disp` among them, under our names."""
+    known = [*list(inspect.signature(METHODS[method]).parameters)[1:], "disp"]
+    if options is not None and not isinstance(options, Mapping):
+        raise TypeError(f"options is {options!r}; a dict is wanted")
+    settings: dict[str, Any] = {}
+    for given, value in [*(options or {}).items(), *more.items()]:
+        name = "history_size" if given == "maxcor" else given
+        if name not in known:
+            raise ValueError(f"{given!r} is no option of {method}, which takes {known}")
+        if name in settings:
+            raise ValueError(f"the option {name!r} is given twice")
+        settings[name] = value
+    if tol is not None:
+        for name in ("gtol", "ftol") if method == "lbfgs" else ("gtol",):
+            settings.setdefault(name, tolerance("tol", tol))
+    return settings
+
+
+def _watcher(
+    callback: Callable[..., Any], solver: Solver, evaluations: Callable[[], int]
+) -> Callable[[], bool]:
+    """Return what calls back after an iteration, and is True when that asks for the end."""
+    if not callable(callback):
+        raise TypeError(f"callback is {callback!r}; a function or None is wanted")
+    try:
+        takes_result = set(inspect.signature(callback).parameters) == {"intermediate_result"}
+    except ValueError:  # a function in C that does not say what it takes
+        takes_result = False
+
+    def watch() -> bool:
+        x, jac, fun = solver._solver.best()
+        try:
+            if takes_result:
+                state = Result(x=x, fun=fun, jac=jac, nit=solver.nit, nfev=evaluations())
+                callback(intermediate_result=state)
+            else:
+                callback(x)
+        except StopIteration:
+            return True
+        return False
+
+    return watch
+
+
+def minimize(
+    fun: Callable[..., Any],
+    x0: Any,
+    args: Any = (),
+    *,
+    method: str = "lbfgs",
+    jac: Any = None,
+    hess: Any = None,
+    hessp: Any = None,
+    bounds: Any = None,
+    constraints: Any = (),
+    tol: float | None = None,
+    callback: Callable[..., Any] | None = None,
+    options: Mapping[str, Any] | None = None,
+    **more: Any,
+) -> Result:
+    """Find a local minimum of a function of many variables; called as SciPy's `minimize`.
+
+    Args:
+        fun: fun(x, *args) returns a real number, or with jac=True a pair of it and the gradient.
+            x is read-only and has the shape of x0; it never changes, so that it may be kept. Where
+            the function is not defined, return NaN or infinity.
+        x0: where to start: a number, a list of numbers, an array of any shape and layout, or nested
+            lists, tuples and dicts of arrays. x in the result has its structure. Iterates are
+            float32 where all arrays are, else float64; see `Solver`.
+        args: further arguments of fun and jac: a tuple, or one that is no tuple.
+        method: "lbfgs" (also "L-BFGS-B"), "bfgs", "sr1" or "gradient_descent", in any case; see
+            `LBFGS`, `BFGS`, `SR1` and `GradientDescent`.
+        jac: True; a function jac(x, *args) that returns the gradient; "3-point" or "2-point" for
+            central or forward differences, see `Differences`; None: "3-point", with a warning that
+            says what that costs.
+        hess: not used by any of the methods.
+        hessp: not used by any of the methods.
+        bounds: None; these problems are unconstrained.
+        constraints: none; these problems are unconstrained.
+        tol: stands for `gtol`, with "lbfgs" for `ftol` too, where they are not given. At least 0.
+        callback: called after each iteration, as callback(intermediate_result=result) where that is
+            the name of its only parameter, with x, fun, jac, nit and nfev, and as callback(x)
+            otherwise; of the best point so far, in copies. Raise StopIteration to end the run.
+        options: of the method: the keywords of its class; `maxcor` for `history_size`; `disp`, to
+            print one line at the end.
+        more: the same as keywords of their own: minimize(f, x0, gtol=1e-8).
+
+    Returns:
+        A `Result`. `x` is the best point seen and `fun` its value. `nfev` counts all evaluations of
+        fun, those for differences too, which `maxfun` does not count.
+
+    Raises:
+        ValueError: for an unknown method or option, bounds, constraints.
+
+    What fun, jac and the callback raise is not touched, StopIteration in the callback aside.
+
+    Example:
+        >>> import numpy as np
+        >>> def rosenbrock(x):
+        ...     a, b = 1 - x[0], x[1] - x[0] ** 2
+        ...     return a * a + 100 * b * b, np.array([-2 * a - 400 * x[0] * b, 200 * b])
+        >>> result = minimize(rosenbrock, [-1.2, 1.0], jac=True)
+        >>> result.success, result.x.round(5)
+        (True, array([1., 1.]))
+
+        >>> start = {"w": np.ones((2, 2), np.float32), "b": np.ones(2, np.float32)}
+        >>> def fit(p):
+        ...     r = p["w"].sum(0) + p["b"] - 5
+        ...     return r @ r, {"w": np.stack([2 * r, 2 * r]), "b": 2 * r}
+        >>> minimize(fit, start, jac=True, method="bfgs").x["b"]
+        array([2., 2.], dtype=float32)
+    """
+    name = method_name(method)
+    given_constraints = constraints is not None and not _empty(constraints)
+    if given_constraints or (bounds is not None and not _empty(bounds)):
+        which = "constraints are" if given_constraints else "bounds are"
+        raise ValueError(f"{which} given; schuss solves unconstrained problems")
+    for argument, value in (("hess", hess), ("hessp", hessp)):
+        if value is not None:
+            warnings.warn(f"method {name} does not use {argument}", RuntimeWarning, stacklevel=2)
+    settings = _settings(name, options, more, tol)
+    disp = flag("disp", settings.pop("disp", False))
+    solver = METHODS[name](x0, **settings)
+    evaluate = value_and_gradient(fun, jac, args, size=solver._solver.size, stacklevel=2)
+
+    def evaluations() -> int:
+        return evaluate.evaluations if isinstance(evaluate, Differences) else solver.nfev
+
+    # No variable holds what was asked for while `tell` runs, nor the gradient while `fun` does: the
+    # solver and NumPy can then use their memory again.
+    core, tell, stopped = solver._solver, solver.tell, False
+    if callback is None:
+        while not core.done:
+            tell(*evaluate(core.ask()))
+    else:
+        watch, nit = _watcher(callback, solver, evaluations), 0
+        while not (core.done or stopped):
+            tell(*evaluate(core.ask()))
+            if core.nit != nit:
+                nit = core.nit
+                stopped = watch()
+    result = solver.result()
+    result.nfev = evaluations()
+    if stopped:
+        result.update(status=99, success=False, message=STOPPED)
+    if disp:
+        print(f"{result.message}: fun={result.fun:.10g}, nit={result.nit}, nfev={result.nfev}")
+    return result
+
+
+def _empty(collection: Any) -> bool:
+    return hasattr(collection, "__len__") and len(collection) == 0
