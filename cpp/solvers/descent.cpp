@@ -18,16 +18,6 @@ constexpr double kPowell = 0.2;  // Powell 1978: s.y is raised to this part of s
 // A direction whose angle with -g is closer to a right one is not used.
 constexpr double kRight = 1e-14;
 
-// f moved by another amount than the mean of both slopes says, as a part of the larger of the two.
-// Exact for quadratics, a tenth or so far from one; one half where a gradient is twice what it
-// should be.
-constexpr double kDisagreement = 0.4;
-constexpr int kSuspicious = 3;
-
-// The gradient has become smaller when it is below this part of the smallest so far.
-constexpr double kProgress = 0.9;
-constexpr int kMostIdle = 10;
-
 }  // namespace
 
 Descent::Descent(std::int64_t n, DType iterates, DType directions, const char* x0,
@@ -39,8 +29,6 @@ Descent::Descent(std::int64_t n, DType iterates, DType directions, const char* x
 
 void Descent::start(const VectorWork::Sizes& sizes) {
     gradient_squares_ = sizes.squares;
-    record_value_ = value_;
-    record_gradient_ = largest_;
     curvature_->forget(std::min(1.0, 1.0 / std::sqrt(gradient_squares_)));
     aim();
 }
@@ -52,7 +40,7 @@ void Descent::receive(double value, const char* gradient) {
         case LineSearch::Verdict::kAccept:
             return take(value, gradient, sizes);
         case LineSearch::Verdict::kContinue:
-            keep_if_best(value, gradient);
+            if (std::isfinite(sizes.squares)) keep_if_best(value, gradient);
             return try_step(search_.step());
         case LineSearch::Verdict::kImperfect:
             if (search_.best().step == step_) return take(value, gradient, sizes);
@@ -65,60 +53,32 @@ void Descent::receive(double value, const char* gradient) {
                           "seems to be unbounded below",
                           value, step_ * std::sqrt(direction_squares_));
         case LineSearch::Verdict::kNoDecrease:
-            keep_if_best(value, gradient);
+            if (std::isfinite(sizes.squares)) keep_if_best(value, gradient);
             return search_failed();
     }
 }
 
 void Descent::take(double value, const char* gradient, const VectorWork::Sizes& sizes) {
     forced_ = false;
-    watch_gradient(value, sizes.along);
+    watch(value - value_, step_ * (search_.start().slope + sizes.along) / 2.0);
     if (ends(value, sizes.largest)) {
         std::memcpy(g_.data(), gradient, static_cast<std::size_t>(g_.bytes()));
-        move(value, sizes.largest);
-        if (status() == Status::kConverged && suspicious_steps_ >= kSuspicious)
-            finish(Status::kWrongGradient,
-                   "the gradient does not belong to f: over each of the last %d steps f changed by "
-                   "another amount than it says",
-                   suspicious_steps_);
-        return;
+        return move(value, sizes.largest);
     }
     const auto begin = std::chrono::steady_clock::now();
     work_.parallel = pace_.parallel();
     learn(gradient, sizes);
     move(value, sizes.largest);
-    if (idle(value, sizes.largest)) {
+    if (idle(search_.evaluations())) {
         if (!restarted_)
             restart();
-        else if (!converged_to_rounding())
-            finish(Status::kNoDecrease,
-                   "neither f nor the gradient has become smaller over %d iterations", kMostIdle);
+        else if (!converged_to_rounding(std::min(promise_, search_.promise())))
+            finish(Status::kNoDecrease, "neither f nor the gradient becomes smaller any more");
     }
+    if (progressed()) restarted_ = false;
     if (!done()) aim();
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
     pace_.record(took.count());
-}
-
-// Near a minimum, where rounding decides, steps may go on for ever and gain nothing.
-bool Descent::idle(double value, double largest) {
-    if (value < record_value_ - noise() || largest < kProgress * record_gradient_) {
-        record_value_ = std::min(record_value_, value);
-        record_gradient_ = std::min(record_gradient_, largest);
-        idle_steps_ = 0;
-        restarted_ = false;
-    } else {
-        ++idle_steps_;
-    }
-    return idle_steps_ >= kMostIdle;
-}
-
-void Descent::watch_gradient(double value, double slope) {
-    const double change = value - value_;
-    const double expected = step_ * (search_.start().slope + slope) / 2.0;
-    const double size = std::max(std::abs(change), std::abs(expected));
-    if (size <= 100.0 * noise()) return;
-    const bool disagree = std::abs(change - expected) > kDisagreement * size;
-    suspicious_steps_ = disagree ? suspicious_steps_ + 1 : 0;
 }
 
 void Descent::learn(const char* gradient, const VectorWork::Sizes& sizes) {
@@ -170,27 +130,11 @@ void Descent::try_step(double step) {
     work_.advance({x_->data(), direction_, step_, trial_->data()});
 }
 
-// Whether the decrease that the directions promised, before a restart or after it, is less than
-// rounding hides.
-bool Descent::converged_to_rounding() {
-    // What rounding f, and rounding x, may do to f.
-    const double x_squares = work_.norms(x_->data()).squares;
-    const double floor =
-        std::max(noise(), epsilon() * std::sqrt(gradient_squares_) * std::sqrt(x_squares));
-    const double now = -search_.start().slope / 2.0;
-    const double expected = restarted_ ? std::min(now, promised_) : now;
-    if (expected <= floor)
-        finish(Status::kConverged,
-               "the decrease of f still to be expected, %.3g, is less than rounding hides, %.3g",
-               expected, floor);
-    return done();
-}
-
 // What the curvature has learned may be what fails: once without it, then that is the end.
 void Descent::restart() {
     restarted_ = true;
-    promised_ = -search_.start().slope / 2.0;
-    idle_steps_ = 0;
+    promise_ = search_.promise();
+    wait_again();
     curvature_->forget(std::min(1.0, 1.0 / std::sqrt(gradient_squares_)));
 }
 
@@ -199,28 +143,29 @@ void Descent::search_failed() {
         restart();
         return aim();
     }
-    if (converged_to_rounding()) return;
-    const LineSearch::Point& near = search_.shortest();
-    const double quotient = (near.value - value_) / near.step, slope = search_.start().slope;
+    const double promise = restarted_ ? std::min(promise_, search_.promise()) : search_.promise();
+    if (converged_to_rounding(promise)) return;
     if (search_.not_finite() == search_.evaluations())
         return finish(Status::kNotFinite, "f is not finite anywhere along the direction searched");
-    if (search_.spread() <= noise())
+    const LineSearch::Point& found = search_.telling();
+    if (found.step == 0.0)
         return finish(Status::kNoDecrease,
-                      "f does not change by more than its rounding error along the direction of "
+                      "f does not change by more than rounding errors along the direction of "
                       "descent; the largest element of the gradient is %.3g",
                       largest_);
-    if (std::abs(near.value - value_) > noise() && std::abs(quotient - slope) > 0.1 * std::abs(slope))
+    const double change = (found.value - value_) / found.step;
+    const double expected = (search_.start().slope + found.slope) / 2.0;
+    if (disagree(change, expected))
         return finish(Status::kWrongGradient,
-                      "the gradient does not belong to f: along the direction searched it says that "
-                      "f changes by %.3g a unit, f changes by %.3g",
-                      slope, quotient);
+                      "f and its gradient disagree: along the direction searched f changes by %.3g "
+                      "a unit, the gradient says %.3g. It is wrong, or f is not smooth here",
+                      change, expected);
     finish(Status::kNoDecrease, "no step along the direction of descent decreases f enough");
 }
 
 void Descent::visit(Archive& archive) {
     Solver::visit(archive);
-    archive(search_, step_, gradient_squares_, direction_squares_, forced_, suspicious_steps_,
-            record_value_, record_gradient_, idle_steps_, restarted_, promised_);
+    archive(search_, step_, gradient_squares_, direction_squares_, forced_, restarted_, promise_);
     curvature_->visit(archive);
     direction_ = curvature_->place_of_direction();
 }

@@ -72,10 +72,7 @@ class Descent final : public Solver {
     void aim();
     void try_step(double step);
     void search_failed();
-    bool converged_to_rounding();
     void restart();
-    bool idle(double value, double largest_gradient);
-    void watch_gradient(double value, double slope);
 
     DescentSettings settings_;
     std::unique_ptr<Curvature> curvature_;
@@ -83,12 +80,9 @@ class Descent final : public Solver {
     double step_ = 1.0;  // trial_ = x_ + step_ d
     char* direction_ = nullptr;
     double gradient_squares_ = 0.0, direction_squares_ = 0.0;  // g.g at x_ and d.d
-    bool forced_ = false;      // the trial is taken whatever the conditions say
-    int suspicious_steps_ = 0;  // in a row on which f and its gradient disagree
-    double record_value_ = 0.0, record_gradient_ = 0.0;
-    int idle_steps_ = 0;      // in a row on which neither record was broken
-    bool restarted_ = false;  // since then
-    double promised_ = 0.0;   // the decrease that was still expected when it was
+    bool forced_ = false;     // the trial is taken whatever the conditions say
+    bool restarted_ = false;  // since f or its gradient last became smaller
+    double promise_ = 0.0;    // of the search that failed then
     Pace pace_;
 };
 

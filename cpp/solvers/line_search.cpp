@@ -11,6 +11,8 @@ namespace {
 // must stay, and how much the bracket must shrink in two steps.
 constexpr double kNearest = 1.1, kFarthest = 4.0, kInside = 0.66, kShrink = 0.66;
 
+constexpr double kTelling = 100.0;  // rounding errors that a change of f must stand out from
+
 constexpr double kShortest = 1e-15;  // relative width of a bracket that is not worth halving
 constexpr double kBackOut = 0.1;     // of the step at which f was not finite
 constexpr int kMostBackOuts = 40;
@@ -37,6 +39,11 @@ double quadratic_minimum(const LineSearch::Point& a, const LineSearch::Point& b)
 // Where the line through both slopes is zero.
 double secant_zero(const LineSearch::Point& a, const LineSearch::Point& b) {
     return b.step + b.slope / (b.slope - a.slope) * (a.step - b.step);
+}
+
+// Half way, or half the orders of magnitude where there are many between.
+double middle(double low, double high) {
+    return low > 0.0 && high > 10.0 * low ? std::sqrt(low) * std::sqrt(high) : (low + high) / 2.0;
 }
 
 }  // namespace
@@ -68,10 +75,14 @@ LineSearch::Verdict LineSearch::tell(double value, double slope) {
     const bool level = std::abs(value - start_.value) <= noise_ && value <= lowest_ + noise_;
     const Point trial{trial_, level ? start_.value + trial_ * (start_.slope + slope) / 2.0 : value,
                       slope};
-    spread_ = std::max(spread_, std::abs(value - start_.value));
+    if (std::abs(value - start_.value) > kTelling * noise_ &&
+        (telling_.step == 0.0 || trial.step < telling_.step))
+        telling_ = trial;
     value = trial.value;
     if (value < best_.value) best_ = trial;
-    if (shortest_.step == 0.0 || trial.step < shortest_.step) shortest_ = trial;
+    if (slope > start_.slope &&
+        (flattest_.step == 0.0 || std::abs(slope) < std::abs(flattest_.slope)))
+        flattest_ = trial;
 
     const bool falls = value <= start_.value + settings_.c1 * trial.step * start_.slope;
     const bool flat = std::abs(slope) <= -settings_.c2 * start_.slope;
@@ -80,6 +91,12 @@ LineSearch::Verdict LineSearch::tell(double value, double slope) {
         return level ? give_up() : Verdict::kUnbounded;
     if (evaluations_ - not_finite_ >= settings_.max_evaluations) return give_up();
     return narrow(trial);
+}
+
+double LineSearch::promise() const {
+    const double rise = flattest_.slope - start_.slope;
+    return flattest_.step > 0.0 ? start_.slope / rise * start_.slope * flattest_.step / 2.0
+                                : std::numeric_limits<double>::infinity();
 }
 
 LineSearch::Verdict LineSearch::give_up() const {
@@ -149,12 +166,12 @@ LineSearch::Verdict LineSearch::narrow(const Point& trial) {
         return trial_ > x_.step ? Verdict::kContinue : give_up();
     }
     const double width = std::abs(y_.step - x_.step);
-    if (width >= kShrink * width_before_) trial_ = x_.step + (y_.step - x_.step) / 2.0;
-    width_before_ = width_;
-    width_ = width;
     low_ = std::min(x_.step, y_.step);
     high_ = std::max(x_.step, y_.step);
-    if (!(trial_ > low_ && trial_ < high_)) trial_ = low_ + width / 2.0;
+    if (width >= kShrink * width_before_ || !(trial_ > low_ && trial_ < high_))
+        trial_ = middle(low_, high_);
+    width_before_ = width_;
+    width_ = width;
     return width > kShortest * high_ ? Verdict::kContinue : give_up();
 }
 

@@ -42,8 +42,12 @@ class LineSearch {
     };
     const Point& start() const { return start_; }
     const Point& best() const { return best_; }  // the lowest value so far; the start at first
-    const Point& shortest() const { return shortest_; }  // of the finite trials
-    double spread() const { return spread_; }  // the largest |phi(a) - phi(0)| of finite trials
+    // The shortest trial whose value differs from the start's by much more than noise; its step is
+    // 0 where there was none.
+    const Point& telling() const { return telling_; }
+    // The decrease to where the slope is zero, if it rises as it does to the trial where it is
+    // nearest to zero; infinite where it rises to none.
+    double promise() const;
     int evaluations() const { return evaluations_; }
     int not_finite() const { return not_finite_; }
 
@@ -54,13 +58,12 @@ class LineSearch {
     double next_step(const Point& x, const Point& y, const Point& t) const;
 
     Settings settings_;
-    Point start_, best_, shortest_;
+    Point start_, best_, flattest_, telling_;
     Point x_, y_;  // the interval of uncertainty: x has the lowest value of its kind
     double lowest_ = 0.0, noise_ = 0.0;
     double trial_ = 0.0, low_ = 0.0, high_ = 0.0;  // the next step and its bounds
     double width_ = 0.0, width_before_ = 0.0;
     double wall_ = 0.0;  // steps from here on are not finite
-    double spread_ = 0.0;
     bool bracketed_ = false, first_stage_ = true;
     int evaluations_ = 0, not_finite_ = 0;
 };

@@ -14,6 +14,16 @@ namespace {
 // Rounding errors of f that make two values equal: a sum of many terms carries more than one.
 constexpr double kNoise[kDTypes] = {16.0, 4096.0};
 
+// f moved by another amount than the mean of both slopes says, as a part of the larger of the two.
+// Exact for quadratics, a tenth or so far from one; one half where a gradient is twice what it
+// should be.
+constexpr double kDisagreement = 0.4;
+constexpr int kSuspicious = 2;
+
+// The gradient has become smaller when it is below this part of the smallest so far.
+constexpr double kProgress = 0.9;
+constexpr int kMostIdle = 40;  // evaluations
+
 }  // namespace
 
 Solver::Solver(std::int64_t n, DType iterates, DType directions, const char* x0,
@@ -46,8 +56,8 @@ void Solver::tell(double value, const char* gradient) {
     } else {
         const VectorWork::Sizes sizes = work_.norms(gradient);
         std::memcpy(g_.data(), gradient, static_cast<std::size_t>(g_.bytes()));
-        value_ = lowest_ = value;
-        largest_ = sizes.largest;
+        value_ = lowest_ = record_value_ = value;
+        largest_ = record_gradient_ = sizes.largest;
         if (!std::isfinite(value))
             finish(Status::kNotFinite, "f is %g at the first point", value);
         else if (!std::isfinite(sizes.squares))
@@ -77,7 +87,12 @@ bool Solver::ends(double value, double largest) {
     else if (limits_.ftol > 0.0 && decrease <= limits_.ftol * size)
         finish(Status::kConverged, "the last decrease of f, %.3g, is at most ftol = %.3g times %.3g",
                decrease, limits_.ftol, size);
-    else if (iterations_ + 1 >= limits_.maxiter)
+    if (status_ == Status::kConverged && suspicious_steps_ >= kSuspicious)
+        finish(Status::kWrongGradient,
+               "f and its gradient disagree: over each of the last %d steps f changed by another "
+               "amount than the gradient says",
+               suspicious_steps_);
+    if (!done() && iterations_ + 1 >= limits_.maxiter)
         finish(Status::kLimit, "maxiter = %lld iterations were made",
                static_cast<long long>(limits_.maxiter));
     return done();
@@ -112,6 +127,43 @@ Solver::Best Solver::best() const {
     return {x_, &g_, value_};
 }
 
+bool disagree(double change, double expected) {
+    return std::abs(change - expected) >
+           kDisagreement * std::max(std::abs(change), std::abs(expected));
+}
+
+void Solver::watch(double change, double expected) {
+    if (std::max(std::abs(change), std::abs(expected)) <= 100.0 * noise()) return;
+    suspicious_steps_ = disagree(change, expected) ? suspicious_steps_ + 1 : 0;
+}
+
+bool Solver::idle(int evaluations) {
+    progressed_ = value_ < record_value_ - noise() || largest_ < kProgress * record_gradient_;
+    if (progressed_) {
+        record_value_ = std::min(record_value_, value_);
+        record_gradient_ = std::min(record_gradient_, largest_);
+        idle_ = 0;
+    } else {
+        idle_ += evaluations;
+    }
+    return idle_ >= kMostIdle;
+}
+
+double Solver::rounding() {
+    const double x_squares = work_.norms(x_->data()).squares;
+    const double g_squares = work_.norms(g_.data()).squares;
+    return std::max(noise(), epsilon() * std::sqrt(g_squares) * std::sqrt(x_squares));
+}
+
+bool Solver::converged_to_rounding(double promise) {
+    const double hidden = rounding();
+    if (promise > 0.0 && promise <= hidden)
+        finish(Status::kConverged,
+               "the decrease of f still to be expected, %.3g, is less than rounding hides, %.3g",
+               promise, hidden);
+    return done();
+}
+
 void Solver::finish(Status status, const char* format, ...) {
     char text[256];
     va_list values;
@@ -127,6 +179,7 @@ void Solver::visit(Archive& archive) {
     archive(*x_);
     if (archive.reading()) trial_ = std::make_shared<Vector>(n_, dtype(), 2);
     archive(*trial_, g_, value_, largest_, lowest_, iterations_, evaluations_, status_, message_,
+            suspicious_steps_, record_value_, record_gradient_, idle_, progressed_,
             has_best);
     if (!has_best) return;
     if (archive.reading()) {

@@ -16,6 +16,9 @@ struct Limits {
     std::int64_t maxfun;   // evaluations
 };
 
+// Whether f changed by another amount than its gradient says.
+bool disagree(double change, double expected);
+
 enum class Request : int { kNone, kValueAndGradient };
 
 enum class Status : int {
@@ -74,6 +77,18 @@ class Solver {
     // For a trial that it does not take.
     void keep_if_best(double value, const char* gradient);
 
+    // What the steps of a run say about f and its gradient: change of f, and what the mean of the
+    // slopes at both ends makes of it. A run whose last steps disagree does not end well.
+    void watch(double change, double expected);
+    // After a step that cost so many evaluations: whether, for long, neither the value nor the
+    // gradient has become smaller. Near a minimum, where rounding decides, that may go on for ever.
+    bool idle(int evaluations);
+    bool progressed() const { return progressed_; }  // whether that step made one smaller
+    void wait_again() { idle_ = 0; }
+    // What rounding f, and rounding x, may do to f.
+    double rounding();
+    bool converged_to_rounding(double promise);
+
     void finish(Status status, const char* format, ...) __attribute__((format(printf, 3, 4)));
     void fresh_trial();      // trial_ is written next: another vector if somebody holds this one
     double epsilon() const;  // of the iterates' dtype
@@ -92,6 +107,10 @@ class Solver {
     VectorPtr spare_, best_x_;  // best_x_ where the best point is not x_
     std::unique_ptr<Vector> best_g_;
     double best_value_ = 0.0;
+    int suspicious_steps_ = 0;  // in a row on which f and its gradient disagree
+    double record_value_ = 0.0, record_gradient_ = 0.0;
+    int idle_ = 0;  // evaluations since either record was broken
+    bool progressed_ = true;
     Status status_ = Status::kRunning;
     std::string message_;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace schuss {
 namespace {
@@ -12,6 +13,10 @@ constexpr double kSkip = 1e-8;  // Nocedal and Wright 2006, equation 6.26
 // shrinks below the second and may grow above the third.
 constexpr double kTake = 1e-4, kPoor = 0.1, kGood = 0.75;
 constexpr double kLargest = 1e10;
+// y that is no more than what rounding leaves of equal gradients says nothing.
+constexpr double kGradientNoise = 10.0;
+
+constexpr int kMostTrials = 60;  // from one point: 60 halvings of the region
 
 const char* bytes(const std::vector<double>& values) {
     return reinterpret_cast<const char*>(values.data());
@@ -40,6 +45,7 @@ void SR1::propose() {
     const auto n = static_cast<std::size_t>(n_);
     copy_as_doubles(dtype(), g_.data(), n_, gradient_.data());
     double squares = dot(gradient_, gradient_);
+    inside_ = true;
     const double norm = std::sqrt(squares), enough = norm * std::min(0.1, std::sqrt(norm));
     for (std::size_t i = 0; i < n; ++i) {
         p_[i] = 0.0;
@@ -55,6 +61,7 @@ void SR1::propose() {
         reach = std::sqrt(dot(s_, s_));
         if (!(curvature > 0.0) || !(reach < radius_)) {
             to_boundary(search_);
+            inside_ = false;
             break;
         }
         for (std::size_t i = 0; i < n; ++i) {
@@ -66,6 +73,11 @@ void SR1::propose() {
         if (std::sqrt(squares) <= enough) break;
         for (std::size_t i = 0; i < n; ++i)
             search_[i] = squares / before * search_[i] - residual_[i];
+    }
+    if (trials_ == 0) {
+        b_.multiply(p_.data(), b_s_.data());
+        promise_ = inside_ ? -(dot(gradient_, p_) + dot(p_, b_s_) / 2.0)
+                           : std::numeric_limits<double>::infinity();
     }
     fresh_trial();
     work_.advance({x_->data(), bytes(p_), 1.0, trial_->data()});
@@ -89,52 +101,61 @@ void SR1::receive(double value, const char* gradient) {
     const double s_squares = dot(s_, s_), length = std::sqrt(s_squares);
     const bool finite = std::isfinite(value) && std::isfinite(sizes.squares);
     b_.multiply(s_.data(), b_s_.data());
-    const double predicted = -(dot(gradient_, s_) + dot(s_, b_s_) / 2.0);
-    const double actual = value_ - value;
-    // Where both are rounding errors their ratio says nothing, and the gradient decides.
-    const bool level = std::abs(actual) <= noise() && predicted <= noise();
-    const double ratio = !finite ? 0.0 : level ? 1.0 : actual / predicted;
-    const bool taken = ratio > kTake && value <= lowest_ + noise();
-    if (finite) learn(s_squares);
-    if (ratio < kPoor)
+    const double slope = dot(gradient_, s_);
+    const double predicted = -(slope + dot(s_, b_s_) / 2.0);
+    double change = value - value_;
+    const double expected = slope + dot(y_, s_) / 2.0;  // the mean of the slopes at both ends
+    // What rounding hides the slopes still say, as in the line search.
+    if (finite && std::abs(change) <= noise() && value <= lowest_ + noise()) change = expected;
+    const double ratio = finite && predicted > 0.0 ? -change / predicted : 0.0;
+    if (finite) learn(s_squares, std::sqrt(dot(gradient_, gradient_)) + std::sqrt(sizes.squares));
+    if (!(ratio >= kPoor))
         radius_ = std::min(radius_, length) * (finite ? 0.5 : 0.1);
     else if (ratio > kGood && length > 0.8 * radius_)
         radius_ = std::min(2.0 * radius_, kLargest);
-    if (taken) {
-        const bool last = ends(value, sizes.largest);
-        std::memcpy(g_.data(), gradient, static_cast<std::size_t>(g_.bytes()));
-        move(value, sizes.largest);
-        if (last) return;
-        if (radius_ >= kLargest)
-            return finish(Status::kUnbounded,
-                          "f fell to %.3g and the region has grown to %.3g: it seems to be "
-                          "unbounded below",
-                          value, radius_);
-    } else {
+    ++trials_;
+    if (!(ratio > kTake)) {
         if (finite) keep_if_best(value, gradient);
-        if (length == 0.0 || predicted <= 0.0 || radius_ < epsilon() * epsilon())
-            return finish(predicted >= 0.0 && predicted <= noise() ? Status::kConverged
-                                                                   : Status::kNoDecrease,
-                          "the region has shrunk to %.3g and no step in it decreases f; the "
-                          "decrease that the model expects is %.3g",
-                          radius_, predicted);
+        if (length == 0.0 || trials_ == kMostTrials) return give_up();
+        return propose();
     }
+    watch(value - value_, expected);
+    const bool last = ends(value, sizes.largest);
+    std::memcpy(g_.data(), gradient, static_cast<std::size_t>(g_.bytes()));
+    move(value, sizes.largest);
+    if (last) return;
+    if (radius_ >= kLargest)
+        return finish(Status::kUnbounded,
+                      "f fell to %.3g and the region has grown to %.3g: it seems to be unbounded "
+                      "below",
+                      value, radius_);
+    if (idle(trials_)) return give_up();
+    trials_ = 0;
     propose();
 }
 
-void SR1::learn(double s_squares) {
+void SR1::give_up() {
+    if (converged_to_rounding(promise_)) return;
+    finish(Status::kNoDecrease,
+           "the region has shrunk to %.3g and no step in it decreases f as its gradient says",
+           radius_);
+}
+
+void SR1::learn(double s_squares, double gradient_lengths) {
     const auto n = static_cast<std::size_t>(n_);
-    const double s_y = dot(s_, y_), y_squares = dot(y_, y_);
+    const double y_length = std::sqrt(dot(y_, y_)), length = std::sqrt(s_squares);
+    if (y_length <= kGradientNoise * epsilon() * gradient_lengths) return;
+    const double s_y = dot(s_, y_);
     if (!scaled_ && s_y > 0.0) {
         // The first pair knows the scale; B was the identity until now.
-        const double scale = y_squares / s_y;
+        const double scale = s_y / s_squares;
         b_.set_identity(scale);
         for (std::size_t i = 0; i < n; ++i) b_s_[i] = scale * s_[i];
         scaled_ = true;
     }
     for (std::size_t i = 0; i < n; ++i) y_[i] -= b_s_[i];  // r
     const double r_s = dot(y_, s_);
-    if (std::abs(r_s) < kSkip * std::sqrt(dot(y_, y_) * s_squares) || r_s == 0.0) return;
+    if (std::abs(r_s) < kSkip * std::sqrt(dot(y_, y_)) * length || r_s == 0.0) return;
     for (std::size_t i = 0; i < n; ++i) {
         b_.s()[i] = y_[i];
         b_.w()[i] = y_[i] / (2.0 * r_s);
@@ -144,7 +165,7 @@ void SR1::learn(double s_squares) {
 
 void SR1::visit(Archive& archive) {
     Solver::visit(archive);
-    archive(gradient_, p_, radius_, scaled_);
+    archive(gradient_, p_, radius_, scaled_, trials_, promise_, inside_);
     b_.visit(archive);
 }
 

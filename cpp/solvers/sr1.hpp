@@ -26,7 +26,8 @@ class SR1 final : public Solver {
   private:
     void propose();
     void to_boundary(const std::vector<double>& along);
-    void learn(double s_squares);
+    void learn(double s_squares, double gradient_lengths);
+    void give_up();
     double dot(const std::vector<double>& a, const std::vector<double>& b);
 
     VectorWork doubles_;
@@ -35,7 +36,10 @@ class SR1 final : public Solver {
     std::vector<double> p_, s_, y_, b_s_;  // the step, and the same as x could take it
     std::vector<double> residual_, search_, b_search_;
     double radius_ = 1.0;
-    bool scaled_ = false;  // B has had the scale of a first pair
+    bool scaled_ = false;   // B has had the scale of a first pair
+    int trials_ = 0;        // from x_
+    bool inside_ = false;   // the trial minimizes the model, which the region did not hinder
+    double promise_ = 0.0;  // the decrease that the first trial from x_ expected
 };
 
 }  // namespace schuss

@@ -159,7 +159,7 @@ def line_search(
     )
     while verdict == "continue":
         step = search.step
-        trial = (origin + step * along).astype(dtype, copy=False)
+        trial = np.asarray(origin + step * along, dtype)
         f, g = at(trial)
         slope = _dot(g, along)
         verdict = search.tell(f, slope)

@@ -21,6 +21,10 @@ METHODS: dict[str, type[Solver]] = {
     "sr1": SR1,
     "gradient_descent": GradientDescent,
 }
+OPTIONS = {
+    name: [*list(inspect.signature(solver).parameters)[1:], "disp"]
+    for name, solver in METHODS.items()
+}
 ALIASES = {"l-bfgs": "lbfgs", "l-bfgs-b": "lbfgs"}
 
 STOPPED = "`callback` raised `StopIteration`."
@@ -37,14 +41,13 @@ def method_name(method: Any) -> str:
 
 def _settings(method: str, options: Any, more: dict[str, Any], tol: Any) -> dict[str, Any]:
     """Return the options of a method, `disp` among them, under our names."""
-    known = [*list(inspect.signature(METHODS[method]).parameters)[1:], "disp"]
     if options is not None and not isinstance(options, Mapping):
         raise TypeError(f"options is {options!r}; a dict is wanted")
     settings: dict[str, Any] = {}
     for given, value in [*(options or {}).items(), *more.items()]:
         name = "history_size" if given == "maxcor" else given
-        if name not in known:
-            raise ValueError(f"{given!r} is no option of {method}, which takes {known}")
+        if name not in OPTIONS[method]:
+            raise ValueError(f"{given!r} is no option of {method}, which takes {OPTIONS[method]}")
         if name in settings:
             raise ValueError(f"the option {name!r} is given twice")
         settings[name] = value
@@ -143,7 +146,7 @@ def minimize(
 
         >>> start = {"w": np.ones((2, 2), np.float32), "b": np.ones(2, np.float32)}
         >>> def fit(p):
-        ...     r = p["w"].sum(0) + p["b"] - 5
+        ...     r = p["w"].sum(0) + p["b"] - 6
         ...     return r @ r, {"w": np.stack([2 * r, 2 * r]), "b": 2 * r}
         >>> minimize(fit, start, jac=True, method="bfgs").x["b"]
         array([2., 2.], dtype=float32)

