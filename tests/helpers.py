@@ -67,3 +67,61 @@ def split(array, pieces):
     """Contiguous views of about equal length."""
     cuts = [array.size * k // pieces for k in range(pieces + 1)]
     return [array[a:b] for a, b in itertools.pairwise(cuts)]
+
+
+OPTIONS = {
+    "gtol": 1e-5,
+    "ftol": 0.0,
+    "maxiter": 15000,
+    "maxfun": 15000,
+    "maxls": 20,
+    "c1": 1e-4,
+    "c2": 0.9,
+    "damping": False,
+    "history_size": 10,
+    "history_dtype": "float64",
+}
+METHODS = ("lbfgs", "bfgs", "sr1", "gradient_descent")
+
+
+def core_solver(method, x0, **options):
+    """A solver of the core, whose options are those of `OPTIONS` but for the given ones."""
+    return _core.Solver(method, np.asarray(x0), OPTIONS | options)
+
+
+def accepted(solver, function):
+    """Drive the solver; yield x, f and g of each point that it takes, as soon as it has been told.
+
+    The first is the start. When it is yielded, the solver has learned from it and asks for more.
+    """
+    iterations = -1
+    while not solver.done:
+        x = solver.ask()
+        f, g = function(x)
+        solver.tell(f, g)
+        if solver.nit > iterations:
+            iterations = solver.nit
+            yield x, f, g
+
+
+def drive(solver, function):
+    """Run to the end; the values told."""
+    values = []
+    while not solver.done:
+        f, g = function(solver.ask())
+        solver.tell(f, g)
+        values.append(f)
+    return values
+
+
+def log_cosh(n, seed, ridge=0.05):
+    """Strictly convex, neither quadratic nor separable: sum log cosh(A x - b) + ridge |x|^2."""
+    rng = np.random.default_rng(seed)
+    a = rng.standard_normal((n, n)) / math.sqrt(n) * np.logspace(0, 1, n)
+    b = rng.standard_normal(n)
+
+    def function(x):
+        z = a @ x - b
+        return float(np.logaddexp(z, -z).sum() + ridge * (x @ x)), a.T @ np.tanh(z) + 2 * ridge * x
+
+    return function

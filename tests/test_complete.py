@@ -21,6 +21,7 @@ PUBLIC_MODULES = [
     schuss.initializers,
     schuss.optimizers,
     schuss.schedules,
+    schuss.solvers,
 ]
 
 

@@ -49,6 +49,10 @@ std::unique_ptr<Solver> make(const std::string& method, std::int64_t n, DType dt
                                                           option<int>(options, "history_size")));
 }
 
+py::object as_array(const py::object& o) {
+    return py::module_::import("numpy").attr("asarray")(o);
+}
+
 double value_from(py::handle value) {
     if (PyFloat_CheckExact(value.ptr())) return PyFloat_AS_DOUBLE(value.ptr());
     py::object number = py::reinterpret_borrow<py::object>(value);
@@ -58,8 +62,10 @@ double value_from(py::handle value) {
                                   "; one number is wanted");
         number = number.attr("item")();
     }
-    const double result = PyFloat_AsDouble(number.ptr());
-    if (result == -1.0 && PyErr_Occurred()) {
+    const bool complex = PyComplex_Check(number.ptr()) ||
+                         (py::hasattr(number, "dtype") && py::dtype(number.attr("dtype")).kind() == 'c');
+    const double result = complex ? -1.0 : PyFloat_AsDouble(number.ptr());
+    if (complex || (result == -1.0 && PyErr_Occurred())) {
         PyErr_Clear();
         throw py::type_error(std::string("f is of type ") + Py_TYPE(value.ptr())->tp_name +
                              "; a real number is wanted");
@@ -70,7 +76,7 @@ double value_from(py::handle value) {
 }  // namespace
 
 AskTell::AskTell(const std::string& method, py::handle x0, const py::dict& options)
-    : method_(method), options_(options), structure_(x0, "x0") {
+    : method_(method), options_(options), structure_(x0, "x0", "x0") {
     std::vector<py::object> arrays;
     structure_.collect(x0, "x0", arrays);
     for (std::size_t k = 0; k < arrays.size(); ++k) {
@@ -91,6 +97,8 @@ AskTell::AskTell(const std::string& method, py::handle x0, const py::dict& optio
 void AskTell::gather_tree(py::handle tree, const char* name, char* to) {
     std::vector<py::object> arrays;
     structure_.collect(tree, name, arrays);
+    for (py::object& leaf : arrays)
+        if (!is_array(leaf.ptr()) && PyNumber_Check(leaf.ptr())) leaf = as_array(leaf);
     for (std::size_t k = 0; k < leaves_.size(); ++k) {
         PyObject* array = arrays[k].ptr();
         const std::string title = label(name, structure_.paths()[k]);
@@ -136,8 +144,8 @@ void AskTell::tell(py::handle value, py::handle gradient) {
     if (solver_->done()) throw std::runtime_error("the solver is done: " + solver_->message());
     const double f = value_from(value);
     py::object g = py::reinterpret_borrow<py::object>(gradient);
-    const bool alone = leaves_.size() == 1 && structure_.paths()[0].empty();
-    if (alone && !is_array(g.ptr())) g = py::module_::import("numpy").attr("asarray")(g);
+    const bool alone = structure_.is_leaf() && !PyDict_Check(g.ptr());
+    if (alone && !is_array(g.ptr())) g = as_array(g);
     if (alone && size_ == 1 && py::cast<py::ssize_t>(g.attr("size")) == 1)
         g = g.attr("reshape")(py::cast(leaves_[0].shape));
     const char* data = nullptr;

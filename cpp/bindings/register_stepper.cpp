@@ -15,7 +15,7 @@ Nonfinite nonfinite_from(const std::string& name) {
 }
 
 py::list flatten(py::handle tree, const char* name) {
-    const Structure structure(tree, name);
+    const Structure structure(tree, name, name);
     std::vector<py::object> leaves;
     structure.collect(tree, name, leaves);
     py::list result;
@@ -25,7 +25,7 @@ py::list flatten(py::handle tree, const char* name) {
 }
 
 double global_norm(py::handle grads) {
-    const Structure structure(grads, "grads");
+    const Structure structure(grads, "grads", "grads");
     std::vector<py::object> leaves;
     structure.collect(grads, "grads", leaves);
     Plan plan;

@@ -53,7 +53,7 @@ class Release {
 Stepper::Stepper(const std::string& rule, py::handle params, const py::dict& fills)
     : rule_(find_rule(rule)),
       coupled_decay_(!has_word(this->rule().hyper, "weight_decay")),
-      structure_(params, "params"),
+      structure_(params, "params", "the params of the first step"),
       fills_(fills) {
     std::vector<py::object> arrays;
     structure_.collect(params, "params", arrays);

@@ -26,7 +26,7 @@ std::string label(const char* name, const std::string& path) {
     return path.empty() ? std::string(name) : std::string(name) + "['" + path + "']";
 }
 
-Structure::Structure(py::handle tree, const char* name) {
+Structure::Structure(py::handle tree, const char* name, const char* origin) : origin_(origin) {
     root_ = read(tree, name, "", paths_, 0);
     std::vector<std::string> sorted = paths_;
     std::sort(sorted.begin(), sorted.end());
@@ -75,10 +75,10 @@ void Structure::collect(py::handle tree, const char* name, std::vector<py::objec
 }
 
 void Structure::collect(const Node& node, PyObject* tree, const char* name,
-                        std::vector<py::object>& leaves) {
+                        std::vector<py::object>& leaves) const {
     const auto fail = [&](const std::string& what) {
         throw py::value_error(label(name, node.path) + " " + what +
-                              " is wanted, as in the params of the first step");
+                              " is wanted, as in " + origin_);
     };
     const auto size_differs = [&](std::size_t size) {
         fail("has " + std::to_string(size) + " items; " + std::to_string(node.children.size()));

@@ -12,12 +12,15 @@ namespace py = pybind11;
 
 class Structure {
   public:
-    // Dict keys must be strings or integers. `name` is the argument's name in errors.
-    Structure(py::handle tree, const char* name);
+    // Dict keys must be strings or integers. `name` is the argument's name in errors, `origin` what
+    // later trees are compared with.
+    Structure(py::handle tree, const char* name, const char* origin);
 
     // Path of each leaf, keys and indices joined by dots: "layers.0.w"; "" where the tree is one
     // array.
     const std::vector<std::string>& paths() const { return paths_; }
+
+    bool is_leaf() const { return root_.kind == Node::kLeaf; }
 
     // The leaves of a tree of the same structure. Lists and tuples count as the same;
     // dicts may be in any order. Throws ValueError that names the path where the tree differs.
@@ -36,10 +39,11 @@ class Structure {
 
     static Node read(py::handle tree, const char* name, const std::string& path,
                      std::vector<std::string>& paths, int depth);
-    static void collect(const Node& node, PyObject* tree, const char* name,
-                        std::vector<py::object>& leaves);
+    void collect(const Node& node, PyObject* tree, const char* name,
+                 std::vector<py::object>& leaves) const;
     static py::object unflatten(const Node& node, const py::list& leaves, std::size_t& next);
 
+    const char* origin_;
     Node root_;
     std::vector<std::string> paths_;
 };

@@ -61,7 +61,7 @@ void Descent::receive(double value, const char* gradient) {
 void Descent::take(double value, const char* gradient, const VectorWork::Sizes& sizes) {
     forced_ = false;
     watch(value - value_, step_ * (search_.start().slope + sizes.along) / 2.0);
-    if (ends(value, sizes.largest)) {
+    if (ends(value, sizes.largest, search_.promise())) {
         std::memcpy(g_.data(), gradient, static_cast<std::size_t>(g_.bytes()));
         return move(value, sizes.largest);
     }

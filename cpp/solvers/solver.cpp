@@ -77,14 +77,14 @@ void Solver::stop(const std::string& message) {
     if (!done()) finish(Status::kStopped, "%s", message.c_str());
 }
 
-bool Solver::ends(double value, double largest) {
+bool Solver::ends(double value, double largest, double promise) {
     const double decrease = value_ - value;
     const double size = std::max({std::abs(value_), std::abs(value), 1.0});
     if (largest <= limits_.gtol)
         finish(Status::kConverged,
                "the largest element of the gradient, %.3g, is at most gtol = %.3g", largest,
                limits_.gtol);
-    else if (limits_.ftol > 0.0 && decrease <= limits_.ftol * size)
+    else if (limits_.ftol > 0.0 && std::max(decrease, promise) <= limits_.ftol * size)
         finish(Status::kConverged, "the last decrease of f, %.3g, is at most ftol = %.3g times %.3g",
                decrease, limits_.ftol, size);
     if (status_ == Status::kConverged && suspicious_steps_ >= kSuspicious)

@@ -70,9 +70,10 @@ class Solver {
     virtual void start(const VectorWork::Sizes& sizes) = 0;
     virtual void receive(double value, const char* gradient) = 0;
 
-    // For a trial that a solver wants to take: whether a test or a limit ends the run there, ...
-    bool ends(double value, double largest);
-    // ... and the taking of it. g_ is the solver's to renew.
+    // For a trial that a solver wants to take: whether a test or a limit ends the run there. promise:
+    // the decrease that was to be expected, without which a small one means nothing.
+    bool ends(double value, double largest, double promise);
+    // The taking of it. g_ is the solver's to renew.
     void move(double value, double largest);
     // For a trial that it does not take.
     void keep_if_best(double value, const char* gradient);

@@ -13,8 +13,11 @@ constexpr double kSkip = 1e-8;  // Nocedal and Wright 2006, equation 6.26
 // shrinks below the second and may grow above the third.
 constexpr double kTake = 1e-4, kPoor = 0.1, kGood = 0.75;
 constexpr double kLargest = 1e10;
-// y that is no more than what rounding leaves of equal gradients says nothing.
+// Vectors that are no more than what rounding leaves of equal gradients say nothing.
 constexpr double kGradientNoise = 10.0;
+
+// Below this ratio the trial was so far off that its gradient says nothing of the region to come.
+constexpr double kFar = 100.0;
 
 constexpr int kMostTrials = 60;  // from one point: 60 halvings of the region
 
@@ -29,16 +32,14 @@ SR1::SR1(std::int64_t n, DType iterates, const char* x0, const Limits& limits)
     for (auto* vector :
          {&gradient_, &p_, &s_, &y_, &b_s_, &residual_, &search_, &b_search_})
         vector->resize(static_cast<std::size_t>(b_.padded()));
+    b_.set_identity(1.0);
 }
 
 double SR1::dot(const std::vector<double>& a, const std::vector<double>& b) {
     return doubles_.probe({bytes(a), bytes(b)}).along;
 }
 
-void SR1::start(const VectorWork::Sizes&) {
-    b_.set_identity(1.0);
-    propose();
-}
+void SR1::start(const VectorWork::Sizes&) { propose(); }
 
 // p = the least of g.p + p.B p / 2 that conjugate gradients meet on their way, |p| <= radius.
 void SR1::propose() {
@@ -108,7 +109,7 @@ void SR1::receive(double value, const char* gradient) {
     // What rounding hides the slopes still say, as in the line search.
     if (finite && std::abs(change) <= noise() && value <= lowest_ + noise()) change = expected;
     const double ratio = finite && predicted > 0.0 ? -change / predicted : 0.0;
-    if (finite) learn(s_squares, std::sqrt(dot(gradient_, gradient_)) + std::sqrt(sizes.squares));
+    if (finite && ratio > -kFar) learn(s_squares, std::sqrt(dot(gradient_, gradient_)) + std::sqrt(sizes.squares));
     if (!(ratio >= kPoor))
         radius_ = std::min(radius_, length) * (finite ? 0.5 : 0.1);
     else if (ratio > kGood && length > 0.8 * radius_)
@@ -120,7 +121,7 @@ void SR1::receive(double value, const char* gradient) {
         return propose();
     }
     watch(value - value_, expected);
-    const bool last = ends(value, sizes.largest);
+    const bool last = ends(value, sizes.largest, predicted);
     std::memcpy(g_.data(), gradient, static_cast<std::size_t>(g_.bytes()));
     move(value, sizes.largest);
     if (last) return;
@@ -144,9 +145,9 @@ void SR1::give_up() {
 void SR1::learn(double s_squares, double gradient_lengths) {
     const auto n = static_cast<std::size_t>(n_);
     const double y_length = std::sqrt(dot(y_, y_)), length = std::sqrt(s_squares);
-    if (y_length <= kGradientNoise * epsilon() * gradient_lengths) return;
+    const double rounding = kGradientNoise * epsilon() * gradient_lengths;
     const double s_y = dot(s_, y_);
-    if (!scaled_ && s_y > 0.0) {
+    if (!scaled_ && s_y > 0.0 && y_length > rounding) {
         // The first pair knows the scale; B was the identity until now.
         const double scale = s_y / s_squares;
         b_.set_identity(scale);
@@ -154,8 +155,8 @@ void SR1::learn(double s_squares, double gradient_lengths) {
         scaled_ = true;
     }
     for (std::size_t i = 0; i < n; ++i) y_[i] -= b_s_[i];  // r
-    const double r_s = dot(y_, s_);
-    if (std::abs(r_s) < kSkip * std::sqrt(dot(y_, y_)) * length || r_s == 0.0) return;
+    const double r_s = dot(y_, s_), r_length = std::sqrt(dot(y_, y_));
+    if (r_length <= rounding || std::abs(r_s) < kSkip * r_length * length) return;
     for (std::size_t i = 0; i < n; ++i) {
         b_.s()[i] = y_[i];
         b_.w()[i] = y_[i] / (2.0 * r_s);

@@ -1,5 +1,5 @@
-// Steepest descent: d = -scale g, where the scale makes the step 1 expect the decrease of the last
-// iteration again (Nocedal and Wright 2006, equation 3.60).
+// Steepest descent: d = -scale g, where the scale makes the step 1 expect the decrease that the last
+// step did, to first order (Nocedal and Wright 2006, section 3.5).
 #pragma once
 #include <cmath>
 

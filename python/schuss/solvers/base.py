@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import operator
 from collections.abc import Callable
@@ -17,10 +18,12 @@ from .result import Result
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from typing_extensions import Self
 
 __all__ = ["Solver"]
 
 NO_LIMIT = 2**62
+GTOL = {"float32": 1e-3, "float64": 1e-5}  # by the dtype of the iterates
 
 
 # -- structures ------------------------------------------------------------------------------------
@@ -171,18 +174,13 @@ class Solver:
     """
 
     _method: ClassVar[str]
-    # Defaults for float32 and float64 iterates.
-    _gtol: ClassVar[dict[str, float]] = {"float32": 1e-3, "float64": 1e-5}
-    _ftol: ClassVar[dict[str, float]] = {"float32": 0.0, "float64": 0.0}
 
     def __init__(self, x0: Any, **options: Any) -> None:
         if not hasattr(type(self), "_method"):
             raise TypeError("Solver is a base; use one of its subclasses, such as LBFGS")
         start = starting_point(x0)
-        self._is_array = isinstance(start, np.ndarray)
         dtype = dtype_of_iterates(start).name
-        defaults = {"gtol": self._gtol[dtype], "ftol": self._ftol[dtype], "history_dtype": dtype}
-        for name, value in defaults.items():
+        for name, value in {"gtol": GTOL[dtype], "history_dtype": dtype}.items():
             if name in options and options[name] is None:
                 options[name] = value
         checked = {name: CHECKS[name](name, value) for name, value in options.items()}
@@ -216,7 +214,7 @@ class Solver:
             TypeError, ValueError: for what does not fit; the solver stays as it was.
             RuntimeError: when the solver is done.
         """
-        self._solver.tell(f, g if self._is_array else map_leaves(as_array, g))
+        self._solver.tell(f, g)
 
     def stop(self, message: str = "stopped by the caller") -> None:
         """End the run with status 99 and this message; nothing happens when it has ended."""
@@ -274,6 +272,9 @@ class Solver:
     def _matrix(self) -> dict[str, NDArray[Any]]:
         """What a method adds to its result."""
         return {}
+
+    def __copy__(self) -> Self:
+        return copy.deepcopy(self)  # one that shared its state would follow the other
 
     def __repr__(self) -> str:
         solver = self._solver

@@ -93,7 +93,8 @@ class Differences:
                     array[index] = here - step
                     low, below = float(array[index]), self._value(map_leaves(_frozen, point))
                 array[index] = here
-                slopes[index] = (above - below) / (high - low)
+                with np.errstate(over="ignore"):
+                    slopes[index] = (above - below) / (high - low)
         return value, gradient
 
 

@@ -76,8 +76,9 @@ def line_search(
 
         φ(a) ≤ φ(0) + c1 a φ'(0)    and    |φ'(a)| ≤ c2 |φ'(0)|
 
-    or, where φ(a) is above φ(0) by no more than the rounding error of f (4096 ε |φ(0)| in float64,
-    16 ε |φ(0)| in float32), the approximate ones: -0.8 φ'(0) ≥ φ'(a) ≥ 0.9 φ'(0).
+    Where φ(a) and φ(0) differ by no more than the rounding error of f (4096 ε |φ(0)| in float64,
+    16 ε |φ(0)| in float32), φ(0) + a (φ'(0) + φ'(a)) / 2 stands for φ(a); the first condition then
+    is φ'(a) ≤ (2 c1 - 1) φ'(0).
 
     Args:
         fun: fun(x, *args) returns (f, gradient), or f alone where jac is not True. x is read-only.
@@ -108,8 +109,8 @@ def line_search(
 
     Reference: Moré and Thuente, Line Search Algorithms with Guaranteed Sufficient Decrease, ACM
     TOMS 20, 1994; Hager and Zhang, A New Conjugate Gradient Method, SIAM J. Optim. 16, 2005,
-    section 4. Where we differ: the approximate conditions count within the rounding error of f, not
-    within 1e-6 |f|.
+    section 4, whose approximate Wolfe condition that is. Where we differ: it counts within the
+    rounding error of f, not within 1e-6 |f|.
     """
     origin, along = as_array(x), as_array(direction)
     for name, array in (("x", origin), ("direction", along)):
@@ -159,7 +160,8 @@ def line_search(
     )
     while verdict == "continue":
         step = search.step
-        trial = np.asarray(origin + step * along, dtype)
+        with np.errstate(all="ignore"):
+            trial = np.asarray(origin + step * along, dtype)
         f, g = at(trial)
         slope = _dot(g, along)
         verdict = search.tell(f, slope)
@@ -195,4 +197,5 @@ def _gradient(g: Any, point: NDArray[Any]) -> NDArray[Any]:
 
 
 def _dot(g: NDArray[Any], along: NDArray[Any]) -> float:
-    return float(np.sum(np.multiply(g, along, dtype=np.float64)))
+    with np.errstate(all="ignore"):
+        return float(np.sum(np.multiply(g, along, dtype=np.float64)))

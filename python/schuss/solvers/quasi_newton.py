@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from .base import Solver
 
@@ -34,8 +34,9 @@ class LBFGS(Solver):
         history_size: m, pairs kept, 1 to 1000.
         gtol: converged where no element of the gradient is larger, at least 0; None: 1e-5 for
             float64 iterates and 1e-3 for float32.
-        ftol: converged where a step decreases f by no more than ftol max(|f|, |f_new|, 1), at least
-            0, which is off; None: 2.220446049250313e-09 for float64 (SciPy's), 2e-6 for float32.
+        ftol: converged where a step decreases f by no more than ftol max(|f|, |f_new|, 1), and no
+            more was to be expected; at least 0, which is off. SciPy's L-BFGS-B has 2.2e-9 here,
+            with which it ends before the gradient is small.
         maxiter: steps at most, at least 1; None: no limit.
         maxfun: evaluations at most, at least 1; None: no limit.
         maxls: evaluations in one line search at most, at least 1; those that are not finite do not
@@ -69,13 +70,12 @@ class LBFGS(Solver):
     Constraints, Math. Programming 14, 1978 (damping).
 
     Where we differ: H g takes two passes over the pairs, not the four of the two loops of 1980. All
-    sums are float64. Where values of f no longer tell points apart, the approximate Wolfe
-    conditions of Hager and Zhang, on slopes alone, accept a step, so that a run ends at gtol and
-    not in a failed line search. No threshold is absolute: f and x may have any scale.
+    sums are float64. Where values of f no longer tell points apart, slopes take their place, which
+    makes sufficient decrease the approximate Wolfe condition of Hager and Zhang, so that a run ends
+    at gtol and not in a failed line search. No threshold is absolute: f and x may have any scale.
     """
 
     _method = "lbfgs"
-    _ftol: ClassVar[dict[str, float]] = {"float32": 2e-6, "float64": 2.220446049250313e-09}
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class LBFGS(Solver):
         *,
         history_size: int = 10,
         gtol: float | None = None,
-        ftol: float | None = None,
+        ftol: float = 0.0,
         maxiter: int | None = 15000,
         maxfun: int | None = 15000,
         maxls: int = 20,
@@ -109,7 +109,8 @@ class LBFGS(Solver):
     def history(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return copies of the pairs (S, Y), one a row, the oldest first.
 
-        The elements of a row are those of all arrays of x0 after each other, in C order.
+        The elements of a row are those of all arrays of x0 after each other, in C order. Of a full
+        history the oldest pair is gone during a step: the direction is written in its place.
         """
         s, y = self._solver.history()
         return s, y
@@ -124,14 +125,17 @@ class BFGS(Solver):
         d = -H g;    x ← x + a d
 
     The step a is that of `LBFGS`, and so is the choice of pairs. The first pair sets H to
-    (sᵀy / yᵀy) I before it is used.
+    (sᵀy / yᵀy) I before it is used. Before each of the first 2 n updates H grows by sᵀB s / sᵀy,
+    where that lies between 1 and 2 (by 2 where it is more): an H that is too large is mended
+    faster than one that is too small, and over 150 test problems that saves a fifth of all
+    evaluations.
 
     Args:
         x0: where to start; see `Solver`.
         gtol: converged where no element of the gradient is larger, at least 0; None: 1e-5 for
             float64 iterates and 1e-3 for float32.
-        ftol: converged where a step decreases f by no more than ftol max(|f|, |f_new|, 1), at least
-            0; None: 0, which is off.
+        ftol: converged where a step decreases f by no more than ftol max(|f|, |f_new|, 1), and no
+            more was to be expected; at least 0, which is off.
         maxiter: steps at most, at least 1; None: no limit.
         maxfun: evaluations at most, at least 1; None: no limit.
         maxls: evaluations in one line search at most, at least 1; those that are not finite do not
@@ -157,12 +161,13 @@ class BFGS(Solver):
         array([[0.5, 0. ],
                [0. , 0.1]])
 
-    Reference: Nocedal and Wright, Numerical Optimization, 2006, equations 6.17 and 6.20; the line
-    search and the damping are those of `LBFGS`.
+    Reference: Nocedal and Wright, Numerical Optimization, 2006, equations 6.17 and 6.20;
+    Al-Baali, Numerical Experience with a Class of Self-Scaling Quasi-Newton Algorithms, J. Optim.
+    Theory Appl. 96, 1998; the line search and the damping are those of `LBFGS`.
 
     Where we differ: the update is applied as a symmetric one of rank two while H is read for the
-    next product, one pass over half a matrix an iteration. Approximate Wolfe conditions near the
-    minimum, float64 sums and thresholds as in `LBFGS`.
+    next product, one pass over half a matrix an iteration. Growth is limited, and ends, so that
+    H converges. Slopes near the minimum, float64 sums and thresholds as in `LBFGS`.
     """
 
     _method = "bfgs"
@@ -172,7 +177,7 @@ class BFGS(Solver):
         x0: Any,
         *,
         gtol: float | None = None,
-        ftol: float | None = None,
+        ftol: float = 0.0,
         maxiter: int | None = 15000,
         maxfun: int | None = 15000,
         maxls: int = 20,
@@ -212,8 +217,8 @@ class SR1(Solver):
         x0: where to start; see `Solver`.
         gtol: converged where no element of the gradient is larger, at least 0; None: 1e-5 for
             float64 iterates and 1e-3 for float32.
-        ftol: converged where a step decreases f by no more than ftol max(|f|, |f_new|, 1), at least
-            0; None: 0, which is off.
+        ftol: converged where a step decreases f by no more than ftol max(|f|, |f_new|, 1), and no
+            more was to be expected; at least 0, which is off.
         maxiter: steps at most, at least 1; None: no limit.
         maxfun: evaluations at most, at least 1; None: no limit.
 
@@ -238,9 +243,9 @@ class SR1(Solver):
     Optimization, 2006, algorithm 6.2 and equation 6.26; Steihaug, The Conjugate Gradient Method and
     Trust Regions, SIAM J. Numer. Anal. 20, 1983.
 
-    Where we differ: the first pair with sᵀy > 0 sets B to (yᵀy / sᵀy) I before it is used. Where
-    the actual and the expected decrease are both within the rounding error of f, the step counts
-    as good.
+    Where we differ: the first pair with sᵀy > 0 sets B to (sᵀy / sᵀs) I before it is used. Where
+    the decrease of f is within its rounding error, the slopes at both ends stand for it. Pairs that
+    rounding alone could have made are left out.
     """
 
     _method = "sr1"
@@ -250,7 +255,7 @@ class SR1(Solver):
         x0: Any,
         *,
         gtol: float | None = None,
-        ftol: float | None = None,
+        ftol: float = 0.0,
         maxiter: int | None = 15000,
         maxfun: int | None = 15000,
     ) -> None:
@@ -275,8 +280,8 @@ class GradientDescent(Solver):
         x0: where to start; see `Solver`.
         gtol: converged where no element of the gradient is larger, at least 0; None: 1e-5 for
             float64 iterates and 1e-3 for float32.
-        ftol: converged where a step decreases f by no more than ftol max(|f|, |f_new|, 1), at least
-            0; None: 0, which is off.
+        ftol: converged where a step decreases f by no more than ftol max(|f|, |f_new|, 1), and no
+            more was to be expected; at least 0, which is off.
         maxiter: steps at most, at least 1; None: no limit.
         maxfun: evaluations at most, at least 1; None: no limit.
         maxls: evaluations in one line search at most, at least 1; those that are not finite do not
@@ -307,7 +312,7 @@ class GradientDescent(Solver):
         x0: Any,
         *,
         gtol: float | None = None,
-        ftol: float | None = None,
+        ftol: float = 0.0,
         maxiter: int | None = 15000,
         maxfun: int | None = 15000,
         maxls: int = 20,

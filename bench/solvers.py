@@ -1,0 +1,105 @@
+"""The solvers that are compared: ours, SciPy's and torch's, called as their users call them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from bench.cases import Array
+from bench.peers import AbsentError, optional
+
+HISTORY = 10  # pairs of L-BFGS
+CAP = 15_000  # evaluations and iterations
+
+Function = Callable[[Array], tuple[Any, Array]]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a solver may stop. A function tolerance of None is the solver's own; 0 is none."""
+
+    gtol: float = 0.0
+    ftol: float | None = 0.0
+    iterations: int = CAP
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a solver returned, and whether it says that it converged."""
+
+    x: Array
+    success: bool
+    iterations: int
+
+
+Solve = Callable[[Function, Array, Limits], Answer]
+
+
+def _minimize(module: str, method: str, function: Function, start: Array, limits: Limits) -> Answer:
+    """By SciPy's interface, which is ours too."""
+    options: dict[str, object] = {"gtol": limits.gtol, "maxiter": limits.iterations}
+    if method == "L-BFGS-B":
+        options |= {"maxcor": HISTORY, "maxfun": CAP}
+        options |= {} if limits.ftol is None else {"ftol": limits.ftol}
+    result = optional(module).minimize(function, start, jac=True, method=method, options=options)
+    return Answer(result.x, bool(result.success), result.nit)
+
+
+def torch_lbfgs(function: Function, start: Array, limits: Limits) -> Answer:
+    """torch.optim.LBFGS with its strong Wolfe search, on memory that NumPy shares."""
+    torch = optional("torch")
+    x = start.copy()
+    parameter = torch.from_numpy(x).requires_grad_()
+    own = {} if limits.ftol is None else {"tolerance_change": limits.ftol}
+    optimizer = torch.optim.LBFGS(
+        [parameter],
+        history_size=HISTORY,
+        line_search_fn="strong_wolfe",
+        max_iter=limits.iterations,
+        max_eval=CAP,
+        tolerance_grad=limits.gtol,
+        **own,
+    )
+
+    def closure() -> Any:
+        value, gradient = function(x)
+        parameter.grad = torch.from_numpy(gradient)
+        return value
+
+    optimizer.step(closure)
+    largest = np.abs(parameter.grad.numpy()).max()
+    return Answer(x, bool(largest <= limits.gtol), optimizer.state[parameter]["n_iter"])
+
+
+SOLVERS: dict[str, Solve] = {
+    "schuss L-BFGS": partial(_minimize, "schuss", "L-BFGS-B"),
+    "schuss BFGS": partial(_minimize, "schuss", "BFGS"),
+    "schuss SR1": partial(_minimize, "schuss", "SR1"),
+    "SciPy L-BFGS-B": partial(_minimize, "scipy.optimize", "L-BFGS-B"),
+    "SciPy BFGS": partial(_minimize, "scipy.optimize", "BFGS"),
+    "SciPy CG": partial(_minimize, "scipy.optimize", "CG"),
+    "torch LBFGS": torch_lbfgs,
+}
+
+
+@contextmanager
+def all_threads(count: int) -> Iterator[None]:
+    """The same number of threads for schuss, torch and every BLAS."""
+    config = optional("schuss").config
+    before = config.get_num_threads()
+    with ExitStack() as stack:
+        stack.callback(config.set_num_threads, before)
+        config.set_num_threads(count)
+        with suppress(AbsentError):
+            optional("torch").set_num_threads(count)
+        with suppress(AbsentError):
+            limit = optional("threadpoolctl").threadpool_limits
+            for module in ("scipy.linalg", "scipy.optimize"):  # it limits what is loaded
+                optional(module)
+            stack.enter_context(limit(count, user_api="blas"))
+        yield

@@ -1,0 +1,220 @@
+"""BFGS: its matrix is that of the textbook's update, step by step, and its directions are -H g."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from helpers import accepted, core_solver, log_cosh
+
+# Tiles have 64 rows: less than one, one, one row more, and three.
+SIZES = (1, 2, 5, 63, 64, 65, 130)
+
+
+def solve(matrix, v):
+    """matrix^-1 v, refined until it is as good as longdouble."""
+    x = np.linalg.solve(matrix, v.astype(np.float64)).astype(np.longdouble)
+    for _ in range(3):
+        residual = v - matrix.astype(np.longdouble) @ x
+        x += np.linalg.solve(matrix, residual.astype(np.float64))
+    return x
+
+
+def updated(h, s, y):
+    """Nocedal and Wright 2006, equation 6.17."""
+    rho = 1 / (s @ y)
+    left = np.eye(s.size, dtype=np.longdouble) - rho * np.outer(s, y)
+    return left @ h @ left.T + rho * np.outer(s, s)
+
+
+class Textbook:
+    """H after each pair from H before it, in longdouble, and what was special about the pairs."""
+
+    def __init__(self, n, damping=False):
+        self.n, self.damping = n, damping
+        self.ratios = []  # s.B s / s.y of each pair since H was last forgotten; 1 for the first
+        self.pairs = self.damped = self.restarts = 0
+
+    def restart(self):
+        self.ratios.clear()
+        self.restarts += 1
+
+    def learn(self, h, s, y):
+        """H from the H before."""
+        s, y = s.astype(np.longdouble), y.astype(np.longdouble)
+        b_s = solve(h, s)
+        self.pairs += 1
+        if self.damping and s @ y < 0.2 * (s @ b_s):
+            theta = 0.8 * (s @ b_s) / (s @ b_s - s @ y)
+            y = theta * y + (1 - theta) * b_s
+            self.damped += 1
+        if not self.ratios:
+            self.ratios.append(1.0)
+            h = (s @ y) / (y @ y) * np.eye(self.n, dtype=np.longdouble)
+        else:
+            ratio = (s @ b_s) / (s @ y)
+            grows = len(self.ratios) < 2 * self.n
+            self.ratios.append(float(ratio))
+            h = h * (np.clip(ratio, 1, 2) if grows else 1)
+        return updated(h, s, y), s, y
+
+
+def norm(v):
+    return float(np.sqrt(v @ v))
+
+
+def check_run(solver, function, textbook):
+    """Every matrix and every direction of a run; the number of pairs."""
+    last = None
+    while not solver.done:
+        x = solver.ask()
+        f, g = function(x)
+        before = solver.matrix()
+        if last and (before != last[2]).any():  # the search failed, and H was forgotten
+            assert (before == min(1, 1 / norm(last[1])) * np.eye(x.size)).all()
+            textbook.restart()
+        iterations = solver.nit
+        solver.tell(f, g)
+        h = solver.matrix()
+        if solver.done or (last and solver.nit == iterations):
+            continue  # the point that ends a run is not learned from
+        assert (h == h.T).all()
+        assert np.linalg.eigvalsh(h)[0] > 0
+        if last:
+            wanted, s, y = textbook.learn(before, x - last[0], g - last[1])
+            # v = H y comes from differences of H g, so that a few digits may go: 3e-15 was seen.
+            assert np.abs(h - wanted).max() <= 1e-13 * np.abs(wanted).max()
+            assert norm(h @ y - s) <= 1e-13 * norm(s) * np.linalg.cond(h) ** 0.5
+        d = -(h.astype(np.longdouble) @ g)
+        trial = solver.ask()
+        # x + d is rounded when it is stored; the error of d itself is relative to d.
+        error = np.maximum(np.abs(trial - x - d) - 2.3e-16 * np.abs(trial), 0)
+        assert norm(error) <= 1e-13 * norm(d)
+        last = x, g, h
+    return textbook.pairs
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_each_matrix_is_the_update_of_the_last(n, isa):
+    start = 3 * np.random.default_rng(n).standard_normal(n)
+    solver = core_solver("bfgs", start, gtol=1e-6, maxiter=30)
+    textbook = Textbook(n)
+    pairs = check_run(solver, log_cosh(n, seed=n), textbook)
+    assert pairs >= (2 if n == 1 else 7 if n == 2 else 15)
+
+
+def quartic(x):
+    """Flatter and flatter, so that H is always too small."""
+    weights = 4.0 ** np.arange(x.size)
+    return float(weights @ x**4), 4 * weights * x**3
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_h_grows_in_the_first_2_n_updates(n):
+    solver = core_solver("bfgs", np.linspace(2, 3, n), gtol=1e-9)
+    textbook = Textbook(n)
+    check_run(solver, quartic, textbook)
+    early, late = textbook.ratios[1 : 2 * n], textbook.ratios[2 * n :]
+    assert max(early) > 2  # so that the limit was met,
+    assert any(1.1 < ratio < 1.9 for ratio in early)  # and not met,
+    assert sum(ratio > 1.1 for ratio in late) > 5  # and there was reason to go on
+
+
+def wells(x):
+    """Not convex: between its wells s.y is often small or negative."""
+    coupling = np.roll(x, 1) - x
+    f = float(((x * x - 1) ** 2).sum() / 4 + 0.1 * (coupling @ coupling) + 0.05 * x.sum())
+    g = (x * x - 1) * x + 0.05 + 0.2 * (2 * x - np.roll(x, 1) - np.roll(x, -1))
+    return f, g
+
+
+@pytest.mark.parametrize("n", [2, 65])
+def test_damped_pairs(n):
+    """Powell 1978: y becomes theta y + (1 - theta) B s, so that s.y is 0.2 s.B s."""
+    damped = restarts = 0
+    for seed in range(5):
+        start = 0.05 * np.random.default_rng(seed).standard_normal(n)
+        solver = core_solver("bfgs", start, gtol=1e-6, maxiter=30, damping=True, c2=0.999, maxls=2)
+        textbook = Textbook(n, damping=True)
+        check_run(solver, wells, textbook)
+        damped += textbook.damped
+        restarts += textbook.restarts
+    print(damped, restarts)
+    assert damped >= 3
+
+
+def test_by_hand():
+    """Every number here is a short binary fraction, so that all results are exact.
+
+    B is at first the identity, as |g| <= 1, so that d = -g = (1/2, 0) at x = (0, 0).
+
+    At x = (1/2, 0), g = (-1/4, 1/4): s = (1/2, 0), y = (1/4, 1/4), s.y = y.y = 1/8, rho = 8, and H
+    begins as the identity. I - rho s y' = [[0, -1], [0, 1]], and
+
+        H = [[0, -1], [0, 1]] [[0, 0], [-1, 1]] + 8 [[1/4, 0], [0, 0]] = [[3, -1], [-1, 1]],
+
+    d = -H g = (1, -1/2). At x = (3/2, -1/2), g = (0, 1/4): s = (1, -1/2), y = (1/4, 0), s.y = 1/4,
+    rho = 4. s.B s = -s.g_old = 3/8, so that H grows by 3/2. I - rho s y' = [[0, 0], [1/2, 1]], and
+
+        H = 3/2 [[0, 0], [1/2, 1]] [[3, -1], [-1, 1]] [[0, 1/2], [0, 1]] + 4 [[1, -1/2], [-1/2, 1/4]]
+          = 3/2 [[0, 0], [0, 3/4]] + [[4, -2], [-2, 1]] = [[4, -2], [-2, 17/8]],
+
+    d = -H g = (1/2, -17/32).
+    """
+    solver = core_solver("bfgs", [0.0, 0.0])
+    assert solver.ask().tolist() == [0, 0]
+    solver.tell(1.0, [-0.5, 0.0])
+    assert solver.matrix().tolist() == [[1, 0], [0, 1]]
+    assert solver.ask().tolist() == [0.5, 0]
+    solver.tell(0.8, [-0.25, 0.25])
+    assert solver.matrix().tolist() == [[3, -1], [-1, 1]]
+    assert solver.ask().tolist() == [1.5, -0.5]
+    solver.tell(0.55, [0.0, 0.25])
+    assert solver.matrix().tolist() == [[4, -2], [-2, 2.125]]
+    assert solver.ask().tolist() == [2, -1.03125]
+    assert solver.nit == 2
+
+
+def test_the_first_step_is_no_longer_than_one():
+    """With nothing known of the scale, d = -g / |g| where |g| is larger."""
+    solver = core_solver("bfgs", [1.0, 2.0])
+    solver.tell(10.0, [3.0, -4.0])
+    assert solver.matrix().tolist() == [[0.2, 0], [0, 0.2]]
+    np.testing.assert_array_max_ulp(solver.ask(), np.array([0.4, 2.8]), 1)
+
+
+@pytest.mark.parametrize("y", [[0.0, 0.0], [-0.125, 0.25], [1e-17, 1e-17]])
+def test_pairs_without_curvature_are_left_out(y):
+    """maxls=1 takes a step that fails the curvature condition: s.y is 0, negative, or rounding."""
+    solver = core_solver("bfgs", [0.0, 0.0], maxls=1)
+    for f, g in ((1.0, [-0.5, 0.0]), (0.8, [-0.25, 0.25])):
+        solver.tell(f, g)
+    h, x = solver.matrix(), solver.ask()
+    g = np.array([-0.25, 0.25]) + y
+    solver.tell(0.4, g)
+    assert solver.nit == 2
+    assert (solver.matrix() == h).all()
+    np.testing.assert_allclose(solver.ask(), x - h @ g, rtol=1e-15)
+    # And it goes on learning: H may be updated in place of the one that was left out.
+    s, x = solver.ask() - x, solver.ask()
+    y = np.array([0.5, 0.125])
+    solver.tell(0.1, g + y)
+    assert solver.nit == 3
+    np.testing.assert_allclose(solver.matrix() @ y, s, rtol=1e-14)
+
+
+def test_a_quadratic_is_learned():
+    """After enough steps H is the inverse Hessian, to the digits that steps of decreasing length give."""
+    rng = np.random.default_rng(3)
+    n = 6
+    q = np.linalg.qr(rng.standard_normal((n, n)))[0]
+    a = q * np.logspace(0, 1.5, n) @ q.T
+
+    def function(x):
+        return float(x @ a @ x) / 2, a @ x
+
+    solver = core_solver("bfgs", rng.standard_normal(n), gtol=1e-10)
+    for _ in accepted(solver, function):
+        pass
+    assert solver.status == 0
+    inverse = np.linalg.inv(a)
+    assert np.abs(solver.matrix() - inverse).max() <= 1e-3 * np.abs(inverse).max()
