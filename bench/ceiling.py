@@ -1,4 +1,7 @@
-"""The copy ceiling: how fast this machine can read W + 1 arrays and write W of them, just now.
+"""Ceilings: how fast this machine can pass over arrays just now.
+
+The copy ceiling reads W + 1 arrays and writes W of them, in place. For solvers there are also a
+copy from one array to another and a pure read.
 
 `ceiling.cpp` is compiled for this very machine at the first use and loaded with ctypes.
 """
@@ -13,7 +16,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,11 +28,18 @@ from bench.harness import Candidate, Settings, interleave
 from bench.peers import AbsentError
 
 NAME = "copy ceiling"
+ONE_TO_ANOTHER = "copy to another array"
+READ = "pure read"
 HUGE = 2 << 20
 STAGGER = 1088  # bytes, 17 cache lines: the streams neither share cache sets nor alias at 4 KiB
+WAYS_TO_COPY = ("plain", "memcpy", "streaming stores")  # as ceiling.cpp counts them
+READ_ARRAYS = 20
+READ_BLOCKS = (1 << 11, 1 << 13, 1 << 62)  # elements before the next four arrays
 CLEARLY = 0.98  # a variant is taken when it beats the plain loop on all threads by 2 %
 ENOUGH = 100_000  # elements in a call: beside them the microsecond that ctypes takes is nothing
 TRIAL = Settings(rounds=7, visit=0.004, pause=0.0)
+
+Call = Callable[[], object]
 
 
 @functools.cache
@@ -54,6 +64,11 @@ def _library() -> ctypes.CDLL:
     sizes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int)
     library.ceiling_run.argtypes = [ctypes.c_void_p, *sizes, ctypes.c_int, ctypes.c_int]
     library.ceiling_huge_pages.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+    rest = (ctypes.c_int64, ctypes.c_int, ctypes.c_int)
+    library.ceiling_copy.restype = None
+    library.ceiling_copy.argtypes = [ctypes.c_void_p, ctypes.c_int, *rest]
+    library.ceiling_read.restype = ctypes.c_double
+    library.ceiling_read.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_int64, *rest]
     return library
 
 
@@ -75,11 +90,26 @@ class _Streams:
             np.frombuffer(block, dtype, length, offset).fill(1.0)
             self.pointers[k] = start + k * STAGGER
 
-    def call(self, writes: int, threads: int, prefetch: bool, passes: int) -> Callable[[], None]:
+    def in_place(self, writes: int, threads: int, prefetch: bool, passes: int) -> Call:
         """Some passes over the arrays; the function keeps the memory alive."""
         run = self.library.ceiling_run
         rest = (writes, self.dtype.itemsize, self.length, threads, prefetch, passes)
         return lambda: run(self.pointers, *rest)
+
+    def copy(self, way: int, threads: int) -> Call:
+        """One copy of the first array to the second."""
+        run = self.library.ceiling_copy
+        return lambda: run(self.pointers, way, self.length, threads, 1)
+
+    def read(self, block: int, threads: int) -> Call:
+        """One pass over all arrays that changes nothing."""
+        run = self.library.ceiling_read
+        return lambda: run(self.pointers, len(self.memory), block, self.length, threads, 1)
+
+
+def _thread_counts(library: ctypes.CDLL, threads: int) -> list[int]:
+    """What was asked for first, then one: all cores are not always faster."""
+    return [threads, 1] if threads > 1 and library.ceiling_parallel() else [1]
 
 
 def _variants(library: ctypes.CDLL, work: Work) -> Iterator[Candidate]:
@@ -90,19 +120,46 @@ def _variants(library: ctypes.CDLL, work: Work) -> Iterator[Candidate]:
     dtype = np.dtype(work.dtype)
     streams = _Streams(library, writes + 1, work.elements, dtype)
     passes = max(1, ENOUGH // work.elements)
-    counts = [work.threads] if work.threads == 1 else [work.threads, 1]
-    for threads in counts if library.ceiling_parallel() else [1]:
+    for threads in _thread_counts(library, work.threads):
         for prefetch in (False, True):
             note = f"{'prefetching' if prefetch else 'plain'}, threads: {threads}"
-            call = streams.call(writes, threads, prefetch, passes)
+            call = streams.in_place(writes, threads, prefetch, passes)
             yield Candidate(note, call, work.bytes, note=note, passes=passes)
 
 
-def ceiling(work: Work) -> Candidate:
-    """The fastest of the variants for the bytes of this work, with a note that says which."""
-    variants = list(_variants(_library(), work))
-    timings = interleave(NAME, variants, TRIAL).timings
+def _best(name: str, variants: Sequence[Candidate]) -> Candidate:
+    """The fastest of them, with a note that says which; the first unless clearly beaten."""
+    timings = interleave(name, variants, TRIAL).timings
     best = min(variants, key=lambda v: timings[v.name].median)
     if timings[best.name].median > CLEARLY * timings[variants[0].name].median:
         best = variants[0]
-    return replace(best, name=NAME)
+    return replace(best, name=name)
+
+
+def ceiling(work: Work) -> Candidate:
+    """In place: the best that moves the bytes of this work."""
+    return _best(NAME, list(_variants(_library(), work)))
+
+
+def copy_ceiling(length: int, threads: int) -> Candidate:
+    """The best copy of one float64 array to another; its bytes are read and written once."""
+    library = _library()
+    streams = _Streams(library, 2, length, np.dtype(np.float64))
+    variants = [
+        Candidate(note, streams.copy(way, count), 2 * 8 * length, note=note)
+        for count in _thread_counts(library, threads)
+        for way, note in enumerate(f"{how}, threads: {count}" for how in WAYS_TO_COPY)
+    ]
+    return _best(ONE_TO_ANOTHER, variants)
+
+
+def read_ceiling(length: int, threads: int) -> Candidate:
+    """The best read of many float64 arrays."""
+    library = _library()
+    streams = _Streams(library, READ_ARRAYS, length, np.dtype(np.float64))
+    variants = [
+        Candidate(note, streams.read(block, count), READ_ARRAYS * 8 * length, note=note)
+        for count in _thread_counts(library, threads)
+        for block, note in ((b, f"blocks of 2^{b.bit_length() - 1}, threads: {count}") for b in READ_BLOCKS)
+    ]
+    return _best(READ, variants)

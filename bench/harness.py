@@ -24,7 +24,7 @@ Sleep = Callable[[float], object]
 class Candidate:
     """One way to do the work, `passes` times a call.
 
-    `bytes` is what a perfect single pass would move.
+    `bytes` is what a perfect single pass would move. A ceiling may be a part of a pass.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Candidate:
     bytes: float
     around: Callable[[], AbstractContextManager[object]] = nullcontext
     note: str = ""
-    passes: int = 1
+    passes: float = 1
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Settings:
     """How long to measure; all times in seconds.
 
     A visit is: `pause` (threads of the last candidate's runtime stop spinning; libgomp's do so
-    for about 5 ms), calls that are thrown away for `warm` (at least one: it wakes our threads and
-    fills the caches), then one timed batch of about `visit`.
+    for about 5 ms), calls that are thrown away for `warm` (at least one unless it is 0: it wakes
+    our threads and fills the caches), then one timed batch of about `visit`.
     """
 
     rounds: int = 25
@@ -114,9 +114,10 @@ def _batch(call: Callable[[], object], calls: int, clock: Clock) -> float:
 
 
 def _warm(call: Callable[[], object], seconds: float, clock: Clock) -> None:
-    """Call at least once and until `seconds` have passed."""
+    """Call at least once and until `seconds` have passed; not at all for 0."""
     end = clock() + seconds * 1e9
-    call()
+    if seconds > 0:
+        call()
     while clock() < end:
         call()
 

@@ -9,7 +9,7 @@ namespace schuss {
 namespace {
 
 // Elements that a thread should have to read or write: fewer are not worth waking it for.
-constexpr std::int64_t kGrain = 1 << 17;
+constexpr std::int64_t kGrain = 1 << 19;
 
 // Rows that take more bytes than this come from memory.
 constexpr std::int64_t kStreaming = 32 << 20;

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from schuss import Optimizer, minibatches, schedules
+from schuss import Optimizer, minibatches, schedules, solvers
 from schuss import optimizers as rules
 from schuss.lab import data as datasets
 from schuss.lab import network, textbook
@@ -50,6 +50,10 @@ LEARNING_RATES: dict[str, float] = {
     "Lion": 0.0005,
 }
 
+# Solvers that take all rows at once and find their own steps. Each evaluation of the loss and its
+# gradients is a pass over the training part, which is what an epoch is to the others.
+FULL_BATCH: dict[str, dict[str, Any]] = {"LBFGS": {"history_size": 10}}
+
 TIMED_STEPS = 400
 
 
@@ -61,7 +65,8 @@ class Result:
         name: as in `available()`.
         optimizer: name of the class.
         settings: hyperparameters that it was given; a schedule starts from the learning rate.
-        train_loss: nats, before training and after each epoch; not finite where it diverged.
+        train_loss: nats, before training and after each epoch; not finite where it diverged. Of a
+            solver, at the best point so far.
         test_accuracy: 0 to 1, at the same times.
         step_us: median microseconds of one step.
         numpy_us: the same of the textbook twin; None where there is none.
@@ -122,10 +127,10 @@ class Comparison:
 
 
 def available() -> list[str]:
-    """Every name that `compare` knows: classes, and rules that are a setting of a class.
+    """Every name that `compare` knows: classes, rules that are a setting of a class, solvers.
 
     Example:
-        >>> {"Adam", "Nesterov"} <= set(available())
+        >>> {"Adam", "Nesterov", "LBFGS"} <= set(available())
         True
     """
     names: list[str] = []
@@ -134,7 +139,7 @@ def available() -> list[str]:
         if isinstance(rule, type) and issubclass(rule, Optimizer) and rule is not Optimizer:
             names.append(name)
             names += [variant for variant, (of, _) in VARIANTS.items() if of == name]
-    return names
+    return names + list(FULL_BATCH)
 
 
 def schedule_names() -> list[str]:
@@ -158,6 +163,9 @@ def compare(
 
     The textbook twin of each rule takes some of the same steps, on a copy of the parameters and
     with the same gradients, by turns before and after ours; the times are those of these steps.
+
+    LBFGS takes all rows at once; an evaluation counts as an epoch. It chooses its own steps, so
+    that `batch_size`, `learning_rate` and `schedule` are not for it.
 
     Args:
         optimizers: names from `available()`, in any case; None is all of them.
@@ -196,15 +204,19 @@ def compare(
     layers = [columns, *hidden, len(data.classes)]
     batch_size = min(batch_size or rows, rows)
     steps = epochs * math.ceil(rows / batch_size)
-    entries = [_entry(name, learning_rate, schedule, steps) for name in names]
+    _schedule(schedule, 1.0, steps)  # refused before anything is trained
     results = []
-    for index, entry in enumerate(entries):
+    for index, name in enumerate(names):
 
-        def report(epoch: int, done: int = index * epochs, name: str = entry.name) -> None:
+        def report(epoch: int, done: int = index * epochs, name: str = name) -> None:
             if progress is not None:
-                progress(name, done + epoch, len(entries) * epochs)
+                progress(name, done + epoch, len(names) * epochs)
 
-        results.append(_train(entry, layers, data, epochs, batch_size, seed, report))
+        if name in FULL_BATCH:
+            results.append(_fit(name, layers, data, epochs, seed, report))
+        else:
+            entry = _entry(name, learning_rate, schedule, steps)
+            results.append(_train(entry, layers, data, epochs, batch_size, seed, report))
     return Comparison(
         data.name, rows, len(data.x_test), layers, epochs, batch_size, schedule, seed, results
     )
@@ -344,6 +356,31 @@ def _train(
         statistics.median(times) / 1000,
         statistics.median(twin_times) / 1000 if twin_times else None,
     )
+
+
+def _fit(
+    name: str,
+    layers: list[int],
+    data: datasets.Dataset,
+    epochs: int,
+    seed: int,
+    report: Callable[[int], None],
+) -> Result:
+    settings = FULL_BATCH[name]
+    start = network.initialize(layers, rng=np.random.default_rng(seed))
+    solver: solvers.Solver = getattr(solvers, name)(start, gtol=0.0, maxfun=epochs, **settings)
+    losses = [network.mean_loss(start, data.x_train, data.y_train)]
+    accuracies = [network.accuracy(start, data.x_test, data.y_test)]
+    times: list[int] = []
+    for epoch in range(1, epochs + 1):
+        if not solver.done:  # it may have nothing left to gain
+            loss, grads = network.loss_and_gradients(solver.ask(), data.x_train, data.y_train)
+            times.append(_timed(solver.tell, loss, grads))
+        best = solver.result()
+        losses.append(best.fun)
+        accuracies.append(network.accuracy(best.x, data.x_test, data.y_test))
+        report(epoch)
+    return Result(name, name, settings, losses, accuracies, statistics.median(times) / 1000, None)
 
 
 def _timed(step: Step, params: Any, grads: Any) -> int:

@@ -60,7 +60,7 @@ def table(result: Comparison) -> Table:
         pad_edge=False,
         title=result.summary(),
         caption="us: median microseconds per optimizer step\n"
-        "ratio: NumPy textbook code over schuss",
+        "ratio: NumPy textbook code over schuss" + _solvers_note(result),
     )
     rows.add_column("optimizer", no_wrap=True)
     for heading in (
@@ -77,7 +77,7 @@ def table(result: Comparison) -> Table:
         epochs = entry.epochs_to(0.95)
         rows.add_row(
             entry.name,
-            f"{entry.settings['learning_rate']:g}",
+            f"{entry.settings['learning_rate']:g}" if "learning_rate" in entry.settings else "-",
             f"{entry.train_loss[-1]:.2g}",
             f"{entry.test_accuracy[-1]:.1%}",
             "-" if epochs is None else str(epochs),
@@ -86,3 +86,10 @@ def table(result: Comparison) -> Table:
             "-" if entry.ratio is None else f"{entry.ratio:.1f}",
         )
     return rows
+
+
+def _solvers_note(result: Comparison) -> str:
+    names = [entry.name for entry in result.results if "learning_rate" not in entry.settings]
+    if not names:
+        return ""
+    return f"\n{', '.join(names)}: all rows at once, each evaluation counts as an epoch"
