@@ -160,6 +160,8 @@ def read_ceiling(length: int, threads: int) -> Candidate:
     variants = [
         Candidate(note, streams.read(block, count), READ_ARRAYS * 8 * length, note=note)
         for count in _thread_counts(library, threads)
-        for block, note in ((b, f"blocks of 2^{b.bit_length() - 1}, threads: {count}") for b in READ_BLOCKS)
+        for block, note in (
+            (b, f"blocks of 2^{b.bit_length() - 1}, threads: {count}") for b in READ_BLOCKS
+        )
     ]
     return _best(READ, variants)

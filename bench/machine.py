@@ -68,3 +68,10 @@ def facts() -> dict[str, object]:
         "schuss": _schuss(),
         "peers": {name: _version(name) or "not installed" for name in PEERS},
     }
+
+
+def available_memory() -> int | None:
+    """Bytes that programs may still take, where the system tells."""
+    info = Path("/proc/meminfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    return next((int(x.split()[1]) * 1024 for x in lines if x.startswith("MemAvailable")), None)

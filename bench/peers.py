@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from bench.cases import Work
 from bench.harness import Candidate
@@ -130,10 +130,11 @@ def optax_jit(work: Work) -> Candidate:
     return Candidate("optax jit", call, work.bytes)
 
 
+W = TypeVar("W")
 Maker = Callable[[Work], Candidate]
 
 
-def _attempt(make: Maker, work: Work) -> Candidate | str:
+def _attempt(make: Callable[[W], Candidate], work: W) -> Candidate | str:
     """The candidate, or why there is none."""
     try:
         return make(work)
@@ -142,7 +143,7 @@ def _attempt(make: Maker, work: Work) -> Candidate | str:
 
 
 def gather(
-    makers: Iterable[tuple[str, Maker]], work: Work
+    makers: Iterable[tuple[str, Callable[[W], Candidate]]], work: W
 ) -> tuple[list[Candidate], dict[str, str]]:
     """Build the candidates that can do this work, and say why the others cannot."""
     made = {name: _attempt(make, work) for name, make in makers}

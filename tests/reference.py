@@ -224,23 +224,121 @@ def prepare(p, g, *, scale=1.0, limit=math.inf, l2=0.0):
 BLOCK, LANES = 4096, 16
 
 
-def sum_squares(x):
+def dot(x, y):
     """Blocks of 4096 elements, 16 lanes each, a fixed tree over the lanes, blocks in order."""
-    x = np.asarray(x, np.float64)
+    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
     total = 0.0
     for begin in range(0, x.size, BLOCK):
-        block = x[begin : begin + BLOCK]
-        lanes = np.zeros(LANES)
-        for row in range(0, block.size, LANES):
-            part = block[row : row + LANES]
-            lanes[: part.size] += part * part
-        while lanes.size > 1:
-            half = lanes.size // 2
-            lanes = lanes[:half] + lanes[half:]
-        total += lanes[0]
-    return total
+        products = x[begin : begin + BLOCK] * y[begin : begin + BLOCK]
+        rows = np.zeros((1 + -(-products.size // LANES), LANES))  # a row of zeros to begin with
+        rows[1:].reshape(-1)[: products.size] = products
+        total += tree(np.cumsum(rows, axis=0)[-1])
+    return float(total)
+
+
+def tree(lanes):
+    """Sums over the last axis of 16 lanes."""
+    while lanes.shape[-1] > 1:
+        half = lanes.shape[-1] // 2
+        lanes = lanes[..., :half] + lanes[..., half:]
+    return lanes[..., 0]
+
+
+def sum_squares(x):
+    return dot(x, x)
 
 
 def clip_factor(norm, max_norm):
     factor = max_norm / (norm + 1e-6)
     return factor if factor < 1.0 else 1.0
+
+
+# Solvers: vectors are converted to double, and results rounded once to the dtype that keeps them.
+
+
+def curvature_pair(x, x_new, g, g_new, keep, damp, dtype):
+    x, x_new, g, g_new = (np.asarray(v, np.float64) for v in (x, x_new, g, g_new))
+    return (x_new - x).astype(dtype), (keep * (g_new - g) - damp * g).astype(dtype)
+
+
+def combination(g, on_g, rows, on_rows, dtype):
+    """d = on_g g, to which the rows are added one after the other."""
+    d = on_g * np.asarray(g, np.float64)
+    for row, by in zip(rows, on_rows, strict=True):
+        d = d + by * np.asarray(row, np.float64)
+    return d.astype(dtype)
+
+
+def advance(x, d, step):
+    return (np.asarray(x, np.float64) + step * np.asarray(d, np.float64)).astype(x.dtype)
+
+
+def lbfgs_direction(pairs, g, gamma, dtype):
+    """-H g from the pairs (s, y), the oldest first; gamma is that of the newest, or what is known."""
+    m = len(pairs)
+    s_y = [[dot(s, y) for _, y in pairs] for s, _ in pairs]
+    y_y = [[dot(a, b) for _, b in pairs] for _, a in pairs]
+    p, c = [0.0] * m, [0.0] * m
+    for i in reversed(range(m)):
+        total = dot(pairs[i][0], g)
+        for j in range(i + 1, m):
+            total -= s_y[i][j] * p[j]
+        p[i] = total / s_y[i][i]
+    for i in range(m):
+        along = dot(pairs[i][1], g)
+        for j in range(m):
+            along -= y_y[i][j] * p[j]
+        total = gamma * along
+        for j in range(i):
+            total += s_y[j][i] * c[j]
+        c[i] = p[i] - total / s_y[i][i]
+    rows = [s for s, _ in pairs] + [y for _, y in pairs]
+    return combination(g, -gamma, rows, [-v for v in c] + [gamma * v for v in p], dtype)
+
+
+TILE = 64
+
+
+def symmetric_product(a, v):
+    """a v by tiles of the lower triangle, one after the other, a row of tiles after the other.
+
+    A tile adds to the elements of its rows sums over 16 lanes, and to those of its columns, unless it
+    is on the diagonal, sums over its rows in order.
+    """
+    size = -(-v.size // TILE) * TILE
+    matrix, vector = np.zeros((size, size)), np.zeros(size)
+    matrix[: v.size, : v.size], vector[: v.size] = a, v
+    out = np.zeros(size)
+    for row in range(0, size, TILE):
+        for column in range(0, row + TILE, TILE):
+            down, across = slice(row, row + TILE), slice(column, column + TILE)
+            lanes = np.zeros((TILE, 1 + TILE // LANES, LANES))
+            lanes[:, 1:] = (matrix[down, across] * vector[across]).reshape(TILE, -1, LANES)
+            out[down] += tree(np.cumsum(lanes, axis=1)[:, -1])
+            if row != column:
+                rows = np.zeros((1 + TILE, TILE))
+                rows[1:] = matrix[down, across] * vector[down, None]
+                out[across] += np.cumsum(rows, axis=0)[-1]
+    return out[: v.size]
+
+
+def bfgs_direction(h, g, d_last, pair, keep, damp, growth):
+    """H after the pair, and -H g. Before the pair -H g_last was d_last.
+
+    growth is None for the first pair, from which H takes its scale.
+    """
+    s, y = pair
+    g = np.asarray(g, np.float64)
+    s_y = dot(s, y)
+    if growth is None:
+        growth, scale = 1.0, s_y / dot(y, y)
+        h = np.diag(np.full(g.size, scale))
+        u, v = symmetric_product(h, g), scale * y
+    else:
+        u = symmetric_product(h, g)
+        v = growth * (keep * u + (keep + damp) * d_last)
+    rho = 1.0 / s_y
+    w = rho * (1.0 + rho * dot(y, v)) / 2.0 * s - rho * v
+    factors = [-growth, -dot(w, g), -dot(s, g)]
+    h = growth * h + (np.outer(s, w) + np.outer(w, s))
+    return h, combination(g, 0.0, [u, s, w], factors, np.float64)

@@ -25,8 +25,8 @@ py::dtype numpy_dtype(DType dtype) {
     return dtype == kFloat32 ? py::dtype::of<float>() : py::dtype::of<double>();
 }
 
-std::unique_ptr<Solver> make(const std::string& method, std::int64_t n, DType dtype,
-                             const char* x0, const py::dict& options) {
+std::unique_ptr<Solver> make(const std::string& method, std::int64_t n, DType dtype, const char* x0,
+                             const py::dict& options) {
     const Limits limits{option<double>(options, "gtol"), option<double>(options, "ftol"),
                         option<std::int64_t>(options, "maxiter"),
                         option<std::int64_t>(options, "maxfun")};
@@ -45,13 +45,11 @@ std::unique_ptr<Solver> make(const std::string& method, std::int64_t n, DType dt
     if (method != "lbfgs") throw py::value_error("method is '" + method + "', which is unknown");
     const DType history =
         option<std::string>(options, "history_dtype") == "float32" ? kFloat32 : kFloat64;
-    return descent(history, std::make_unique<PairHistory>(n, history,
-                                                          option<int>(options, "history_size")));
+    return descent(history,
+                   std::make_unique<PairHistory>(n, history, option<int>(options, "history_size")));
 }
 
-py::object as_array(const py::object& o) {
-    return py::module_::import("numpy").attr("asarray")(o);
-}
+py::object as_array(const py::object& o) { return py::module_::import("numpy").attr("asarray")(o); }
 
 double value_from(py::handle value) {
     if (PyFloat_CheckExact(value.ptr())) return PyFloat_AS_DOUBLE(value.ptr());
@@ -62,8 +60,9 @@ double value_from(py::handle value) {
                                   "; one number is wanted");
         number = number.attr("item")();
     }
-    const bool complex = PyComplex_Check(number.ptr()) ||
-                         (py::hasattr(number, "dtype") && py::dtype(number.attr("dtype")).kind() == 'c');
+    const bool complex =
+        PyComplex_Check(number.ptr()) ||
+        (py::hasattr(number, "dtype") && py::dtype(number.attr("dtype")).kind() == 'c');
     const double result = complex ? -1.0 : PyFloat_AsDouble(number.ptr());
     if (complex || (result == -1.0 && PyErr_Occurred())) {
         PyErr_Clear();
@@ -124,8 +123,7 @@ py::object AskTell::tree(const char* data, const py::object& owner) const {
         std::vector<py::ssize_t> shape(leaf.shape.begin(), leaf.shape.end());
         py::array array(numpy_dtype(dtype_), std::move(shape), std::vector<py::ssize_t>{},
                         data + leaf.begin * size_of(dtype_), owner);
-        py::detail::array_proxy(array.ptr())->flags &=
-            ~py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
+        py::detail::array_proxy(array.ptr())->flags &= ~py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
         arrays.append(std::move(array));
     }
     return structure_.unflatten(arrays);
@@ -150,8 +148,8 @@ void AskTell::tell(py::handle value, py::handle gradient) {
         g = g.attr("reshape")(py::cast(leaves_[0].shape));
     const char* data = nullptr;
     if (alone) {
-        const Operand whole = operand(g.ptr(), check_grad(g.ptr(), "gradient"), c_order(g.ptr()),
-                                      dtype_);
+        const Operand whole =
+            operand(g.ptr(), check_grad(g.ptr(), "gradient"), c_order(g.ptr()), dtype_);
         if (whole.direct && shape_of(g.ptr()) == leaves_[0].shape) data = whole.view.data;
     }
     if (!data) {
@@ -187,8 +185,7 @@ py::tuple AskTell::best() const {
 
 py::object AskTell::history() const {
     const auto* descent = dynamic_cast<const Descent*>(solver_.get());
-    const auto* pairs =
-        descent ? dynamic_cast<const PairHistory*>(&descent->curvature()) : nullptr;
+    const auto* pairs = descent ? dynamic_cast<const PairHistory*>(&descent->curvature()) : nullptr;
     if (!pairs) return py::none();
     const py::ssize_t bytes = size_ * size_of(pairs->dtype());
     py::array s(numpy_dtype(pairs->dtype()), {py::ssize_t{pairs->pairs()}, py::ssize_t{size_}});
@@ -221,7 +218,8 @@ py::tuple AskTell::state() const {
     const Busy busy(busy_, "solver");
     Archive archive;
     solver_->visit(archive);
-    return py::make_tuple(method_, copied(*solver_->best().x), options_, py::bytes(archive.bytes()));
+    return py::make_tuple(method_, copied(*solver_->best().x), options_,
+                          py::bytes(archive.bytes()));
 }
 
 std::unique_ptr<AskTell> AskTell::from_state(const py::tuple& state) {

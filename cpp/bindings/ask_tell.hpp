@@ -1,4 +1,5 @@
-// A solver as Python drives it: structures of arrays go in and out, the solver sees one flat vector.
+// A solver as Python drives it: structures of arrays go in and out, the solver sees one flat
+// vector.
 #pragma once
 #include <pybind11/pybind11.h>
 
@@ -21,9 +22,9 @@ class AskTell {
     py::object ask() const;  // read-only; an array that is kept stays as it is
     void tell(py::handle value, py::handle gradient);
     void stop(const std::string& message);
-    py::tuple best() const;       // copies of x and of its gradient, and the value
-    py::object history() const;   // L-BFGS: (S, Y), a pair a row, the oldest first
-    py::object matrix() const;    // BFGS: the inverse Hessian; SR1: the Hessian
+    py::tuple best() const;      // copies of x and of its gradient, and the value
+    py::object history() const;  // L-BFGS: (S, Y), a pair a row, the oldest first
+    py::object matrix() const;   // BFGS: the inverse Hessian; SR1: the Hessian
 
     const Solver& solver() const { return *solver_; }
     py::tuple state() const;

@@ -40,11 +40,14 @@ void register_solvers(py::module_& m) {
              py::kw_only(), py::arg("value"), py::arg("slope"), py::arg("first_step"),
              py::arg("noise"), py::arg("c1"), py::arg("c2"), py::arg("max_step"),
              py::arg("max_evaluations"))
-        .def("tell", [](Search& self, double value, double slope) {
-            constexpr const char* kNames[] = {"continue", "accept", "imperfect", "unbounded",
-                                              "no_decrease"};
-            return kNames[static_cast<int>(self.tell(value, slope))];
-        }, py::arg("value"), py::arg("slope"))
+        .def(
+            "tell",
+            [](Search& self, double value, double slope) {
+                constexpr const char* kNames[] = {"continue", "accept", "imperfect", "unbounded",
+                                                  "no_decrease"};
+                return kNames[static_cast<int>(self.tell(value, slope))];
+            },
+            py::arg("value"), py::arg("slope"))
         .def_property_readonly("step", &Search::step)
         .def_property_readonly("best", [](const Search& self) {
             const Search::Point& p = self.best();

@@ -77,8 +77,7 @@ void Structure::collect(py::handle tree, const char* name, std::vector<py::objec
 void Structure::collect(const Node& node, PyObject* tree, const char* name,
                         std::vector<py::object>& leaves) const {
     const auto fail = [&](const std::string& what) {
-        throw py::value_error(label(name, node.path) + " " + what +
-                              " is wanted, as in " + origin_);
+        throw py::value_error(label(name, node.path) + " " + what + " is wanted, as in " + origin_);
     };
     const auto size_differs = [&](std::size_t size) {
         fail("has " + std::to_string(size) + " items; " + std::to_string(node.children.size()));

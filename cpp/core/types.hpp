@@ -35,9 +35,10 @@ using UpdateKernel = void (*)(const Piece&, const double* coefficients, const Pr
 // out[b] = sum over block b of (scale * x)^2, in double, in the order that the bit contract fixes.
 using SumSquaresKernel = void (*)(const char* x, std::int64_t count, double scale, double* out);
 
-// What solvers do with vectors. Iterates and gradients have one dtype, directions and curvature pairs
-// one of their own; all arithmetic and all sums are in double. Kernels work on elements [begin,
-// begin + count) of whole vectors, at most one block of kBlock, so that blocks can be shared out.
+// What solvers do with vectors. Iterates and gradients have one dtype, directions and curvature
+// pairs one of their own; all arithmetic and all sums are in double. Kernels work on elements
+// [begin, begin + count) of whole vectors, at most one block of kBlock, so that blocks can be
+// shared out.
 
 // out: g.d, g.g and the largest |g|. Any element that is not finite leaves g.d or g.g so.
 struct Probe {
@@ -88,8 +89,8 @@ struct Advance {
 using AdvanceKernel = void (*)(const Advance&, std::int64_t begin, std::int64_t count);
 
 // A square tile of a symmetric matrix, row after row, below the diagonal or on it. First the update
-// a[i][j] = scale a[i][j] + s[i] w[j] + w[i] s[j] that was left over, then its share of the product with v: along
-// its rows, and unless it lies on the diagonal also down its columns.
+// a[i][j] = scale a[i][j] + s[i] w[j] + w[i] s[j] that was left over, then its share of the product
+// with v: along its rows, and unless it lies on the diagonal also down its columns.
 constexpr int kTile = 64;
 struct TileVectors {
     const double *s, *w, *v;  // kTile elements each, zero where the matrix ends

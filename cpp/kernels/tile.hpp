@@ -21,7 +21,8 @@ SCHUSS_INLINE void tile_rows(const TileWork& by) {
         for (int c = 0; c < kTile; c += kDoubles) {
             V value = vector(a, c);
             if constexpr (kUpdate) {
-                value = by.scale * value + (s * vector(by.column.w, c) + w * vector(by.column.s, c));
+                value =
+                    by.scale * value + (s * vector(by.column.w, c) + w * vector(by.column.s, c));
                 store(reinterpret_cast<char*>(a + c), value);
             }
             V& sum = sums[c / kDoubles % kSums];

@@ -1,6 +1,6 @@
-// One block of memory for all state arrays of an optimizer or a solver: zero pages until touched, 64-byte
-// aligned, and staggered within the page, so that the streams of one kernel (parameter, gradient,
-// slots) do not meet at the same address modulo 4096.
+// One block of memory for all state arrays of an optimizer or a solver: zero pages until touched,
+// 64-byte aligned, and staggered within the page, so that the streams of one kernel (parameter,
+// gradient, slots) do not meet at the same address modulo 4096.
 #pragma once
 #include <cstdint>
 #include <memory>

@@ -13,7 +13,7 @@ namespace schuss {
 
 class Archive {
   public:
-    Archive() = default;                                                         // to be written
+    Archive() = default;  // to be written
     explicit Archive(std::string bytes) : reading_(true), bytes_(std::move(bytes)) {}
 
     bool reading() const { return reading_; }
@@ -48,7 +48,8 @@ class Archive {
     {
         std::size_t size = values.size();
         raw(&size, sizeof size);
-        if (size > (reading_ ? bytes_.size() : size)) throw std::invalid_argument("the state is damaged");
+        if (size > (reading_ ? bytes_.size() : size))
+            throw std::invalid_argument("the state is damaged");
         values.resize(size);
         raw(values.data(), size * sizeof(T));
     }

@@ -17,7 +17,9 @@ DenseInverse::DenseInverse(std::int64_t n, DType iterates)
         vector->resize(static_cast<std::size_t>(h_.padded()));
 }
 
-Curvature::Place DenseInverse::place() { return {bytes(s_), bytes(y_), {bytes(s_), bytes(y_)}, 0, 1}; }
+Curvature::Place DenseInverse::place() {
+    return {bytes(s_), bytes(y_), {bytes(s_), bytes(y_)}, 0, 1};
+}
 
 void DenseInverse::learn(const Lesson& lesson) {
     learned_ = lesson.good;
@@ -80,8 +82,8 @@ double DenseInverse::at(std::int64_t i, std::int64_t j) const {
 }
 
 void DenseInverse::visit(Archive& archive) {
-    archive(g_, d_, s_, y_, u_, v_, scale_, s_y_, y_y_, on_u_, on_d_, growth_, updates_,
-            empty_, learned_);
+    archive(g_, d_, s_, y_, u_, v_, scale_, s_y_, y_y_, on_u_, on_d_, growth_, updates_, empty_,
+            learned_);
     h_.visit(archive);
 }
 

@@ -4,9 +4,10 @@
 //
 // v costs no product of its own: with d = -H g, H y = H g_new + d. One product with H an iteration.
 //
-// Before each of the first 2 n updates H grows by s.B s / s.y where that is more than 1, up to 2: the
-// self-scaling of Al-Baali 1998. BFGS mends an H that is too large faster than one that is too small;
-// over 150 test problems it takes 21 % fewer evaluations with it, and hess_inv is no less exact.
+// Before each of the first 2 n updates H grows by s.B s / s.y where that is more than 1, up to 2:
+// the self-scaling of Al-Baali 1998. BFGS mends an H that is too large faster than one that is too
+// small; over 150 test problems it takes 21 % fewer evaluations with it, and hess_inv is no less
+// exact.
 #pragma once
 #include "solvers/descent.hpp"
 #include "solvers/symmetric.hpp"
@@ -40,8 +41,8 @@ class DenseInverse final : public Curvature {
     double on_u_ = 0.0, on_d_ = 0.0;  // v = on_u u + on_d d
     double growth_ = 1.0;
     std::int64_t updates_ = 0;
-    bool empty_ = true;               // H is scale_ I, and h_ is not in use
-    bool learned_ = false;            // a pair waits for its v
+    bool empty_ = true;     // H is scale_ I, and h_ is not in use
+    bool learned_ = false;  // a pair waits for its v
 };
 
 }  // namespace schuss

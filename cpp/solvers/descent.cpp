@@ -7,8 +7,8 @@
 namespace schuss {
 namespace {
 
-// A pair is learned from when s.y > kCurvature |s| |y|, which no scaling of x or f changes, and y is
-// more than what rounding leaves of equal gradients. Thresholds much larger than the first cost
+// A pair is learned from when s.y > kCurvature |s| |y|, which no scaling of x or f changes, and y
+// is more than what rounding leaves of equal gradients. Thresholds much larger than the first cost
 // solved problems: one in five of the NIST set at 1e-10 (Ceres Solver's measurement).
 constexpr double kCurvature[kDTypes] = {1e-7, 1e-14};
 constexpr double kGradientNoise = 10.0;
@@ -35,7 +35,12 @@ void Descent::start(const VectorWork::Sizes& sizes) {
 
 void Descent::receive(double value, const char* gradient) {
     const VectorWork::Sizes sizes = work_.probe({gradient, direction_});
-    if (forced_) return take(value, gradient, sizes);
+    if (forced_) {
+        forced_ = false;
+        if (std::isfinite(value) && std::isfinite(sizes.squares))
+            return take(value, gradient, sizes);
+        return search_failed();
+    }
     switch (search_.tell(value, sizes.along)) {
         case LineSearch::Verdict::kAccept:
             return take(value, gradient, sizes);
@@ -59,7 +64,6 @@ void Descent::receive(double value, const char* gradient) {
 }
 
 void Descent::take(double value, const char* gradient, const VectorWork::Sizes& sizes) {
-    forced_ = false;
     watch(value - value_, step_ * (search_.start().slope + sizes.along) / 2.0);
     if (ends(value, sizes.largest, search_.promise())) {
         std::memcpy(g_.data(), gradient, static_cast<std::size_t>(g_.bytes()));
@@ -91,13 +95,13 @@ void Descent::learn(const char* gradient, const VectorWork::Sizes& sizes) {
         damp = (1.0 - keep) * step_;
     }
     const Curvature::Place place = curvature_->place();
-    const std::vector<double>& products = work_.pair(
-        {x_->data(), trial_->data(), g_.data(), gradient, keep, damp, place.s, place.y,
-         place.rows.data(), static_cast<int>(place.rows.size()), false});
+    const std::vector<double>& products =
+        work_.pair({x_->data(), trial_->data(), g_.data(), gradient, keep, damp, place.s, place.y,
+                    place.rows.data(), static_cast<int>(place.rows.size()), false});
     const double s_y = products[2 * place.s_row], y = std::sqrt(products[2 * place.y_row]);
     const double s = step_ * std::sqrt(direction_squares_);
-    const double rounding = kGradientNoise * epsilon() *
-                            (std::sqrt(gradient_squares_) + std::sqrt(sizes.squares));
+    const double rounding =
+        kGradientNoise * epsilon() * (std::sqrt(gradient_squares_) + std::sqrt(sizes.squares));
     const bool good = s_y > s * std::max(kCurvature[dtype()] * y, rounding) && std::isfinite(s_y);
     curvature_->learn({products, good, keep, damp, s_b_s, sizes.squares});
     gradient_squares_ = sizes.squares;
@@ -108,10 +112,10 @@ void Descent::aim() {
         const Curvature::Terms terms = curvature_->direction(g_.data());
         direction_ = curvature_->place_of_direction();
         fresh_trial();
-        const VectorWork::Slope slope = work_.combine(
-            {g_.data(), terms.on_gradient, terms.rows.data(), terms.on_rows.data(),
-             static_cast<int>(terms.rows.size()), direction_, x_->data(), trial_->data(), 1.0,
-             false});
+        const VectorWork::Slope slope =
+            work_.combine({g_.data(), terms.on_gradient, terms.rows.data(), terms.on_rows.data(),
+                           static_cast<int>(terms.rows.size()), direction_, x_->data(),
+                           trial_->data(), 1.0, false});
         direction_squares_ = slope.squares;
         const double right = kRight * std::sqrt(gradient_squares_) * std::sqrt(slope.squares);
         if (-slope.along > right && std::isfinite(slope.along) && std::isfinite(slope.squares)) {
@@ -155,7 +159,7 @@ void Descent::search_failed() {
                       largest_);
     const double change = (found.value - value_) / found.step;
     const double expected = (search_.start().slope + found.slope) / 2.0;
-    if (disagree(change, expected))
+    if (disagreement(change, expected) > kDisagree)
         return finish(Status::kWrongGradient,
                       "f and its gradient disagree: along the direction searched f changes by %.3g "
                       "a unit, the gradient says %.3g. It is wrong, or f is not smooth here",

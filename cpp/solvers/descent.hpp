@@ -14,8 +14,8 @@ class Curvature {
   public:
     virtual ~Curvature() = default;
 
-    // Where the next pair is written, and the rows whose products with y and g it needs; s and y are
-    // among them.
+    // Where the next pair is written, and the rows whose products with y and g it needs; s and y
+    // are among them.
     struct Place {
         char *s, *y;
         std::vector<const char*> rows;

@@ -1,8 +1,10 @@
 // Limited-memory BFGS: H as the compact form of Byrd, Nocedal and Schnabel 1994, equation 3.1, from
-// the last m pairs. In the order of Nocedal's two loops (1980), which it equals in exact arithmetic,
+// the last m pairs. In the order of Nocedal's two loops (1980), which it equals in exact
+// arithmetic,
 //
 //   p = R^-1 S'g,   c = p - R^-T gamma (Y'g - Y'Y p) with R_ji c_j for j < i on the way,
-//   H g = gamma g + S c - gamma Y p,   R = upper triangle of S'Y,   gamma = s.y / y.y of the newest.
+//   H g = gamma g + S c - gamma Y p,   R = upper triangle of S'Y,   gamma = s.y / y.y of the
+//   newest.
 //
 // All inner products with vectors come from one pass over the pairs, the direction from a second.
 #pragma once

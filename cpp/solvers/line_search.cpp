@@ -7,8 +7,8 @@
 namespace schuss {
 namespace {
 
-// Moré and Thuente 1994, sections 2 and 4: how far a step may be extrapolated, where in a bracket it
-// must stay, and how much the bracket must shrink in two steps.
+// Moré and Thuente 1994, sections 2 and 4: how far a step may be extrapolated, where in a bracket
+// it must stay, and how much the bracket must shrink in two steps.
 constexpr double kNearest = 1.1, kFarthest = 4.0, kInside = 0.66, kShrink = 0.66;
 
 constexpr double kTelling = 100.0;  // rounding errors that a change of f must stand out from

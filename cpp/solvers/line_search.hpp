@@ -1,12 +1,12 @@
-// Where to stop along a descent direction: phi(a) = f(x + a d). Moré and Thuente 1994, for the strong
-// Wolfe conditions. Scalars only.
+// Where to stop along a descent direction: phi(a) = f(x + a d). Moré and Thuente 1994, for the
+// strong Wolfe conditions. Scalars only.
 //
 //   sufficient decrease   phi(a) <= phi(0) + c1 a phi'(0)
 //   curvature             |phi'(a)| <= c2 |phi'(0)|
 //
 // Where phi(a) and phi(0) differ by no more than their rounding errors, phi(a) is taken to be
-// phi(0) + a (phi'(0) + phi'(a)) / 2. Sufficient decrease then is phi'(a) <= (2 c1 - 1) phi'(0): the
-// approximate Wolfe condition of Hager and Zhang 2005. Slopes go on where values end.
+// phi(0) + a (phi'(0) + phi'(a)) / 2. Sufficient decrease then is phi'(a) <= (2 c1 - 1) phi'(0):
+// the approximate Wolfe condition of Hager and Zhang 2005. Slopes go on where values end.
 #pragma once
 #include <cstdint>
 

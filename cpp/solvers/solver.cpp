@@ -14,11 +14,9 @@ namespace {
 // Rounding errors of f that make two values equal: a sum of many terms carries more than one.
 constexpr double kNoise[kDTypes] = {16.0, 4096.0};
 
-// f moved by another amount than the mean of both slopes says, as a part of the larger of the two.
-// Exact for quadratics, a tenth or so far from one; one half where a gradient is twice what it
-// should be.
-constexpr double kDisagreement = 0.4;
-constexpr int kSuspicious = 2;
+// Steps that disagree before a run does not end well; where f and its gradient have next to nothing
+// in common, a step counts half as much again.
+constexpr double kSuspicious = 3.0, kUnrelated = 0.9;
 
 // The gradient has become smaller when it is below this part of the smallest so far.
 constexpr double kProgress = 0.9;
@@ -63,8 +61,9 @@ void Solver::tell(double value, const char* gradient) {
         else if (!std::isfinite(sizes.squares))
             finish(Status::kNotFinite, "the gradient is not finite at the first point");
         else if (largest_ <= limits_.gtol)
-            finish(Status::kConverged, "the largest element of the gradient, %.3g, is at most gtol = %.3g",
-                   largest_, limits_.gtol);
+            finish(Status::kConverged,
+                   "the largest element of the gradient, %.3g, is at most gtol = %.3g", largest_,
+                   limits_.gtol);
         else
             start(sizes);
     }
@@ -85,13 +84,14 @@ bool Solver::ends(double value, double largest, double promise) {
                "the largest element of the gradient, %.3g, is at most gtol = %.3g", largest,
                limits_.gtol);
     else if (limits_.ftol > 0.0 && std::max(decrease, promise) <= limits_.ftol * size)
-        finish(Status::kConverged, "the last decrease of f, %.3g, is at most ftol = %.3g times %.3g",
-               decrease, limits_.ftol, size);
-    if (status_ == Status::kConverged && suspicious_steps_ >= kSuspicious)
-        finish(Status::kWrongGradient,
-               "f and its gradient disagree: over each of the last %d steps f changed by another "
-               "amount than the gradient says",
-               suspicious_steps_);
+        finish(Status::kConverged,
+               "the last decrease of f, %.3g, is at most ftol = %.3g times %.3g", decrease,
+               limits_.ftol, size);
+    if (status_ == Status::kConverged && suspicion_ >= kSuspicious)
+        finish(
+            Status::kWrongGradient,
+            "f and its gradient disagree: over each of the last steps f changed by another amount "
+            "than the gradient says. It is wrong, or f is not smooth");
     if (!done() && iterations_ + 1 >= limits_.maxiter)
         finish(Status::kLimit, "maxiter = %lld iterations were made",
                static_cast<long long>(limits_.maxiter));
@@ -117,8 +117,7 @@ void Solver::keep_if_best(double value, const char* gradient) {
 
 void Solver::fresh_trial() {
     if (trial_.use_count() == 1) return;
-    if (!spare_ || spare_.use_count() != 1)
-        spare_ = std::make_shared<Vector>(n_, dtype(), 5);
+    if (!spare_ || spare_.use_count() != 1) spare_ = std::make_shared<Vector>(n_, dtype(), 5);
     std::swap(trial_, spare_);
 }
 
@@ -127,14 +126,14 @@ Solver::Best Solver::best() const {
     return {x_, &g_, value_};
 }
 
-bool disagree(double change, double expected) {
-    return std::abs(change - expected) >
-           kDisagreement * std::max(std::abs(change), std::abs(expected));
+double disagreement(double change, double expected) {
+    return std::abs(change - expected) / std::max(std::abs(change), std::abs(expected));
 }
 
 void Solver::watch(double change, double expected) {
     if (std::max(std::abs(change), std::abs(expected)) <= 100.0 * noise()) return;
-    suspicious_steps_ = disagree(change, expected) ? suspicious_steps_ + 1 : 0;
+    const double part = disagreement(change, expected);
+    suspicion_ = part > kUnrelated ? suspicion_ + 1.5 : part > kDisagree ? suspicion_ + 1.0 : 0.0;
 }
 
 bool Solver::idle(int evaluations) {
@@ -179,8 +178,7 @@ void Solver::visit(Archive& archive) {
     archive(*x_);
     if (archive.reading()) trial_ = std::make_shared<Vector>(n_, dtype(), 2);
     archive(*trial_, g_, value_, largest_, lowest_, iterations_, evaluations_, status_, message_,
-            suspicious_steps_, record_value_, record_gradient_, idle_, progressed_,
-            has_best);
+            suspicion_, record_value_, record_gradient_, idle_, progressed_, has_best);
     if (!has_best) return;
     if (archive.reading()) {
         best_x_ = std::make_shared<Vector>(n_, dtype(), 5);

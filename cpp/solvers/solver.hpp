@@ -16,8 +16,10 @@ struct Limits {
     std::int64_t maxfun;   // evaluations
 };
 
-// Whether f changed by another amount than its gradient says.
-bool disagree(double change, double expected);
+// By how much f changed otherwise than its gradient says, as a part of the larger of the two: 0 for
+// quadratics, a tenth or so far from one; one half where a gradient is twice what it should be.
+double disagreement(double change, double expected);
+constexpr double kDisagree = 0.4;
 
 enum class Request : int { kNone, kValueAndGradient };
 
@@ -40,7 +42,9 @@ class Solver {
 
     std::int64_t size() const { return n_; }
     DType dtype() const { return x_->dtype(); }
-    const VectorPtr& point() const { return trial_; }  // to be evaluated; kept as long as it is held
+    const VectorPtr& point() const {
+        return trial_;
+    }  // to be evaluated; kept as long as it is held
     Request request() const { return done() ? Request::kNone : Request::kValueAndGradient; }
     bool done() const { return status_ != Status::kRunning; }
 
@@ -70,8 +74,8 @@ class Solver {
     virtual void start(const VectorWork::Sizes& sizes) = 0;
     virtual void receive(double value, const char* gradient) = 0;
 
-    // For a trial that a solver wants to take: whether a test or a limit ends the run there. promise:
-    // the decrease that was to be expected, without which a small one means nothing.
+    // For a trial that a solver wants to take: whether a test or a limit ends the run there.
+    // promise: the decrease that was to be expected, without which a small one means nothing.
     bool ends(double value, double largest, double promise);
     // The taking of it. g_ is the solver's to renew.
     void move(double value, double largest);
@@ -108,7 +112,7 @@ class Solver {
     VectorPtr spare_, best_x_;  // best_x_ where the best point is not x_
     std::unique_ptr<Vector> best_g_;
     double best_value_ = 0.0;
-    int suspicious_steps_ = 0;  // in a row on which f and its gradient disagree
+    double suspicion_ = 0.0;  // one for each step in a row on which f and its gradient disagree
     double record_value_ = 0.0, record_gradient_ = 0.0;
     int idle_ = 0;  // evaluations since either record was broken
     bool progressed_ = true;

@@ -19,6 +19,8 @@ constexpr double kGradientNoise = 10.0;
 // Below this ratio the trial was so far off that its gradient says nothing of the region to come.
 constexpr double kFar = 100.0;
 
+constexpr double kTelling = 100.0;  // rounding errors that a change of f must stand out from
+
 constexpr int kMostTrials = 60;  // from one point: 60 halvings of the region
 
 const char* bytes(const std::vector<double>& values) {
@@ -29,8 +31,7 @@ const char* bytes(const std::vector<double>& values) {
 
 SR1::SR1(std::int64_t n, DType iterates, const char* x0, const Limits& limits)
     : Solver(n, iterates, kFloat64, x0, limits), doubles_(n, kFloat64, kFloat64), b_(n) {
-    for (auto* vector :
-         {&gradient_, &p_, &s_, &y_, &b_s_, &residual_, &search_, &b_search_})
+    for (auto* vector : {&gradient_, &p_, &s_, &y_, &b_s_, &residual_, &search_, &b_search_})
         vector->resize(static_cast<std::size_t>(b_.padded()));
     b_.set_identity(1.0);
 }
@@ -109,7 +110,8 @@ void SR1::receive(double value, const char* gradient) {
     // What rounding hides the slopes still say, as in the line search.
     if (finite && std::abs(change) <= noise() && value <= lowest_ + noise()) change = expected;
     const double ratio = finite && predicted > 0.0 ? -change / predicted : 0.0;
-    if (finite && ratio > -kFar) learn(s_squares, std::sqrt(dot(gradient_, gradient_)) + std::sqrt(sizes.squares));
+    if (finite && ratio > -kFar)
+        learn(s_squares, std::sqrt(dot(gradient_, gradient_)) + std::sqrt(sizes.squares));
     if (!(ratio >= kPoor))
         radius_ = std::min(radius_, length) * (finite ? 0.5 : 0.1);
     else if (ratio > kGood && length > 0.8 * radius_)
@@ -117,6 +119,8 @@ void SR1::receive(double value, const char* gradient) {
     ++trials_;
     if (!(ratio > kTake)) {
         if (finite) keep_if_best(value, gradient);
+        if (finite && std::abs(value - value_) > kTelling * noise())
+            disagreement_ = disagreement(value - value_, expected);
         if (length == 0.0 || trials_ == kMostTrials) return give_up();
         return propose();
     }
@@ -132,10 +136,16 @@ void SR1::receive(double value, const char* gradient) {
                       value, radius_);
     if (idle(trials_)) return give_up();
     trials_ = 0;
+    disagreement_ = 0.0;
     propose();
 }
 
 void SR1::give_up() {
+    if (disagreement_ > kDisagree)
+        return finish(Status::kWrongGradient,
+                      "f and its gradient disagree in a region as small as %.3g: it is wrong, or f "
+                      "is not smooth here",
+                      radius_);
     if (converged_to_rounding(promise_)) return;
     finish(Status::kNoDecrease,
            "the region has shrunk to %.3g and no step in it decreases f as its gradient says",
@@ -166,7 +176,7 @@ void SR1::learn(double s_squares, double gradient_lengths) {
 
 void SR1::visit(Archive& archive) {
     Solver::visit(archive);
-    archive(gradient_, p_, radius_, scaled_, trials_, promise_, inside_);
+    archive(gradient_, p_, radius_, scaled_, trials_, disagreement_, promise_, inside_);
     b_.visit(archive);
 }
 

@@ -1,5 +1,5 @@
-// Steepest descent: d = -scale g, where the scale makes the step 1 expect the decrease that the last
-// step did, to first order (Nocedal and Wright 2006, section 3.5).
+// Steepest descent: d = -scale g, where the scale makes the step 1 expect the decrease that the
+// last step did, to first order (Nocedal and Wright 2006, section 3.5).
 #pragma once
 #include <cmath>
 
@@ -9,8 +9,7 @@ namespace schuss {
 
 class Steepest final : public Curvature {
   public:
-    Steepest(std::int64_t n, DType dtype)
-        : s_(n, dtype, 0), y_(n, dtype, 1), d_(n, dtype, 2) {}
+    Steepest(std::int64_t n, DType dtype) : s_(n, dtype, 0), y_(n, dtype, 1), d_(n, dtype, 2) {}
 
     Place place() override { return {s_.data(), y_.data(), {s_.data(), y_.data()}, 0, 1}; }
     void learn(const Lesson& lesson) override {

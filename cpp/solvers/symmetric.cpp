@@ -37,9 +37,9 @@ void Symmetric::set_identity(double scale) {
 
 void Symmetric::multiply(const double* v, double* out) {
     const std::int64_t count = triangle(tiles_);
-    const int tasks = parallel ? static_cast<int>(std::clamp<std::int64_t>(
-                                     count / kGrain, 1, get_num_threads()))
-                               : 1;
+    const int tasks =
+        parallel ? static_cast<int>(std::clamp<std::int64_t>(count / kGrain, 1, get_num_threads()))
+                 : 1;
     const TileKernel kernel = kernels().tile;
     const auto vectors = [&](std::int64_t tile) {
         const std::int64_t first = tile * kTile;
@@ -57,8 +57,8 @@ void Symmetric::multiply(const double* v, double* out) {
             }
             double* share = shares_.data() + k * 2 * kTile;
             kernel({tile(row, column), vectors(row), vectors(column),
-                    static_cast<int>(std::min<std::int64_t>(kTile, n_ - row * kTile)), waiting_, scale_,
-                    share, row == column ? nullptr : share + kTile});
+                    static_cast<int>(std::min<std::int64_t>(kTile, n_ - row * kTile)), waiting_,
+                    scale_, share, row == column ? nullptr : share + kTile});
         }
     });
     waiting_ = false;
@@ -70,7 +70,8 @@ void Symmetric::multiply(const double* v, double* out) {
             const std::int64_t rows = std::min<std::int64_t>(kTile, n_ - row * kTile);
             for (std::int64_t i = 0; i < rows; ++i) out[row * kTile + i] += share[i];
             if (row != column)
-                for (std::int64_t j = 0; j < kTile; ++j) out[column * kTile + j] += share[kTile + j];
+                for (std::int64_t j = 0; j < kTile; ++j)
+                    out[column * kTile + j] += share[kTile + j];
         }
 }
 

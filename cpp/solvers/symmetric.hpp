@@ -1,6 +1,6 @@
-// A dense symmetric matrix, its lower triangle kept in square tiles one after the other. An update of
-// rank two waits for the next product, which applies it on the way: one read and one write of the
-// triangle, 8 n^2 bytes.
+// A dense symmetric matrix, its lower triangle kept in square tiles one after the other. An update
+// of rank two waits for the next product, which applies it on the way: one read and one write of
+// the triangle, 8 n^2 bytes.
 #pragma once
 #include <vector>
 
@@ -13,8 +13,8 @@ class Symmetric {
   public:
     explicit Symmetric(std::int64_t n);
 
-    void set_identity(double scale);               // and forgets the update that waits
-    double* s() { return s_.data(); }              // to be written before update()
+    void set_identity(double scale);   // and forgets the update that waits
+    double* s() { return s_.data(); }  // to be written before update()
     double* w() { return w_.data(); }
     // A = scale A + s w' + w s'.
     void update(double scale = 1.0) {
@@ -36,7 +36,8 @@ class Symmetric {
     std::int64_t n_, tiles_;
     Vector a_;
     std::vector<double> s_, w_;
-    std::vector<double> shares_;  // of the product: along the rows and down the columns of each tile
+    std::vector<double>
+        shares_;  // of the product: along the rows and down the columns of each tile
     bool waiting_ = false;
     double scale_ = 1.0;
 };

@@ -1,5 +1,5 @@
-// Vectors of a solver and the work on them: blocks of kBlock elements shared out among threads, sums
-// of blocks added in order, so that the bits do not depend on how many threads there are.
+// Vectors of a solver and the work on them: blocks of kBlock elements shared out among threads,
+// sums of blocks added in order, so that the bits do not depend on how many threads there are.
 #pragma once
 #include <cstdint>
 #include <memory>

@@ -1,0 +1,204 @@
+"""Rows 1 to 4: what an iteration of a solver takes beyond the objective.
+
+Everyone minimizes the same quadratic from the same start. Time counts between the end of one
+evaluation and the beginning of the next, after the first iterations: the history is full then, and
+neither start nor end of a run is in the figure.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from bench import cases, ceiling, peers
+from bench.cases import Array
+from bench.harness import Candidate, Clock, Comparison, Settings, interleave, tagged
+from bench.machine import available_memory
+from bench.peers import AbsentError
+from bench.solvers import HISTORY, SOLVERS, Function, Limits, all_threads
+
+GROUP = "solvers"
+SKIP = HISTORY + 2  # iterations until the history is full and all memory was touched
+STREAMS = 4 * HISTORY + 10  # vectors that an iteration of L-BFGS reads or writes: the model
+CONDITION = 1e4
+MANY, HUGE = 1_000_000, 10_000_000  # n
+ROOM = 80  # vectors that a solver and the ceilings may need, with room to spare
+SWEEP = (100, 1_000, 10_000, 100_000, MANY, 4_000_000, HUGE)
+SIZES = {1: (100, 100_000, MANY, 4_000_000), 2: (MANY, HUGE), 3: (HUGE,), 4: (1_000,)}
+NAMES = {
+    "L-BFGS": {"schuss": "schuss L-BFGS", "SciPy": "SciPy L-BFGS-B", "torch": "torch LBFGS"},
+    "BFGS": {"schuss": "schuss BFGS", "SciPy": "SciPy BFGS"},
+}
+
+
+class Quadratic:
+    """Half of x D x, D from 1 to 10^4: an elementwise product and einsum, so no BLAS, no threads.
+
+    The gradient is always in the same memory, as no L-BFGS keeps it; SciPy's BFGS does, and then
+    everyone gets new memory.
+    """
+
+    def __init__(self, n: int, keeps: bool = False) -> None:
+        self._scale = np.geomspace(1, CONDITION, n)
+        self._gradient = None if keeps else np.zeros(n)
+
+    def __call__(self, x: Array) -> tuple[float, Array]:
+        """The value and the gradient."""
+        gradient = np.multiply(self._scale, x, out=self._gradient)
+        return 0.5 * float(np.einsum("i,i->", x, gradient)), gradient
+
+
+class Watch:
+    """An objective with a clock that runs only between evaluations, after the first `skip`."""
+
+    def __init__(self, function: Function, clock: Clock = time.perf_counter_ns) -> None:
+        self._function, self._clock = function, clock
+        self._left = self._total = 0
+        self.evaluations = 0
+        self.skip = sys.maxsize
+
+    def __call__(self, x: Array) -> tuple[float, Array]:
+        """Evaluate, off the clock."""
+        entered = self._clock()
+        if self.evaluations >= self.skip:
+            self._total += entered - self._left
+        self.evaluations += 1
+        answer = self._function(x)
+        self._left = self._clock()
+        return answer
+
+    def clock(self) -> int:
+        """Nanoseconds in which the solver worked."""
+        return self._total
+
+    def begin(self, skip: int) -> None:
+        """Count evaluations from 0."""
+        self.evaluations, self.skip = 0, skip
+
+    def timed(self, call: Callable[[], object]) -> Callable[[], object]:
+        """Work without evaluations: once off the clock, to wake threads, and once on it."""
+
+        def both() -> None:
+            call()
+            begin = self._clock()
+            call()
+            self._total += self._clock() - begin
+
+        return both
+
+
+@dataclass(frozen=True)
+class Work:
+    """Some iterations of one method on n variables."""
+
+    method: str
+    n: int
+    threads: int
+
+    @property
+    def label(self) -> str:
+        """One line for tables."""
+        return f"{self.method}, n = {self.n:,}, float64, {self.threads} threads"
+
+    @property
+    def bytes(self) -> int:
+        """What an iteration moves by the model of the method."""
+        return (STREAMS * self.n if self.method == "L-BFGS" else self.n * self.n) * 8
+
+    @property
+    def long(self) -> bool:
+        """Whether someone needs seconds for a run."""
+        return self.n >= MANY or self.method == "BFGS"
+
+    @property
+    def iterations(self) -> int:
+        """How many are timed in one run."""
+        return 10 if self.long else 40
+
+    def settings(self, given: Settings) -> Settings:
+        """BLAS threads spin for 25 ms; a long run needs no calls that are thrown away."""
+        given = replace(given, pause=0.050)
+        if not self.long:
+            return given
+        rounds = min(given.rounds, 3 if self.n >= HUGE else 9)
+        return replace(given, rounds=rounds, visit=10 * given.visit, warm=0)
+
+
+def _solver(work: Work, *, name: str, watch: Watch, counts: dict[str, int]) -> Candidate:
+    """Runs of a fixed number of iterations; `counts` learns how many evaluations were timed."""
+    solve, start = SOLVERS[NAMES[work.method][name]], np.ones(work.n)
+
+    def run(iterations: int, skip: int) -> None:
+        watch.begin(skip)
+        made = solve(watch, start, Limits(iterations=iterations)).iterations
+        if made != iterations:
+            raise AbsentError(f"it ended after {made} iterations")
+
+    run(SKIP, sys.maxsize)
+    skip = watch.evaluations
+
+    def call() -> None:
+        run(SKIP + work.iterations, skip)
+        counts[name] = watch.evaluations - skip
+
+    return Candidate(name, call, work.bytes, passes=work.iterations)
+
+
+def _ceiling(work: Work, *, make: Callable[[Work], Candidate], watch: Watch) -> Candidate:
+    """The part of an iteration that moves as many bytes."""
+    c = make(work)
+    part = c.passes * c.bytes / work.bytes
+    return replace(c, call=watch.timed(c.call), bytes=work.bytes, passes=part)
+
+
+CEILINGS: dict[str, Callable[[Work], Candidate]] = {
+    ceiling.ONE_TO_ANOTHER: lambda work: ceiling.copy_ceiling(work.n, work.threads),
+    ceiling.NAME: lambda work: ceiling.ceiling(
+        cases.Work("SGD", 1, work.n, work.threads, "float64", slots=1)
+    ),
+    ceiling.READ: lambda work: ceiling.read_ceiling(work.n, work.threads),
+}
+
+
+def compare(work: Work, settings: Settings) -> Comparison:
+    """Everyone who has the method, and the ceilings where vectors are out of cache."""
+    names = NAMES[work.method]
+    needed, memory = ROOM * 8 * work.n, available_memory()
+    if memory is not None and memory < needed:
+        reason = f"n = {work.n:,} needs {needed / 1e9:.1f} GB of free memory"
+        return tagged(Comparison(work.label, {}, dict.fromkeys(names, reason)), GROUP, 1, work.n)
+    watch = Watch(Quadratic(work.n, keeps=work.method == "BFGS"))
+    counts: dict[str, int] = {}
+    makers = [(name, partial(_solver, name=name, watch=watch, counts=counts)) for name in names]
+    if work.n >= MANY:
+        makers += [
+            (name, partial(_ceiling, make=make, watch=watch)) for name, make in CEILINGS.items()
+        ]
+    candidates, skipped = peers.gather(makers, work)
+    measured = interleave(
+        work.label, candidates, work.settings(settings), skipped=skipped, clock=watch.clock
+    )
+    timings = {
+        name: replace(timing, note=f"{counts[name] / work.iterations:.2f} evaluations")
+        if name in counts
+        else timing
+        for name, timing in measured.timings.items()
+    }
+    return tagged(replace(measured, timings=timings), GROUP, 1, work.n)
+
+
+def measure(
+    rows: Sequence[int], threads: int, settings: Settings, sweep: bool
+) -> Iterator[Comparison]:
+    """What the rows need; `sweep` adds the sizes of the curve."""
+    of_rows = {n for row in rows if row in (1, 2, 3) for n in SIZES[row]}
+    works = [Work("L-BFGS", n, threads) for n in sorted(of_rows | set(SWEEP if sweep else ()))]
+    works += [Work("BFGS", n, threads) for n in SIZES[4] if 4 in rows]
+    with all_threads(threads):
+        for work in works:
+            yield compare(work, settings)

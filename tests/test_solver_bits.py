@@ -1,0 +1,251 @@
+"""Solvers equal their NumPy twins bit for bit; their bits depend on no ISA, thread or pickle."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import itertools
+import math
+import pickle
+
+import numpy as np
+import pytest
+import reference
+import schuss
+from helpers import METHODS, core_solver, same_bits
+from schuss import _core
+
+NOISE = {"float32": 16.0, "float64": 4096.0}  # rounding errors of f, as in cpp/solvers/solver.cpp
+
+
+def hills(x):
+    """Not convex, and curved from 1 to 1000; the gradient in the dtype of x, all else in double."""
+    n, dtype = x.size, x.dtype
+    x = x.astype(np.float64)
+    weights, centers = np.logspace(0, 3, n), np.cos(np.arange(n))
+    z = x - centers
+    near = np.roll(x, 1) - x
+    f = weights @ (np.sqrt(1 + z * z) - 1) + 0.1 * (z**4).sum() + near @ near + np.cos(3 * z).sum()
+    g = weights * z / np.sqrt(1 + z * z) + 0.4 * z**3 - 3 * np.sin(3 * z)
+    return float(f), (g + 2 * (2 * x - np.roll(x, 1) - np.roll(x, -1))).astype(dtype)
+
+
+def start(n, dtype):
+    return (3 * np.sin(1.0 + np.arange(n))).astype(dtype)
+
+
+# The twin. Each model knows H; the run around them is the same.
+
+
+class PairHistory:
+    def __init__(self, n, scale, dtype, m):
+        self.pairs, self.gamma, self.dtype, self.m = [], scale, dtype, m
+
+    def learn(self, pair, **_):
+        self.pairs = [*self.pairs, pair][-self.m :]
+        s, y = pair
+        self.gamma = reference.dot(s, y) / reference.dot(y, y)
+
+    def direction(self, g):
+        return reference.lbfgs_direction(self.pairs, g, self.gamma, self.dtype)
+
+
+class DenseInverse:
+    dtype = np.float64
+
+    def __init__(self, n, scale, dtype, m):
+        self.n, self.h, self.updates, self.lesson = n, scale * np.eye(n), 0, None
+
+    def learn(self, pair, *, s_b_s, keep, damp, **_):
+        growth = min(max(s_b_s / reference.dot(*pair), 1.0), 2.0)
+        if self.updates == 0 or self.updates >= 2 * self.n:
+            growth = 1.0 if self.updates else None
+        self.lesson = pair, keep, damp, growth
+        self.updates += 1
+
+    def direction(self, g):
+        if self.lesson:
+            self.h, self.d = reference.bfgs_direction(self.h, g, self.d, *self.lesson)
+        else:
+            u = reference.symmetric_product(self.h, np.asarray(g, np.float64))
+            self.d = reference.combination(g, 0.0, [u], [-1.0], np.float64)
+        return self.d
+
+
+class Steepest:
+    def __init__(self, n, scale, dtype, m):
+        self.scale, self.dtype = scale, dtype
+
+    def learn(self, pair, *, g_new, **_):
+        s, y = pair
+        squares = reference.sum_squares(g_new)
+        self.scale = (reference.dot(s, y) - reference.dot(s, g_new)) / squares
+
+    def direction(self, g):
+        return reference.combination(g, -self.scale, [], [], self.dtype)
+
+
+MODELS = {"lbfgs": PairHistory, "bfgs": DenseInverse, "gradient_descent": Steepest}
+
+
+@functools.cache
+def twin_points(method, n, dtype, directions, steps, m=3, damping=False, c2=0.9):
+    """All points that are asked for on the way to so many steps; how many pairs were damped."""
+    x = start(n, dtype)
+    f, g = hills(x)
+    points, lowest, damped = [x], f, 0
+    noise = NOISE[dtype] * float(np.finfo(dtype).eps)
+    scale = min(1.0, 1.0 / math.sqrt(reference.sum_squares(g)))
+    model = MODELS[method](n, scale, directions, m)
+    for _ in range(steps):
+        d = model.direction(g)
+        slope = reference.dot(g, d)
+        search = _core.LineSearch(
+            value=f,
+            slope=slope,
+            first_step=1.0,
+            noise=noise * abs(lowest),
+            c1=1e-4,
+            c2=c2,
+            max_step=1e10,
+            max_evaluations=20,
+        )
+        verdict = "continue"
+        while verdict == "continue":
+            step = search.step
+            x_new = reference.advance(x, d, step)
+            points.append(x_new)
+            f_new, g_new = hills(x_new)
+            lowest = min(lowest, f_new)
+            slope_new = reference.dot(g_new, d)
+            verdict = search.tell(f_new, slope_new)
+        assert verdict == "accept"
+        s_b_s, s_y = -step * step * slope, step * (slope_new - slope)
+        keep = damp = 0.0
+        if damping and s_y < 0.2 * s_b_s:
+            keep = (1.0 - 0.2) * s_b_s / (s_b_s - s_y)
+            damp = (1.0 - keep) * step
+            damped += 1
+        else:
+            keep = 1.0
+        pair = reference.curvature_pair(x, x_new, g, g_new, keep, damp, model.dtype)
+        model.learn(pair, s_b_s=s_b_s, keep=keep, damp=damp, g_new=g_new)
+        x, f, g = x_new, f_new, g_new
+    for point in points:
+        point.setflags(write=False)
+    return points, damped
+
+
+def check_against_twin(solver, points):
+    for k, point in enumerate(points):
+        x = solver.ask()
+        assert same_bits(x, point), f"point {k} of {len(points)}"
+        solver.tell(*hills(x))
+
+
+DTYPES = {
+    "64": ("float64", "float64"),
+    "32": ("float32", "float32"),
+    "64, history 32": ("float64", "float32"),
+    "32, history 64": ("float32", "float64"),
+}
+
+
+def lbfgs(n, dtypes, **options):
+    dtype, history_dtype = DTYPES[dtypes]
+    x0 = start(n, dtype)
+    return core_solver("lbfgs", x0, gtol=0.0, history_dtype=history_dtype, **options)
+
+
+@pytest.mark.parametrize("dtypes", DTYPES)
+@pytest.mark.parametrize("n", [1, 2, 15, 16, 17, 4095, 4096, 4097, 9001])
+def test_lbfgs_equals_its_twin(n, dtypes, isa):
+    """c2 is small, so that searches interpolate: their slopes are in the points, to the last bit."""
+    points, _ = twin_points("lbfgs", n, *DTYPES[dtypes], steps=4 if n <= 2 else 12, c2=0.2)
+    assert n <= 2 or len(points) > 15
+    check_against_twin(lbfgs(n, dtypes, history_size=3, c2=0.2), points)
+
+
+@pytest.mark.parametrize("dtypes", DTYPES)
+@pytest.mark.parametrize(("n", "m"), [(97, 10), (97, 1), (20_011, 10)])
+def test_lbfgs_equals_its_twin_with_any_memory(n, m, dtypes, isa, threads):
+    points, _ = twin_points("lbfgs", n, *DTYPES[dtypes], steps=14, m=m)
+    for n_threads in (1, 2, 5):
+        threads(n_threads)
+        check_against_twin(lbfgs(n, dtypes, history_size=m), points)
+
+
+@pytest.mark.parametrize("dtypes", DTYPES)
+def test_damped_lbfgs_equals_its_twin(dtypes, isa):
+    points, damped = twin_points(
+        "lbfgs", 33, *DTYPES[dtypes], steps=12, damping=True, c2=0.999
+    )
+    assert damped >= 2
+    check_against_twin(lbfgs(33, dtypes, history_size=3, damping=True, c2=0.999), points)
+
+
+def test_large_lbfgs_equals_its_twin(dtype, isa, threads):
+    """So many elements that each kernel is shared out among threads."""
+    n, name = 200_003, np.dtype(dtype).name
+    points, _ = twin_points("lbfgs", n, name, name, steps=4)
+    for n_threads in (1, 2, 5):
+        threads(n_threads)
+        check_against_twin(lbfgs(n, name[-2:], history_size=3), points)
+
+
+@pytest.mark.parametrize("damping", [False, True])
+@pytest.mark.parametrize("n", [1, 2, 15, 17, 63, 64, 65, 130])
+def test_bfgs_equals_its_twin(n, damping, dtype, isa):
+    c2 = 0.999 if damping else 0.5
+    name = np.dtype(dtype).name
+    points, damped = twin_points(
+        "bfgs", n, name, "float64", steps=4 if n <= 2 else 12, damping=damping, c2=c2
+    )
+    assert (damped > 0) == (damping and n > 1)
+    solver = core_solver("bfgs", start(n, dtype), gtol=0.0, damping=damping, c2=c2)
+    check_against_twin(solver, points)
+
+
+def test_large_bfgs_equals_its_twin(isa, threads):
+    """So many tiles that they are shared out among threads."""
+    n = 1153
+    points, _ = twin_points("bfgs", n, "float64", "float64", steps=4)
+    for n_threads in (1, 2, 5):
+        threads(n_threads)
+        check_against_twin(core_solver("bfgs", start(n, "float64"), gtol=0.0), points)
+
+
+@pytest.mark.parametrize("n", [1, 17, 4097])
+def test_gradient_descent_equals_its_twin(n, dtype, isa):
+    name = np.dtype(dtype).name
+    points, _ = twin_points("gradient_descent", n, name, name, steps=4 if n <= 2 else 12)
+    check_against_twin(core_solver("gradient_descent", start(n, dtype), gtol=0.0), points)
+
+
+# One hash.
+
+
+def run(method, n, dtype, pickled=False, **options):
+    """A hash of all points asked for, and of how the run ended."""
+    solver = core_solver(method, start(n, dtype), **options)
+    digest = hashlib.sha256()
+    while not solver.done:
+        if pickled:
+            solver = pickle.loads(pickle.dumps(solver))
+        x = solver.ask()
+        digest.update(x.tobytes())
+        solver.tell(*hills(x))
+    if pickled:
+        solver = pickle.loads(pickle.dumps(solver))
+    x, g, f = solver.best()
+    digest.update(x.tobytes() + g.tobytes())
+    end = f, solver.nit, solver.nfev, solver.status, solver.message
+    return digest.hexdigest(), end
+
+
+# Searches that end early have points asked for again, others that fail, and searches begun anew.
+OPTIONS = {
+    "usual": {},
+    "short searches": {"maxls": 2, "c2": 0.1, "damping": True},
+    "history 32": {"history_dtype": "float32", "history_size": 3},
+}
