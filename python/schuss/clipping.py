@@ -9,6 +9,7 @@ import numpy as np
 
 from . import _core
 from .optimizers.settings import number
+from .structures import map_leaves
 
 __all__ = ["clip_by_global_norm", "clip_by_value", "global_norm"]
 
@@ -93,17 +94,11 @@ def _apply(clip: Callable[[Any, Any], object], grads: Any, inplace: bool) -> Any
             raise ValueError(f"grads['{path}'] is read-only; a writeable array is wanted")
     done: dict[int, Any] = {}
 
-    def walk(tree: Any) -> Any:
-        if isinstance(tree, dict):
-            return {key: walk(child) for key, child in tree.items()}
-        if isinstance(tree, list):
-            return [walk(child) for child in tree]
-        if isinstance(tree, tuple):
-            return tuple(walk(child) for child in tree)
-        if id(tree) not in done:
-            done[id(tree)] = tree if inplace else np.empty_like(tree)
-            clip(done[id(tree)], tree)
-        return done[id(tree)]
+    def once(array: Any) -> Any:
+        if id(array) not in done:
+            done[id(array)] = array if inplace else np.empty_like(array)
+            clip(done[id(array)], array)
+        return done[id(array)]
 
-    result = walk(grads)
+    result = map_leaves(once, grads)
     return grads if inplace else result

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 import numpy as np
 
 from .. import _core
+from ..structures import map_leaves
 from .settings import Hyperparameter, Option, Schedule, number
 
 if TYPE_CHECKING:
@@ -77,14 +78,6 @@ class _Layout:
     def template(self) -> NDArray[Any]:
         ordered = np.empty([self.shape[a] for a in self.axes], self.dtype)
         return ordered.transpose(np.argsort(self.axes)) if self.axes else ordered
-
-
-def _map(function: Callable[[Any], Any], tree: Any) -> Any:
-    if isinstance(tree, dict):
-        return {key: _map(function, child) for key, child in tree.items()}
-    if isinstance(tree, (list, tuple)):
-        return type(tree)([_map(function, child) for child in tree])
-    return function(tree)
 
 
 def _limit(name: str, value: Any) -> float | None:
@@ -546,5 +539,5 @@ class Optimizer:
         self._stale = True
         bound = pickled["bound"]
         if bound is not None:
-            self._stepper = self._bind(_map(_Layout.template, bound["structure"]), bound["rule"])
+            self._stepper = self._bind(map_leaves(_Layout.template, bound["structure"]), bound["rule"])
             self._restore(self._stepper, bound)

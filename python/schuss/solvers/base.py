@@ -14,6 +14,7 @@ import numpy as np
 from .. import _core
 from ..optimizers.base import flag
 from ..optimizers.settings import number
+from ..structures import map_leaves
 from .result import Result
 
 if TYPE_CHECKING:
@@ -27,17 +28,6 @@ GTOL = {"float32": 1e-3, "float64": 1e-5}  # by the dtype of the iterates
 
 
 # -- structures ------------------------------------------------------------------------------------
-
-
-def map_leaves(function: Callable[[Any], Any], tree: Any) -> Any:
-    """Return the structure of tree with function(leaf) for each leaf."""
-    if isinstance(tree, dict):
-        return {key: map_leaves(function, child) for key, child in tree.items()}
-    if isinstance(tree, list):
-        return [map_leaves(function, child) for child in tree]
-    if isinstance(tree, tuple):
-        return tuple(map_leaves(function, child) for child in tree)
-    return function(tree)
 
 
 def as_array(leaf: Any) -> NDArray[Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .base import map_leaves
+from ..structures import map_leaves
 
 __all__ = ["Differences", "value_and_gradient"]
 
