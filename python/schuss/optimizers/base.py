@@ -6,7 +6,7 @@ import copy
 import inspect
 import math
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
@@ -539,5 +539,6 @@ class Optimizer:
         self._stale = True
         bound = pickled["bound"]
         if bound is not None:
-            self._stepper = self._bind(map_leaves(_Layout.template, bound["structure"]), bound["rule"])
+            template = map_leaves(_Layout.template, bound["structure"])
+            self._stepper = self._bind(template, bound["rule"])
             self._restore(self._stepper, bound)
