@@ -1,4 +1,4 @@
-"""`python -m bench`: measure the acceptance rows 5 to 10 and print required, measured, verdict."""
+"""`python -m bench`: measure the acceptance rows and print required, measured, verdict."""
 
 from __future__ import annotations
 
@@ -9,9 +9,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
-from bench import bench_isa, bench_memory, bench_rules, bench_threads, bench_update, report
+from bench import (
+    bench_isa,
+    bench_logistic,
+    bench_memory,
+    bench_profile,
+    bench_rules,
+    bench_solvers,
+    bench_threads,
+    bench_update,
+    plots,
+    report,
+)
 from bench.acceptance import GROUPS, ROWS
+from bench.bench_memory import Memory
+from bench.bench_profile import Trial
 from bench.harness import QUICK, Comparison, Settings
 from bench.machine import facts
 from bench.peers import AbsentError, optional
@@ -28,8 +42,8 @@ def _rows(text: str) -> list[int]:
         for part in text.split(","):
             first, _, last = part.partition("-")
             rows.update(range(int(first), int(last or first) + 1))
-    if not rows or not rows <= set(ROWS):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a choice of 5 to 10, such as 5,6 or 5-8")
+    if not rows:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of rows, such as 5,6 or 5-8")
     return sorted(rows)
 
 
@@ -39,40 +53,58 @@ def _parser() -> argparse.ArgumentParser:
         "what",
         nargs="?",
         default="rows",
-        choices=("rows", "isa", "threads"),
-        help="the acceptance rows (default), instruction sets by size, thread counts by size",
+        choices=("rows", "solvers", "isa", "threads"),
+        help="the acceptance rows of optimizers (default) or of solvers, instruction sets by size, "
+        "thread counts by size",
     )
-    parser.add_argument("--rows", type=_rows, default=list(ROWS), help="such as 5,6 or 5-8")
+    parser.add_argument("--rows", type=_rows, help="such as 5,6 or 5-8")
     parser.add_argument("--quick", action="store_true", help="fewer, shorter rounds; noisier")
-    parser.add_argument("--threads", type=int, default=2, help="threads for rows 5 to 8 and 10")
+    parser.add_argument("--threads", type=int, default=2, help="threads for the rows")
     for option, text in (("--json", "keep the figures"), ("--plot", "more sizes, and a PNG")):
         text += " (default: bench/results/DATE)"
         parser.add_argument(option, nargs="?", type=Path, const=AUTO, metavar="FILE", help=text)
     return parser
 
 
-def _comparisons(options: argparse.Namespace, settings: Settings) -> Iterator[Comparison]:
+def _comparisons(
+    options: argparse.Namespace, rows: Sequence[int], settings: Settings
+) -> Iterator[Comparison]:
     """Everything that was asked for, one comparison at a time."""
+    threads = options.threads
     if options.what == "rows":
-        for row in options.rows:
+        for row in rows:
             if row == 8:
-                yield from bench_rules.measure(options.threads, settings)
+                yield from bench_rules.measure(threads, settings)
             elif row in GROUPS:
-                yield from bench_update.measure(GROUPS[row], options.threads, settings)
+                yield from bench_update.measure(GROUPS[row], threads, settings)
         if options.plot:
-            yield from bench_update.measure("sweep", options.threads, settings)
+            yield from bench_update.measure("sweep", threads, settings)
+    elif options.what == "solvers":
+        yield from bench_solvers.measure(rows, threads, settings, sweep=bool(options.plot))
+        if options.rows is None:
+            yield from bench_logistic.measure(threads, settings)
     elif options.what == "isa":
         yield from bench_isa.measure(settings)
     else:
         yield from bench_threads.measure(settings)
 
 
-def _announced(comparisons: Iterable[Comparison]) -> Iterator[Comparison]:
+def _memories(what: str, rows: Sequence[int], threads: int) -> Iterator[Memory]:
+    if what == "rows" and 10 in rows:
+        yield from bench_memory.measure(threads)
+    elif what == "solvers" and 9 in rows:
+        yield from bench_memory.measure(threads, bench_memory.SOLVER_CASES)
+
+
+T = TypeVar("T", Comparison, Trial)
+
+
+def _announced(measured: Iterable[T]) -> Iterator[T]:
     """Say on stderr what has been measured and how long it took."""
     start = time.monotonic()
-    for c in comparisons:
-        print(f"[{time.monotonic() - start:5.1f} s] {c.label}", file=sys.stderr, flush=True)
-        yield c
+    for each in measured:
+        print(f"[{time.monotonic() - start:5.1f} s] {each.label}", file=sys.stderr, flush=True)
+        yield each
 
 
 def _path(given: Path, date: str, suffix: str) -> Path:
@@ -82,17 +114,23 @@ def _path(given: Path, date: str, suffix: str) -> Path:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, keep."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    known = ROWS.get(options.what, ())
+    rows = known if options.rows is None else options.rows
+    if not set(rows) <= set(known):
+        parser.error(f"the rows of {options.what!r} are {', '.join(map(str, known)) or 'none'}")
     date = datetime.now().isoformat(timespec="minutes")
     try:
         optional("schuss")
         results = Results(date, facts(), QUICK if options.quick else Settings())
-        results.comparisons += _announced(_comparisons(options, results.settings))
-        if options.what == "rows" and 10 in options.rows:
-            results.memories += bench_memory.measure(options.threads)
+        if options.what == "solvers":
+            results.trials += _announced(bench_profile.measure(rows, options.threads))
+        results.comparisons += _announced(_comparisons(options, rows, results.settings))
+        results.memories += _memories(options.what, rows, options.threads)
         print(*(f"{key}: {value}" for key, value in results.machine.items()), sep="\n")
         print("", report.tables(results), sep="\n")
-        if options.what == "rows":
+        if known:
             print("", report.acceptance_table(results), sep="\n")
         if options.what == "threads":
             found = bench_threads.threshold(results.of("threads"))
@@ -100,7 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.json:
             report.save(results, _path(options.json, date, ".json"))
         if options.plot:
-            report.plot(results, _path(options.plot, date, ".png"))
+            plots.plot(results, _path(options.plot, date, ".png"))
     except AbsentError as reason:
         print(f"bench: {reason}", file=sys.stderr)
         return 2

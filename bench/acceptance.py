@@ -1,4 +1,4 @@
-"""Rows 5 to 10 of the acceptance table: required, measured, verdict.
+"""The acceptance rows, 5 to 10 of optimizers and 1 to 9 of solvers: required, measured, verdict.
 
 The verdict goes by the median of the ratios taken within each round, in which drift of the machine
 cancels; the ratio of the medians stands beside it.
@@ -6,16 +6,20 @@ cancels; the ratio of the medians stands beside it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from bench import bench_memory, bench_solvers
 from bench.bench_memory import MIB, Memory
+from bench.bench_profile import PAIRS, SINGLE, SINGLE_OURS, SINGLE_PEER, STANDARD, Trial, mean_ratio
 from bench.bench_update import FOREACH, FUSED, NUMPY
 from bench.cases import LARGE
 from bench.ceiling import NAME as CEILING
+from bench.ceiling import ONE_TO_ANOTHER, READ
 from bench.harness import Comparison
+from bench.solvers import HISTORY
 
-ROWS = (5, 6, 7, 8, 9, 10)
+ROWS = {"rows": (5, 6, 7, 8, 9, 10), "solvers": (1, 2, 3, 4, 5, 6, 9)}
 GROUPS = {5: "update", 6: "clip", 7: "unfused", 8: "rules", 9: "numpy"}
 UPDATE_REQUIRED = {
     (1, 1_000): 10.0,
@@ -28,6 +32,16 @@ UPDATE_REQUIRED = {
 REQUIRED = {6: 1.3, 7: 5.0, 9: 8.0}
 PEERS = {5: FUSED[0], 6: FUSED[0], 7: FOREACH[0], 9: NUMPY[0]}
 OF_CEILING = 0.90
+
+# Of solvers: what row 1, 2 or 4 wants of the time of an iteration, by n.
+ITERATIONS = {
+    1: ("L-BFGS", "SciPy", {100: 6.0, 100_000: 10.0, 1_000_000: 8.0, 4_000_000: 8.0}),
+    2: ("L-BFGS", "torch", {1_000_000: 1.6, 10_000_000: 5.0}),
+    4: ("BFGS", "SciPy", {1_000: 50.0}),
+}
+OVER_COPY = 1.25
+MORE_SOLVED = 0.03  # of all problems
+VECTORS = 2 * HISTORY + 6
 
 
 @dataclass(frozen=True)
@@ -49,9 +63,8 @@ def _absent(row: int, what: str, required: str, reason: str) -> Line:
     return Line(row, what, required, "-", f"not measured ({reason})")
 
 
-def _faster(row: int, comparison: Comparison, factor: float) -> Line:
+def _faster(row: int, comparison: Comparison, peer: str, factor: float) -> Line:
     """The peer's time over ours must be at least a factor."""
-    peer = PEERS[row]
     what, required = f"{peer} over schuss: {comparison.label}", f"at least {factor:g}"
     if reason := comparison.missing("schuss", peer):
         return _absent(row, what, required, reason)
@@ -92,15 +105,114 @@ def _factor(row: int, comparison: Comparison) -> float:
     return UPDATE_REQUIRED[size] if row == 5 else REQUIRED[row]
 
 
-def table(comparisons: Sequence[Comparison], memories: Sequence[Memory]) -> list[Line]:
-    """The lines for everything that was measured, in row order."""
-    lines: list[Line] = []
+def _optimizers(comparisons: Sequence[Comparison]) -> Iterator[Line]:
     for group in dict.fromkeys(c.group for c in comparisons):
         members = [c for c in comparisons if c.group == group]
         row = next((row for row, name in GROUPS.items() if group.startswith(name)), 0)
         if row == 8:
-            lines.append(_ceiling(group, members))
+            yield _ceiling(group, members)
         elif row:
-            lines += [_faster(row, c, _factor(row, c)) for c in members]
-    lines.sort(key=lambda line: line.row)
-    return lines + [_memory(m) for m in memories]
+            yield from (_faster(row, c, PEERS[row], _factor(row, c)) for c in members)
+
+
+def _iterations(comparisons: Sequence[Comparison]) -> Iterator[Line]:
+    """Rows 1 to 4 of solvers."""
+    for row, (method, peer, required) in ITERATIONS.items():
+        for c in comparisons:
+            if c.group == bench_solvers.group(method) and c.length in required:
+                yield _faster(row, c, peer, required[c.length])
+    yield from map(_traffic, (c for c in comparisons if c.length == bench_solvers.HUGE))
+
+
+def _traffic(comparison: Comparison) -> Line:
+    """An iteration against copies of as many bytes, with the other ceilings beside it."""
+    what, required = f"schuss over {ONE_TO_ANOTHER}: {comparison.label}", f"at most {OVER_COPY:g}"
+    if reason := comparison.missing("schuss", ONE_TO_ANOTHER, CEILING, READ):
+        return _absent(3, what, required, reason)
+    copy, in_place, read = (
+        comparison.round_ratio("schuss", name) for name in (ONE_TO_ANOTHER, CEILING, READ)
+    )
+    measured = f"{copy:.2f} (over a copy in place {in_place:.2f}, over a {READ} {read:.2f})"
+    return Line(3, what, required, measured, _verdict(copy <= OVER_COPY))
+
+
+def _names(problems: Sequence[str]) -> str:
+    return ", ".join(problems) or "none"
+
+
+def _contest(ours: Trial, peer: Trial) -> Line:
+    """All that the peer solves and some more, in no more evaluations."""
+    total = len(ours.runs)
+    what = f"{ours.solver} against {peer.solver}, {total} {STANDARD}"
+    required = "all that it solves, 3 more per 100; evaluations at most 1"
+    if reason := ours.skipped or peer.skipped:
+        return _absent(5, what, required, reason)
+    missing = sorted(peer.solved - ours.solved)
+    more, ratio = len(ours.solved) - len(peer.solved), mean_ratio(ours.costs, peer.costs)
+    passed = not missing and more >= MORE_SOLVED * total and ratio <= 1
+    counts = f"{len(ours.solved)} against {len(peer.solved)}, missing: {_names(missing)}"
+    return Line(5, what, required, f"{counts}; evaluations {ratio:.3f}", _verdict(passed))
+
+
+def _single(ours: Trial, peer: Trial) -> Line:
+    """In float32 all that the peer solves in float64, and success where it is solved."""
+    what = f"{ours.solver} in float32 against {peer.solver}"
+    required = "all that it solves, no false failure"
+    if reason := ours.skipped or peer.skipped:
+        return _absent(6, what, required, reason)
+    tried = {run.problem for run in ours.runs}
+    wanted, false = peer.solved & tried, ours.false_failures
+    missing = sorted(wanted - ours.solved)
+    left_out = [run.problem for run in peer.runs if run.problem not in tried]
+    measured = (
+        f"{len(wanted) - len(missing)} of {len(wanted)}, missing: {_names(missing)}; "
+        f"false failures: {_names(false)}; start not finite in float32: {_names(left_out)}"
+    )
+    return Line(6, what, required, measured, _verdict(not missing and not false))
+
+
+def _trials(trials: Sequence[Trial]) -> Iterator[Line]:
+    """Rows 5 and 6 of solvers."""
+    known = {(trial.group, trial.solver): trial for trial in trials}
+    for line, group, pairs in (
+        (_contest, STANDARD, PAIRS),
+        (_single, SINGLE, [(ours, SINGLE_PEER) for ours in SINGLE_OURS]),
+    ):
+        for ours, peer in pairs:
+            if (group, ours) in known and (group, peer) in known:
+                yield line(known[group, ours], known[group, peer])
+
+
+def _vectors(memories: Sequence[Memory]) -> Iterator[Line]:
+    """Row 9 of solvers, with the peers beside ours; rounding up to pages and stacks are free."""
+    vector = 8 * bench_memory.SOLVER_N
+    peers = ", ".join(
+        f"{m.case} {m.extra / vector:.1f}"
+        for m in memories
+        if m.case in bench_memory.SOLVER_PEERS and m.extra is not None
+    )
+    for memory in memories:
+        if memory.case in (bench_memory.ASK_AND_TELL, bench_memory.MINIMIZE):
+            what = f"memory, {memory.case}, n = {bench_memory.SOLVER_N:,}, m = {HISTORY}"
+            required = f"at most {VECTORS} n doubles"
+            if memory.extra is None:
+                yield _absent(9, what, required, memory.skipped)
+                continue
+            passed = memory.extra <= VECTORS * vector + MIB * memory.threads
+            measured = f"{memory.extra / vector:.2f} ({peers})"
+            yield Line(9, what, required, measured, _verdict(passed))
+
+
+def table(
+    comparisons: Sequence[Comparison], memories: Sequence[Memory], trials: Sequence[Trial] = ()
+) -> list[Line]:
+    """The lines for everything that was measured, in row order."""
+    steps = [m for m in memories if m.case not in bench_memory.SOLVER_CASES]
+    lines = [
+        *_optimizers(comparisons),
+        *map(_memory, steps),
+        *_iterations(comparisons),
+        *_trials(trials),
+        *_vectors(memories),
+    ]
+    return sorted(lines, key=lambda line: line.row)

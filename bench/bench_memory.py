@@ -1,8 +1,9 @@
-"""Row 10: memory that a step needs beyond parameters, gradients and states.
+"""Memory beyond what the user has: of a step (row 10 of optimizers) and of a solver (row 9).
 
-Each case runs in a process of its own, `python -m bench.bench_memory CASE THREADS`: the peak is
-reset, three steps are taken, the first of which makes the states, and the bytes of the states are
-taken off. Buffers that are made once and kept are so counted too.
+Each case runs in a process of its own, `python -m bench.bench_memory CASE THREADS`. For a step the
+peak is reset, three steps are taken, the first of which makes the states, and the bytes of the
+states are taken off. Buffers that are made once and kept are so counted too. For a solver it is all
+that a run of a few iterations needs beside the start and the arrays of the objective.
 """
 
 from __future__ import annotations
@@ -10,18 +11,26 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from bench import peers
+from bench.bench_solvers import ROOM, Quadratic
 from bench.cases import LARGE, MAX_NORM, Array
+from bench.machine import available_memory
 from bench.peers import AbsentError
+from bench.solvers import HISTORY, SOLVERS, Answer, Function, Limits, all_threads
 
 MIB = 1 << 20
 CASES = ("AdamW", "AdamW with max_norm", "AdamW, float64 gradients", "AdamW, transposed gradients")
+ASK_AND_TELL = "schuss.LBFGS, ask and tell"
+MINIMIZE = "schuss L-BFGS"
+SOLVER_PEERS = ("SciPy L-BFGS-B", "torch LBFGS")
+SOLVER_CASES = (ASK_AND_TELL, MINIMIZE, *SOLVER_PEERS)
+SOLVER_N = 10_000_000
 _PEAK_RESET = "/proc/self/clear_refs"
 
 
@@ -75,10 +84,30 @@ def _steps(case: str, threads: int) -> int:
     return rise - states
 
 
-def measure(threads: int) -> list[Memory]:
-    """Every case, each in a new process."""
+def _ask_and_tell(function: Function, start: Array, limits: Limits) -> Answer:
+    """Ours without `minimize`, which copies the best point at the end."""
+    solver = peers.optional("schuss").LBFGS(start, gtol=0, maxiter=limits.iterations)
+    while not solver.done:
+        solver.tell(*function(solver.ask()))
+    return Answer(start, success=False, iterations=solver.nit)
+
+
+def _solve(case: str, threads: int) -> int:
+    """What a solver needs until its history has been full for some iterations."""
+    if (memory := available_memory()) is not None and memory < ROOM * 8 * SOLVER_N:
+        raise AbsentError("too little free memory")
+    solve = _ask_and_tell if case == ASK_AND_TELL else SOLVERS[case]
+    with all_threads(threads):
+        solve(Quadratic(1_000), np.ones(1_000), Limits(iterations=1))  # loads the code
+        objective, start = Quadratic(SOLVER_N), np.ones(SOLVER_N)
+        limits = Limits(iterations=HISTORY + 4)
+        return extra_memory(lambda: solve(objective, start, limits))
+
+
+def measure(threads: int, cases: Sequence[str] = CASES) -> list[Memory]:
+    """The cases, each in a new process."""
     results = []
-    for case in CASES:
+    for case in cases:
         command = [sys.executable, "-m", "bench.bench_memory", case, str(threads)]
         child = subprocess.run(command, capture_output=True, text=True, check=False)
         if child.returncode:
@@ -93,7 +122,8 @@ def measure(threads: int) -> list[Memory]:
 def main(case: str, threads: str) -> None:
     """The child: one case, one line of JSON."""
     try:
-        answer: dict[str, object] = {"extra": _steps(case, int(threads))}
+        extra = (_solve if case in SOLVER_CASES else _steps)(case, int(threads))
+        answer: dict[str, object] = {"extra": extra}
     except AbsentError as reason:
         answer = {"extra": None, "skipped": str(reason)}
     print(json.dumps(answer))

@@ -20,9 +20,8 @@ from bench.cases import Array
 from bench.harness import Candidate, Clock, Comparison, Settings, interleave, tagged
 from bench.machine import available_memory
 from bench.peers import AbsentError
-from bench.solvers import HISTORY, SOLVERS, Function, Limits, all_threads
+from bench.solvers import HISTORY, PAUSE, SOLVERS, Function, Limits, all_threads
 
-GROUP = "solvers"
 SKIP = HISTORY + 2  # iterations until the history is full and all memory was touched
 STREAMS = 4 * HISTORY + 10  # vectors that an iteration of L-BFGS reads or writes: the model
 CONDITION = 1e4
@@ -92,6 +91,11 @@ class Watch:
         return both
 
 
+def group(method: str) -> str:
+    """Of the comparisons of one method."""
+    return f"iterations of {method}"
+
+
 @dataclass(frozen=True)
 class Work:
     """Some iterations of one method on n variables."""
@@ -104,6 +108,11 @@ class Work:
     def label(self) -> str:
         """One line for tables."""
         return f"{self.method}, n = {self.n:,}, float64, {self.threads} threads"
+
+    @property
+    def group(self) -> str:
+        """What its comparison belongs to."""
+        return group(self.method)
 
     @property
     def bytes(self) -> int:
@@ -121,8 +130,8 @@ class Work:
         return 10 if self.long else 40
 
     def settings(self, given: Settings) -> Settings:
-        """BLAS threads spin for 25 ms; a long run needs no calls that are thrown away."""
-        given = replace(given, pause=0.050)
+        """A long run needs no calls that are thrown away, and few rounds."""
+        given = replace(given, pause=PAUSE)
         if not self.long:
             return given
         rounds = min(given.rounds, 3 if self.n >= HUGE else 9)
@@ -156,12 +165,13 @@ def _ceiling(work: Work, *, make: Callable[[Work], Candidate], watch: Watch) -> 
     return replace(c, call=watch.timed(c.call), bytes=work.bytes, passes=part)
 
 
+# Of long arrays for every n: what an iteration touches is out of cache, one array may not be.
 CEILINGS: dict[str, Callable[[Work], Candidate]] = {
-    ceiling.ONE_TO_ANOTHER: lambda work: ceiling.copy_ceiling(work.n, work.threads),
+    ceiling.ONE_TO_ANOTHER: lambda work: ceiling.copy_ceiling(HUGE, work.threads),
     ceiling.NAME: lambda work: ceiling.ceiling(
-        cases.Work("SGD", 1, work.n, work.threads, "float64", slots=1)
+        cases.Work("SGD", 1, HUGE, work.threads, "float64", slots=1)
     ),
-    ceiling.READ: lambda work: ceiling.read_ceiling(work.n, work.threads),
+    ceiling.READ: lambda work: ceiling.read_ceiling(HUGE, work.threads),
 }
 
 
@@ -171,7 +181,9 @@ def compare(work: Work, settings: Settings) -> Comparison:
     needed, memory = ROOM * 8 * work.n, available_memory()
     if memory is not None and memory < needed:
         reason = f"n = {work.n:,} needs {needed / 1e9:.1f} GB of free memory"
-        return tagged(Comparison(work.label, {}, dict.fromkeys(names, reason)), GROUP, 1, work.n)
+        return tagged(
+            Comparison(work.label, {}, dict.fromkeys(names, reason)), work.group, 1, work.n
+        )
     watch = Watch(Quadratic(work.n, keeps=work.method == "BFGS"))
     counts: dict[str, int] = {}
     makers = [(name, partial(_solver, name=name, watch=watch, counts=counts)) for name in names]
@@ -189,7 +201,7 @@ def compare(work: Work, settings: Settings) -> Comparison:
         else timing
         for name, timing in measured.timings.items()
     }
-    return tagged(replace(measured, timings=timings), GROUP, 1, work.n)
+    return tagged(replace(measured, timings=timings), work.group, 1, work.n)
 
 
 def measure(

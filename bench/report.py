@@ -14,11 +14,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import acceptance, bench_rules
+from bench import acceptance, bench_rules, plots
 from bench.bench_memory import Memory
+from bench.bench_profile import BASE, Run, Trial, mean_ratio
 from bench.ceiling import NAME as CEILING
 from bench.harness import Comparison, Settings, Timing
-from bench.peers import AbsentError, optional
+from bench.peers import AbsentError
 
 FORMAT = 1
 
@@ -32,6 +33,7 @@ class Results:
     settings: Settings
     comparisons: list[Comparison] = field(default_factory=list)
     memories: list[Memory] = field(default_factory=list)
+    trials: list[Trial] = field(default_factory=list)
 
     def of(self, *groups: str) -> list[Comparison]:
         """The comparisons of some groups."""
@@ -45,11 +47,11 @@ def save(results: Results, path: Path) -> None:
         for name, timing in c.timings.items():
             summary = {"median": timing.median, "minimum": timing.minimum, "rate": timing.rate}
             plain["timings"][name] = summary | plain["timings"][name]
-    data["acceptance"] = [
-        asdict(line) for line in acceptance.table(results.comparisons, results.memories)
-    ]
+    data["acceptance"] = [asdict(line) for line in _acceptance(results)]
+    trials = ",\n".join("  " + json.dumps(trial) for trial in data.pop("trials"))  # a line each
+    text = json.dumps(data, indent=1).removesuffix("\n}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(data, indent=1) + "\n")
+    path.write_text(f'{text},\n "trials": [\n{trials}\n ]\n}}\n')
 
 
 def load(path: Path) -> Results:
@@ -65,8 +67,11 @@ def load(path: Path) -> Results:
         }
         comparisons.append(Comparison(timings=timings, **c))
     memories = [Memory(**m) for m in data["memories"]]
+    trials = [
+        Trial(**{**t, "runs": tuple(Run(**r) for r in t["runs"])}) for t in data.get("trials", [])
+    ]
     settings = Settings(**data["settings"])
-    return Results(data["date"], data["machine"], settings, comparisons, memories)
+    return Results(data["date"], data["machine"], settings, comparisons, memories, trials)
 
 
 def seconds(value: float) -> str:
@@ -85,9 +90,13 @@ def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
+def _acceptance(results: Results) -> list[acceptance.Line]:
+    return acceptance.table(results.comparisons, results.memories, results.trials)
+
+
 def acceptance_table(results: Results) -> str:
     """Required, measured, verdict."""
-    lines = acceptance.table(results.comparisons, results.memories)
+    lines = _acceptance(results)
     header = ("row", "what", "required", "measured", "verdict")
     return markdown(
         header, ((str(x.row), x.what, x.required, x.measured, x.verdict) for x in lines)
@@ -101,9 +110,11 @@ def _wide(comparisons: Sequence[Comparison], base: str) -> str:
     def cell(c: Comparison, name: str) -> str:
         if name not in c.timings:
             return "-"
-        median = seconds(c.timings[name].median)
-        known = base in c.timings and name != base
-        return f"{median} ({c.ratio(name, base):.2f})" if known else median
+        text = seconds(c.timings[name].median)
+        if base in c.timings and name != base:
+            text += f" ({c.ratio(name, base):.2f})"
+        note = c.timings[name].note
+        return f"{text}, {note}" if note and name != CEILING else text
 
     rows = [[c.label, *(cell(c, name) for name in names)] for c in comparisons]
     return markdown(["median (over " + base + ")", *names], rows)
@@ -121,6 +132,19 @@ def _long(comparisons: Sequence[Comparison], base: str) -> str:
     return markdown(header, rows)
 
 
+def _solved(trials: Sequence[Trial]) -> str:
+    """A line per solver: what it solved, and its evaluations over those of one of them."""
+    base = next((t.costs for t in trials if t.solver == BASE), {})
+    header = ("solver", "solved", "of", f"evaluations over {BASE}", "not solved")
+    rows = []
+    for t in trials:
+        failed = [run.problem for run in t.runs if not run.solved]
+        names = ", ".join(failed) if len(failed) < 10 else f"{len(failed)} problems"
+        ratio = f"{mean_ratio(t.costs, base):.3f}"
+        rows.append((t.solver, str(len(t.solved)), str(len(t.runs)), ratio, names))
+    return markdown(header, rows)
+
+
 def tables(results: Results) -> str:
     """All comparisons, a table per group, with the reasons for what is missing."""
     parts = []
@@ -132,12 +156,15 @@ def tables(results: Results) -> str:
             first = next(iter(comparisons[0].timings), "")
             body = _wide(comparisons, "schuss" if "schuss" in comparisons[0].timings else first)
         parts.append(f"### {group}\n\n{body}")
+    for group in dict.fromkeys(t.group for t in results.trials):
+        parts.append(f"### {group}\n\n{_solved([t for t in results.trials if t.group == group])}")
     taken = Counter(c.timings[CEILING].note for c in results.comparisons if CEILING in c.timings)
     if taken:
         parts.append("Copy ceilings: " + "; ".join(f"{n} ({k})" for n, k in taken.items()) + ".")
     reasons = dict.fromkeys(
         f"{name}: {why}" for c in results.comparisons for name, why in c.skipped.items()
     )
+    reasons |= dict.fromkeys(f"{t.solver}: {t.skipped}" for t in results.trials if t.skipped)
     if reasons:
         parts.append("Skipped: " + "; ".join(reasons) + ".")
     return "\n\n".join(parts)
@@ -169,75 +196,6 @@ def difference(before: Results, after: Results) -> str:
     return markdown(header, rows)
 
 
-# Fixed colours, so that a peer looks the same in every plot; ours alone is strong and thick.
-_STYLE: dict[str, dict[str, Any]] = {
-    "schuss": {"color": "#c1121f", "linewidth": 2.6, "marker": "o", "zorder": 5},
-    CEILING: {"color": "#333333", "linewidth": 1.4, "linestyle": (0, (4, 2)), "marker": ""},
-    "torch fused": {"color": "#1d6fb8", "marker": "s"},
-    "torch foreach": {"color": "#7fb2dd", "marker": "s"},
-    "optax jit": {"color": "#2a9d5c", "marker": "^"},
-    "NumPy textbook": {"color": "#b08900", "marker": "D"},
-}
-
-
-def plot(results: Results, path: Path) -> None:
-    """Speed against size, and every peer's time over ours."""
-    matplotlib = optional("matplotlib")
-    matplotlib.use("Agg")
-    pyplot = optional("matplotlib.pyplot")
-    figure, (left, right) = pyplot.subplots(
-        1, 2, figsize=(14, 6), width_ratios=(1.15, 1), layout="constrained"
-    )
-    _plot_sizes(left, [c for c in results.of("update", "sweep") if c.count == 1])
-    _plot_ratios(right, results.of("update", "clip", "unfused", "numpy"))
-    machine = results.machine
-    subtitle = f"{machine['cpu']}, {machine['cores available']} cores, {results.date[:10]}"
-    figure.suptitle(f"One optimizer step on a CPU: {subtitle}", fontsize=13)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-    pyplot.close(figure)
-
-
-def _plot_sizes(axes: Any, comparisons: Sequence[Comparison]) -> None:
-    """Bytes of the model per second for one tensor."""
-    comparisons = sorted(comparisons, key=lambda c: c.length)
-    names = [n for n in _STYLE if any(n in c.timings for c in comparisons)]
-    for name in names:
-        points = [(c.length, c.timings[name].rate / 1e9) for c in comparisons if name in c.timings]
-        style = {"linewidth": 1.5, "markersize": 5, **_STYLE[name]}
-        axes.plot(*zip(*points, strict=True), label=name, **style)
-    axes.set(xscale="log", yscale="log", xlabel="parameters in one tensor")
-    axes.set_ylabel("GB/s (28 bytes a parameter over the median time)")
-    axes.set_title("AdamW, float32: speed against size (higher is better)", fontsize=11)
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes.grid(which="major", color="#dddddd")
-    axes.set_axisbelow(True)
-    axes.legend(frameon=False, fontsize=9)
-
-
-def _plot_ratios(axes: Any, comparisons: Sequence[Comparison]) -> None:
-    """Dots: how many times our time the others take."""
-    comparisons = [c for c in comparisons if "schuss" in c.timings]
-    seen: set[str] = set()
-    for y, c in enumerate(comparisons):
-        for name in c.timings:
-            if name in ("schuss", CEILING):
-                continue
-            label = None if name in seen else name
-            seen.add(name)
-            style = {key: _STYLE[name][key] for key in ("color", "marker")}
-            axes.scatter(c.ratio(name, "schuss"), y, s=48, label=label, zorder=3, **style)
-    axes.axvline(1, color=_STYLE["schuss"]["color"], linewidth=2.6)
-    labels = [c.label.replace(", float32", "").replace(" threads", "T") for c in comparisons]
-    axes.set_yticks(range(len(comparisons)), labels, fontsize=9)
-    axes.invert_yaxis()
-    axes.set(xscale="log", xlabel="time over that of schuss (right of the red line: slower)")
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}x")
-    axes.set_title("Time of the others over ours", fontsize=11)
-    axes.grid(color="#dddddd")
-    axes.set_axisbelow(True)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Show one file or compare two."""
     parser = argparse.ArgumentParser(prog="python -m bench.report", description=__doc__)
@@ -253,7 +211,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             print(acceptance_table(runs[0]), tables(runs[0]), sep="\n\n")
         if options.plot:
-            plot(runs[-1], options.plot)
+            plots.plot(runs[-1], options.plot)
     except (OSError, ValueError, KeyError, AbsentError) as error:
         print(f"bench.report: {error}", file=sys.stderr)
         return 2

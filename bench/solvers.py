@@ -15,6 +15,7 @@ from bench.peers import AbsentError, optional
 
 HISTORY = 10  # pairs of L-BFGS
 CAP = 15_000  # evaluations and iterations
+PAUSE = 0.050  # seconds between candidates: threads of OpenBLAS spin for 25 ms
 
 Function = Callable[[Array], tuple[Any, Array]]
 
@@ -88,18 +89,26 @@ SOLVERS: dict[str, Solve] = {
 
 
 @contextmanager
+def blas_threads(count: int) -> Iterator[None]:
+    """The same number of threads for every BLAS, where threadpoolctl can set it."""
+    with ExitStack() as stack:
+        with suppress(AbsentError):
+            limit = optional("threadpoolctl").threadpool_limits
+            optional("scipy.optimize")  # only what is loaded is limited
+            stack.enter_context(limit(count, user_api="blas"))
+        yield
+
+
+@contextmanager
 def all_threads(count: int) -> Iterator[None]:
     """The same number of threads for schuss, torch and every BLAS."""
     config = optional("schuss").config
     before = config.get_num_threads()
-    with ExitStack() as stack:
-        stack.callback(config.set_num_threads, before)
-        config.set_num_threads(count)
-        with suppress(AbsentError):
-            optional("torch").set_num_threads(count)
-        with suppress(AbsentError):
-            limit = optional("threadpoolctl").threadpool_limits
-            for module in ("scipy.linalg", "scipy.optimize"):  # it limits what is loaded
-                optional(module)
-            stack.enter_context(limit(count, user_api="blas"))
-        yield
+    config.set_num_threads(count)
+    with suppress(AbsentError):
+        optional("torch").set_num_threads(count)
+    try:
+        with blas_threads(count):
+            yield
+    finally:
+        config.set_num_threads(before)

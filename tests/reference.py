@@ -274,7 +274,7 @@ def advance(x, d, step):
 
 
 def lbfgs_direction(pairs, g, gamma, dtype):
-    """-H g from the pairs (s, y), the oldest first; gamma is that of the newest, or what is known."""
+    """-H g from the pairs (s, y), the oldest first; gamma is that of the newest."""
     m = len(pairs)
     s_y = [[dot(s, y) for _, y in pairs] for s, _ in pairs]
     y_y = [[dot(a, b) for _, b in pairs] for _, a in pairs]
@@ -302,8 +302,8 @@ TILE = 64
 def symmetric_product(a, v):
     """a v by tiles of the lower triangle, one after the other, a row of tiles after the other.
 
-    A tile adds to the elements of its rows sums over 16 lanes, and to those of its columns, unless it
-    is on the diagonal, sums over its rows in order.
+    A tile adds to the elements of its rows sums over 16 lanes, and to those of its columns, unless
+    it is on the diagonal, sums over its rows in order.
     """
     size = -(-v.size // TILE) * TILE
     matrix, vector = np.zeros((size, size)), np.zeros(size)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers import accepted, core_solver, log_cosh
+from helpers import core_solver, log_cosh
 
 # Tiles have 64 rows: less than one, one, one row more, and three.
 SIZES = (1, 2, 5, 63, 64, 65, 130)
@@ -159,7 +159,7 @@ def test_by_hand():
     d = -H g = (1, -1/2). At x = (3/2, -1/2), g = (0, 1/4): s = (1, -1/2), y = (1/4, 0), s.y = 1/4,
     rho = 4. s.B s = -s.g_old = 3/8, so that H grows by 3/2. I - rho s y' = [[0, 0], [1/2, 1]], and
 
-        H = 3/2 [[0, 0], [1/2, 1]] [[3, -1], [-1, 1]] [[0, 1/2], [0, 1]] + 4 [[1, -1/2], [-1/2, 1/4]]
+        H = 3/2 [[0, 0], [1/2, 1]] [[3, -1], [-1, 1]] [[0, 1/2], [0, 1]] + 4 s s'
           = 3/2 [[0, 0], [0, 3/4]] + [[4, -2], [-2, 1]] = [[4, -2], [-2, 17/8]],
 
     d = -H g = (1/2, -17/32).

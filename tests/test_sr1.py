@@ -126,7 +126,7 @@ def saddles(x):
 
 
 def check_run(solver, function):
-    """Every matrix of a run is an update of the one before, after trials that were not taken too."""
+    """Every matrix of a run is an update of the last, after trials that were not taken too."""
     counts = {"taken": 0, "not taken": 0, "skipped": 0, "indefinite": 0}
     scaled, last = False, None
     while not solver.done:
@@ -157,9 +157,12 @@ def check_run(solver, function):
         else:
             counts["taken" if solver.nit > iterations else "not taken"] += 1
             wanted = before + np.outer(r, r) / (r @ s)
-            # The rounding errors of r = y - B s, blown up where r.s is small: twice as r is squared.
+            # The rounding errors of r = y - B s, blown up where r.s is small.
             error = 1e-15 * (norm(y) + np.abs(before).max() * norm(s)) / norm(r) * size / abs(r @ s)
-            assert np.abs(b - wanted).max() <= 4 * error * np.abs(wanted - before).max() + 1e-15 * np.abs(wanted).max()
+            assert (
+                np.abs(b - wanted).max()
+                <= 4 * error * np.abs(wanted - before).max() + 1e-15 * np.abs(wanted).max()
+            )
             assert norm(b @ s - y) <= 4 * error * norm(r) + 1e-14 * norm(y)
         counts["indefinite"] += bool(np.linalg.eigvalsh(b)[0] < 0)
         if solver.nit > iterations:

@@ -1,0 +1,117 @@
+"""Logistic regression on the data sets that come with scikit-learn: whole fits, to the same gtol.
+
+Everyone minimizes scikit-learn's objective at C = 1, the mean of -log p(label) and |W|^2 / 2 n with
+an intercept that is not penalized, on features of mean 0 and variance 1, in float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from bench import peers
+from bench.cases import Array
+from bench.harness import Candidate, Comparison, Settings, interleave, tagged
+from bench.solvers import CAP, PAUSE, SOLVERS, Limits, Solve, all_threads
+
+GROUP = "logistic regression"
+GTOL = 1e-5
+DATA = ("breast_cancer", "digits")
+FITS = {"schuss": "schuss L-BFGS", "SciPy": "SciPy L-BFGS-B", "torch": "torch LBFGS"}
+LEARN = "scikit-learn"
+
+
+@dataclass
+class Logistic:
+    """The objective on one data set; two classes need one column of weights, more one for each."""
+
+    features: Array
+    labels: Array
+
+    def __post_init__(self) -> None:
+        self.count = len(self.labels)
+        self.classes = int(self.labels.max()) + 1
+        self.first = 1 if self.classes == 2 else 0  # the first class of two stays at zero
+        self.with_ones = np.column_stack([self.features, np.ones(self.count)])
+        self.truth = np.eye(self.classes)[self.labels]
+        self.start = np.zeros(self.with_ones.shape[1] * (self.classes - self.first))
+        self.evaluations = 0
+
+    def __call__(self, x: Array) -> tuple[float, Array]:
+        """The value and the gradient."""
+        self.evaluations += 1
+        weights = x.reshape(self.with_ones.shape[1], -1)
+        scores = np.zeros((self.count, self.classes))
+        scores[:, self.first :] = self.with_ones @ weights
+        scores -= scores.max(axis=1, keepdims=True)
+        likelihood = np.exp(scores)
+        total = likelihood.sum(axis=1, keepdims=True)
+        value = (np.log(total).sum() - (scores * self.truth).sum()) / self.count
+        residual = (likelihood / total - self.truth)[:, self.first :] / self.count
+        gradient = self.with_ones.T @ residual
+        gradient[:-1] += weights[:-1] / self.count
+        penalty = (weights[:-1] ** 2).sum() / 2 / self.count
+        return float(value + penalty), gradient.ravel()
+
+
+def load(name: str) -> Logistic:
+    """A data set of scikit-learn, its features standardized."""
+    features, labels = getattr(peers.optional("sklearn.datasets"), f"load_{name}")(return_X_y=True)
+    spread = features.std(axis=0)
+    return Logistic((features - features.mean(axis=0)) / np.where(spread > 0, spread, 1), labels)
+
+
+def _note(objective: Logistic, x: Array, effort: str) -> str:
+    return f"{effort}, max |g| {np.abs(objective(x)[1]).max():.1e}"
+
+
+def _fit(objective: Logistic, *, name: str, solve: Solve) -> Candidate:
+    """A solver on the objective, without a test on f."""
+    limits = Limits(gtol=GTOL, ftol=0.0)
+
+    def call() -> Array:
+        return solve(objective, objective.start, limits).x
+
+    objective.evaluations = 0
+    x = call()
+    note = _note(objective, x, f"{objective.evaluations} evaluations")
+    return Candidate(name, call, objective.features.nbytes, note=note)
+
+
+def _learn(objective: Logistic) -> Candidate:
+    """scikit-learn's own fit: SciPy's L-BFGS-B on an objective in Cython."""
+    kind = peers.optional("sklearn.linear_model").LogisticRegression
+    model = kind(tol=GTOL, max_iter=CAP)
+
+    def call() -> Any:
+        return model.fit(objective.features, objective.labels)
+
+    call()
+    x = np.vstack([model.coef_.T, model.intercept_]).ravel()
+    note = _note(objective, x, f"{model.n_iter_.max()} iterations")
+    return Candidate(LEARN, call, objective.features.nbytes, note=note)
+
+
+def measure(threads: int, settings: Settings) -> Iterator[Comparison]:
+    """One comparison per data set and number of threads.
+
+    One thread too, as the wheels of NumPy and SciPy bring a BLAS each, whose threads, while they
+    wait for work, take the cores that those of the other need.
+    """
+    fits: list[tuple[str, Callable[[Logistic], Candidate]]] = [
+        (name, partial(_fit, name=name, solve=SOLVERS[solver])) for name, solver in FITS.items()
+    ]
+    settings = replace(settings, pause=PAUSE)
+    for name in DATA:
+        objective = load(name)
+        for count in sorted({1, threads}):
+            with all_threads(count):
+                candidates, skipped = peers.gather([*fits, (LEARN, _learn)], objective)
+                shape = f"{objective.count:,} points, {objective.start.size:,} weights"
+                label = f"{name}, {shape}, {count} thread{'s' if count > 1 else ''}"
+                measured = interleave(label, candidates, settings, skipped=skipped)
+                yield tagged(measured, GROUP, 1, objective.start.size)

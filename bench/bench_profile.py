@@ -1,0 +1,207 @@
+"""Rows 5 and 6: which of the standard problems each solver solves, and in how many evaluations.
+
+Solved is what the gradient at the returned point says, whatever the solver says of itself.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bench.cases import Array
+from bench.peers import AbsentError
+from bench.problems import Problem, more_garbow_hillstrom, standard_problems
+from bench.solvers import CAP, SOLVERS, Limits, all_threads
+
+STANDARD, SINGLE = "standard problems", "float32"  # groups
+ROWS = {5: STANDARD, 6: SINGLE}
+GTOL = {STANDARD: 1e-5, SINGLE: 1e-3}
+NEAR = 1e-3  # relative difference of values that are the same in float32
+NO_FTOL = ", ftol=0"
+HAVE_FTOL = ("SciPy L-BFGS-B", "torch LBFGS")  # on, unless it is switched off
+BASE = "schuss L-BFGS"
+PAIRS = (  # of row 5: ours and the peer
+    ("schuss L-BFGS", "SciPy L-BFGS-B"),
+    ("schuss L-BFGS", "SciPy L-BFGS-B" + NO_FTOL),
+    ("schuss BFGS", "SciPy BFGS"),
+)
+SINGLE_OURS = ("schuss L-BFGS", "schuss BFGS")
+IN_DOUBLE = ", float64"
+SINGLE_PEER = "SciPy L-BFGS-B" + IN_DOUBLE
+
+
+@dataclass(frozen=True)
+class Run:
+    """One solver on one problem."""
+
+    problem: str
+    evaluations: int
+    solved: bool
+    success: bool  # as the solver says
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One solver on all problems of a group, or why it was not tried."""
+
+    group: str
+    solver: str
+    runs: tuple[Run, ...]
+    skipped: str = ""
+
+    @property
+    def solved(self) -> set[str]:
+        """Names of the problems."""
+        return {run.problem for run in self.runs if run.solved}
+
+    @property
+    def false_failures(self) -> list[str]:
+        """Problems that were solved, with a solver that says that it failed."""
+        return [run.problem for run in self.runs if run.solved and not run.success]
+
+    @property
+    def costs(self) -> dict[str, float]:
+        """Evaluations by problem; infinite where it was not solved."""
+        return {run.problem: run.evaluations if run.solved else math.inf for run in self.runs}
+
+    @property
+    def label(self) -> str:
+        """One line for progress."""
+        found = self.skipped or f"{len(self.solved)} of {len(self.runs)} solved"
+        return f"{self.group}: {self.solver}, {found}"
+
+
+class _Exhausted(Exception):  # noqa: N818
+    """CAP evaluations were made."""
+
+
+class _Counted:
+    """The function of a problem, which may be evaluated CAP times."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.evaluations = 0
+
+    def __call__(self, x: Array) -> tuple[Any, Array]:
+        if self.evaluations == CAP:
+            raise _Exhausted
+        self.evaluations += 1
+        return self.problem.value_and_gradient(x)
+
+
+Judge = Callable[[Problem, Array], bool]
+
+
+def _run(solver: str, problem: Problem, dtype: str, limits: Limits, judge: Judge) -> Run:
+    function = _Counted(problem)
+    try:
+        answer = SOLVERS[solver](function, problem.start.astype(dtype), limits)
+    except _Exhausted:
+        return Run(problem.name, CAP, solved=False, success=False)
+    solved = judge(problem, answer.x)
+    return Run(problem.name, function.evaluations, solved, answer.success)
+
+
+def _trial(
+    group: str, name: str, problems: Iterable[Problem], judge: Judge, dtype: str = "float64"
+) -> Trial:
+    """All problems, as it comes or as the end of the name says; gtol is that of the group."""
+    solver = name.removesuffix(NO_FTOL).removesuffix(IN_DOUBLE)
+    limits = Limits(gtol=GTOL[group], ftol=None if name == solver else 0.0)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            runs = [_run(solver, problem, dtype, limits, judge) for problem in problems]
+    except AbsentError as reason:
+        return Trial(group, name, (), str(reason))
+    return Trial(group, name, tuple(runs))
+
+
+def _flat(problem: Problem, x: Array, gtol: float) -> bool:
+    """No element of the gradient is larger; false where one is NaN."""
+    return bool(np.abs(problem.gradient(x)).max() <= gtol)
+
+
+def near(value: float, known: Iterable[float]) -> bool:
+    """Whether a value is, as float32 goes, one that is known."""
+    return any(abs(value - k) <= NEAR * abs(k) for k in known)
+
+
+def finite_start(problem: Problem) -> bool:
+    """Whether float32 can hold the value and the gradient at the start."""
+    value, gradient = problem.value_and_gradient(problem.start.astype(np.float32))
+    return bool(np.isfinite(value) and np.isfinite(gradient).all())
+
+
+def _standard() -> Iterator[Trial]:
+    """Row 5: every solver as it comes, and those with a test on f also without it."""
+    problems = standard_problems()
+
+    def judge(problem: Problem, x: Array) -> bool:
+        return _flat(problem, x, GTOL[STANDARD])
+
+    for solver in SOLVERS:
+        yield _trial(STANDARD, solver, problems, judge)
+        if solver in HAVE_FTOL:
+            yield _trial(STANDARD, solver + NO_FTOL, problems, judge)
+
+
+def _single() -> Iterator[Trial]:
+    """Row 6: SciPy in float64, then ours in float32.
+
+    Where float32 cannot tell gradients from rounding, a value that is SciPy's or that of a known
+    minimum counts too.
+    """
+    problems = list(more_garbow_hillstrom())
+    values: dict[str, tuple[float, ...]] = {}
+
+    def flat(problem: Problem, x: Array) -> bool:
+        values[problem.name] = problem.minima
+        found = _flat(problem, x, GTOL[SINGLE])
+        if found:
+            values[problem.name] += (float(problem.fun(x)),)
+        return found
+
+    def flat_or_low(problem: Problem, x: Array) -> bool:
+        value = float(problem.fun(x.astype(np.float64)))
+        return _flat(problem, x, GTOL[SINGLE]) or near(value, values[problem.name])
+
+    yield _trial(SINGLE, SINGLE_PEER, problems, flat)
+    finite = [problem for problem in problems if finite_start(problem)]
+    for solver in SINGLE_OURS:
+        yield _trial(SINGLE, solver, finite, flat_or_low, "float32")
+
+
+def measure(rows: Sequence[int], threads: int) -> Iterator[Trial]:
+    """The trials of rows 5 and 6, a solver at a time."""
+    with all_threads(threads):
+        if 5 in rows:
+            yield from _standard()
+        if 6 in rows:
+            yield from _single()
+
+
+def ratios(costs: Sequence[Mapping[str, float]]) -> list[list[float]]:
+    """Of each solver, for each problem: its cost over the lowest; infinite where it has none.
+
+    Reference: Dolan and Moré, Benchmarking Optimization Software with Performance Profiles,
+    Math. Programming 91, 2002. Each list is sorted: its k-th of n values is the ratio within which
+    the share k / n of the problems is solved.
+    """
+    best = {problem: min(of[problem] for of in costs) for problem in costs[0]}
+    return [
+        sorted(of[p] / lowest if math.isfinite(of[p]) else math.inf for p, lowest in best.items())
+        for of in costs
+    ]
+
+
+def mean_ratio(over: Mapping[str, float], under: Mapping[str, float]) -> float:
+    """Geometric mean of the ratios of costs, of the problems that both solved; NaN for none."""
+    both = (p for p in over.keys() & under.keys() if math.isfinite(over[p] + under[p]))
+    logs = [math.log(over[p] / under[p]) for p in both]
+    return math.exp(math.fsum(logs) / len(logs)) if logs else math.nan

@@ -1,0 +1,90 @@
+"""Every method on the standard problems: what it solves, and that it is so where it says so."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from helpers import METHODS, core_solver
+
+from bench.problems import standard_problems
+
+PROBLEMS = {p.name: p for p in standard_problems(20)}
+GTOL = {"float64": 1e-5, "float32": 1e-3}
+
+
+def run(method, name, dtype, maxfun=2000):
+    problem = PROBLEMS[name]
+    solver = core_solver(method, problem.start.astype(dtype), gtol=GTOL[dtype], maxfun=maxfun)
+    while not solver.done:
+        f, g = problem.value_and_gradient(solver.ask())
+        solver.tell(float(f), g)
+    return solver
+
+
+# Meyer's problem is so badly scaled that 1e-5 is below the rounding errors of its gradient.
+MEYER = {"meyer", "meyer x10"}
+UNSOLVED = {
+    "lbfgs": MEYER,
+    "bfgs": MEYER,
+    # In a region of many local minima and saddles, where f is up to 1e30 at first.
+    "sr1": MEYER | {"chebyquad n=8 x10", "chebyquad n=8 x100"},
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [(m, name) for m in UNSOLVED for name in PROBLEMS if name not in UNSOLVED[m]],
+)
+def test_solved(method, name):
+    solver = run(method, name, "float64")
+    x, g, f = solver.best()
+    assert solver.status == 0
+    assert np.abs(g).max() <= 1e-5
+    assert (g == PROBLEMS[name].gradient(x)).all()
+    assert f == float(PROBLEMS[name].fun(x))
+    assert f < PROBLEMS[name].fun(PROBLEMS[name].start)
+
+
+# Where the core still says that it has converged, and has not: rounding hides by far less than what
+# there is to gain.
+OPEN = {
+    ("lbfgs", "float64"): {"meyer x10"},
+    ("bfgs", "float64"): {"meyer x10"},
+    ("sr1", "float64"): {"chebyquad n=8 x10", "chebyquad n=8 x100"},
+    ("lbfgs", "float32"): MEYER,
+    ("bfgs", "float32"): MEYER | {"osborne 1"},
+    ("sr1", "float32"): MEYER
+    | {
+        "rosenbrock x100",
+        "freudenstein-roth x100",
+        "powell badly scaled",
+        "variably dimensioned n=10 x10",
+        "variably dimensioned n=10 x100",
+        "broyden banded n=10 x10",
+        "broyden banded n=10 x100",
+        "chebyquad n=8 x10",
+    },
+    ("gradient_descent", "float32"): MEYER
+    | {"powell badly scaled", "brown badly scaled", "brown badly scaled x10"},
+}
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("dtype", GTOL)
+@pytest.mark.parametrize("method", METHODS)
+def test_success_is_true(method, dtype, name, request):
+    """Status 0 only where the gradient is small, or f is within rounding of a minimum."""
+    if name in OPEN.get((method, dtype), ()):
+        # Not strict, as rounding decides, and NumPy's exponential function has its own on each CPU.
+        request.applymarker(pytest.mark.xfail(strict=False, reason="it has not converged"))
+    solver = run(method, name, dtype, maxfun=400)
+    if solver.status != 0:
+        return
+    _, g, f = solver.best()
+    if np.abs(g).max() <= GTOL[dtype]:
+        return
+    if name == "beale x100":  # a valley that leads to infinity, where f hardly falls
+        assert f < 0.436
+        return
+    error = 1e-3 if dtype == "float32" else 1e-9
+    assert any(abs(f - least) <= error * (abs(least) + 1e-3) for least in PROBLEMS[name].minima)
