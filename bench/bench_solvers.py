@@ -207,9 +207,11 @@ def compare(work: Work, settings: Settings) -> Comparison:
 def measure(
     rows: Sequence[int], threads: int, settings: Settings, sweep: bool
 ) -> Iterator[Comparison]:
-    """What the rows need; `sweep` adds the sizes of the curve."""
-    of_rows = {n for row in rows if row in (1, 2, 3) for n in SIZES[row]}
-    works = [Work("L-BFGS", n, threads) for n in sorted(of_rows | set(SWEEP if sweep else ()))]
+    """What the rows need; `sweep` adds the sizes of the curve to those of rows 1 to 3."""
+    sizes = {n for row in rows if row != 4 for n in SIZES.get(row, ())}
+    if sweep and sizes:
+        sizes |= set(SWEEP)
+    works = [Work("L-BFGS", n, threads) for n in sorted(sizes)]
     works += [Work("BFGS", n, threads) for n in SIZES[4] if 4 in rows]
     with all_threads(threads):
         for work in works:

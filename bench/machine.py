@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.peers import AbsentError, available_cores, optional
 
-PEERS = ("torch", "optax", "jax", "scipy")
+PEERS = ("torch", "optax", "jax", "scipy", "scikit-learn")
 
 
 def _cpu_model() -> str:

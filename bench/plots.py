@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.bench_solvers import group
 from bench.bench_profile import NO_FTOL, STANDARD, Trial, ratios
+from bench.bench_solvers import group
 from bench.ceiling import NAME as CEILING
 from bench.ceiling import ONE_TO_ANOTHER
 from bench.harness import Comparison, Timing
@@ -29,7 +28,7 @@ _STYLE: dict[str, dict[str, Any]] = {
     "NumPy textbook": {"color": "#b08900", "marker": "D"},
     "SciPy": {"color": "#b08900", "marker": "D"},
     "torch": {"color": "#1d6fb8", "marker": "s"},
-    ONE_TO_ANOTHER: _COPY,
+    ONE_TO_ANOTHER: {**_COPY, "linestyle": (0, (1, 1))},
     "schuss L-BFGS": _OURS,
     "schuss BFGS": {**_OURS, "color": "#f4773b"},
     "schuss SR1": {**_OURS, "color": "#8f2d8a"},
@@ -81,15 +80,14 @@ def plot(results: Results, path: Path) -> None:
 def _plot_profile(axes: Any, trials: Sequence[Trial]) -> None:
     """The share of the problems that are solved within a multiple of the fewest evaluations."""
     count = len(trials[0].runs)
-    shares = [k / count for k in range(count + 1)]
     for trial, of in zip(trials, ratios([t.costs for t in trials]), strict=True):
         name = trial.solver.removesuffix(NO_FTOL)
         style = {"linewidth": 1.5, **_STYLE[name]}
         if name != trial.solver:
             style["linestyle"] = (0, (4, 2))
-        solved = [ratio for ratio in of if math.isfinite(ratio)]
-        x, y = [1.0, *solved, float(FARTHEST)], [*shares[: len(solved) + 1], len(solved) / count]
-        axes.step(x, y, where="post", label=f"{trial.solver} ({len(solved)})", **style)
+        within = [ratio for ratio in of if ratio <= FARTHEST]
+        x, y = [1, *within, FARTHEST], [k / count for k in (*range(len(within) + 1), len(within))]
+        axes.step(x, y, where="post", label=f"{trial.solver} ({len(trial.solved)})", **style)
     axes.set_xscale("log", base=2)
     axes.set(
         xlim=(1, FARTHEST), ylim=(0, 1.01), xlabel="evaluations over the fewest of all solvers"

@@ -156,8 +156,10 @@ def tables(results: Results) -> str:
             first = next(iter(comparisons[0].timings), "")
             body = _wide(comparisons, "schuss" if "schuss" in comparisons[0].timings else first)
         parts.append(f"### {group}\n\n{body}")
-    for group in dict.fromkeys(t.group for t in results.trials):
-        parts.append(f"### {group}\n\n{_solved([t for t in results.trials if t.group == group])}")
+    parts += [
+        f"### {group}\n\n{_solved([t for t in results.trials if t.group == group])}"
+        for group in dict.fromkeys(t.group for t in results.trials)
+    ]
     taken = Counter(c.timings[CEILING].note for c in results.comparisons if CEILING in c.timings)
     if taken:
         parts.append("Copy ceilings: " + "; ".join(f"{n} ({k})" for n, k in taken.items()) + ".")

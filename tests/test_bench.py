@@ -6,6 +6,7 @@ import ctypes
 import getpass
 import importlib
 import json
+import math
 import platform
 import shutil
 import sys
@@ -17,11 +18,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import acceptance, cases, ceiling, machine, peers, report
-from bench.bench_memory import MIB, Memory, extra_memory
+from bench import acceptance, cases, ceiling, machine, peers, plots, report
+from bench.bench_logistic import Logistic
+from bench.bench_memory import ASK_AND_TELL, MIB, SOLVER_N, SOLVER_PEERS, Memory, extra_memory
+from bench.bench_profile import SINGLE, STANDARD, Run, Trial, mean_ratio, near, ratios
+from bench.bench_solvers import HUGE, Quadratic, Watch, group
 from bench.bench_threads import counts, threshold
 from bench.harness import Candidate, Comparison, Settings, Timing, interleave
 
+MACHINE = {"cpu": "a", "cores available": 2}
 SETTINGS = Settings(rounds=9, visit=1e-4, pause=1e-2, warm=1e-6)
 
 
@@ -149,6 +154,68 @@ def test_the_ceiling_writes_what_it_should() -> None:
                 assert np.all(arrays[-1] == 3)
 
 
+def test_copies_and_reads_touch_all() -> None:
+    try:
+        library = ceiling._library()
+    except peers.AbsentError as reason:
+        pytest.skip(str(reason))
+    n = 1_003
+    arrays = [np.full(n + 1, k, np.float64) for k in range(1, 5)]
+    pointers = (ctypes.c_void_p * 4)(*(a.ctypes.data for a in arrays))
+    for block in (16, 1 << 62):
+        assert library.ceiling_read(pointers, 4, block, n, 2, 3) == 3 * n * (1 + 2 + 3 + 4)
+    for way in range(len(ceiling.WAYS_TO_COPY)):
+        arrays[1][:] = 7
+        library.ceiling_copy(pointers, way, n, 2, 1)
+        assert np.all(arrays[1][:n] == (1 if way else 0.5))
+        assert arrays[1][n] == 7
+
+
+def test_the_watch_runs_only_between_evaluations_after_the_first() -> None:
+    fake = FakeMachine()
+
+    def objective(x: np.ndarray[Any, Any]) -> tuple[float, np.ndarray[Any, Any]]:
+        fake.now += 1_000_000
+        return 0.0, x
+
+    watch = Watch(objective, fake.clock)
+    watch.begin(skip=2)
+    for work in (1, 20, 300, 4_000):  # before each evaluation
+        fake.now += work
+        watch(np.ones(1))
+    assert watch.evaluations == 4
+    assert watch.clock() == 4_300
+    watch.timed(lambda: fake.sleep(5e-9))()
+    assert watch.clock() == 4_305
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_gradients_of_the_objectives(classes: int) -> None:
+    rng = np.random.default_rng(0)
+    logistic = Logistic(rng.normal(size=(20, 4)), np.arange(20) % classes)
+    assert logistic.start.size == 5 * (1 if classes == 2 else 3)
+    for objective, n in ((logistic, logistic.start.size), (Quadratic(6), 6)):
+        x, d = rng.normal(size=(2, n))
+        gradient = objective(x)[1].copy()
+        slope = (objective(x + 1e-6 * d)[0] - objective(x - 1e-6 * d)[0]) / 2e-6
+        assert gradient @ d == pytest.approx(slope, rel=1e-6)
+
+
+def test_ratios_of_the_profile() -> None:
+    a, b = {"p": 10.0, "q": 30.0, "r": math.inf}, {"p": 20.0, "q": 10.0, "r": 5.0}
+    assert ratios([a, b]) == [[1.0, 3.0, math.inf], [1.0, 1.0, 2.0]]
+    assert ratios([a, {**b, "r": math.inf}])[0][-1] == math.inf
+    assert mean_ratio(a, b) == pytest.approx(math.sqrt(0.5 * 3))
+    assert math.isnan(mean_ratio(a, {}))
+
+
+def test_values_that_are_near() -> None:
+    assert near(100.05, [3, 100])
+    assert not near(100.2, [3, 100])
+    assert not near(1e-9, [0])
+    assert not near(math.nan, [0])
+
+
 def test_bytes_of_the_model() -> None:
     assert [cases.bytes_per_element(slots, 4) for slots in range(4)] == [12, 20, 28, 36]
     assert cases.bytes_per_element(2, 8) == 56
@@ -192,7 +259,7 @@ def results() -> report.Results:
         comparison("rules, float32", "adam", cases.LARGE, copy_ceiling=9e-3, adam=9.5e-3),
     ]
     memories = [Memory("AdamW", 2, MIB), Memory("other", 2, None, "needs Linux")]
-    return report.Results("2020-01-01T00:00", {"cpu": "a"}, SETTINGS, comparisons, memories)
+    return report.Results("2020-01-01T00:00", MACHINE, SETTINGS, comparisons, memories)
 
 
 def test_verdicts(results: report.Results) -> None:
@@ -209,6 +276,74 @@ def test_verdicts(results: report.Results) -> None:
     assert lines[3].measured == "77.8% (of medians 77.8%)"
     assert lines[3].what.endswith("slowest of 2: lion")
     assert lines[4].measured == "0.500 MiB a thread"
+
+
+@pytest.fixture
+def solver_results() -> report.Results:
+    def comparison(method: str, n: int, **seconds: float) -> Comparison:
+        timings = {name.replace("_", " "): Timing((s,), 1, 1.0) for name, s in seconds.items()}
+        return Comparison(f"{method} {n}", timings, {}, group(method), 1, n)
+
+    def trial(family: str, solver: str, **evaluations: int) -> Trial:
+        """0 evaluations: not solved; fewer: solved without success."""
+        runs = (Run(name, abs(k) or 9, k != 0, k > 0) for name, k in evaluations.items())
+        return Trial(family, solver, tuple(runs))
+
+    ceilings = {"copy_to_another_array": 0.5, "copy_ceiling": 0.4, "pure_read": 0.8}
+    comparisons = [
+        comparison("L-BFGS", 100, schuss=1.0, SciPy=7.0, torch=9.0),
+        comparison("L-BFGS", 1_000, schuss=1.0, SciPy=7.0),
+        comparison("L-BFGS", HUGE, schuss=0.6, torch=1.2, **ceilings),
+        comparison("BFGS", 1_000, schuss=1.0, SciPy=70.0),
+    ]
+    trials = [
+        trial(STANDARD, "schuss L-BFGS", p=10, q=20, r=0),
+        trial(STANDARD, "SciPy L-BFGS-B", p=11, q=0, r=0),
+        trial(STANDARD, "SciPy L-BFGS-B, ftol=0", p=11, q=20, r=30),
+        trial(SINGLE, "SciPy L-BFGS-B, float64", p=10, q=10, r=0),
+        trial(SINGLE, "schuss L-BFGS", p=10, r=0),
+        trial(SINGLE, "schuss BFGS", p=-10, r=0),
+        Trial(STANDARD, "torch LBFGS", (), "torch is not installed"),
+    ]
+    vector = 8 * SOLVER_N
+    memories = [Memory(ASK_AND_TELL, 2, 26 * vector), Memory(SOLVER_PEERS[0], 2, 34 * vector)]
+    return report.Results("2020-01-01T00:00", MACHINE, SETTINGS, comparisons, memories, trials)
+
+
+def test_verdicts_on_solvers(solver_results: report.Results, tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    report.save(solver_results, path)
+    again = report.load(path)
+    assert again == solver_results
+    lines = acceptance.table(again.comparisons, again.memories, again.trials)
+    assert [(line.row, line.verdict) for line in lines] == [
+        (1, "pass"),
+        (2, "FAIL"),
+        (3, "pass"),
+        (4, "pass"),
+        (5, "pass"),
+        (5, "FAIL"),
+        (6, "pass"),
+        (6, "FAIL"),
+        (9, "pass"),
+    ]
+    assert lines[2].measured == "1.20 (over a copy in place 1.50, over a pure read 0.75)"
+    assert lines[4].measured == "2 against 1, missing: none; evaluations 0.909"
+    assert lines[5].measured == "2 against 3, missing: r; evaluations 0.953"
+    assert "1 of 1, missing: none; false failures: p; " in lines[7].measured
+    assert lines[7].measured.endswith("start not finite in float32: q")
+    assert lines[8].measured == "26.00 (SciPy L-BFGS-B 34.0)"
+    assert "Skipped: torch LBFGS: torch is not installed." in report.tables(again)
+
+
+def test_plots_of_either_kind(
+    results: report.Results, solver_results: report.Results, tmp_path: Path
+) -> None:
+    pytest.importorskip("matplotlib")
+    for run in (results, solver_results):
+        plots.plot(run, tmp_path / "run.png")
+        assert (tmp_path / "run.png").read_bytes().startswith(b"\x89PNG")
+        (tmp_path / "run.png").unlink()
 
 
 def test_files_come_back_as_they_were(results: report.Results, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 
 namespace schuss {
 namespace {
@@ -73,11 +74,12 @@ void Descent::take(double value, const char* gradient, const VectorWork::Sizes& 
     work_.parallel = pace_.parallel();
     learn(gradient, sizes);
     move(value, sizes.largest);
+    look();
     if (idle(search_.evaluations())) {
-        if (!restarted_)
+        if (restarted_)
+            conclude(promise_);
+        else
             restart();
-        else if (!converged_to_rounding(std::min(promise_, search_.promise())))
-            finish(Status::kNoDecrease, "neither f nor the gradient becomes smaller any more");
     }
     if (progressed()) restarted_ = false;
     if (!done()) aim();
@@ -134,37 +136,33 @@ void Descent::try_step(double step) {
     work_.advance({x_->data(), direction_, step_, trial_->data()});
 }
 
-// What the curvature has learned may be what fails: once without it, then that is the end.
+// What the curvature has learned may be what fails: once without it, then that is the end. What its
+// direction promised is what there was to gain; along the gradient that may be little anywhere.
 void Descent::restart() {
     restarted_ = true;
-    promise_ = search_.promise();
+    promise_ = curvature_->empty() ? std::numeric_limits<double>::infinity() : search_.promise();
     wait_again();
     curvature_->forget(std::min(1.0, 1.0 / std::sqrt(gradient_squares_)));
 }
 
 void Descent::search_failed() {
+    look();
     if (!curvature_->empty() && !restarted_) {
         restart();
         return aim();
     }
-    const double promise = restarted_ ? std::min(promise_, search_.promise()) : search_.promise();
-    if (converged_to_rounding(promise)) return;
     if (search_.not_finite() == search_.evaluations())
         return finish(Status::kNotFinite, "f is not finite anywhere along the direction searched");
-    const LineSearch::Point& found = search_.telling();
-    if (found.step == 0.0)
-        return finish(Status::kNoDecrease,
-                      "f does not change by more than rounding errors along the direction of "
-                      "descent; the largest element of the gradient is %.3g",
-                      largest_);
-    const double change = (found.value - value_) / found.step;
-    const double expected = (search_.start().slope + found.slope) / 2.0;
-    if (disagreement(change, expected) > kDisagree)
-        return finish(Status::kWrongGradient,
-                      "f and its gradient disagree: along the direction searched f changes by %.3g "
-                      "a unit, the gradient says %.3g. It is wrong, or f is not smooth here",
-                      change, expected);
-    finish(Status::kNoDecrease, "no step along the direction of descent decreases f enough");
+    conclude(restarted_ ? promise_ : std::numeric_limits<double>::infinity());
+}
+
+// What the last search says about f and its gradient.
+void Descent::look() {
+    const LineSearch::Point& trial = search_.telling();
+    const LineSearch::Point& start = search_.start();
+    if (trial.step > 0.0)
+        disagreement_ =
+            disagreement(trial.value - start.value, trial.step * (start.slope + trial.slope) / 2.0);
 }
 
 void Descent::visit(Archive& archive) {

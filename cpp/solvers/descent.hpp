@@ -72,6 +72,7 @@ class Descent final : public Solver {
     void aim();
     void try_step(double step);
     void search_failed();
+    void look();
     void restart();
 
     DescentSettings settings_;

@@ -80,9 +80,8 @@ LineSearch::Verdict LineSearch::tell(double value, double slope) {
         telling_ = trial;
     value = trial.value;
     if (value < best_.value) best_ = trial;
-    if (slope > start_.slope &&
-        (flattest_.step == 0.0 || std::abs(slope) < std::abs(flattest_.slope)))
-        flattest_ = trial;
+    if (const double rise = slope - start_.slope; rise > 0.0)
+        promise_ = std::max(promise_, start_.slope / rise * start_.slope * trial.step / 2.0);
 
     const bool falls = value <= start_.value + settings_.c1 * trial.step * start_.slope;
     const bool flat = std::abs(slope) <= -settings_.c2 * start_.slope;
@@ -94,9 +93,7 @@ LineSearch::Verdict LineSearch::tell(double value, double slope) {
 }
 
 double LineSearch::promise() const {
-    const double rise = flattest_.slope - start_.slope;
-    return flattest_.step > 0.0 ? start_.slope / rise * start_.slope * flattest_.step / 2.0
-                                : std::numeric_limits<double>::infinity();
+    return promise_ > 0.0 ? promise_ : std::numeric_limits<double>::infinity();
 }
 
 LineSearch::Verdict LineSearch::give_up() const {

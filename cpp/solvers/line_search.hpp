@@ -45,8 +45,8 @@ class LineSearch {
     // The shortest trial whose value differs from the start's by much more than noise; its step is
     // 0 where there was none.
     const Point& telling() const { return telling_; }
-    // The decrease to where the slope is zero, if it rises as it does to the trial where it is
-    // nearest to zero; infinite where it rises to none.
+    // The decrease to where the slope is zero, if it rises on as it does to the trial that promises
+    // most; infinite where it rises to none.
     double promise() const;
     int evaluations() const { return evaluations_; }
     int not_finite() const { return not_finite_; }
@@ -58,7 +58,8 @@ class LineSearch {
     double next_step(const Point& x, const Point& y, const Point& t) const;
 
     Settings settings_;
-    Point start_, best_, flattest_, telling_;
+    Point start_, best_, telling_;
+    double promise_ = 0.0;
     Point x_, y_;  // the interval of uncertainty: x has the lowest value of its kind
     double lowest_ = 0.0, noise_ = 0.0;
     double trial_ = 0.0, low_ = 0.0, high_ = 0.0;  // the next step and its bounds

@@ -139,6 +139,7 @@ void Solver::watch(double change, double expected) {
 bool Solver::idle(int evaluations) {
     progressed_ = value_ < record_value_ - noise() || largest_ < kProgress * record_gradient_;
     if (progressed_) {
+        disagreement_ = 0.0;
         record_value_ = std::min(record_value_, value_);
         record_gradient_ = std::min(record_gradient_, largest_);
         idle_ = 0;
@@ -154,13 +155,21 @@ double Solver::rounding() {
     return std::max(noise(), epsilon() * std::sqrt(g_squares) * std::sqrt(x_squares));
 }
 
-bool Solver::converged_to_rounding(double promise) {
+void Solver::conclude(double promise) {
     const double hidden = rounding();
-    if (promise > 0.0 && promise <= hidden)
+    if (disagreement_ > kDisagree)
+        finish(Status::kWrongGradient,
+               "f and its gradient disagree: over the last step that could tell, by %.0f %%. It is "
+               "wrong, or f is not smooth here",
+               100.0 * disagreement_);
+    else if (promise > 0.0 && promise <= hidden)
         finish(Status::kConverged,
                "the decrease of f still to be expected, %.3g, is less than rounding hides, %.3g",
                promise, hidden);
-    return done();
+    else
+        finish(Status::kNoDecrease,
+               "no step decreases f any more; the largest element of the gradient is %.3g",
+               largest_);
 }
 
 void Solver::finish(Status status, const char* format, ...) {
@@ -178,7 +187,8 @@ void Solver::visit(Archive& archive) {
     archive(*x_);
     if (archive.reading()) trial_ = std::make_shared<Vector>(n_, dtype(), 2);
     archive(*trial_, g_, value_, largest_, lowest_, iterations_, evaluations_, status_, message_,
-            suspicion_, record_value_, record_gradient_, idle_, progressed_, has_best);
+            suspicion_, disagreement_, record_value_, record_gradient_, idle_, progressed_,
+            has_best);
     if (!has_best) return;
     if (archive.reading()) {
         best_x_ = std::make_shared<Vector>(n_, dtype(), 5);

@@ -92,7 +92,10 @@ class Solver {
     void wait_again() { idle_ = 0; }
     // What rounding f, and rounding x, may do to f.
     double rounding();
-    bool converged_to_rounding(double promise);
+    // How f and its gradient agreed when that could last be told; 0 where it never could.
+    double disagreement_ = 0.0;
+    // Nothing helps any more, for a direction that promised so much: why?
+    void conclude(double promise);
 
     void finish(Status status, const char* format, ...) __attribute__((format(printf, 3, 4)));
     void fresh_trial();      // trial_ is written next: another vector if somebody holds this one

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace schuss {
 namespace {
@@ -47,7 +46,6 @@ void SR1::propose() {
     const auto n = static_cast<std::size_t>(n_);
     copy_as_doubles(dtype(), g_.data(), n_, gradient_.data());
     double squares = dot(gradient_, gradient_);
-    inside_ = true;
     const double norm = std::sqrt(squares), enough = norm * std::min(0.1, std::sqrt(norm));
     for (std::size_t i = 0; i < n; ++i) {
         p_[i] = 0.0;
@@ -58,12 +56,10 @@ void SR1::propose() {
         b_.multiply(search_.data(), b_search_.data());
         const double curvature = dot(search_, b_search_);
         const double step = squares / curvature;
-        double reach = 0.0;
         for (std::size_t i = 0; i < n; ++i) s_[i] = p_[i] + step * search_[i];
-        reach = std::sqrt(dot(s_, s_));
+        const double reach = std::sqrt(dot(s_, s_));
         if (!(curvature > 0.0) || !(reach < radius_)) {
             to_boundary(search_);
-            inside_ = false;
             break;
         }
         for (std::size_t i = 0; i < n; ++i) {
@@ -75,11 +71,6 @@ void SR1::propose() {
         if (std::sqrt(squares) <= enough) break;
         for (std::size_t i = 0; i < n; ++i)
             search_[i] = squares / before * search_[i] - residual_[i];
-    }
-    if (trials_ == 0) {
-        b_.multiply(p_.data(), b_s_.data());
-        promise_ = inside_ ? -(dot(gradient_, p_) + dot(p_, b_s_) / 2.0)
-                           : std::numeric_limits<double>::infinity();
     }
     fresh_trial();
     work_.advance({x_->data(), bytes(p_), 1.0, trial_->data()});
@@ -117,11 +108,14 @@ void SR1::receive(double value, const char* gradient) {
     else if (ratio > kGood && length > 0.8 * radius_)
         radius_ = std::min(2.0 * radius_, kLargest);
     ++trials_;
+    // As in the line search: the decrease to where the slope along s is zero.
+    if (const double rise = 2.0 * (expected - slope); finite && rise > 0.0)
+        promise_ = std::max(promise_, slope / rise * slope / 2.0);
     if (!(ratio > kTake)) {
         if (finite) keep_if_best(value, gradient);
         if (finite && std::abs(value - value_) > kTelling * noise())
             disagreement_ = disagreement(value - value_, expected);
-        if (length == 0.0 || trials_ == kMostTrials) return give_up();
+        if (length == 0.0 || trials_ == kMostTrials) return conclude(promise_);
         return propose();
     }
     watch(value - value_, expected);
@@ -129,27 +123,16 @@ void SR1::receive(double value, const char* gradient) {
     std::memcpy(g_.data(), gradient, static_cast<std::size_t>(g_.bytes()));
     move(value, sizes.largest);
     if (last) return;
-    if (radius_ >= kLargest)
+    const bool stuck = idle(trials_);
+    if (radius_ >= kLargest && progressed())
         return finish(Status::kUnbounded,
                       "f fell to %.3g and the region has grown to %.3g: it seems to be unbounded "
                       "below",
                       value, radius_);
-    if (idle(trials_)) return give_up();
+    if (stuck) return conclude(promise_);
     trials_ = 0;
-    disagreement_ = 0.0;
+    promise_ = 0.0;
     propose();
-}
-
-void SR1::give_up() {
-    if (disagreement_ > kDisagree)
-        return finish(Status::kWrongGradient,
-                      "f and its gradient disagree in a region as small as %.3g: it is wrong, or f "
-                      "is not smooth here",
-                      radius_);
-    if (converged_to_rounding(promise_)) return;
-    finish(Status::kNoDecrease,
-           "the region has shrunk to %.3g and no step in it decreases f as its gradient says",
-           radius_);
 }
 
 void SR1::learn(double s_squares, double gradient_lengths) {
@@ -176,7 +159,7 @@ void SR1::learn(double s_squares, double gradient_lengths) {
 
 void SR1::visit(Archive& archive) {
     Solver::visit(archive);
-    archive(gradient_, p_, radius_, scaled_, trials_, disagreement_, promise_, inside_);
+    archive(gradient_, p_, radius_, scaled_, trials_, promise_);
     b_.visit(archive);
 }
 

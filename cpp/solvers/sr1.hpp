@@ -27,7 +27,6 @@ class SR1 final : public Solver {
     void propose();
     void to_boundary(const std::vector<double>& along);
     void learn(double s_squares, double gradient_lengths);
-    void give_up();
     double dot(const std::vector<double>& a, const std::vector<double>& b);
 
     VectorWork doubles_;
@@ -36,11 +35,9 @@ class SR1 final : public Solver {
     std::vector<double> p_, s_, y_, b_s_;  // the step, and the same as x could take it
     std::vector<double> residual_, search_, b_search_;
     double radius_ = 1.0;
-    bool scaled_ = false;        // B has had the scale of a first pair
-    int trials_ = 0;             // from x_
-    double disagreement_ = 0.0;  // of f and its gradient at the last of them that could tell
-    bool inside_ = false;        // the trial minimizes the model, which the region did not hinder
-    double promise_ = 0.0;       // the decrease that the first trial from x_ expected
+    bool scaled_ = false;   // B has had the scale of a first pair
+    int trials_ = 0;        // from x_
+    double promise_ = 0.0;  // the decrease still to be had, as the trials from x_ have it
 };
 
 }  // namespace schuss
