@@ -151,7 +151,7 @@ def _contest(ours: Trial, peer: Trial) -> Line:
     more, ratio = len(ours.solved) - len(peer.solved), mean_ratio(ours.costs, peer.costs)
     passed = not missing and more >= MORE_SOLVED * total and ratio <= 1
     counts = f"{len(ours.solved)} against {len(peer.solved)}, missing: {_names(missing)}"
-    return Line(5, what, required, f"{counts}; evaluations {ratio:.3f}", _verdict(passed))
+    return Line(5, what, required, f"{counts}; evaluations {ratio:.4f}", _verdict(passed))
 
 
 def _single(ours: Trial, peer: Trial) -> Line:

@@ -66,7 +66,7 @@ def load(name: str) -> Logistic:
 
 
 def _note(objective: Logistic, x: Array, effort: str) -> str:
-    return f"{effort}, max |g| {np.abs(objective(x)[1]).max():.1e}"
+    return f"{effort}, largest g {np.abs(objective(x)[1]).max():.1e}"
 
 
 def _fit(objective: Logistic, *, name: str, solve: Solve) -> Candidate:

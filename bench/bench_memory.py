@@ -97,10 +97,11 @@ def _solve(case: str, threads: int) -> int:
     if (memory := available_memory()) is not None and memory < ROOM * 8 * SOLVER_N:
         raise AbsentError("too little free memory")
     solve = _ask_and_tell if case == ASK_AND_TELL else SOLVERS[case]
+    limits = Limits(iterations=HISTORY + 4)
     with all_threads(threads):
-        solve(Quadratic(1_000), np.ones(1_000), Limits(iterations=1))  # loads the code
+        small = 100_000  # enough to start the threads, and it loads the code
+        solve(Quadratic(small), np.ones(small), limits)
         objective, start = Quadratic(SOLVER_N), np.ones(SOLVER_N)
-        limits = Limits(iterations=HISTORY + 4)
         return extra_memory(lambda: solve(objective, start, limits))
 
 

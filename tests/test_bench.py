@@ -328,8 +328,8 @@ def test_verdicts_on_solvers(solver_results: report.Results, tmp_path: Path) -> 
         (9, "pass"),
     ]
     assert lines[2].measured == "1.20 (over a copy in place 1.50, over a pure read 0.75)"
-    assert lines[4].measured == "2 against 1, missing: none; evaluations 0.909"
-    assert lines[5].measured == "2 against 3, missing: r; evaluations 0.953"
+    assert lines[4].measured == "2 against 1, missing: none; evaluations 0.9091"
+    assert lines[5].measured == "2 against 3, missing: r; evaluations 0.9535"
     assert "1 of 1, missing: none; false failures: p; " in lines[7].measured
     assert lines[7].measured.endswith("start not finite in float32: q")
     assert lines[8].measured == "26.00 (SciPy L-BFGS-B 34.0)"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 from helpers import accepted, core_solver, log_cosh
@@ -118,9 +120,10 @@ def test_by_hand(m, last):
     assert y.tolist() == ([[0.25, 0.25], [0.25, 0]] if m == 10 else [])
 
 
+@pytest.mark.parametrize("copied", [False, True])
 @pytest.mark.parametrize("m", [2, 5])
 @pytest.mark.parametrize("y", [[0.0, 0.0], [-0.125, 0.25], [1e-17, 1e-17]])
-def test_pairs_without_curvature_are_left_out(y, m):
+def test_pairs_without_curvature_are_left_out(y, m, copied):
     """maxls=1 takes a step that fails the curvature condition: s.y is 0, negative, or rounding."""
     solver = core_solver("lbfgs", [0.0, 0.0], maxls=1, history_size=m)
     for f, g in STEPS:
@@ -130,6 +133,8 @@ def test_pairs_without_curvature_are_left_out(y, m):
         (np.array([0.5, 0.0]), np.array([0.25, 0.25])),
         (np.array([1.0, -0.5]), np.array([0.25, 0.0])),
     ][-(m - 1) :]
+    if copied:  # what is known from before goes on to be used
+        solver = pickle.loads(pickle.dumps(solver))
     x, g = solver.ask(), np.array([0.0, 0.25]) + y
     solver.tell(0.1, g)
     assert solver.nit == 3

@@ -243,11 +243,13 @@ def run(method, n, dtype, pickled=False, **options):
 OPTIONS = {
     "usual": {},
     "short searches": {"maxls": 2, "c2": 0.1, "damping": True},
+    "one trial": {"maxls": 1, "c1": 0.3},
     "history 32": {"history_dtype": "float32", "history_size": 3},
 }
 RUNS = [
     *((method, "usual") for method in METHODS),
     *((method, "short searches") for method in METHODS if method != "sr1"),
+    *((method, "one trial") for method in METHODS if method != "sr1"),
     ("lbfgs", "history 32"),
 ]
 

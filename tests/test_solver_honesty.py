@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -272,25 +273,25 @@ def test_unbounded_functions(method, name, dtype):
 @pytest.mark.parametrize("method", ["lbfgs", "bfgs", "gradient_descent"])
 def test_f_that_changes_its_mind(method, second, dtype):
     """A search that ends early asks for its best point again; f is another one there by then."""
-    seen, repeated = {}, 0
-
-    def function(x):
-        nonlocal repeated
-        f, g = rosenbrock(x)
-        if x.tobytes() in seen:
-            repeated += 1
-            return second, g * second
-        seen[x.tobytes()] = f
-        return f, g
-
-    solver = core_solver(method, START.astype(dtype), maxls=2, c2=0.01, maxfun=400)
-    while not solver.done:
-        x = solver.ask()
-        f, g = function(x.astype(np.float64))
-        solver.tell(f, g.astype(dtype))
-    assert repeated > 0
-    assert solver.status != 0
-    x, g, f = solver.best()
-    assert np.isfinite(x).all()
-    assert np.isfinite(g).all()
-    assert math.isfinite(f)
+    paths = []
+    for copied in (False, True):
+        solver = core_solver(method, START.astype(dtype), maxls=2, c2=0.01, maxfun=400)
+        path, repeated = [], 0
+        while not solver.done:
+            if copied:
+                solver = pickle.loads(pickle.dumps(solver))
+            x = solver.ask()
+            f, g = rosenbrock(x.astype(np.float64))
+            if x.tolist() in path:
+                repeated += 1
+                f, g = second, g * second
+            path.append(x.tolist())
+            solver.tell(f, g.astype(dtype))
+        assert repeated > 0
+        assert solver.status != 0
+        x, g, f = solver.best()
+        assert np.isfinite(x).all()
+        assert np.isfinite(g).all()
+        assert math.isfinite(f)
+        paths.append((path, solver.message))
+    assert paths[0] == paths[1]

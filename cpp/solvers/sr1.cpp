@@ -79,7 +79,7 @@ void SR1::propose() {
 // p += t along, |p| = radius, t > 0.
 void SR1::to_boundary(const std::vector<double>& along) {
     const double a = dot(along, along), b = dot(p_, along), c = dot(p_, p_) - radius_ * radius_;
-    const double t = (std::sqrt(b * b - a * c) - b) / a;
+    const double t = -c / (b + std::sqrt(b * b - a * c));  // p and along never part: b >= 0
     for (std::size_t i = 0; i < static_cast<std::size_t>(n_); ++i) p_[i] += t * along[i];
 }
 
