@@ -218,6 +218,40 @@ def test_gradient_descent_equals_its_twin(n, dtype, isa):
     check_against_twin(core_solver("gradient_descent", start(n, dtype), gtol=0.0), told)
 
 
+@pytest.mark.parametrize("n", [1, 2, 15, 16, 17, 63, 4096, 4097, 9001])
+def test_every_element_of_a_gradient_counts(n, dtype, isa):
+    """The largest one decides, and one that is not finite, wherever it is: at the first point..."""
+    for k in {0, n // 2, n - 2, n - 1} - {-1}:
+        for value, status in ((2e-5, -1), (-2e-5, -1), (-0.9e-5, 0), (np.nan, 3), (-np.inf, 3)):
+            g = np.full(n, 1e-7, dtype)
+            g[k] = value
+            solver = core_solver("gradient_descent", np.zeros(n, dtype))
+            solver.tell(1.0, g)
+            assert solver.status == status
+
+
+@pytest.mark.parametrize("n", [1, 2, 15, 16, 17, 63, 4096, 4097, 9001])
+def test_every_element_of_a_gradient_counts_at_each_step(n, dtype, isa):
+    """... and at those after it: the second trial is one of a back-out if an element is NaN."""
+    for k in {0, n // 2, n - 2, n - 1} - {-1}:
+        for value, status, steps in (
+            (2e-5, -1, 1),
+            (-0.9e-5, 0, 1),
+            (np.nan, -1, 0),
+            (np.inf, -1, 0),
+        ):
+            g = np.full(n, -0.5 / np.sqrt(n), dtype)
+            solver = core_solver("lbfgs", np.zeros(n, dtype))
+            solver.tell(1.0, g)
+            g[:] = 1e-7
+            g[k] = value
+            first = solver.ask()
+            solver.tell(0.8, g)
+            assert (solver.status, solver.nit) == (status, steps)
+            if steps == 0:
+                np.testing.assert_allclose(solver.ask(), 0.1 * first, rtol=1e-6)
+
+
 # One hash.
 
 
@@ -264,7 +298,7 @@ def test_one_hash(method, size, options, dtype, threads):
     options = {"maxfun": maxfun} | OPTIONS[options]
     threads(1)
     expected = run(method, n, dtype, **options)
-    assert expected[1][1] >= 3  # steps
+    assert expected[1][2] >= 3  # evaluations
     for isa, n_threads in itertools.product(schuss.config.available_isas(), (1, 2, 5)):
         threads(n_threads)
         with schuss.config.use_isa(isa):

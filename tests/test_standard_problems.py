@@ -26,8 +26,8 @@ MEYER = {"meyer", "meyer x10"}
 UNSOLVED = {
     "lbfgs": MEYER,
     "bfgs": MEYER,
-    # In a region of many local minima and saddles, where f is up to 1e30 at first.
-    "sr1": MEYER | {"chebyquad n=8 x10", "chebyquad n=8 x100"},
+    # Chebyquad is at 1e19 and more there; of Powell's the trust region becomes too small.
+    "sr1": MEYER | {"chebyquad n=8 x10", "chebyquad n=8 x100", "powell badly scaled"},
 }
 
 
@@ -50,22 +50,9 @@ def test_solved(method, name):
 OPEN = {
     ("lbfgs", "float64"): {"meyer x10"},
     ("bfgs", "float64"): {"meyer x10"},
-    ("sr1", "float64"): {"chebyquad n=8 x10", "chebyquad n=8 x100"},
     ("lbfgs", "float32"): MEYER,
     ("bfgs", "float32"): MEYER | {"osborne 1"},
-    ("sr1", "float32"): MEYER
-    | {
-        "rosenbrock x100",
-        "freudenstein-roth x100",
-        "powell badly scaled",
-        "variably dimensioned n=10 x10",
-        "variably dimensioned n=10 x100",
-        "broyden banded n=10 x10",
-        "broyden banded n=10 x100",
-        "chebyquad n=8 x10",
-    },
-    ("gradient_descent", "float32"): MEYER
-    | {"powell badly scaled", "brown badly scaled", "brown badly scaled x10"},
+    ("sr1", "float32"): {"powell badly scaled", "brown badly scaled x100"},
 }
 
 

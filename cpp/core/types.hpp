@@ -47,13 +47,12 @@ struct Probe {
 };
 using ProbeKernel = void (*)(const Probe&, std::int64_t begin, std::int64_t count, double* out);
 
-// s = x_new - x, y = keep (g_new - g) - damp g, then g = g_new. out: for each row, row.y and row.g;
-// s and y may be among the rows.
+// s = step s, which was the direction; y = keep (g_new - g) - damp g; then g = g_new. out: for each
+// row, row.y and row.g; s and y may be among the rows.
 struct CurvaturePair {
-    const char *x, *x_new;
     char* g;
     const char* g_new;
-    double keep, damp;
+    double step, keep, damp;
     char *s, *y;
     const char* const* rows;
     int n_rows;

@@ -143,17 +143,19 @@ SCHUSS_INLINE const double* as_doubles(const char* from, std::int64_t count, dou
 
 template <class T, class D>
 void pair(const CurvaturePair& by, std::int64_t begin, std::int64_t count, double* out) {
-    const char *x = by.x + begin * kSize<T>, *x_new = by.x_new + begin * kSize<T>;
     const char* g_new = by.g_new + begin * kSize<T>;
     char* g = by.g + begin * kSize<T>;
     char *s = by.s + begin * kSize<D>, *y = by.y + begin * kSize<D>;
     walk(count, [&]<class V>(std::int64_t i, int) {
         const std::int64_t at = i * kSize<T>, to = i * kSize<D>;
         const V before = read<T, V>(g + at), after = read<T, V>(g_new + at);
-        write<D>(s + to, read<T, V>(x_new + at) - read<T, V>(x + at));
         write<D>(y + to, by.keep * (after - before) - by.damp * before);
         write<T>(g + at, after);
     });
+    if (by.step != 1.0)
+        walk(count, [&]<class V>(std::int64_t i, int) {
+            write<D>(s + i * kSize<D>, by.step * read<D, V>(s + i * kSize<D>));
+        });
     alignas(64) double y_buffer[sizeof(D) == sizeof(double) ? 1 : kBlock];
     alignas(64) double g_buffer[sizeof(T) == sizeof(double) ? 1 : kBlock];
     const double* ys = as_doubles<D>(y, count, y_buffer);

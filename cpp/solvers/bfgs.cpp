@@ -18,6 +18,7 @@ DenseInverse::DenseInverse(std::int64_t n, DType iterates)
 }
 
 Curvature::Place DenseInverse::place() {
+    s_ = d_;
     return {bytes(s_), bytes(y_), {bytes(s_), bytes(y_)}, 0, 1};
 }
 

@@ -14,8 +14,8 @@ class Curvature {
   public:
     virtual ~Curvature() = default;
 
-    // Where the next pair is written, and the rows whose products with y and g it needs; s and y
-    // are among them.
+    // Where the next pair is written, and the rows whose products with y and g it needs, s and y
+    // among them. s holds the direction until it is multiplied by the step.
     struct Place {
         char *s, *y;
         std::vector<const char*> rows;
@@ -70,6 +70,7 @@ class Descent final : public Solver {
     void take(double value, const char* gradient, const VectorWork::Sizes& sizes);
     void learn(const char* gradient, const VectorWork::Sizes& sizes);
     void aim();
+    double scale();
     void try_step(double step);
     void search_failed();
     void look();

@@ -9,9 +9,9 @@ namespace schuss {
 
 class Steepest final : public Curvature {
   public:
-    Steepest(std::int64_t n, DType dtype) : s_(n, dtype, 0), y_(n, dtype, 1), d_(n, dtype, 2) {}
+    Steepest(std::int64_t n, DType dtype) : y_(n, dtype, 0), d_(n, dtype, 1) {}
 
-    Place place() override { return {s_.data(), y_.data(), {s_.data(), y_.data()}, 0, 1}; }
+    Place place() override { return {d_.data(), y_.data(), {d_.data(), y_.data()}, 0, 1}; }
     void learn(const Lesson& lesson) override {
         const double s_y = lesson.products[0], s_g_new = lesson.products[1];
         const double scale = (s_y - s_g_new) / lesson.gradient_squares;
@@ -24,7 +24,7 @@ class Steepest final : public Curvature {
     void visit(Archive& archive) override { archive(d_, scale_); }
 
   private:
-    Vector s_, y_, d_;
+    Vector y_, d_;
     double scale_ = 1.0;
 };
 
