@@ -256,9 +256,16 @@ def clip_factor(norm, max_norm):
 # Solvers: vectors are converted to double, and results rounded once to the dtype that keeps them.
 
 
-def curvature_pair(x, x_new, g, g_new, keep, damp, dtype):
-    x, x_new, g, g_new = (np.asarray(v, np.float64) for v in (x, x_new, g, g_new))
-    return (x_new - x).astype(dtype), (keep * (g_new - g) - damp * g).astype(dtype)
+def first_scale(x, g):
+    """Of -g: the step is a tenth of x long, or 1 where that is more, but no longer than g."""
+    length = max(1.0, 0.1 * math.sqrt(sum_squares(x)))
+    return min(1.0, length / math.sqrt(sum_squares(g)))
+
+
+def curvature_pair(d, step, g, g_new, keep, damp):
+    """s = step d, whatever the rounding of x made of it, and y; in the dtype of d."""
+    d, g, g_new, dtype = d.astype(np.float64), g.astype(np.float64), g_new.astype(np.float64), d.dtype
+    return (step * d).astype(dtype), (keep * (g_new - g) - damp * g).astype(dtype)
 
 
 def combination(g, on_g, rows, on_rows, dtype):

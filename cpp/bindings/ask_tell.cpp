@@ -117,13 +117,16 @@ void AskTell::gather_tree(py::handle tree, const char* name, char* to) {
     }
 }
 
-py::object AskTell::tree(const char* data, const py::object& owner) const {
+// Views that keep the vector alive.
+py::object AskTell::tree(const VectorPtr& vector, bool writeable) const {
+    const py::capsule owner(new VectorPtr(vector),
+                            [](void* p) { delete static_cast<VectorPtr*>(p); });
     py::list arrays;
     for (const Leaf& leaf : leaves_) {
         std::vector<py::ssize_t> shape(leaf.shape.begin(), leaf.shape.end());
         py::array array(numpy_dtype(dtype_), std::move(shape), std::vector<py::ssize_t>{},
-                        data + leaf.begin * size_of(dtype_), owner);
-        py::detail::array_proxy(array.ptr())->flags &= ~py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
+                        vector->data() + leaf.begin * size_of(dtype_), owner);
+        if (!writeable) fields(array.ptr())->flags &= ~py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
         arrays.append(std::move(array));
     }
     return structure_.unflatten(arrays);
@@ -132,9 +135,7 @@ py::object AskTell::tree(const char* data, const py::object& owner) const {
 py::object AskTell::ask() const {
     const Busy busy(busy_, "solver");
     if (solver_->done()) throw std::runtime_error("the solver is done: " + solver_->message());
-    auto* held = new VectorPtr(solver_->point());
-    const py::capsule owner(held, [](void* p) { delete static_cast<VectorPtr*>(p); });
-    return tree((*held)->data(), owner);
+    return tree(solver_->point(), false);
 }
 
 void AskTell::tell(py::handle value, py::handle gradient) {
@@ -177,9 +178,10 @@ py::object AskTell::copied(const Vector& vector) const {
     return structure_.unflatten(arrays);
 }
 
-py::tuple AskTell::best() const {
+py::tuple AskTell::best(bool copy) const {
     const Busy busy(busy_, "solver");
     const Solver::Best best = solver_->best();
+    if (!copy) return py::make_tuple(tree(best.x, true), tree(best.gradient, true), best.value);
     return py::make_tuple(copied(*best.x), copied(*best.gradient), best.value);
 }
 

@@ -22,7 +22,9 @@ class AskTell {
     py::object ask() const;  // read-only; an array that is kept stays as it is
     void tell(py::handle value, py::handle gradient);
     void stop(const std::string& message);
-    py::tuple best() const;      // copies of x and of its gradient, and the value
+    // The best point, its gradient, its value: copies, or the solver's own vectors, which it may
+    // only give away when it is done and not asked again.
+    py::tuple best(bool copy) const;
     py::object history() const;  // L-BFGS: (S, Y), a pair a row, the oldest first
     py::object matrix() const;   // BFGS: the inverse Hessian; SR1: the Hessian
 
@@ -36,7 +38,7 @@ class AskTell {
         std::int64_t begin, count;
     };
 
-    py::object tree(const char* data, const py::object& owner) const;
+    py::object tree(const VectorPtr& vector, bool writeable) const;
     py::object copied(const Vector& vector) const;
     void gather_tree(py::handle tree, const char* name, char* to);
 

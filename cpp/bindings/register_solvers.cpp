@@ -17,7 +17,7 @@ void register_solvers(py::module_& m) {
         .def("ask", &AskTell::ask)
         .def("tell", &AskTell::tell, py::arg("f"), py::arg("gradient"))
         .def("stop", &AskTell::stop, py::arg("message"))
-        .def("best", &AskTell::best)
+        .def("best", &AskTell::best, py::arg("copy") = true)
         .def("history", &AskTell::history)
         .def("matrix", &AskTell::matrix)
         .def_property_readonly("done", read(&Solver::done))

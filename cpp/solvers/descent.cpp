@@ -78,7 +78,7 @@ void Descent::receive(double value, const char* gradient) {
 void Descent::take(double value, const char* gradient, const VectorWork::Sizes& sizes) {
     watch(value - value_, step_ * (search_.start().slope + sizes.along) / 2.0);
     if (ends(value, sizes.largest, search_.promise())) {
-        std::memcpy(g_.data(), gradient, static_cast<std::size_t>(g_.bytes()));
+        std::memcpy(g_->data(), gradient, static_cast<std::size_t>(g_->bytes()));
         return move(value, sizes.largest);
     }
     const auto begin = std::chrono::steady_clock::now();
@@ -109,7 +109,7 @@ void Descent::learn(const char* gradient, const VectorWork::Sizes& sizes) {
     }
     const Curvature::Place place = curvature_->place();
     const std::vector<double>& products =
-        work_.pair({g_.data(), gradient, step_, keep, damp, place.s, place.y, place.rows.data(),
+        work_.pair({g_->data(), gradient, step_, keep, damp, place.s, place.y, place.rows.data(),
                     static_cast<int>(place.rows.size()), false});
     const double s_y = products[2 * place.s_row], y = std::sqrt(products[2 * place.y_row]);
     const double s = step_ * std::sqrt(direction_squares_);
@@ -122,11 +122,11 @@ void Descent::learn(const char* gradient, const VectorWork::Sizes& sizes) {
 
 void Descent::aim() {
     for (int attempt = 0; attempt < 2; ++attempt) {
-        const Curvature::Terms terms = curvature_->direction(g_.data());
+        const Curvature::Terms terms = curvature_->direction(g_->data());
         direction_ = curvature_->place_of_direction();
         fresh_trial();
         const VectorWork::Slope slope =
-            work_.combine({g_.data(), terms.on_gradient, terms.rows.data(), terms.on_rows.data(),
+            work_.combine({g_->data(), terms.on_gradient, terms.rows.data(), terms.on_rows.data(),
                            static_cast<int>(terms.rows.size()), direction_, x_->data(),
                            trial_->data(), 1.0, false});
         direction_squares_ = slope.squares;

@@ -31,7 +31,7 @@ Solver::Solver(std::int64_t n, DType iterates, DType directions, const char* x0,
       work_(n, iterates, directions),
       x_(std::make_shared<Vector>(n, iterates, 1)),
       trial_(std::make_shared<Vector>(n, iterates, 2)),
-      g_(n, iterates, 3) {
+      g_(std::make_shared<Vector>(n, iterates, 3)) {
     std::memcpy(x_->data(), x0, static_cast<std::size_t>(x_->bytes()));
     std::memcpy(trial_->data(), x0, static_cast<std::size_t>(x_->bytes()));
 }
@@ -53,7 +53,7 @@ void Solver::tell(double value, const char* gradient) {
         receive(value, gradient);
     } else {
         const VectorWork::Sizes sizes = work_.norms(gradient);
-        std::memcpy(g_.data(), gradient, static_cast<std::size_t>(g_.bytes()));
+        std::memcpy(g_->data(), gradient, static_cast<std::size_t>(g_->bytes()));
         value_ = lowest_ = record_value_ = value;
         largest_ = record_gradient_ = sizes.largest;
         if (!std::isfinite(value))
@@ -111,8 +111,8 @@ void Solver::keep_if_best(double value, const char* gradient) {
     if (!(value < lowest_)) return;
     lowest_ = best_value_ = value;
     best_x_ = trial_;
-    if (!best_g_) best_g_ = std::make_unique<Vector>(n_, dtype(), 4);
-    std::memcpy(best_g_->data(), gradient, static_cast<std::size_t>(g_.bytes()));
+    if (!best_g_) best_g_ = std::make_shared<Vector>(n_, dtype(), 4);
+    std::memcpy(best_g_->data(), gradient, static_cast<std::size_t>(g_->bytes()));
 }
 
 void Solver::fresh_trial() {
@@ -122,8 +122,8 @@ void Solver::fresh_trial() {
 }
 
 Solver::Best Solver::best() const {
-    if (best_x_) return {best_x_, best_g_.get(), best_value_};
-    return {x_, &g_, value_};
+    if (best_x_) return {best_x_, best_g_, best_value_};
+    return {x_, g_, value_};
 }
 
 double disagreement(double change, double expected) {
@@ -151,7 +151,7 @@ bool Solver::idle(int evaluations) {
 
 double Solver::rounding() {
     const double x_squares = work_.norms(x_->data()).squares;
-    const double g_squares = work_.norms(g_.data()).squares;
+    const double g_squares = work_.norms(g_->data()).squares;
     return std::max(noise(), epsilon() * std::sqrt(g_squares) * std::sqrt(x_squares));
 }
 
@@ -186,13 +186,13 @@ void Solver::visit(Archive& archive) {
     bool has_best = best_x_ != nullptr;
     archive(*x_);
     if (archive.reading()) trial_ = std::make_shared<Vector>(n_, dtype(), 2);
-    archive(*trial_, g_, value_, largest_, lowest_, iterations_, evaluations_, status_, message_,
+    archive(*trial_, *g_, value_, largest_, lowest_, iterations_, evaluations_, status_, message_,
             suspicion_, disagreement_, record_value_, record_gradient_, idle_, progressed_,
             has_best);
     if (!has_best) return;
     if (archive.reading()) {
         best_x_ = std::make_shared<Vector>(n_, dtype(), 5);
-        best_g_ = std::make_unique<Vector>(n_, dtype(), 4);
+        best_g_ = std::make_shared<Vector>(n_, dtype(), 4);
     }
     archive(*best_x_, *best_g_, best_value_);
 }

@@ -56,7 +56,7 @@ class Solver {
     // and the later one is taken.
     struct Best {
         VectorPtr x;
-        const Vector* gradient;
+        VectorPtr gradient;
         double value;
     };
     Best best() const;
@@ -106,14 +106,14 @@ class Solver {
     Limits limits_;
     VectorWork work_;
     VectorPtr x_, trial_;
-    Vector g_;
+    VectorPtr g_;
     double value_ = 0.0, largest_ = 0.0;  // f and the largest |g| at x_
     double lowest_ = 0.0;                 // of all values so far
     std::int64_t iterations_ = 0, evaluations_ = 0;
 
   private:
     VectorPtr spare_, best_x_;  // best_x_ where the best point is not x_
-    std::unique_ptr<Vector> best_g_;
+    VectorPtr best_g_;
     double best_value_ = 0.0;
     double suspicion_ = 0.0;  // one for each step in a row on which f and its gradient disagree
     double record_value_ = 0.0, record_gradient_ = 0.0;

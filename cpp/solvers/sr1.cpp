@@ -44,7 +44,7 @@ void SR1::start(const VectorWork::Sizes&) { propose(); }
 // p = the least of g.p + p.B p / 2 that conjugate gradients meet on their way, |p| <= radius.
 void SR1::propose() {
     const auto n = static_cast<std::size_t>(n_);
-    copy_as_doubles(dtype(), g_.data(), n_, gradient_.data());
+    copy_as_doubles(dtype(), g_->data(), n_, gradient_.data());
     double squares = dot(gradient_, gradient_);
     const double norm = std::sqrt(squares), enough = norm * std::min(0.1, std::sqrt(norm));
     for (std::size_t i = 0; i < n; ++i) {
@@ -120,7 +120,7 @@ void SR1::receive(double value, const char* gradient) {
     }
     watch(value - value_, expected);
     const bool last = ends(value, sizes.largest, predicted);
-    std::memcpy(g_.data(), gradient, static_cast<std::size_t>(g_.bytes()));
+    std::memcpy(g_->data(), gradient, static_cast<std::size_t>(g_->bytes()));
     move(value, sizes.largest);
     if (last) return;
     const bool stuck = idle(trials_);

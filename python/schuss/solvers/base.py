@@ -241,8 +241,12 @@ class Solver:
         errors the later one counts. `fun` is always the value that was told for `x`, and NaN before
         the first. While the solver runs, `status` is -1.
         """
+        return self._result(copy=True)
+
+    def _result(self, copy: bool) -> Result:
+        """Return the result; without copies, of vectors that the solver must not use again."""
         solver = self._solver
-        x, jac, fun = solver.best()
+        x, jac, fun = solver.best(copy)
         if solver.nfev == 0:
             fun, jac = math.nan, map_leaves(lambda leaf: np.full_like(leaf, math.nan), jac)
         return Result(

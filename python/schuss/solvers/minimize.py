@@ -180,7 +180,7 @@ def minimize(
             if core.nit != nit:
                 nit = core.nit
                 stopped = watch()
-    result = solver.result()
+    result = solver._result(copy=not core.done)
     result.nfev = evaluations()
     if stopped:
         result.update(status=99, success=False, message=STOPPED)
