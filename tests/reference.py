@@ -264,8 +264,9 @@ def first_scale(x, g):
 
 def curvature_pair(d, step, g, g_new, keep, damp):
     """s = step d, whatever the rounding of x made of it, and y; in the dtype of d."""
-    d, g, g_new, dtype = d.astype(np.float64), g.astype(np.float64), g_new.astype(np.float64), d.dtype
-    return (step * d).astype(dtype), (keep * (g_new - g) - damp * g).astype(dtype)
+    g, g_new = g.astype(np.float64), g_new.astype(np.float64)
+    s, y = step * d.astype(np.float64), keep * (g_new - g) - damp * g
+    return s.astype(d.dtype), y.astype(d.dtype)
 
 
 def combination(g, on_g, rows, on_rows, dtype):

@@ -70,7 +70,7 @@ def check_run(solver, function, textbook):
         f, g = function(x)
         before = solver.matrix()
         if last and (before != last[2]).any():  # the search failed, and H was forgotten
-            scale = min(1, 1 / norm(last[1]))
+            scale = min(1, max(1, norm(last[0]) / 10) / norm(last[1]))
             np.testing.assert_allclose(before, scale * np.eye(x.size), rtol=1e-15, atol=0)
             textbook.restart()
         iterations = solver.nit
@@ -83,8 +83,10 @@ def check_run(solver, function, textbook):
         if last:
             wanted, s, y = textbook.learn(before, x - last[0], g - last[1])
             # v = H y comes from differences of H g, so that a few digits may go: 3e-15 was seen.
-            assert np.abs(h - wanted).max() <= 1e-13 * np.abs(wanted).max()
-            assert norm(h @ y - s) <= 1e-13 * norm(s) * np.linalg.cond(h) ** 0.5
+            # s is the step times the direction, which is x - x_old but for the rounding of x.
+            error = 1e-13 + 1e-15 * norm(np.abs(x) + np.abs(last[0])) / norm(s)
+            assert np.abs(h - wanted).max() <= error * np.abs(wanted).max()
+            assert norm(h @ y - s) <= error * norm(s) * np.linalg.cond(h) ** 0.5
         d = -(h.astype(np.longdouble) @ g)
         trial = solver.ask()
         # x + d is rounded when it is stored; the error of d itself is relative to d.
@@ -176,14 +178,6 @@ def test_by_hand():
     assert solver.matrix().tolist() == [[4, -2], [-2, 2.125]]
     assert solver.ask().tolist() == [2, -1.03125]
     assert solver.nit == 2
-
-
-def test_the_first_step_is_no_longer_than_one():
-    """With nothing known of the scale, d = -g / |g| where |g| is larger."""
-    solver = core_solver("bfgs", [1.0, 2.0])
-    solver.tell(10.0, [3.0, -4.0])
-    assert solver.matrix().tolist() == [[0.2, 0], [0, 0.2]]
-    np.testing.assert_allclose(solver.ask(), [0.4, 2.8], rtol=1e-15)
 
 
 @pytest.mark.parametrize("y", [[0.0, 0.0], [-0.125, 0.25], [1e-17, 1e-17]])

@@ -157,10 +157,12 @@ def test_what_scipy_solves_in_float64(name, history_dtype):
     assert x.dtype == g.dtype == np.float32
     assert (g == problem.gradient(x)).all()
     assert f == float(problem.fun(x))
-    assert solver.status == 0
     assert solver.nfev < 500
-    if np.abs(g).max() > 1e-3:
+    if np.abs(g).max() <= 1e-3:
+        assert solver.status == 0
+    else:
         assert name in ROUNDING
+        assert solver.status in (0, 2)  # 2 where the gradient is not even as good as rounding
         assert f - VALUES[name] <= 1e-3 * abs(VALUES[name]) + 1e-6
 
 
