@@ -175,8 +175,7 @@ void ceiling_copy(void* const* arrays, int how, Index n, int threads, int passes
 }
 
 // Returns the sum over `count` arrays, a multiple of 4, and all passes.
-double ceiling_read(void* const* arrays, int count, Index block, Index n, int threads,
-                    int passes) {
+double ceiling_read(void* const* arrays, int count, Index block, Index n, int threads, int passes) {
     double total = 0;
     while (passes-- > 0)
         share_out(n, threads, [&](Index begin, Index end) {
