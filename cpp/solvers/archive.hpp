@@ -26,6 +26,7 @@ class Archive {
     }
 
     void raw(void* data, std::size_t size) {
+        if (size == 0) return;  // data may be null
         if (!reading_) {
             bytes_.append(static_cast<const char*>(data), size);
             return;
