@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import schuss
+from helpers import METHODS
 
 
 @pytest.fixture
@@ -28,4 +29,10 @@ def threads():
 
 @pytest.fixture(params=[np.float32, np.float64], ids=["float32", "float64"])
 def dtype(request):
+    return request.param
+
+
+@pytest.fixture(params=METHODS)
+def method(request):
+    """Every method of the solvers."""
     return request.param

@@ -20,6 +20,15 @@ def same_bits(a, b):
     return bool(equal.all())
 
 
+def leaves(tree):
+    """What nested lists, tuples and dicts hold, in order."""
+    if isinstance(tree, dict):
+        return [leaf for child in tree.values() for leaf in leaves(child)]
+    if isinstance(tree, (list, tuple)):
+        return [leaf for child in tree for leaf in leaves(child)]
+    return [tree]
+
+
 def gradients(rng, n, dtype):
     """Ordinary values with zeros of both signs, subnormals, tiny and large ones among them."""
     g = rng.standard_normal(n).astype(dtype)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from schuss import _core
+from solver_cases import function_1, function_2, function_3, yanai
 
 EPSILON = 2.0**-52
 
@@ -31,39 +32,6 @@ def search(phi, first_step, c1, c2, max_evaluations=20, max_step=1e10):
         steps.append(line.step)
         verdict = line.tell(*phi(steps[-1]))
     return verdict, (steps[-1], *phi(steps[-1])) if verdict == "accept" else line.best, steps
-
-
-# Section 5 of Moré and Thuente 1994.
-
-
-def function_1(a):
-    return -a / (a * a + 2), (a * a - 2) / (a * a + 2) ** 2
-
-
-def function_2(a):
-    b = a + 0.004
-    return b**5 - 2 * b**4, 5 * b**4 - 8 * b**3
-
-
-def function_3(a):
-    angle = 39 * math.pi / 2 * a
-    if abs(a - 1) >= 0.01:
-        base, slope = abs(a - 1), math.copysign(1.0, a - 1)
-    else:
-        base, slope = (a - 1) ** 2 / 0.02 + 0.005, (a - 1) / 0.01
-    size = 2 * 0.99 / (39 * math.pi)
-    return base + size * math.sin(angle), slope + 0.99 * math.cos(angle)
-
-
-def yanai(b1, b2):
-    """Functions 4 to 6, of Yanai, Ozawa and Kaneko: two sharp bends."""
-
-    def phi(a):
-        u, v = math.sqrt(1 + b1 * b1) - b1, math.sqrt(1 + b2 * b2) - b2
-        near, far = math.sqrt(a * a + b1 * b1), math.sqrt((1 - a) ** 2 + b2 * b2)
-        return u * far + v * near, u * (a - 1) / far + v * a / near
-
-    return phi
 
 
 # Of each function c1, c2, and for a first step of 1e-3, 1e-1, 1e1 and 1e3 the evaluations and the

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import schuss
 from cases import CASES, RULES
-from helpers import same_bits
+from helpers import leaves, same_bits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from schuss import schedules
@@ -24,14 +24,6 @@ def model(rng, dtype=np.float32):
         ],
         "scale": (rng.standard_normal(()).astype(dtype), np.empty((0, 4), dtype)),
     }
-
-
-def leaves(tree):
-    if isinstance(tree, dict):
-        return [leaf for child in tree.values() for leaf in leaves(child)]
-    if isinstance(tree, (list, tuple)):
-        return [leaf for child in tree for leaf in leaves(child)]
-    return [tree]
 
 
 def same_trees(a, b):

@@ -15,11 +15,6 @@ MOST = 500
 NOISE = {"float32": 16, "float64": 4096}  # rounding errors that make two values of f equal
 
 
-@pytest.fixture(params=METHODS)
-def method(request):
-    return request.param
-
-
 def run(solver, function, dtype, most=MOST):
     """Run to the end. What is returned was told, is finite, and nothing that was told is lower."""
     told, evaluations = {}, 0

@@ -6,12 +6,7 @@ import gc
 
 import numpy as np
 import pytest
-from helpers import METHODS, core_solver
-
-
-@pytest.fixture(params=METHODS)
-def method(request):
-    return request.param
+from helpers import core_solver
 
 
 def bowl(x):

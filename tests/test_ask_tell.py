@@ -1,0 +1,323 @@
+"""The solver classes, driven by the caller; their pickles."""
+
+from __future__ import annotations
+
+import copy
+import math
+import pickle
+
+import numpy as np
+import pytest
+import schuss
+from helpers import same_bits
+from solver_cases import CLASSES, SEARCHING, START, bowl, drive, g_rosenbrock, rosenbrock
+
+
+def test_asked_arrays_are_read_only_and_never_change(method):
+    solver = CLASSES[method](START, maxfun=60)
+    kept, copies = [], []
+    while not solver.done:
+        x = solver.ask()
+        assert not x.flags.writeable
+        with pytest.raises(ValueError, match="read-only"):
+            x[0] = 1.0
+        with pytest.raises(ValueError, match="WRITEABLE"):
+            x.flags.writeable = True
+        assert same_bits(solver.ask(), x)
+        kept.append(x)
+        copies.append(x.copy())
+        solver.tell(*rosenbrock(x))
+    assert len(kept) > 20
+    result = solver.result()
+    del solver
+    assert all(same_bits(a, b) for a, b in zip(kept, copies, strict=True))
+    assert any(same_bits(result.x, x) for x in kept)
+    result.x[:] = 0
+    assert all(same_bits(a, b) for a, b in zip(kept, copies, strict=True))
+
+
+def test_kept_arrays_do_not_change_the_path(method):
+    kept = []
+
+    def keep(x):
+        kept.append(x)
+        return rosenbrock(x)
+
+    a = schuss.minimize(keep, START, jac=True, method=method, maxiter=50)
+    b = schuss.minimize(rosenbrock, START, jac=True, method=method, maxiter=50)
+    assert same_bits(a.x, b.x)
+    assert a.nfev == b.nfev
+
+
+def test_a_gradient_that_is_the_asked_array(method):
+    """f = x.x / 2: the gradient is x itself, which `tell` must not overwrite."""
+    a = schuss.minimize(lambda x: (x @ x / 2, x), [3.0, 4.0], jac=True, method=method)
+    b = schuss.minimize(lambda x: (x @ x / 2, x.copy()), [3.0, 4.0], jac=True, method=method)
+    assert a.success
+    assert same_bits(a.x, b.x)
+    assert same_bits(a.jac, b.jac)
+    assert a.nfev == b.nfev
+
+
+def test_a_gradient_buffer_may_be_used_again(method):
+    buffer = np.empty(2)
+
+    def fun(x):
+        f, buffer[:] = rosenbrock(x)
+        return f, buffer
+
+    a = schuss.minimize(fun, START, jac=True, method=method, maxiter=50)
+    b = schuss.minimize(rosenbrock, START, jac=True, method=method, maxiter=50)
+    assert same_bits(a.x, b.x)
+    assert same_bits(a.jac, b.jac)
+
+
+def test_x0_is_copied(method):
+    x0 = np.array(START)
+    solver = CLASSES[method](x0)
+    x0[:] = 7
+    assert same_bits(solver.ask(), np.array(START))
+    solver.tell(*rosenbrock(solver.ask()))
+    x0[:] = 8
+    assert same_bits(solver.result().x, np.array(START))
+
+
+def test_result_at_any_time(method):
+    solver = CLASSES[method](START)
+    assert solver.request == "value_and_gradient"
+    assert not solver.done
+    assert (solver.nit, solver.nfev) == (0, 0)
+    result = solver.result()
+    assert (result.status, result.success, result.message) == (-1, False, "still running")
+    assert math.isnan(result.fun)
+    assert np.isnan(result.jac).all()
+    assert same_bits(result.x, np.array(START))
+    lowest = math.inf
+    while not solver.done and solver.nfev < 60:
+        f, g = rosenbrock(solver.ask())
+        solver.tell(f, g)
+        lowest = min(f, lowest)
+        result = solver.result()
+        assert result.fun == rosenbrock(result.x)[0] == lowest
+        assert (result.nit, result.nfev) == (solver.nit, solver.nfev)
+        assert result.status == (0 if solver.done else -1)
+    if not solver.done:
+        solver.stop("enough")
+        assert solver.result().message == "enough"
+        assert (solver.result().status, solver.result().success) == (99, False)
+    assert solver.done
+    assert solver.request is None
+    status = solver.result().status
+    solver.stop("again")
+    assert solver.result().status == status
+
+
+def test_nothing_goes_on_when_done(method):
+    solver = CLASSES[method](START)
+    solver.stop()
+    for call in (solver.ask, lambda: solver.tell(1.0, np.ones(2))):
+        with pytest.raises(RuntimeError, match="the solver is done: stopped by the caller"):
+            call()
+    with pytest.raises(TypeError, match=r"^message is 3"):
+        solver.stop(3)
+
+
+def test_repr(method):
+    solver = CLASSES[method](START)
+    name = type(solver).__name__
+    assert repr(solver) == f"<{name}: n=2, nit=0, nfev=0, still running>"
+    solver.stop("enough")
+    assert repr(solver) == f"<{name}: n=2, nit=0, nfev=0, enough>"
+
+
+GRADIENTS = {
+    "list": list,
+    "tuple": tuple,
+    "float32": lambda g: g.astype(np.float32),
+    "longdouble": lambda g: g.astype(np.longdouble),
+    "strided": lambda g: np.repeat(g, 3)[::3],
+    "reversed": lambda g: g[::-1].copy()[::-1],
+    "read-only": lambda g: np.frombuffer(g.tobytes()),
+    "unaligned": lambda g: np.frombuffer(b"\0" + g.tobytes(), np.uint8)[1:].view(np.float64),
+}
+
+
+@pytest.mark.parametrize("kind", GRADIENTS)
+def test_gradients_of_any_kind(method, kind):
+    as_kind = GRADIENTS[kind]
+    ours = schuss.minimize(
+        lambda x: (bowl(x)[0], as_kind(bowl(x)[1])), np.zeros(4), jac=True, method=method
+    )
+    theirs = schuss.minimize(
+        lambda x: (bowl(x)[0], np.array(as_kind(bowl(x)[1]), np.float64)),
+        np.zeros(4),
+        jac=True,
+        method=method,
+    )
+    assert same_bits(ours.x, theirs.x)
+    assert ours.success
+
+
+def test_gradients_of_matrices_in_any_order(method, rng):
+    x0 = rng.standard_normal((3, 4))
+    for order in "CF":
+        result = schuss.minimize(
+            lambda x, order=order: (bowl(x)[0], np.array(bowl(x)[1], order=order)),
+            np.array(x0, order=order),
+            jac=True,
+            method=method,
+        )
+        first = result if order == "C" else first  # noqa: F821
+        assert same_bits(result.x, first.x)
+
+
+@pytest.mark.parametrize(
+    ("g", "error"),
+    [
+        (np.ones(3), ValueError),
+        (np.ones((2, 1)), ValueError),
+        (1.0, ValueError),
+        ([1.0], ValueError),
+        (np.ones(2, complex), TypeError),
+        (np.ones(2, bool), TypeError),
+        (np.ones(2, ">f8"), ValueError),
+        (["a", "b"], TypeError),
+        (None, TypeError),
+        ({"a": np.ones(2)}, ValueError),
+    ],
+    ids=repr,
+)
+def test_bad_gradients(method, g, error):
+    solver = CLASSES[method](START)
+    with pytest.raises(error, match="gradient"):
+        solver.tell(1.0, g)
+    assert solver.nfev == 0
+    assert drive(solver, rosenbrock).nit > 10
+
+
+@pytest.mark.parametrize(
+    "g",
+    [
+        np.ones(2),
+        {"a": np.ones(2)},
+        {"a": np.ones(2), "b": np.ones(3), "c": np.ones(1)},
+        {"a": np.ones(2), "b": np.ones(2)},
+        {"a": np.ones(2), "b": [np.ones(3)]},
+    ],
+    ids=repr,
+)
+def test_bad_gradient_structures(method, g):
+    solver = CLASSES[method]({"a": np.zeros(2), "b": np.zeros(3)})
+    with pytest.raises(ValueError, match="gradient"):
+        solver.tell(1.0, g)
+    assert solver.nfev == 0
+
+
+def test_one_element_in_any_shape(method):
+    """SciPy's users return scalars and 0-d arrays for problems of one variable."""
+    shapes = [float, np.float64, lambda g: np.array([g]), lambda g: np.array([[g]]), lambda g: [g]]
+    for shape in shapes:
+        result = schuss.minimize(
+            lambda x, shape=shape: (float(x[0] - 3) ** 2, shape(2 * (x[0] - 3))),
+            0.0,
+            jac=True,
+            method=method,
+        )
+        assert result.success
+        np.testing.assert_allclose(result.x, [3], atol=1e-4)
+
+
+def test_history():
+    solver = schuss.LBFGS(START, history_size=5)
+    steps, changes = np.empty((0, 2)), np.empty((0, 2))
+    x = np.array(START)
+    g = g_rosenbrock(x)
+    solver.tell(*rosenbrock(solver.ask()))
+    while True:
+        s, y = solver.history()
+        assert s.flags.writeable
+        assert len(s) == len(y) == min(len(steps), 4)
+        # A step is the direction times its length; x rounds when it is added.
+        np.testing.assert_allclose(s, steps[len(steps) - len(s) :], rtol=0, atol=1e-15)
+        assert np.array_equal(y, changes[len(steps) - len(y) :])
+        nit, trial = solver.nit, solver.ask()
+        solver.tell(*rosenbrock(trial))
+        if solver.done:
+            break
+        if solver.nit > nit:
+            steps = np.vstack([steps, trial - x])
+            changes = np.vstack([changes, g_rosenbrock(trial) - g])
+            x, g = trial, g_rosenbrock(trial)
+    assert len(steps) > 10
+
+
+@pytest.mark.parametrize("dtype", ["float32", np.float32, "float64", None])
+def test_history_dtype(dtype):
+    solver = schuss.LBFGS(START, history_dtype=dtype)
+    result = drive(solver)
+    wanted = np.dtype("float64" if dtype is None else dtype)
+    assert solver.history()[0].dtype == solver.history()[1].dtype == wanted
+    assert result.x.dtype == np.float64
+    assert result.success
+
+
+# -- pickles ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("copied", [lambda s: pickle.loads(pickle.dumps(s)), copy.deepcopy])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_copy_goes_on_bit_for_bit(method, copied, dtype):
+    x0 = [np.array(START[:1], dtype), np.array(START[1:], dtype)]
+
+    def function(x):
+        f, g = rosenbrock(np.concatenate(x))
+        return f, [g[:1], g[1:]]
+
+    options = {"history_size": 3} if method == "lbfgs" else {}
+    if method in SEARCHING:
+        options["maxls"] = 7
+    steady = CLASSES[method](x0, maxfun=70, gtol=0.0, ftol=0.0, **options)
+    pickled = copied(steady)
+    states = [copied(steady)]
+    trace = []
+    while not steady.done:
+        x = steady.ask()
+        trace.append(x)
+        assert same_bits(np.concatenate(pickled.ask()), np.concatenate(x))
+        steady.tell(*function(x))
+        pickled.tell(*function(x))
+        pickled = copied(pickled)
+        states.append(copied(steady))
+        a, b = steady.result(), pickled.result()
+        assert repr(a) == repr(b)
+        assert same_bits(np.concatenate(a.x), np.concatenate(b.x))
+    assert pickled.done
+    for k in (0, 1, 5, 20, 33):  # the copies are independent of each other and of the original
+        for x in trace[k:]:
+            assert same_bits(np.concatenate(states[k].ask()), np.concatenate(x))
+            states[k].tell(*function(x))
+        assert repr(states[k].result()) == repr(steady.result())
+
+
+def test_a_done_solver_can_be_pickled(method):
+    solver = CLASSES[method](START, maxfun=9)
+    drive(solver)
+    again = pickle.loads(pickle.dumps(solver))
+    assert again.done
+    assert repr(again) == repr(solver)
+    assert repr(again.result()) == repr(solver.result())
+
+
+def test_a_shallow_copy_is_a_solver_of_its_own(method):
+    solver = CLASSES[method](START)
+    other = copy.copy(solver)
+    other.tell(*rosenbrock(other.ask()))
+    assert (solver.nfev, other.nfev) == (0, 1)
+
+
+def test_damaged_pickles():
+    state = schuss.LBFGS(START)._solver.__getstate__()
+    fresh = type(schuss.LBFGS(START)._solver)
+    for damaged in ((*state[:3], state[3][:-1]), (*state[:3], state[3] + b"0"), state[:3]):
+        with pytest.raises(ValueError, match="state"):
+            fresh.__new__(fresh).__setstate__(damaged)

@@ -1,0 +1,211 @@
+"""Options of the solvers: defaults, ranges, what they do."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+
+import numpy as np
+import pytest
+import schuss
+from helpers import same_bits
+from solver_cases import CLASSES, START, drive, rosenbrock
+
+
+def test_signatures():
+    common = "gtol=None, ftol=0.0, maxiter=15000, maxfun=15000"
+    search = "maxls=20, c1=0.0001, c2=0.9"
+    wanted = {
+        "lbfgs": f"history_size=10, {common}, {search}, damping=False, history_dtype=None",
+        "bfgs": f"{common}, {search}, damping=False",
+        "sr1": common,
+        "gradient_descent": f"{common}, {search}",
+    }
+    for name, cls in CLASSES.items():
+        x0, *parameters = inspect.signature(cls).parameters.values()
+        assert x0.kind is x0.POSITIONAL_OR_KEYWORD
+        assert all(p.kind is p.KEYWORD_ONLY for p in parameters)
+        assert ", ".join(f"{p.name}={p.default!r}" for p in parameters) == wanted[name]
+
+
+def test_docstrings(method):
+    cls = CLASSES[method]
+    doc = inspect.getdoc(cls)
+    for section in ("Args:", "Memory:", "Example:", "Reference:", ">>> "):
+        assert section in doc, section
+    for parameter in inspect.signature(cls).parameters:
+        assert f"    {parameter}: " in doc, parameter
+
+
+OPTIONS = {
+    "gtol": (0, 1e-3, np.float32(0.1)),
+    "ftol": (0, 1e-3),
+    "maxiter": (1, 10**30, None, np.int64(7)),
+    "maxfun": (1, 10**30, None),
+    "maxls": (1, 50),
+    "c1": (1e-9, 0.4),
+    "c2": (0.1, 0.999),
+    "damping": (True, False, np.bool_(True)),
+    "history_size": (1, 1000),
+    "history_dtype": ("float32", "float64", None),
+}
+BAD = {
+    "gtol": (-1e-9, math.nan, math.inf, "1", True, 1j),
+    "ftol": (-1e-9, math.nan, math.inf, "1", False),
+    "maxiter": (0, -1, 1.5, 2.0, True, "3", math.inf),
+    "maxfun": (0, -1, 1.5, True, "3", np.ones(2)),
+    "maxls": (0, -1, None, 1.5, True, 2**31),
+    "c1": (0, -0.1, 0.5, 1, math.nan, None, True),
+    "c2": (0, -0.1, 1, 1e-5, math.nan, None),
+    "damping": (1, "yes", None),
+    "history_size": (0, 1001, None, 2.5, True),
+    "history_dtype": ("float16", int, "f8,f8", "nonsense", 3),
+}
+
+
+def takes(method, option):
+    return option in inspect.signature(CLASSES[method]).parameters
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_options(method, option):
+    for value in OPTIONS[option]:
+        if takes(method, option):
+            CLASSES[method](START, **{option: value})
+        else:
+            with pytest.raises(TypeError, match=option):
+                CLASSES[method](START, **{option: value})
+
+
+@pytest.mark.parametrize("option", BAD)
+def test_bad_options(method, option):
+    for value in BAD[option]:
+        if takes(method, option):
+            with pytest.raises((TypeError, ValueError), match=rf"\b{option} is .* wanted"):
+                CLASSES[method](START, **{option: value})
+            with pytest.raises((TypeError, ValueError), match=rf"\b{option} is .* wanted"):
+                schuss.minimize(rosenbrock, START, jac=True, method=method, **{option: value})
+
+
+@pytest.mark.parametrize(("dtype", "gtol"), [(np.float64, 1e-5), (np.float32, 1e-3)])
+def test_default_tolerances(method, dtype, gtol):
+    x0 = np.array(START, dtype)
+    a = drive(CLASSES[method](x0, maxiter=200))
+    b = drive(CLASSES[method](x0, gtol=gtol, ftol=0.0, maxiter=200))
+    assert repr(a) == repr(b)
+
+
+def test_options_by_dict_and_by_keyword(method):
+    a = schuss.minimize(rosenbrock, START, jac=True, method=method, options={"maxiter": 9})
+    b = schuss.minimize(rosenbrock, START, jac=True, method=method, maxiter=9)
+    c = drive(CLASSES[method](START, maxiter=9))
+    assert a.nit == b.nit == c.nit == 9
+    assert same_bits(a.x, b.x)
+    assert same_bits(a.x, c.x)
+    options = {"maxiter": 9}
+    schuss.minimize(rosenbrock, START, jac=True, options=options, gtol=0.0, disp=False)
+    assert options == {"maxiter": 9}
+    with pytest.raises(ValueError, match="'maxiter' is given twice"):
+        schuss.minimize(rosenbrock, START, jac=True, options=options, maxiter=9)
+
+
+def test_maxcor_is_history_size():
+    a, b = (
+        schuss.minimize(rosenbrock, START, jac=True, options={name: 2})
+        for name in ("maxcor", "history_size")
+    )
+    assert same_bits(a.x, b.x)
+    assert a.nfev == b.nfev
+    with pytest.raises(ValueError, match="'history_size' is given twice"):
+        schuss.minimize(rosenbrock, START, jac=True, maxcor=3, history_size=3)
+    with pytest.raises(ValueError, match="'maxcor' is no option of bfgs"):
+        schuss.minimize(rosenbrock, START, jac=True, method="bfgs", maxcor=3)
+
+
+@pytest.mark.parametrize("unknown", ["iprint", "norm", "eps", "foo", "x0_"])
+def test_unknown_options(method, unknown):
+    text = rf"^'{unknown}' is no option of {method}, which takes \[.*'gtol'.*'disp'\]"
+    for keywords in ({unknown: 1}, {"options": {unknown: 1}}):
+        with pytest.raises(ValueError, match=text):
+            schuss.minimize(rosenbrock, START, jac=True, method=method, **keywords)
+    with pytest.raises(TypeError, match=r"^options is "):
+        schuss.minimize(rosenbrock, START, jac=True, method=method, options=[1])
+
+
+@pytest.mark.parametrize("tol", [1e-2, 1e-8])
+def test_tol(method, tol):
+    names = ("gtol", "ftol") if method == "lbfgs" else ("gtol",)
+    a = schuss.minimize(rosenbrock, START, jac=True, method=method, tol=tol, maxiter=300)
+    named = dict.fromkeys(names, tol)
+    b = schuss.minimize(rosenbrock, START, jac=True, method=method, maxiter=300, **named)
+    assert repr(a) == repr(b)
+    c = schuss.minimize(rosenbrock, START, jac=True, method=method, tol=1e3, gtol=tol, ftol=0.0)
+    assert np.abs(c.jac).max() <= tol or c.status == 1
+    for bad in (-1.0, math.nan, "1"):
+        with pytest.raises((TypeError, ValueError), match=r"^tol is "):
+            schuss.minimize(rosenbrock, START, jac=True, tol=bad)
+
+
+@pytest.mark.parametrize(
+    ("spelled", "name"),
+    [
+        ("LBFGS", "lbfgs"),
+        ("l-bfgs", "lbfgs"),
+        ("L-BFGS-B", "lbfgs"),
+        ("BFGS", "bfgs"),
+        ("Sr1", "sr1"),
+        ("Gradient_Descent", "gradient_descent"),
+    ],
+)
+def test_method_names(spelled, name):
+    a = schuss.minimize(rosenbrock, START, jac=True, method=spelled, maxiter=20)
+    b = schuss.minimize(rosenbrock, START, jac=True, method=name, maxiter=20)
+    assert repr(a) == repr(b)
+
+
+@pytest.mark.parametrize("unknown", ["newton", "nelder-mead", "", None, 3, schuss.LBFGS], ids=str)
+def test_unknown_methods(unknown):
+    wanted = re.escape("one of ['lbfgs', 'bfgs', 'sr1', 'gradient_descent'] is wanted")
+    with pytest.raises(ValueError, match=f"^method is .*; {wanted}"):
+        schuss.minimize(rosenbrock, START, jac=True, method=unknown)
+    with pytest.raises(ValueError, match=wanted):
+        schuss.scipy_method(unknown)
+
+
+def test_only_unconstrained_problems(method):
+    for keywords in ({"bounds": [(0, 1), (0, 1)]}, {"constraints": {"type": "eq"}}):
+        with pytest.raises(ValueError, match="schuss solves unconstrained problems"):
+            schuss.minimize(rosenbrock, START, jac=True, method=method, **keywords)
+    for keywords in ({"bounds": None}, {"bounds": []}, {"constraints": ()}, {"constraints": None}):
+        schuss.minimize(rosenbrock, START, jac=True, method=method, maxiter=1, **keywords)
+
+
+@pytest.mark.parametrize("name", ["hess", "hessp"])
+def test_hessians_are_not_used(method, name):
+    with pytest.warns(RuntimeWarning, match=f"method {method} does not use {name}$") as caught:
+        schuss.minimize(rosenbrock, START, jac=True, method=method, maxiter=1, **{name: max})
+    assert caught[0].filename == __file__
+
+
+def test_disp(method, capsys):
+    result = schuss.minimize(rosenbrock, START, jac=True, method=method, maxiter=3, disp=True)
+    out = capsys.readouterr().out
+    assert out.count("\n") == 1
+    assert out.startswith(f"{result.message}: fun=")
+    assert out.endswith(f"nit=3, nfev={result.nfev}\n")
+    schuss.minimize(rosenbrock, START, jac=True, method=method, options={"disp": False}, maxiter=3)
+    assert not capsys.readouterr().out
+    with pytest.raises(TypeError, match=r"^disp is 1"):
+        schuss.minimize(rosenbrock, START, jac=True, method=method, disp=1)
+
+
+@pytest.mark.parametrize("what", ["fun", "callback"])
+def test_what_must_be_callable(what):
+    with pytest.raises(TypeError, match=f"^{what} is 3; a function"):
+        schuss.minimize(**{"fun": rosenbrock, "x0": START, "jac": True, what: 3})
+
+
+def test_the_base_is_no_solver():
+    with pytest.raises(TypeError, match="use one of its subclasses"):
+        schuss.solvers.Solver(START)
