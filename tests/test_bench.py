@@ -21,10 +21,20 @@ import pytest
 from bench import acceptance, cases, ceiling, machine, peers, plots, report
 from bench.bench_logistic import Logistic
 from bench.bench_memory import ASK_AND_TELL, MIB, SOLVER_N, SOLVER_PEERS, Memory, extra_memory
-from bench.bench_profile import SINGLE, STANDARD, Run, Trial, mean_ratio, near, ratios
+from bench.bench_profile import (
+    SINGLE,
+    STANDARD,
+    Run,
+    Trial,
+    flat_to_rounding,
+    low,
+    mean_ratio,
+    ratios,
+)
 from bench.bench_solvers import HUGE, Quadratic, Watch, group
 from bench.bench_threads import counts, threshold
 from bench.harness import Candidate, Comparison, Settings, Timing, interleave
+from bench.problems import standard_problems
 
 MACHINE = {"cpu": "a", "cores available": 2}
 SETTINGS = Settings(rounds=9, visit=1e-4, pause=1e-2, warm=1e-6)
@@ -209,11 +219,22 @@ def test_ratios_of_the_profile() -> None:
     assert math.isnan(mean_ratio(a, {}))
 
 
-def test_values_that_are_near() -> None:
-    assert near(100.05, [3, 100])
-    assert not near(100.2, [3, 100])
-    assert not near(1e-9, [0])
-    assert not near(math.nan, [0])
+def test_values_that_are_low() -> None:
+    assert low(100.05, [3, 100])
+    assert low(99.0, [100])
+    assert not low(100.2, [3, 100])
+    assert not low(1e-9, [0])
+    assert not low(math.nan, [0])
+
+
+def test_a_gradient_that_rounding_makes() -> None:
+    rosenbrock = next(p for p in standard_problems() if p.name == "rosenbrock")
+    x = np.array([1.0, 1.0], np.float32)
+    assert flat_to_rounding(rosenbrock, x, 0.0)
+    # One ulp off, the gradient is 802 ulp; two half-ulps of x make (802 + 400) / 2 of zero.
+    off = x + np.array([2.0**-23, 0], np.float32)
+    assert not flat_to_rounding(rosenbrock, off, 0.0)
+    assert flat_to_rounding(rosenbrock, off, 3e-5)
 
 
 def test_bytes_of_the_model() -> None:

@@ -98,19 +98,6 @@ WRONG = {
 }
 
 
-# Where the core still fails: what is expected here is right.
-OPEN = {
-    ("sr1", "offset", "parabola", "float32"): "too few steps disagree before it has converged",
-    ("sr1", "offset", "log cosh", "float32"): "it creeps: steps at the size of rounding go on",
-    ("sr1", "offset", "log cosh", "float64"): "it creeps: steps at the size of rounding go on",
-}
-
-
-def expect_failure(request, reason):
-    if reason:
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
-
-
 # Steepest descent takes thousands of evaluations on others when all is right.
 CASES = [
     (method, wrong, name)
@@ -122,9 +109,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("method", "wrong", "name"), CASES)
-def test_wrong_gradients(method, wrong, name, dtype, request):
-    expect_failure(request, OPEN.get((method, wrong, name, np.dtype(dtype).name)))
-
+def test_wrong_gradients(method, wrong, name, dtype):
     def function(x):
         f, g = FUNCTIONS[name](x)
         return f, WRONG[wrong](g)
@@ -166,9 +151,7 @@ def wall(bad):
 
 
 @pytest.mark.parametrize("gap", [1e-1, 1e-6])
-def test_a_barrier_is_no_obstacle(method, gap, dtype, request):
-    if (method, gap, dtype) == ("sr1", 1e-6, np.float32):
-        expect_failure(request, "the region becomes too small where the gradient is still 0.1")
+def test_a_barrier_is_no_obstacle(method, gap, dtype):
     start = np.array([gap, 1.0, 2.0, 1.5], dtype)
     solver = core_solver(method, start, gtol=1e-5 if dtype == np.float64 else 1e-3)
     x = run(solver, log_barrier, dtype)

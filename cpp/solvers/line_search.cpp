@@ -11,8 +11,6 @@ namespace {
 // it must stay, and how much the bracket must shrink in two steps.
 constexpr double kNearest = 1.1, kFarthest = 4.0, kInside = 0.66, kShrink = 0.66;
 
-constexpr double kTelling = 100.0;  // rounding errors that a change of f must stand out from
-
 constexpr double kShortest = 1e-15;  // relative width of a bracket that is not worth halving
 constexpr double kBackOut = 0.1;     // of the step at which f was not finite
 constexpr int kMostBackOuts = 40;

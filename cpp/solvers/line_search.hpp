@@ -12,6 +12,8 @@
 
 namespace schuss {
 
+constexpr double kTelling = 100.0;  // rounding errors that a change of f must stand out from
+
 class LineSearch {
   public:
     struct Settings {

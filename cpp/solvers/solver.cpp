@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "runtime/float_environment.hpp"
+#include "solvers/line_search.hpp"
 
 namespace schuss {
 namespace {
@@ -16,11 +17,15 @@ constexpr double kNoise[kDTypes] = {16.0, 4096.0};
 
 // Steps that disagree before a run does not end well; where f and its gradient have next to nothing
 // in common, a step counts half as much again.
-constexpr double kSuspicious = 3.0, kUnrelated = 0.9;
+constexpr double kSuspicious = 2.5, kUnrelated = 0.9;
 
 // The gradient has become smaller when it is below this part of the smallest so far.
 constexpr double kProgress = 0.9;
 constexpr int kMostIdle = 40;  // evaluations
+
+// Where f would change by more than so many times its size if x did by its own, and the gradient
+// stayed, one direction without promise does not make a minimum.
+constexpr double kFlat = 10.0;
 
 }  // namespace
 
@@ -131,13 +136,14 @@ double disagreement(double change, double expected) {
 }
 
 void Solver::watch(double change, double expected) {
-    if (std::max(std::abs(change), std::abs(expected)) <= 100.0 * noise()) return;
+    if (std::max(std::abs(change), std::abs(expected)) <= kTelling * noise()) return;
     const double part = disagreement(change, expected);
     suspicion_ = part > kUnrelated ? suspicion_ + 1.5 : part > kDisagree ? suspicion_ + 1.0 : 0.0;
 }
 
 bool Solver::idle(int evaluations) {
-    progressed_ = value_ < record_value_ - noise() || largest_ < kProgress * record_gradient_;
+    progressed_ =
+        value_ < record_value_ - kTelling * noise() || largest_ < kProgress * record_gradient_;
     if (progressed_) {
         disagreement_ = 0.0;
         record_value_ = std::min(record_value_, value_);
@@ -149,20 +155,17 @@ bool Solver::idle(int evaluations) {
     return idle_ >= kMostIdle;
 }
 
-double Solver::rounding() {
-    const double x_squares = work_.norms(x_->data()).squares;
-    const double g_squares = work_.norms(g_->data()).squares;
-    return std::max(noise(), epsilon() * std::sqrt(g_squares) * std::sqrt(x_squares));
-}
-
 void Solver::conclude(double promise) {
-    const double hidden = rounding();
+    const double x = std::sqrt(work_.norms(x_->data()).squares);
+    const double along = x * std::sqrt(work_.norms(g_->data()).squares);
+    const double hidden = std::max(noise(), epsilon() * along);
+    const bool flat = along <= kFlat * std::abs(value_) || hidden >= std::abs(value_);
     if (disagreement_ > kDisagree)
         finish(Status::kWrongGradient,
                "f and its gradient disagree: over the last step that could tell, by %.0f %%. It is "
                "wrong, or f is not smooth here",
                100.0 * disagreement_);
-    else if (promise > 0.0 && promise <= hidden)
+    else if (flat && promise > 0.0 && promise <= hidden)
         finish(Status::kConverged,
                "the decrease of f still to be expected, %.3g, is less than rounding hides, %.3g",
                promise, hidden);

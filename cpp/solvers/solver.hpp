@@ -90,8 +90,6 @@ class Solver {
     bool idle(int evaluations);
     bool progressed() const { return progressed_; }  // whether that step made one smaller
     void wait_again() { idle_ = 0; }
-    // What rounding f, and rounding x, may do to f.
-    double rounding();
     // How f and its gradient agreed when that could last be told; 0 where it never could.
     double disagreement_ = 0.0;
     // Nothing helps any more, for a direction that promised so much: why?

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "solvers/line_search.hpp"
+
 namespace schuss {
 namespace {
 
@@ -17,8 +19,6 @@ constexpr double kGradientNoise = 10.0;
 
 // Below this ratio the trial was so far off that its gradient says nothing of the region to come.
 constexpr double kFar = 100.0;
-
-constexpr double kTelling = 100.0;  // rounding errors that a change of f must stand out from
 
 constexpr int kMostTrials = 60;  // from one point: 60 halvings of the region
 
@@ -115,7 +115,7 @@ void SR1::receive(double value, const char* gradient) {
         if (finite) keep_if_best(value, gradient);
         if (finite && std::abs(value - value_) > kTelling * noise())
             disagreement_ = disagreement(value - value_, expected);
-        if (length == 0.0 || trials_ == kMostTrials) return conclude(promise_);
+        if (length == 0.0 || trials_ == kMostTrials) return restart();
         return propose();
     }
     watch(value - value_, expected);
@@ -124,14 +124,27 @@ void SR1::receive(double value, const char* gradient) {
     move(value, sizes.largest);
     if (last) return;
     const bool stuck = idle(trials_);
+    if (progressed()) restarted_ = false;
     if (radius_ >= kLargest && progressed())
         return finish(Status::kUnbounded,
                       "f fell to %.3g and the region has grown to %.3g: it seems to be unbounded "
                       "below",
                       value, radius_);
-    if (stuck) return conclude(promise_);
+    if (stuck) return restart();
     trials_ = 0;
     promise_ = 0.0;
+    propose();
+}
+
+// As in Descent: what B has learned may be what fails; once without it, then that is the end.
+void SR1::restart() {
+    if (restarted_) return conclude(promise_);
+    restarted_ = true;
+    wait_again();
+    b_.set_identity(1.0);
+    scaled_ = false;
+    radius_ = 1.0;
+    trials_ = 0;
     propose();
 }
 
@@ -159,7 +172,7 @@ void SR1::learn(double s_squares, double gradient_lengths) {
 
 void SR1::visit(Archive& archive) {
     Solver::visit(archive);
-    archive(gradient_, p_, radius_, scaled_, trials_, promise_);
+    archive(gradient_, p_, radius_, scaled_, restarted_, trials_, promise_);
     b_.visit(archive);
 }
 

@@ -26,6 +26,7 @@ class SR1 final : public Solver {
   private:
     void propose();
     void to_boundary(const std::vector<double>& along);
+    void restart();
     void learn(double s_squares, double gradient_lengths);
     double dot(const std::vector<double>& a, const std::vector<double>& b);
 
@@ -35,7 +36,8 @@ class SR1 final : public Solver {
     std::vector<double> p_, s_, y_, b_s_;  // the step, and the same as x could take it
     std::vector<double> residual_, search_, b_search_;
     double radius_ = 1.0;
-    bool scaled_ = false;   // B has had the scale of a first pair
+    bool scaled_ = false;  // B has had the scale of a first pair
+    bool restarted_ = false;
     int trials_ = 0;        // from x_
     double promise_ = 0.0;  // the decrease still to be had, as the trials from x_ have it
 };
