@@ -30,7 +30,12 @@ ROOM = 80  # vectors that a solver and the ceilings may need, with room to spare
 SWEEP = (100, 1_000, 10_000, 100_000, MANY, 4_000_000, HUGE)
 SIZES = {1: (100, 100_000, MANY, 4_000_000), 2: (MANY, HUGE), 3: (HUGE,), 4: (1_000,)}
 NAMES = {
-    "L-BFGS": {"schuss": "schuss L-BFGS", "SciPy": "SciPy L-BFGS-B", "torch": "torch LBFGS"},
+    "L-BFGS": {
+        "schuss": "schuss L-BFGS",
+        "float32 history": "schuss L-BFGS, float32 history",
+        "SciPy": "SciPy L-BFGS-B",
+        "torch": "torch LBFGS",
+    },
     "BFGS": {"schuss": "schuss BFGS", "SciPy": "SciPy BFGS"},
 }
 

@@ -41,9 +41,11 @@ class Answer:
 Solve = Callable[[Function, Array, Limits], Answer]
 
 
-def _minimize(module: str, method: str, function: Function, start: Array, limits: Limits) -> Answer:
-    """By SciPy's interface, which is ours too."""
-    options: dict[str, object] = {"gtol": limits.gtol, "maxiter": limits.iterations}
+def _minimize(
+    module: str, method: str, function: Function, start: Array, limits: Limits, **own: object
+) -> Answer:
+    """By SciPy's interface, which is ours too; `own` are options that only one has."""
+    options: dict[str, object] = {"gtol": limits.gtol, "maxiter": limits.iterations} | own
     if method == "L-BFGS-B":
         options |= {"maxcor": HISTORY, "maxfun": CAP}
         options |= {} if limits.ftol is None else {"ftol": limits.ftol}
@@ -79,6 +81,9 @@ def torch_lbfgs(function: Function, start: Array, limits: Limits) -> Answer:
 
 SOLVERS: dict[str, Solve] = {
     "schuss L-BFGS": partial(_minimize, "schuss", "L-BFGS-B"),
+    "schuss L-BFGS, float32 history": partial(
+        _minimize, "schuss", "L-BFGS-B", history_dtype="float32"
+    ),
     "schuss BFGS": partial(_minimize, "schuss", "BFGS"),
     "schuss SR1": partial(_minimize, "schuss", "SR1"),
     "SciPy L-BFGS-B": partial(_minimize, "scipy.optimize", "L-BFGS-B"),

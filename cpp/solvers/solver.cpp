@@ -24,8 +24,9 @@ constexpr double kProgress = 0.9;
 constexpr int kMostIdle = 40;  // evaluations
 
 // Where f would change by more than so many times its size if x did by its own, and the gradient
-// stayed, one direction without promise does not make a minimum.
-constexpr double kFlat = 10.0;
+// stayed, one direction without promise does not make a minimum. Float32 cannot tell: points as
+// flat as rounding x lets them be have ratios from 1e-5 to 1e7.
+constexpr double kFlat[kDTypes] = {std::numeric_limits<double>::infinity(), 10.0};
 
 }  // namespace
 
@@ -159,7 +160,7 @@ void Solver::conclude(double promise) {
     const double x = std::sqrt(work_.norms(x_->data()).squares);
     const double along = x * std::sqrt(work_.norms(g_->data()).squares);
     const double hidden = std::max(noise(), epsilon() * along);
-    const bool flat = along <= kFlat * std::abs(value_) || hidden >= std::abs(value_);
+    const bool flat = along <= kFlat[dtype()] * std::abs(value_) || hidden >= std::abs(value_);
     if (disagreement_ > kDisagree)
         finish(Status::kWrongGradient,
                "f and its gradient disagree: over the last step that could tell, by %.0f %%. It is "
