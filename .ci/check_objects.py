@@ -21,8 +21,9 @@ def output(*command: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def check(isa: str, file: Path) -> list[str]:
+def check(box: str, isa: str, file: Path) -> list[str]:
     """Return what is wrong with one object."""
+    table = {"kernels": "kernel_table", "dense": "dense_table"}[box]
     wrong = []
     for line in output("nm", "-C", str(file)).splitlines():
         kind, name = line[17:18], line[19:]
@@ -30,11 +31,14 @@ def check(isa: str, file: Path) -> list[str]:
             wrong.append(f"weak or unique symbol {name}")
         elif kind == "U" and name not in LIBRARY:
             wrong.append(f"undefined symbol {name}")
-        elif kind.isupper() and kind != "U" and name != f"schuss::{isa}::kernel_table":
+        elif kind.isupper() and kind != "U" and name != f"schuss::{isa}::{table}":
             wrong.append(f"global symbol {name}")
     code = output("objdump", "-d", "--no-show-raw-insn", str(file))
-    if re.search(r"\bv?fn?m(add|sub)\d*[ps][sd]\b|\bfn?m(la|ls|add|sub)\b", code):
+    fused = re.search(r"\bv?fn?m(add|sub)\d*[ps][sd]\b|\bfn?m(la|ls|add|sub)\b", code)
+    if box == "kernels" and fused:
         wrong.append("fused multiply-add")
+    if box == "dense" and not fused and not (X86 and isa == "baseline"):
+        wrong.append("no fused multiply-add")
     roots = {
         "avx512": r"vsqrtp[sd].*%zmm",
         "avx2": r"vsqrtp[sd].*%ymm",
@@ -52,18 +56,19 @@ def check(isa: str, file: Path) -> list[str]:
 
 def main() -> int:
     """Check every object; 0 when all is well."""
-    files = sorted(Path(sys.argv[1]).rglob("CMakeFiles/kernels_*.dir/**/table.cpp.o"))
-    expected = {"baseline", "avx2", "avx512"} if X86 else {"baseline"}
-    found = {re.search(r"kernels_(\w+)\.dir", str(f))[1]: f for f in files}  # type: ignore[index]
-    wrong = [f"no object for {isa}" for isa in sorted(expected - found.keys())]
-    for isa, file in found.items():
-        wrong += [f"{isa}: {what}" for what in check(isa, file)]
+    isas = ("baseline", "avx2", "avx512") if X86 else ("baseline",)
+    expected = [(box, isa) for box in ("kernels", "dense") for isa in isas]
+    wrong = []
+    for box, isa in expected:
+        files = list(Path(sys.argv[1]).rglob(f"CMakeFiles/{box}_{isa}.dir/**/table.cpp.o"))
+        if not files:
+            wrong.append(f"no object of {box} for {isa}")
+        for file in files:
+            wrong += [f"{box}, {isa}: {what}" for what in check(box, isa, file)]
     for module in Path(sys.argv[1]).rglob("_core*.so"):
         if "set_fast_math" in output("nm", "-a", str(module)):
             wrong.append(f"{module.name}: fast-math start-up code")
-    print(
-        "\n".join(wrong) or f"objects: {', '.join(sorted(found))}: closed, vectorized, uncontracted"
-    )
+    print("\n".join(wrong) or f"objects: {', '.join(isas)}: closed, vectorized, uncontracted")
     return bool(wrong)
 
 

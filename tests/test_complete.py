@@ -19,6 +19,7 @@ PUBLIC_MODULES = [
     schuss.clipping,
     schuss.config,
     schuss.initializers,
+    schuss.linalg,
     schuss.optimizers,
     schuss.schedules,
     schuss.solvers,

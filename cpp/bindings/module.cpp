@@ -5,4 +5,5 @@ PYBIND11_MODULE(_core, m) {
     schuss::register_runtime(m);
     schuss::register_stepper(m);
     schuss::register_solvers(m);
+    schuss::register_linalg(m);
 }

@@ -3,6 +3,7 @@
 
 namespace schuss {
 
+void register_linalg(pybind11::module_& m);
 void register_runtime(pybind11::module_& m);
 void register_solvers(pybind11::module_& m);
 void register_stepper(pybind11::module_& m);

@@ -11,6 +11,7 @@ namespace schuss {
 #define SCHUSS_ISA(name, supported)        \
     namespace name {                       \
     extern const KernelTable kernel_table; \
+    extern const DenseTable dense_table;   \
     }
 #include "dispatch/isas.def"
 #undef SCHUSS_ISA
@@ -19,12 +20,14 @@ namespace {
 
 struct Isa {
     const char* name;
-    const KernelTable* table;
+    const KernelTable* kernels;
+    const DenseTable* dense;
     bool (*supported)();
 };
 
 constexpr Isa kIsas[] = {
-#define SCHUSS_ISA(name, supported) {#name, &name::kernel_table, [] { return bool(supported); }},
+#define SCHUSS_ISA(name, supported) \
+    {#name, &name::kernel_table, &name::dense_table, [] { return bool(supported); }},
 #include "dispatch/isas.def"
 #undef SCHUSS_ISA
 };
@@ -53,7 +56,9 @@ std::vector<std::string> available_isas() {
 
 std::string active_isa() { return active.load()->name; }
 
-const KernelTable& kernels() { return *active.load()->table; }
+const KernelTable& kernels() { return *active.load()->kernels; }
+
+const DenseTable& dense() { return *active.load()->dense; }
 
 void use_isa(const std::string& name) { activate(name, "ISA"); }
 

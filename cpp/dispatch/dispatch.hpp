@@ -1,9 +1,10 @@
-// Which kernel table runs. One choice for the process, made at import: the best that the CPU has,
+// Which kernel tables run. One choice for the process, made at import: the best that the CPU has,
 // or what SCHUSS_ISA names.
 #pragma once
 #include <string>
 #include <vector>
 
+#include "dense/table.hpp"
 #include "kernels/table.hpp"
 
 namespace schuss {
@@ -11,6 +12,7 @@ namespace schuss {
 std::vector<std::string> available_isas();  // best first
 std::string active_isa();
 const KernelTable& kernels();  // of the active ISA
+const DenseTable& dense();
 
 // Both throw std::invalid_argument for a name that is unknown or that this CPU lacks.
 void use_isa(const std::string& name);

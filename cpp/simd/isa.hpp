@@ -1,13 +1,13 @@
 // The vector width of the ISA that this object is compiled for, and the law for all code in it:
-// everything reachable from kernels/table.cpp lives in the unnamed namespace inside schuss::<isa>,
-// includes no C++ standard header but <cstdint>, and so leaves one global symbol and no weak one.
-// An inline function with external linkage would be merged with another object's copy by the
-// linker, and AVX-512 code would then run on a CPU that has none.
+// everything reachable from kernels/table.cpp and dense/table.cpp lives in the unnamed namespace
+// inside schuss::<isa>, includes no C++ standard header but <cstdint>, and so leaves one global
+// symbol and no weak one. An inline function with external linkage would be merged with another
+// object's copy by the linker, and AVX-512 code would then run on a CPU that has none.
 #pragma once
 #include <cstdint>
 
 #ifndef SCHUSS_TARGET
-#error "compile kernels/table.cpp with -DSCHUSS_TARGET=<isa>"
+#error "compile with -DSCHUSS_TARGET=<isa>"
 #endif
 
 #define SCHUSS_INLINE [[gnu::always_inline]] inline

@@ -12,9 +12,9 @@
 namespace schuss::SCHUSS_TARGET {
 namespace {
 
-template <class T>
+template <class T, int kBytes = kVectorBytes>
 struct Wide {
-    typedef T Vector __attribute__((vector_size(kVectorBytes)));
+    typedef T Vector __attribute__((vector_size(kBytes)));
 };
 template <class T>
 using Vector = typename Wide<T>::Vector;
@@ -120,6 +120,19 @@ SCHUSS_INLINE V sqrt(V x) {
     return x;
 }
 #endif
+
+// The sum of all lanes, halves added to halves.
+template <class T, int kBytes = kVectorBytes>
+SCHUSS_INLINE T sum_lanes(typename Wide<T, kBytes>::Vector v) {
+    if constexpr (kBytes == sizeof(T)) {
+        return v[0];
+    } else {
+        typename Wide<T, kBytes / 2>::Vector low, high;
+        __builtin_memcpy(&low, &v, sizeof low);
+        __builtin_memcpy(&high, reinterpret_cast<const char*>(&v) + sizeof low, sizeof high);
+        return sum_lanes<T, kBytes / 2>(low + high);
+    }
+}
 
 // As many elements as there are doubles in a vector, widened to double. (GCC 12 compiles
 // __builtin_convertvector from float to halves and a merge: 1.6 times slower in cache.)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
 
-from . import clipping, config, initializers, optimizers, schedules, solvers
+from . import clipping, config, initializers, linalg, optimizers, schedules, solvers
 from .batches import minibatches
 from .optimizers import *
 from .optimizers.base import Optimizer, StepInfo
@@ -25,6 +25,7 @@ __all__ = [
     "clipping",
     "config",
     "initializers",
+    "linalg",
     "line_search",
     "minibatches",
     "minimize",

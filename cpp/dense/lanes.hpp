@@ -1,0 +1,177 @@
+// Many small systems at once, one in each lane. Every operation of panels.hpp on every element, in
+// its order: a system has the same bits alone and in a batch.
+#pragma once
+#include "dense/panels.hpp"
+
+namespace schuss::SCHUSS_TARGET {
+namespace {
+
+constexpr int kSide = 4;  // of the square of elements that stays in registers
+
+template <class T>
+struct Lanes {
+    using V = Vector<T>;
+    const LaneWork& by;
+    V* l;        // (i, k) at i (i + 1) / 2 + k
+    V* inverse;  // 1 / (i, i)
+    V* y;
+
+    explicit Lanes(const LaneWork& work)
+        : by(work),
+          l(reinterpret_cast<V*>(work.space)),
+          inverse(l + work.n * (work.n + 1) / 2),
+          y(inverse + work.n) {}
+
+    V* row(std::int64_t i) const { return l + i * (i + 1) / 2; }
+
+    // Element e of each system; lanes without a system repeat the first.
+    static void gather(V& to, const char* from, std::int64_t next, int count) {
+        alignas(kVectorBytes) T values[kLaneCount<T>];
+        for (int lane = 0; lane < kLaneCount<T>; ++lane)
+            values[lane] = load<T>(from + (lane < count ? lane : 0) * next);
+        to = load<V>(reinterpret_cast<const char*>(values));
+    }
+    static void scatter(V from, char* to, std::int64_t next, int count) {
+        alignas(kVectorBytes) T values[kLaneCount<T>];
+        store(reinterpret_cast<char*>(values), from);
+        for (int lane = 0; lane < count; ++lane) store(to + lane * next, values[lane]);
+    }
+
+    void read() const {
+        for (std::int64_t i = 0; i < by.n; ++i)
+            for (std::int64_t k = 0; k <= i; ++k)
+                gather(row(i)[k], by.a.data + i * by.a.row + k * by.a.column, by.a_next, by.count);
+    }
+
+    void write() const {
+        for (std::int64_t i = 0; i < by.n; ++i)
+            for (std::int64_t k = 0; k < by.n; ++k)
+                scatter(k <= i ? row(i)[k] : V{}, by.l.data + i * by.l.row + k * by.l.column,
+                        by.l_next, by.count);
+    }
+
+    // Rows [i, i + kRowCount) of columns [j, j + kColumnCount).
+    template <int kRowCount, int kColumnCount>
+    SCHUSS_INLINE void square(std::int64_t i, std::int64_t j) const {
+        V tile[kRowCount][kColumnCount];
+#pragma GCC unroll 4
+        for (int r = 0; r < kRowCount; ++r)
+#pragma GCC unroll 4
+            for (int c = 0; c < kColumnCount; ++c)
+                tile[r][c] = j + c <= i + r ? row(i + r)[j + c] : V{};
+        for (std::int64_t k = 0; k < j; ++k) {
+            V right[kColumnCount];
+#pragma GCC unroll 4
+            for (int c = 0; c < kColumnCount; ++c) right[c] = row(j + c)[k];
+#pragma GCC unroll 4
+            for (int r = 0; r < kRowCount; ++r) {
+                const V left = row(i + r)[k];
+#pragma GCC unroll 4
+                for (int c = 0; c < kColumnCount; ++c)
+                    tile[r][c] = subtract_product(left, right[c], tile[r][c]);
+            }
+        }
+#pragma GCC unroll 4
+        for (int c = 0; c < kColumnCount; ++c) {
+            if constexpr (kRowCount == kColumnCount)
+                if (i == j) {
+                    row(j + c)[j + c] = tile[c][c];  // the pivot, until it has been looked at
+                    inverse[j + c] = broadcast<V>(1.0) / sqrt(tile[c][c]);
+                }
+#pragma GCC unroll 4
+            for (int r = 0; r < kRowCount; ++r) tile[r][c] = tile[r][c] * inverse[j + c];
+#pragma GCC unroll 4
+            for (int next = c + 1; next < kColumnCount; ++next) {
+                V right = row(j + next)[j + c];
+                if constexpr (kRowCount == kColumnCount)
+                    if (i == j) right = tile[next][c];
+#pragma GCC unroll 4
+                for (int r = 0; r < kRowCount; ++r)
+                    tile[r][next] = subtract_product(tile[r][c], right, tile[r][next]);
+            }
+        }
+#pragma GCC unroll 4
+        for (int r = 0; r < kRowCount; ++r)
+#pragma GCC unroll 4
+            for (int c = 0; c < kColumnCount; ++c)
+                if (j + c < i + r) row(i + r)[j + c] = tile[r][c];
+    }
+
+    void factor() const {
+        std::int64_t j = 0;
+        for (; j + kSide <= by.n; j += kSide) {
+            std::int64_t i = j;
+            for (; i + kSide <= by.n; i += kSide) square<kSide, kSide>(i, j);
+            for (; i < by.n; ++i) square<1, kSide>(i, j);
+        }
+        for (; j < by.n; ++j)
+            for (std::int64_t i = j; i < by.n; ++i) square<1, 1>(i, j);
+    }
+
+    // The first pivot of each system that is not positive and finite. Then the diagonal becomes
+    // L's.
+    void judge() const {
+        for (int lane = 0; lane < by.count; ++lane) by.failed[lane] = -1;
+        for (std::int64_t i = by.n; i-- > 0;) {
+            V& pivot = row(i)[i];
+            alignas(kVectorBytes) T values[kLaneCount<T>];
+            store(reinterpret_cast<char*>(values), pivot);
+            for (int lane = 0; lane < by.count; ++lane)
+                if (!(values[lane] > 0 && values[lane] <= kLargest<T>)) by.failed[lane] = i;
+            pivot = pivot * inverse[i];
+        }
+    }
+
+    void forward() const {
+        for (std::int64_t i = 0; i < by.n; ++i) {
+            V rest = y[i];
+            for (std::int64_t k = 0; k < i; ++k) rest = subtract_product(row(i)[k], y[k], rest);
+            y[i] = rest * inverse[i];
+        }
+    }
+
+    // A panel at a time from the last, its rows summed in the lanes that they have there, the last
+    // first.
+    void backward() const {
+        constexpr std::int64_t rows = kRows<T>, lanes = kLaneCount<T>;
+        for (std::int64_t top = (by.n - 1) / rows * rows; top >= 0; top -= rows) {
+            const std::int64_t end = top + rows < by.n ? top + rows : by.n;
+            for (std::int64_t k = end; k-- > 0;) {
+                V sums[lanes] = {};
+                for (std::int64_t i = end; i-- > (k < top ? top : k + 1);) {
+                    V& sum = sums[(i - top) % lanes];
+                    sum = add_product(row(i)[k], y[i], sum);
+                }
+#pragma GCC unroll 8
+                for (int half = lanes / 2; half > 0; half /= 2)
+                    for (int s = 0; s < half; ++s) sums[s] = sums[s] + sums[s + half];
+                y[k] = k < top ? y[k] - sums[0] : (y[k] - sums[0]) * inverse[k];
+            }
+        }
+    }
+
+    void solve() const {
+        for (std::int64_t c = 0; c < by.b_columns; ++c) {
+            char* b = by.b.data + c * by.b.column;
+            for (std::int64_t i = 0; i < by.n; ++i)
+                gather(y[i], b + i * by.b.row, by.b_next, by.count);
+            forward();
+            backward();
+            for (std::int64_t i = 0; i < by.n; ++i)
+                scatter(y[i], b + i * by.b.row, by.b_next, by.count);
+        }
+    }
+};
+
+template <class T>
+void solve_lanes(const LaneWork& by) {
+    const Lanes<T> lanes(by);
+    lanes.read();
+    lanes.factor();
+    lanes.judge();
+    if (by.l.data) lanes.write();
+    if (by.b.data) lanes.solve();
+}
+
+}  // namespace
+}  // namespace schuss::SCHUSS_TARGET

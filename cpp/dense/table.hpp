@@ -1,0 +1,63 @@
+// The only door out of the dense object of an ISA.
+#pragma once
+#include "core/types.hpp"
+
+namespace schuss {
+
+// A lower triangle of order n lies in panels of `rows` rows each. A panel holds its columns one
+// after the other, `rows` elements each, up to and including the diagonal; above the diagonal and
+// beyond n are zeros. Columns are factored kDenseBlock at a time.
+constexpr std::int64_t kDenseBlock = 192;
+
+// Where the elements of a matrix are: (i, j) at data + i row + j column, in bytes.
+struct Strided {
+    char* data;
+    std::int64_t row, column;
+};
+
+struct PanelKernels {
+    int rows;
+
+    // Panel p = the lower triangle of a, with shift added to the diagonal.
+    void (*pack)(const Strided& a, std::int64_t n, std::int64_t p, double shift, char* panels);
+    // The rows of l that panel p has, zeros above the diagonal included.
+    void (*unpack)(const char* panels, std::int64_t n, std::int64_t p, const Strided& l);
+
+    // Columns of the block from `first` on, of panel p: A becomes L, once the panels above have
+    // theirs. inverse: 1 / L[j][j]. Returns the column whose pivot is not positive and finite,
+    // which is left in its place, or -1.
+    std::int64_t (*factor)(char* panels, char* inverse, std::int64_t n, std::int64_t p,
+                           std::int64_t first);
+    // A - L L', of panel p, the columns after the block from `first` on by those of the block.
+    void (*update)(char* panels, std::int64_t n, std::int64_t p, std::int64_t first);
+
+    // y = L^-1 y, and y = L'^-1 y, of the leading n rows and columns; y has whole panels, zeros
+    // beyond n.
+    void (*forward)(const char* panels, const char* inverse, std::int64_t n, char* y);
+    void (*backward)(const char* panels, const char* inverse, std::int64_t n, char* y);
+};
+
+// Up to `lanes` matrices of order n <= kLaneOrder, one in each lane: the same operations in the
+// same order as in panels, so the same bits.
+constexpr int kLaneOrder = 32;
+struct LaneWork {
+    std::int64_t n;
+    int count;  // of matrices, at most the lanes
+    Strided a;  // of the first; the next matrix is a_next bytes on; so for the others
+    std::int64_t a_next;
+    Strided b;  // n rows and some columns, which become the solution; data may be null
+    std::int64_t b_next, b_columns;
+    Strided l;  // the factor, zeros above the diagonal; data may be null
+    std::int64_t l_next;
+    char* space;           // (n (n + 1) / 2 + 2 n) times kDenseVector bytes, aligned to that
+    std::int64_t* failed;  // for each matrix the column whose pivot is not positive, or -1
+};
+constexpr int kDenseVector = 64;  // bytes of the longest vector
+
+struct DenseTable {
+    PanelKernels panels[kDTypes];
+    int lanes[kDTypes];
+    void (*solve_lanes[kDTypes])(const LaneWork&);
+};
+
+}  // namespace schuss

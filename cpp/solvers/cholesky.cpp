@@ -1,0 +1,232 @@
+#include "solvers/cholesky.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+#include "dispatch/dispatch.hpp"
+#include "runtime/float_environment.hpp"
+#include "runtime/parallel.hpp"
+#include "runtime/states.hpp"
+
+namespace schuss {
+namespace {
+
+// Multiplications that a thread should have before it is worth waking.
+constexpr double kGrain = 2e5;
+
+constexpr std::size_t kLine = 64, kHugePage = 1 << 21;
+
+using Memory = Cholesky::Memory;
+
+Memory allocate(std::size_t bytes) {
+    const std::size_t alignment = bytes < kHugePage ? kLine : kHugePage;
+    const std::size_t whole = (bytes + alignment - 1) / alignment * alignment;
+    void* memory = std::aligned_alloc(alignment, whole);
+    if (!memory) throw std::bad_alloc();
+#if defined(__linux__)
+    if (alignment == kHugePage) madvise(memory, whole, MADV_HUGEPAGE);
+#endif
+    return {static_cast<char*>(memory), std::free};
+}
+
+// For the time of one call: a huge page that the thread keeps, where that is enough and free. Pages
+// that are new each time cost a fifth of the factorization at n = 256.
+class Scratch {
+  public:
+    explicit Scratch(std::size_t bytes) : kept_(bytes <= kHugePage && !taken) {
+        if (!kept_) {
+            own_ = allocate(bytes);
+            return;
+        }
+        if (!page) page = allocate(kHugePage);
+        taken = true;
+    }
+    ~Scratch() {
+        if (kept_) taken = false;
+    }
+    Scratch(const Scratch&) = delete;
+    Scratch& operator=(const Scratch&) = delete;
+    char* get() const { return kept_ ? page.get() : own_.get(); }
+
+  private:
+    static thread_local Memory page;
+    static thread_local bool taken;
+    bool kept_;
+    Memory own_{nullptr, std::free};
+};
+thread_local Memory Scratch::page{nullptr, std::free};
+thread_local bool Scratch::taken = false;
+
+// Threads that so many multiplications keep busy, no more than there are pieces.
+int tasks_for(std::int64_t pieces, double work) {
+    const double most = std::min<double>(get_num_threads(), static_cast<double>(pieces));
+    return static_cast<int>(std::clamp(work / kGrain, 1.0, std::max(most, 1.0)));
+}
+
+// Tasks [from, to), the largest index first, to whoever is free.
+template <class F>
+void share(bool parallel, std::int64_t from, std::int64_t to, double work, const F& task) {
+    const int tasks = parallel ? tasks_for(to - from, work) : 1;
+    std::atomic<std::int64_t> next{to};
+    parallel_for(tasks, [&](int) {
+        const FloatEnvironment pinned;
+        for (std::int64_t k; (k = --next) >= from;) task(k);
+    });
+}
+
+}  // namespace
+
+Cholesky::Cholesky(std::int64_t n, DType dtype) : Cholesky(n, dtype, nullptr) {
+    memory_ = allocate(bytes(n, dtype));
+    place(memory_.get());
+}
+
+Cholesky::Cholesky(std::int64_t n, DType dtype, char* space)
+    : n_(n),
+      dtype_(dtype),
+      kernels_(dense().panels[dtype]),
+      panels_((n + kernels_.rows - 1) / kernels_.rows) {
+    place(space);
+}
+
+std::size_t Cholesky::bytes(std::int64_t n, DType dtype) {
+    const Cholesky cholesky(n, dtype, nullptr);
+    return static_cast<std::size_t>((cholesky.elements() + cholesky.padded()) * size_of(dtype));
+}
+
+std::int64_t Cholesky::elements() const {
+    return kernels_.rows * kernels_.rows * (panels_ * (panels_ + 1) / 2);
+}
+
+void Cholesky::place(char* space) {
+    data_ = space;
+    inverse_ = space + elements() * size_of(dtype_);
+}
+
+char* Cholesky::at(std::int64_t i, std::int64_t k) const {
+    const std::int64_t rows = kernels_.rows, p = i / rows;
+    return data_ + (rows * rows * (p * (p + 1) / 2) + k * rows + i % rows) * size_of(dtype_);
+}
+
+std::int64_t Cholesky::factor(const Strided& a, double shift) {
+    const FloatEnvironment pinned;
+    const std::int64_t rows = kernels_.rows;
+    const auto order = static_cast<double>(n_);
+    share(parallel, 0, panels_, order * order / 2.0,
+          [&](std::int64_t p) { kernels_.pack(a, n_, p, shift, data_); });
+    for (std::int64_t first = 0; first < n_; first += kDenseBlock) {
+        const std::int64_t end = std::min(first + kDenseBlock, n_), below = (end + rows - 1) / rows;
+        for (std::int64_t p = first / rows; p < below; ++p)
+            if (const std::int64_t failed = kernels_.factor(data_, inverse_, n_, p, first);
+                failed >= 0)
+                return failed;
+        if (below == panels_) break;
+        const auto left = static_cast<double>(n_ - end);
+        share(parallel, below, panels_, left * kDenseBlock * kDenseBlock / 2.0,
+              [&](std::int64_t p) { kernels_.factor(data_, inverse_, n_, p, first); });
+        share(parallel, below, panels_, left * left * kDenseBlock / 2.0,
+              [&](std::int64_t p) { kernels_.update(data_, n_, p, first); });
+    }
+    return -1;
+}
+
+double Cholesky::pivot(std::int64_t column) const {
+    const char* from = at(column, column);
+    if (dtype_ == kFloat64) return *reinterpret_cast<const double*>(from);
+    return *reinterpret_cast<const float*>(from);
+}
+
+void Cholesky::write(const Strided& l) const {
+    const auto order = static_cast<double>(n_);
+    share(parallel, 0, panels_, order * order / 2.0,
+          [&](std::int64_t p) { kernels_.unpack(data_, n_, p, l); });
+}
+
+void Cholesky::forward(char* y, std::int64_t order) const {
+    kernels_.forward(data_, inverse_, order, y);
+}
+
+void Cholesky::backward(char* y, std::int64_t order) const {
+    kernels_.backward(data_, inverse_, order, y);
+}
+
+void Cholesky::solve(const Strided& b, std::int64_t columns) const {
+    const auto order = static_cast<double>(n_);
+    share(parallel, 0, columns, order * order * static_cast<double>(columns), [&](std::int64_t c) {
+        char* of = b.data + c * b.column;
+        dtype_ == kFloat64 ? solve_one<double>(of, b.row) : solve_one<float>(of, b.row);
+    });
+}
+
+template <class T>
+void Cholesky::solve_one(char* b, std::int64_t next) const {
+    std::vector<T> y(static_cast<std::size_t>(padded()));
+    for (std::int64_t i = 0; i < n_; ++i)
+        std::memcpy(&y[static_cast<std::size_t>(i)], b + i * next, sizeof(T));
+    forward(reinterpret_cast<char*>(y.data()), n_);
+    backward(reinterpret_cast<char*>(y.data()), n_);
+    for (std::int64_t i = 0; i < n_; ++i)
+        std::memcpy(b + i * next, &y[static_cast<std::size_t>(i)], sizeof(T));
+}
+
+namespace {
+
+LaneWork systems_from(const LaneWork& first, std::int64_t k) {
+    LaneWork work = first;
+    work.a.data += k * work.a_next;
+    if (work.b.data) work.b.data += k * work.b_next;
+    if (work.l.data) work.l.data += k * work.l_next;
+    return work;
+}
+
+void solve_in_lanes(DType dtype, const LaneWork& first, std::int64_t count, double each,
+                    std::int64_t* failed) {
+    const DenseTable& table = dense();
+    const std::int64_t lanes = table.lanes[dtype], groups = (count + lanes - 1) / lanes;
+    const std::int64_t vectors = first.n * (first.n + 1) / 2 + 2 * first.n;
+    const int tasks = tasks_for(groups, each * static_cast<double>(count));
+    parallel_for(tasks, [&](int task) {
+        const FloatEnvironment pinned;
+        const Scratch space(static_cast<std::size_t>(vectors * kDenseVector));
+        for (std::int64_t g = groups * task / tasks; g < groups * (task + 1) / tasks; ++g) {
+            LaneWork work = systems_from(first, g * lanes);
+            work.count = static_cast<int>(std::min(lanes, count - g * lanes));
+            work.space = space.get();
+            work.failed = failed + g * lanes;
+            table.solve_lanes[dtype](work);
+        }
+    });
+}
+
+}  // namespace
+
+void solve_systems(DType dtype, const LaneWork& first, std::int64_t count, std::int64_t* failed) {
+    const auto n = static_cast<double>(first.n);
+    const double each = n * n * (n / 6.0 + static_cast<double>(first.b_columns) + 1.0);
+    if (count > 1 && first.n <= kLaneOrder)
+        return solve_in_lanes(dtype, first, count, each, failed);
+    // Many small ones are shared out whole; the threads meet within few large ones.
+    const int tasks =
+        count < get_num_threads() ? 1 : tasks_for(count, each * static_cast<double>(count));
+    parallel_for(tasks, [&](int task) {
+        const Scratch space(Cholesky::bytes(first.n, dtype));
+        Cholesky cholesky(first.n, dtype, space.get());
+        cholesky.parallel = tasks == 1;
+        for (std::int64_t k = count * task / tasks; k < count * (task + 1) / tasks; ++k) {
+            const LaneWork work = systems_from(first, k);
+            failed[k] = cholesky.factor(work.a);
+            if (failed[k] >= 0) continue;
+            if (work.l.data) cholesky.write(work.l);
+            if (work.b.data) cholesky.solve(work.b, work.b_columns);
+        }
+    });
+}
+
+}  // namespace schuss

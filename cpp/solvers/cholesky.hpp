@@ -1,0 +1,56 @@
+// A = L L' for symmetric positive definite A, in float64 or float32: blocked, right-looking, panels
+// shared out among threads. Every element takes its products in the order of the columns, so the
+// bits depend neither on the threads nor on whether a small system came alone or in a batch.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "dense/table.hpp"
+
+namespace schuss {
+
+class Cholesky {
+  public:
+    using Memory = std::unique_ptr<char, void (*)(void*)>;
+
+    Cholesky(std::int64_t n, DType dtype);
+    Cholesky(std::int64_t n, DType dtype, char* space);  // bytes() of it, kept by the caller
+    static std::size_t bytes(std::int64_t n, DType dtype);
+
+    // The lower triangle of a, plus shift on the diagonal. Returns the column whose pivot is not
+    // positive and finite, or -1: then A is positive definite.
+    std::int64_t factor(const Strided& a, double shift = 0.0);
+    double pivot(std::int64_t column) const;  // of a column that factor returned
+
+    void write(const Strided& l) const;  // zeros above the diagonal included
+    void solve(const Strided& b, std::int64_t columns) const;
+
+    // y = L^-1 y and y = L'^-1 y with the leading rows and columns; padded() elements.
+    void forward(char* y, std::int64_t order) const;
+    void backward(char* y, std::int64_t order) const;
+    std::int64_t padded() const { return panels_ * kernels_.rows; }
+
+    bool parallel = true;
+
+  private:
+    template <class T>
+    void solve_one(char* b, std::int64_t next) const;
+    std::int64_t elements() const;
+    void place(char* space);
+    char* at(std::int64_t i, std::int64_t k) const;
+
+    std::int64_t n_;
+    DType dtype_;
+    PanelKernels kernels_;
+    std::int64_t panels_;
+    Memory memory_{nullptr, nullptr};
+    char *data_ = nullptr, *inverse_ = nullptr;
+};
+
+// Factors `count` matrices, writes their factors where there is room for them and solves where
+// there are right-hand sides. failed: for each the column whose pivot is not positive and finite,
+// which is neither written nor solved, or -1.
+void solve_systems(DType dtype, const LaneWork& first, std::int64_t count, std::int64_t* failed);
+
+}  // namespace schuss
