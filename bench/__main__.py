@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from bench import (
     bench_isa,
+    bench_linalg,
     bench_logistic,
     bench_memory,
     bench_profile,
@@ -53,9 +54,9 @@ def _parser() -> argparse.ArgumentParser:
         "what",
         nargs="?",
         default="rows",
-        choices=("rows", "solvers", "isa", "threads"),
-        help="the acceptance rows of optimizers (default) or of solvers, instruction sets by size, "
-        "thread counts by size",
+        choices=("rows", "solvers", "linalg", "isa", "threads"),
+        help="the acceptance rows of optimizers (default), of solvers or of factorizations, "
+        "instruction sets by size, thread counts by size",
     )
     parser.add_argument("--rows", type=_rows, help="such as 5,6 or 5-8")
     parser.add_argument("--quick", action="store_true", help="fewer, shorter rounds; noisier")
@@ -83,6 +84,8 @@ def _comparisons(
         yield from bench_solvers.measure(rows, threads, settings, sweep=bool(options.plot))
         if options.rows is None:
             yield from bench_logistic.measure(threads, settings)
+    elif options.what == "linalg":
+        yield from bench_linalg.measure(rows, settings)
     elif options.what == "isa":
         yield from bench_isa.measure(settings)
     else:

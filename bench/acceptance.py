@@ -1,4 +1,4 @@
-"""The acceptance rows, 5 to 10 of optimizers and 1 to 9 of solvers: required, measured, verdict.
+"""The acceptance rows of optimizers, solvers and factorizations: required, measured, verdict.
 
 The verdict goes by the median of the ratios taken within each round, in which drift of the machine
 cancels; the ratio of the medians stands beside it.
@@ -9,17 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bench import bench_memory, bench_solvers
+from bench import bench_linalg, bench_memory, bench_solvers
 from bench.bench_memory import MIB, Memory
 from bench.bench_profile import PAIRS, SINGLE, SINGLE_OURS, SINGLE_PEER, STANDARD, Trial, mean_ratio
 from bench.bench_update import FOREACH, FUSED, NUMPY
 from bench.cases import LARGE
 from bench.ceiling import NAME as CEILING
-from bench.ceiling import ONE_TO_ANOTHER, READ
+from bench.ceiling import ONE_TO_ANOTHER, PEAK, READ
 from bench.harness import Comparison
 from bench.solvers import HISTORY
 
-ROWS = {"rows": (5, 6, 7, 8, 9, 10), "solvers": (1, 2, 3, 4, 5, 6, 9)}
+ROWS = {
+    "rows": (5, 6, 7, 8, 9, 10),
+    "solvers": (1, 2, 3, 4, 5, 6, 9),
+    "linalg": (1, 2, 3, 4),
+}
 GROUPS = {5: "update", 6: "clip", 7: "unfused", 8: "rules", 9: "numpy"}
 UPDATE_REQUIRED = {
     (1, 1_000): 10.0,
@@ -42,6 +46,16 @@ ITERATIONS = {
 OVER_COPY = 1.25
 MORE_SOLVED = 0.03  # of all problems
 VECTORS = 2 * HISTORY + 6
+
+# Of factorizations: what the best peer's time over ours must be, by n.
+SYSTEMS = {
+    1: (
+        bench_linalg.SYSTEMS,
+        {32: 4.0, 128: 2.5, 256: 2.5, 512: 1.8, 1_000: 1.6, 2_000: 1.5},
+    ),
+    4: (bench_linalg.BATCHES, {4: 8.0, 8: 6.0, 16: 5.0, 32: 5.0}),
+}
+OF_PEAK, TWO_OVER_ONE = 0.65, 1.7
 
 
 @dataclass(frozen=True)
@@ -203,6 +217,26 @@ def _vectors(memories: Sequence[Memory]) -> Iterator[Line]:
             yield Line(9, what, required, measured, _verdict(passed))
 
 
+def _systems(comparisons: Sequence[Comparison]) -> Iterator[Line]:
+    """Rows 1 to 4 of factorizations."""
+    for row, (group, required) in SYSTEMS.items():
+        for c in comparisons:
+            if c.group == group and c.length in required:
+                peers = [name for name in c.timings if name != "schuss"]
+                best = min(peers, key=lambda name: c.timings[name].median)
+                yield _faster(row, c, best, required[c.length])
+    for c in comparisons:
+        if c.group == bench_linalg.FACTOR:
+            share = c.round_ratio(PEAK, "schuss")
+            what = f"Cholesky, {c.label}, share of the {PEAK}"
+            verdict = _verdict(share >= OF_PEAK)
+            yield Line(2, what, f"at least {OF_PEAK:.0%}", f"{share:.1%}", verdict)
+            gain = c.round_ratio("schuss", bench_linalg.TWO)
+            what = f"Cholesky, n = {c.length:,}, one thread over two"
+            verdict = _verdict(gain >= TWO_OVER_ONE)
+            yield Line(3, what, f"at least {TWO_OVER_ONE:g}", f"{gain:.2f}", verdict)
+
+
 def table(
     comparisons: Sequence[Comparison], memories: Sequence[Memory], trials: Sequence[Trial] = ()
 ) -> list[Line]:
@@ -214,5 +248,6 @@ def table(
         *_iterations(comparisons),
         *_trials(trials),
         *_vectors(memories),
+        *_systems(comparisons),
     ]
     return sorted(lines, key=lambda line: line.row)

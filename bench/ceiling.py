@@ -1,7 +1,7 @@
 """Ceilings: how fast this machine can pass over arrays just now.
 
 The copy ceiling reads W + 1 arrays and writes W of them, in place. For solvers there are also a
-copy from one array to another and a pure read.
+copy from one array to another and a pure read; for factorizations the peak of a core.
 
 `ceiling.cpp` is compiled for this very machine at the first use and loaded with ctypes.
 """
@@ -30,6 +30,8 @@ from bench.peers import AbsentError
 NAME = "copy ceiling"
 ONE_TO_ANOTHER = "copy to another array"
 READ = "pure read"
+PEAK = "FMA peak of a core"
+STEPS = 100_000  # of the peak: a millisecond or so
 HUGE = 2 << 20
 STAGGER = 1088  # bytes, 17 cache lines: the streams neither share cache sets nor alias at 4 KiB
 WAYS_TO_COPY = ("plain", "memcpy", "streaming stores")  # as ceiling.cpp counts them
@@ -69,6 +71,8 @@ def _library() -> ctypes.CDLL:
     library.ceiling_copy.argtypes = [ctypes.c_void_p, ctypes.c_int, *rest]
     library.ceiling_read.restype = ctypes.c_double
     library.ceiling_read.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_int64, *rest]
+    library.ceiling_multiply_adds.restype = ctypes.c_double
+    library.ceiling_multiply_adds.argtypes = [ctypes.c_int64]
     return library
 
 
@@ -165,3 +169,10 @@ def read_ceiling(length: int, threads: int) -> Candidate:
         )
     ]
     return _best(READ, variants)
+
+
+def multiply_adds() -> tuple[Call, float]:
+    """One thread's float64 multiply-adds at full speed, and the flops of a call."""
+    library = _library()
+    run = library.ceiling_multiply_adds
+    return lambda: run(STEPS), 2.0 * STEPS * library.ceiling_chained_lanes()

@@ -20,7 +20,8 @@ using Shape = std::vector<std::int64_t>;
 py::array array_of(const py::object& given, const char* name) {
     static const auto* const wide = py::dtype::of<double>().release().ptr();
     static const auto* const narrow = py::dtype::of<float>().release().ptr();
-    const auto a = py::array::ensure(given);
+    const auto a = is_array(given.ptr()) ? py::reinterpret_borrow<py::array>(given)
+                                         : py::array::ensure(given);
     if (!a) throw py::error_already_set();
     const auto* const type = fields(a.ptr())->descr;
     if (type == wide || type == narrow) return a;

@@ -26,10 +26,9 @@ struct Lanes {
 
     // Element e of each system; lanes without a system repeat the first.
     static void gather(V& to, const char* from, std::int64_t next, int count) {
-        alignas(kVectorBytes) T values[kLaneCount<T>];
+        char* lanes = reinterpret_cast<char*>(&to);
         for (int lane = 0; lane < kLaneCount<T>; ++lane)
-            values[lane] = load<T>(from + (lane < count ? lane : 0) * next);
-        to = load<V>(reinterpret_cast<const char*>(values));
+            store(lanes + lane * sizeof(T), load<T>(from + (lane < count ? lane : 0) * next));
     }
     static void scatter(V from, char* to, std::int64_t next, int count) {
         alignas(kVectorBytes) T values[kLaneCount<T>];

@@ -57,10 +57,10 @@ SCHUSS_INLINE Vector<T> row_numbers(int v) {
 }
 
 // One product of a column and a scalar from a column.
-template <class T>
-SCHUSS_INLINE void subtract_column(Vector<T> (&from)[kVectors], const T* column, T scalar) {
+template <class T, int kUsed>
+SCHUSS_INLINE void subtract_column(Vector<T> (&from)[kUsed], const T* column, T scalar) {
     const auto right = broadcast<Vector<T>>(scalar);
-    for (int v = 0; v < kVectors; ++v) from[v] = subtract_product(part(column, v), right, from[v]);
+    for (int v = 0; v < kUsed; ++v) from[v] = subtract_product(part(column, v), right, from[v]);
 }
 
 template <class T, int kUsed>
@@ -93,12 +93,21 @@ SCHUSS_INLINE void subtract_products(Tile<T, kUsed>& tile, const T* left, const 
     }
 }
 
-// Vectors of panel p that the matrix has: the last panel may need fewer.
+// Vectors of panel p that the matrix has: the last panel may need fewer than kVectors, and what
+// lies beyond them is never looked at.
 template <class T>
 SCHUSS_INLINE int used_vectors(std::int64_t n, std::int64_t p) {
     const std::int64_t here = n - p * kRows<T>,
                        vectors = (here + kLaneCount<T> - 1) / kLaneCount<T>;
     return vectors < kVectors ? static_cast<int>(vectors) : kVectors;
+}
+
+template <class T, class F>
+SCHUSS_INLINE auto with_used(std::int64_t n, std::int64_t p, const F& work) {
+    const int used = used_vectors<T>(n, p);
+    if (used == 1) return work.template operator()<1>();
+    if (used == 2) return work.template operator()<2>();
+    return work.template operator()<kVectors>();
 }
 
 template <class T>
@@ -109,7 +118,9 @@ void pack(const Strided& a, std::int64_t n, std::int64_t p, double shift, char* 
     const auto at = [&](std::int64_t i, std::int64_t j) {
         return load<T>(a.data + i * a.row + j * a.column);
     };
-    if (here < rows) __builtin_memset(own, 0, static_cast<std::size_t>(top * rows) * sizeof(T));
+    const int used = used_vectors<T>(n, p);
+    for (std::int64_t k = here < rows ? 0 : top; k < top + rows; ++k)
+        for (int v = 0; v < used; ++v) put(own + k * rows, v, Vector<T>{});
     if (a.row == sizeof(T)) {
         for (std::int64_t k = 0; k < top; ++k)
             __builtin_memcpy(own + k * rows, a.data + top * a.row + k * a.column,
@@ -123,7 +134,6 @@ void pack(const Strided& a, std::int64_t n, std::int64_t p, double shift, char* 
                 for (std::int64_t k = first; k < end; ++k) own[k * rows + i] = at(top + i, k);
         }
     }
-    __builtin_memset(own + top * rows, 0, sizeof(T) * rows * rows);
     for (std::int64_t i = 0; i < here; ++i)
         for (std::int64_t k = 0; k <= i; ++k) own[(top + k) * rows + i] = at(top + i, top + k);
     for (std::int64_t i = 0; i < here; ++i) own[(top + i) * rows + i] += static_cast<T>(shift);
@@ -150,10 +160,21 @@ template <class T>
 constexpr T kLargest =
     sizeof(T) == sizeof(double) ? static_cast<T>(__DBL_MAX__) : static_cast<T>(__FLT_MAX__);
 
+// The vector of a column that a row is in.
+template <class T, int kUsed>
+SCHUSS_INLINE Vector<T> pick(const Vector<T> (&column)[kUsed], std::int64_t row) {
+    Vector<T> result = column[0];
+    if constexpr (kUsed > 1)
+        if (row >= kLaneCount<T>) result = column[1];
+    if constexpr (kUsed > 2)
+        if (row >= 2 * kLaneCount<T>) result = column[2];
+    return result;
+}
+
 template <class T, int kUsed>
 std::int64_t factor_used(char* data, char* inverse_data, std::int64_t n, std::int64_t p,
                          std::int64_t first) {
-    constexpr std::int64_t rows = kRows<T>;
+    constexpr std::int64_t rows = kRows<T>, lanes = kLaneCount<T>;
     T* panels = reinterpret_cast<T*>(data);
     T* inverse = reinterpret_cast<T*>(inverse_data);
     T* own = panel(panels, p);
@@ -170,27 +191,32 @@ std::int64_t factor_used(char* data, char* inverse_data, std::int64_t n, std::in
         for (int c = 0; c < kColumns; ++c) {
             T* column = own + (j + c) * rows;
             const std::int64_t lane = j + c - top;  // of the diagonal, if this panel has it
+            const bool diagonal = lane >= 0;
             T scale;
-            if (lane >= 0) {
+            if (diagonal) {
                 if (j + c >= n) break;
-#pragma GCC unroll 4
-                for (int v = 0; v < kUsed; ++v) put(column, v, tile[c][v]);
-                const T pivot = column[lane];
-                if (!(pivot > 0 && pivot <= kLargest<T>)) return j + c;
+                const T pivot = spread<T>(pick<T, kUsed>(tile[c], lane), lane % lanes)[0];
+                if (!(pivot > 0 && pivot <= kLargest<T>)) {
+                    column[lane] = pivot;
+                    return j + c;
+                }
                 scale = inverse[j + c] = 1 / sqrt(pivot);
             } else {
                 scale = inverse[j + c];
             }
-            const auto diagonal = broadcast<Vector<T>>(static_cast<double>(lane));
+            const auto limit = broadcast<Vector<T>>(static_cast<double>(lane));
 #pragma GCC unroll 4
             for (int v = 0; v < kUsed; ++v) {
-                tile[c][v] = select(row_numbers<T>(v) < diagonal, Vector<T>{},
+                tile[c][v] = select(row_numbers<T>(v) < limit, Vector<T>{},
                                     tile[c][v] * broadcast<Vector<T>>(scale));
                 put(column, v, tile[c][v]);
             }
 #pragma GCC unroll 8
             for (int next = c + 1; next < kColumns; ++next) {
-                const auto scalar = broadcast<Vector<T>>(right[(j + c) * rows + next]);
+                const std::int64_t own_row = lane + next - c;
+                const Vector<T> scalar =
+                    diagonal ? spread<T>(pick<T, kUsed>(tile[c], own_row), own_row % lanes)
+                             : broadcast<Vector<T>>(right[(j + c) * rows + next]);
 #pragma GCC unroll 4
                 for (int v = 0; v < kUsed; ++v)
                     tile[next][v] = subtract_product(tile[c][v], scalar, tile[next][v]);
@@ -203,10 +229,8 @@ std::int64_t factor_used(char* data, char* inverse_data, std::int64_t n, std::in
 template <class T>
 std::int64_t factor(char* panels, char* inverse, std::int64_t n, std::int64_t p,
                     std::int64_t first) {
-    const int used = used_vectors<T>(n, p);
-    if (used == 1) return factor_used<T, 1>(panels, inverse, n, p, first);
-    if (used == 2) return factor_used<T, 2>(panels, inverse, n, p, first);
-    return factor_used<T, kVectors>(panels, inverse, n, p, first);
+    return with_used<T>(
+        n, p, [&]<int kUsed>() { return factor_used<T, kUsed>(panels, inverse, n, p, first); });
 }
 
 template <class T>
@@ -231,59 +255,73 @@ void update(char* data, std::int64_t n, std::int64_t p, std::int64_t first) {
     }
 }
 
+// Panel p of L y = b: what the panels above make of it, then its own unknowns in order.
+template <class T, int kUsed>
+void forward_panel(const T* own, const T* inverse, std::int64_t top, std::int64_t end, T* y) {
+    constexpr std::int64_t rows = kRows<T>;
+    Vector<T> rest[kUsed];
+    for (int v = 0; v < kUsed; ++v) rest[v] = part(y + top, v);
+    for (std::int64_t k = 0; k < top; ++k) subtract_column<T, kUsed>(rest, own + k * rows, y[k]);
+    for (std::int64_t k = top; k < end; ++k) {
+        alignas(kVectorBytes) T lanes[kUsed * kLaneCount<T>];
+        for (int v = 0; v < kUsed; ++v) put(lanes, v, rest[v]);
+        y[k] = lanes[k - top] * inverse[k];
+        subtract_column<T, kUsed>(rest, own + k * rows, y[k]);
+    }
+}
+
 template <class T>
 void forward(const char* data, const char* inverse_data, std::int64_t n, char* y_data) {
-    constexpr std::int64_t rows = kRows<T>;
-    const T* inverse = reinterpret_cast<const T*>(inverse_data);
+    const T *panels = reinterpret_cast<const T*>(data),
+            *inverse = reinterpret_cast<const T*>(inverse_data);
     T* y = reinterpret_cast<T*>(y_data);
-    for (std::int64_t top = 0; top < n; top += rows) {
-        const T* own = panel(reinterpret_cast<const T*>(data), top / rows);
-        Vector<T> rest[kVectors];
-        for (int v = 0; v < kVectors; ++v) rest[v] = part(y + top, v);
-        for (std::int64_t k = 0; k < top; ++k) subtract_column(rest, own + k * rows, y[k]);
-        const std::int64_t end = top + rows < n ? top + rows : n;
-        for (std::int64_t k = top; k < end; ++k) {
-            alignas(kVectorBytes) T lanes[rows];
-            for (int v = 0; v < kVectors; ++v) put(lanes, v, rest[v]);
-            y[k] = lanes[k - top] * inverse[k];
-            subtract_column(rest, own + k * rows, y[k]);
-        }
+    for (std::int64_t p = 0, top = 0; top < n; ++p, top += kRows<T>) {
+        const std::int64_t end = top + kRows<T> < n ? top + kRows<T> : n;
+        with_used<T>(n, p, [&]<int kUsed>() {
+            forward_panel<T, kUsed>(panel(panels, p), inverse, top, end, y);
+        });
     }
 }
 
 // The product of a column and x, of the vectors from `first` on: the last first.
-template <class T, int kFirst>
-SCHUSS_INLINE T dot_column(const T* column, const Vector<T> (&x)[kVectors]) {
-    Vector<T> sum = part(column, kVectors - 1) * x[kVectors - 1];
+template <class T, int kFirst, int kUsed>
+SCHUSS_INLINE T dot_column(const T* column, const Vector<T> (&x)[kUsed]) {
+    Vector<T> sum = part(column, kUsed - 1) * x[kUsed - 1];
 #pragma GCC unroll 4
-    for (int v = kVectors - 2; v >= kFirst; --v) sum = add_product(part(column, v), x[v], sum);
+    for (int v = kUsed - 2; v >= kFirst; --v) sum = add_product(part(column, v), x[v], sum);
     return sum_lanes<T>(sum);
 }
 
 // The unknowns of one vector of a panel's rows, when those of the vectors after it are in x.
-template <class T, int kVector>
+template <class T, int kVector, int kUsed>
 SCHUSS_INLINE void backward_in_panel(const T* square, const T* inverse, std::int64_t here, T* y,
-                                     Vector<T> (&x)[kVectors]) {
+                                     Vector<T> (&x)[kUsed]) {
     constexpr int first = kVector * kLaneCount<T>;
     std::int64_t k = first + kLaneCount<T> < here ? first + kLaneCount<T> : here;
     while (k-- > first) {
-        y[k] = (y[k] - dot_column<T, kVector>(square + k * kRows<T>, x)) * inverse[k];
+        y[k] = (y[k] - dot_column<T, kVector, kUsed>(square + k * kRows<T>, x)) * inverse[k];
         const auto own = row_numbers<T>(kVector) == broadcast<Vector<T>>(static_cast<double>(k));
         x[kVector] = select(own, broadcast<Vector<T>>(y[k]), x[kVector]);
     }
-    if constexpr (kVector > 0) backward_in_panel<T, kVector - 1>(square, inverse, here, y, x);
+    if constexpr (kVector > 0)
+        backward_in_panel<T, kVector - 1, kUsed>(square, inverse, here, y, x);
 }
 
 template <class T>
 void backward(const char* data, const char* inverse_data, std::int64_t n, char* y_data) {
     constexpr std::int64_t rows = kRows<T>;
-    const T* inverse = reinterpret_cast<const T*>(inverse_data);
+    const T *panels = reinterpret_cast<const T*>(data),
+            *inverse = reinterpret_cast<const T*>(inverse_data);
     T* y = reinterpret_cast<T*>(y_data);
-    for (std::int64_t top = (n - 1) / rows * rows; top >= 0; top -= rows) {
-        const T* own = panel(reinterpret_cast<const T*>(data), top / rows);
-        Vector<T> x[kVectors] = {};
-        backward_in_panel<T, kVectors - 1>(own + top * rows, inverse + top, n - top, y + top, x);
-        for (std::int64_t k = 0; k < top; ++k) y[k] -= dot_column<T, 0>(own + k * rows, x);
+    for (std::int64_t p = (n - 1) / rows, top = p * rows; p >= 0; --p, top -= rows) {
+        const T* own = panel(panels, p);
+        with_used<T>(n, p, [&]<int kUsed>() {
+            Vector<T> x[kUsed] = {};
+            backward_in_panel<T, kUsed - 1, kUsed>(own + top * rows, inverse + top, n - top,
+                                                   y + top, x);
+            for (std::int64_t k = 0; k < top; ++k)
+                y[k] -= dot_column<T, 0, kUsed>(own + k * rows, x);
+        });
     }
 }
 

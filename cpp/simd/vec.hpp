@@ -121,6 +121,20 @@ SCHUSS_INLINE V sqrt(V x) {
 }
 #endif
 
+// One lane in all lanes.
+template <class T>
+SCHUSS_INLINE Vector<T> spread(Vector<T> v, std::int64_t lane) {
+#if defined(__AVX512F__)
+    if constexpr (sizeof(T) == sizeof(double))
+        return (Vector<T>)_mm512_maskz_permutexvar_pd(0xFF, _mm512_set1_epi64(lane), (__m512d)v);
+    else
+        return (Vector<T>)_mm512_maskz_permutexvar_ps(
+            0xFFFF, _mm512_set1_epi32(static_cast<int>(lane)), (__m512)v);
+#else
+    return v[lane] - Vector<T>{};
+#endif
+}
+
 // The sum of all lanes, halves added to halves.
 template <class T, int kBytes = kVectorBytes>
 SCHUSS_INLINE T sum_lanes(typename Wide<T, kBytes>::Vector v) {
