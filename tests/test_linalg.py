@@ -1,0 +1,271 @@
+"""Cholesky and positive definite systems: exact answers, NumPy's answers, batches, threads."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from schuss.linalg import cholesky, solve_spd
+
+ORDERS = [*range(131), 191, 192, 193, 217, 385, 500]
+
+
+def positive(rng, *shape, dtype=np.float64):
+    """Random, with condition numbers of a hundred or so."""
+    n = shape[-1]
+    factor = rng.standard_normal((*shape, n))
+    return (factor @ np.swapaxes(factor, -1, -2) / max(n, 1) + 0.1 * np.eye(n)).astype(dtype)
+
+
+def epsilon(dtype):
+    return float(np.finfo(dtype).eps)
+
+
+def wide(a):
+    return a.astype(np.longdouble)
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_every_order(isa, dtype, part):
+    rng = np.random.default_rng(part)
+    for n in ORDERS[part::4]:
+        a = positive(rng, n, dtype=dtype)
+        b = rng.standard_normal(n).astype(dtype)
+        lower, x = cholesky(a), solve_spd(a, b)
+        assert lower.shape == a.shape
+        assert lower.dtype == x.dtype == dtype
+        assert (lower == np.tril(lower)).all()
+        assert (np.diag(lower) > 0).all()
+        if n == 0:
+            continue
+        # Higham 2002, theorem 10.3: |L L' - A| <= (n + 1) eps |L| |L'|, here with room to spare.
+        product = wide(lower) @ wide(lower).T
+        bound = (n + 4) * epsilon(dtype) * (np.abs(wide(lower)) @ np.abs(wide(lower)).T)
+        assert (np.abs(product - a) <= bound).all()
+        room = 4 * (n + 4) * epsilon(dtype)
+        length = np.abs(wide(a)) @ np.abs(wide(x)) + np.abs(b)
+        assert (np.abs(wide(a) @ wide(x) - b) <= room * np.linalg.norm(length)).all()
+
+
+def test_against_numpy():
+    rng = np.random.default_rng(1)
+    a, b = positive(rng, 300), rng.standard_normal((300, 7))
+    np.testing.assert_allclose(cholesky(a), np.linalg.cholesky(a), rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(solve_spd(a, b), np.linalg.solve(a, b), rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 23, 24, 25, 40])
+def test_powers_of_two_are_exact(isa, dtype, n):
+    """L of small integers with powers of two on the diagonal: every operation is exact."""
+    rng = np.random.default_rng(n)
+    lower = np.tril(rng.integers(-3, 4, (n, n)), -1) + np.diag(2 ** rng.integers(0, 4, n))
+    a = (lower @ lower.T).astype(dtype)
+    assert (cholesky(a) == lower).all()
+    x = rng.integers(-9, 10, n)
+    if n <= 5:
+        assert (solve_spd(a, (lower @ lower.T @ x).astype(dtype)) == x).all()
+
+
+def exact_solution(a, b):
+    """Gauss elimination in fractions."""
+    rows = [[Fraction(v) for v in (*row, right)] for row, right in zip(a, b, strict=True)]
+    n = len(rows)
+    for k in range(n):
+        for i in range(k + 1, n):
+            factor = rows[i][k] / rows[k][k]
+            rows[i] = [u - factor * v for u, v in zip(rows[i], rows[k], strict=True)]
+    x = [Fraction(0)] * n
+    for k in reversed(range(n)):
+        rest = rows[k][n] - sum(rows[k][j] * x[j] for j in range(k + 1, n))
+        x[k] = rest / rows[k][k]
+    return x
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 12])
+def test_against_fractions(isa, n):
+    rng = np.random.default_rng(n)
+    a, b = positive(rng, n), rng.standard_normal(n)
+    exact = np.array([float(v) for v in exact_solution(a.tolist(), b.tolist())])
+    condition = np.linalg.cond(a)
+    error = np.linalg.norm(solve_spd(a, b) - exact) / np.linalg.norm(exact)
+    assert error <= 8 * n * epsilon(float) * condition
+
+
+@pytest.mark.parametrize("n", [2, 5, 9, 12])
+def test_hilbert(isa, n):
+    hilbert = 1 / (np.arange(n)[:, None] + np.arange(n) + 1.0)
+    x = solve_spd(hilbert, hilbert.sum(axis=1))
+    residual = np.abs(wide(hilbert) @ wide(x) - hilbert.sum(axis=1))
+    assert residual.max() <= 4 * n * epsilon(float) * np.abs(x).max()
+
+
+def test_scaling_by_powers_of_four_changes_no_bits(isa, dtype):
+    """D A D has D L for its factor, however much the diagonal grows and falls."""
+    rng = np.random.default_rng(3)
+    a = positive(rng, 70, dtype=dtype)
+    scale = (2.0 ** rng.integers(-15, 16, 70)).astype(dtype)
+    graded = scale[:, None] * a * scale
+    assert (cholesky(graded) == scale[:, None] * cholesky(a)).all()
+
+
+# Not positive definite.
+
+BAD = {"zero": 0.0, "negative": -1.0, "nan": np.nan, "inf": np.inf}
+
+
+@pytest.mark.parametrize("bad", BAD)
+@pytest.mark.parametrize("n", [1, 8, 33, 200, 400])
+def test_the_leading_minor_is_named(isa, dtype, n, bad):
+    for column in sorted({0, n // 2, n - 1, min(n - 1, 24), min(n - 1, 192)}):
+        a = np.eye(n, dtype=dtype)
+        a[column, column] = BAD[bad]
+        given, b = a.copy(), np.ones(n, dtype)
+        message = f"the leading minor of order {column + 1} is not positive"
+        for overwrite in (False, True):
+            with pytest.raises(np.linalg.LinAlgError, match=message):
+                cholesky(a, overwrite=overwrite)
+            with pytest.raises(np.linalg.LinAlgError, match=message):
+                solve_spd(a, b, overwrite=overwrite)
+        np.testing.assert_array_equal(a, given)
+        assert (b == 1).all()
+
+
+@pytest.mark.parametrize("n", [5, 40])
+def test_the_matrix_of_a_batch_is_named(isa, n):
+    a = np.broadcast_to(np.eye(n), (3, 7, n, n)).copy()
+    a[1, 4, 3, 3] = a[2, 0, 0, 0] = -1
+    given, b = a.copy(), np.ones((3, 7, n))
+    with pytest.raises(np.linalg.LinAlgError, match=r"order 4 of matrix \(1, 4\) is"):
+        cholesky(a, overwrite=True)
+    with pytest.raises(np.linalg.LinAlgError, match="order 4 of matrix 4 is"):
+        solve_spd(a[1], b[1], overwrite=True)
+    assert (a == given).all()
+    assert (b == 1).all()
+
+
+def test_indefinite_with_a_positive_diagonal(isa):
+    a = np.array([[1.0, 2.0], [2.0, 1.0]])
+    with pytest.raises(np.linalg.LinAlgError, match="order 2"):
+        cholesky(a)
+
+
+# What is read and written.
+
+
+@pytest.mark.parametrize("n", [3, 30, 100])
+def test_only_the_lower_triangle_is_read(isa, dtype, n):
+    rng = np.random.default_rng(n)
+    a, b = positive(rng, n, dtype=dtype), np.ones(n, dtype)
+    half = np.where(np.tri(n, dtype=bool), a, dtype(np.nan))
+    for given in (half, np.asfortranarray(half)):
+        assert (cholesky(given) == cholesky(a)).all()
+        assert (solve_spd(given, b) == solve_spd(a, b)).all()
+
+
+def layouts(a):
+    """The same elements, elsewhere in memory."""
+    yield np.asfortranarray(a)
+    spread = np.zeros([2 * s for s in a.shape], a.dtype)
+    spread[tuple(slice(None, None, 2) for _ in a.shape)] = a
+    yield spread[tuple(slice(None, None, 2) for _ in a.shape)]
+    yield a[tuple(slice(None, None, -1) for _ in a.shape)].copy()[
+        tuple(slice(None, None, -1) for _ in a.shape)
+    ]
+    memory = np.zeros(a.nbytes + 1, np.uint8)
+    odd = memory[1:].view(a.dtype).reshape(a.shape)
+    odd[...] = a
+    yield odd
+
+
+@pytest.mark.parametrize("shape", [(1,), (30,), (77,), (9, 6), (2, 3, 40), (3, 2, 20)])
+def test_layouts_have_the_same_bits(isa, dtype, shape):
+    rng = np.random.default_rng(5)
+    a = positive(rng, *shape, dtype=dtype)
+    b = rng.standard_normal(shape).astype(dtype)
+    lower, x = cholesky(a), solve_spd(a, b)
+    for matrix, right in zip(layouts(a), layouts(b), strict=True):
+        matrix.flags.writeable = right.flags.writeable = False
+        assert (cholesky(matrix) == lower).all()
+        assert (solve_spd(matrix, right) == x).all()
+        assert (matrix == a).all()
+        assert (right == b).all()
+
+
+@pytest.mark.parametrize("n", [*range(1, 41), 60])
+def test_a_batch_equals_one_by_one(isa, dtype, n):
+    rng = np.random.default_rng(n)
+    for count in (1, 2, 7, 17, 33):
+        a = positive(rng, count, n, dtype=dtype)
+        b = rng.standard_normal((count, n, 2)).astype(dtype)
+        lower, x = cholesky(a), solve_spd(a, b)
+        assert (solve_spd(a, b[..., 1]) == x[..., 1]).all()
+        for k in range(count):
+            assert (lower[k] == cholesky(a[k])).all()
+            assert (x[k] == solve_spd(a[k], b[k])).all()
+
+
+def test_threads_change_no_bits(dtype, threads):
+    rng = np.random.default_rng(6)
+    single, many = positive(rng, 700, dtype=dtype), positive(rng, 500, 12, dtype=dtype)
+    found = []
+    for count in (1, 2, 5):
+        threads(count)
+        right = np.ones((700, 5), dtype)
+        found.append((cholesky(single), solve_spd(single, right), cholesky(many)))
+    for other in found[1:]:
+        assert all((u == v).all() for u, v in zip(found[0], other, strict=True))
+
+
+@pytest.mark.parametrize("shape", [(20,), (4, 6), (2, 3, 40)])
+def test_overwrite(dtype, shape):
+    rng = np.random.default_rng(7)
+    a = positive(rng, *shape, dtype=dtype)
+    b = rng.standard_normal((*shape, 3)).astype(dtype)
+    lower, x = cholesky(a), solve_spd(a, b)
+    for matrix, right in zip(layouts(a), layouts(b), strict=True):
+        assert solve_spd(matrix, right, overwrite=True) is right
+        assert (right == x).all()
+        assert (matrix == a).all()
+        assert cholesky(matrix, overwrite=True) is matrix
+        assert (matrix == lower).all()
+
+
+def test_other_inputs():
+    assert cholesky([[4, 2], [2, 10]]).tolist() == [[2, 0], [1, 3]]
+    assert solve_spd(np.array([[True]]), [3]).tolist() == [3.0]
+    assert cholesky(np.zeros((0, 3, 3))).shape == (0, 3, 3)
+    assert solve_spd(np.zeros((0, 3, 3)), np.zeros((0, 3))).shape == (0, 3)
+    assert solve_spd(np.eye(3), np.zeros((3, 0))).shape == (3, 0)
+    assert solve_spd(np.eye(3, dtype=np.float32), np.ones(3)).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: cholesky(np.ones(3)), ValueError, r"A has shape \(3,\)"),
+        (lambda: cholesky(np.ones((3, 4))), ValueError, r"A has shape \(3, 4\)"),
+        (lambda: cholesky(np.eye(3, dtype=complex)), TypeError, "A is complex128"),
+        (lambda: cholesky(np.eye(3, dtype=np.float16)), TypeError, "A is float16"),
+        (lambda: cholesky(np.eye(3, dtype=">f8")), TypeError, "A is >f8"),
+        (lambda: cholesky([["a"]]), TypeError, "A is"),
+        (lambda: solve_spd(np.eye(3), np.ones(4)), ValueError, r"b has shape \(4,\)"),
+        (lambda: solve_spd(np.eye(3), np.ones((3, 1, 1))), ValueError, "b has shape"),
+        (lambda: solve_spd(np.eye(3), 1.0), ValueError, r"b has shape \(\)"),
+        (lambda: solve_spd(np.eye(3), np.ones(3) + 0j), TypeError, "b is complex128"),
+        (lambda: cholesky([[1.0]], overwrite=True), ValueError, "A cannot be overwritten"),
+        (
+            lambda: cholesky(np.broadcast_to(1.0, (1, 1)), overwrite=True),
+            ValueError,
+            "A cannot be overwritten",
+        ),
+        (
+            lambda: solve_spd(np.eye(3), np.ones(3, np.float32), overwrite=True),
+            ValueError,
+            "b cannot be overwritten; a writable array of float64",
+        ),
+    ],
+)
+def test_errors(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
