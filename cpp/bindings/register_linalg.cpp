@@ -20,8 +20,8 @@ using Shape = std::vector<std::int64_t>;
 py::array array_of(const py::object& given, const char* name) {
     static const auto* const wide = py::dtype::of<double>().release().ptr();
     static const auto* const narrow = py::dtype::of<float>().release().ptr();
-    const auto a = is_array(given.ptr()) ? py::reinterpret_borrow<py::array>(given)
-                                         : py::array::ensure(given);
+    const auto a =
+        is_array(given.ptr()) ? py::reinterpret_borrow<py::array>(given) : py::array::ensure(given);
     if (!a) throw py::error_already_set();
     const auto* const type = fields(a.ptr())->descr;
     if (type == wide || type == narrow) return a;
@@ -134,12 +134,16 @@ py::array solve_spd(const py::object& a_given, const py::object& b_given, bool o
                               "; A's without its last axis, or with another last axis, is wanted");
     if (overwrite) check_overwrite(b_given, b, a.dtype(), "b");
     const py::array x = new_array(b, a.dtype());
-    if (py::detail::npy_api::get().PyArray_CopyInto_(x.ptr(), b.ptr()))
+    const bool same = fields(b.ptr())->descr == fields(a.ptr())->descr;
+    if (!same && py::detail::npy_api::get().PyArray_CopyInto_(x.ptr(), b.ptr()))
         throw py::error_already_set();
-    const Stack from = stack(a, 2), to = stack(x, one ? 1 : 2);
+    const py::ssize_t core = one ? 1 : 2;
+    const Stack from = stack(a, 2), right = stack(same ? b : x, core), to = stack(x, core);
     LaneWork work{};
-    work.b = to.at;
-    work.b_next = to.next;
+    work.b = right.at;
+    work.b_next = right.next;
+    work.x = to.at;
+    work.x_next = to.next;
     work.b_columns = one ? 1 : x.shape(x.ndim() - 1);
     solve(a, work, from);
     if (!overwrite) return x;

@@ -151,13 +151,14 @@ struct Lanes {
 
     void solve() const {
         for (std::int64_t c = 0; c < by.b_columns; ++c) {
-            char* b = by.b.data + c * by.b.column;
+            const char* b = by.b.data + c * by.b.column;
+            char* x = by.x.data + c * by.x.column;
             for (std::int64_t i = 0; i < by.n; ++i)
                 gather(y[i], b + i * by.b.row, by.b_next, by.count);
             forward();
             backward();
             for (std::int64_t i = 0; i < by.n; ++i)
-                scatter(y[i], b + i * by.b.row, by.b_next, by.count);
+                scatter(y[i], x + i * by.x.row, by.x_next, by.count);
         }
     }
 };

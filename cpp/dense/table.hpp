@@ -45,8 +45,8 @@ struct LaneWork {
     int count;  // of matrices, at most the lanes
     Strided a;  // of the first; the next matrix is a_next bytes on; so for the others
     std::int64_t a_next;
-    Strided b;  // n rows and some columns, which become the solution; data may be null
-    std::int64_t b_next, b_columns;
+    Strided b, x;  // n rows and some columns; b.data may be null
+    std::int64_t b_next, x_next, b_columns;
     Strided l;  // the factor, zeros above the diagonal; data may be null
     std::int64_t l_next;
     char* space;           // (n (n + 1) / 2 + 2 n) times kDenseVector bytes, aligned to that

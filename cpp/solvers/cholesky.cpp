@@ -157,23 +157,25 @@ void Cholesky::backward(char* y, std::int64_t order) const {
     kernels_.backward(data_, inverse_, order, y);
 }
 
-void Cholesky::solve(const Strided& b, std::int64_t columns) const {
+void Cholesky::solve(const Strided& b, const Strided& x, std::int64_t columns) const {
     const auto order = static_cast<double>(n_);
     share(parallel, 0, columns, order * order * static_cast<double>(columns), [&](std::int64_t c) {
-        char* of = b.data + c * b.column;
-        dtype_ == kFloat64 ? solve_one<double>(of, b.row) : solve_one<float>(of, b.row);
+        const char* from = b.data + c * b.column;
+        char* to = x.data + c * x.column;
+        dtype_ == kFloat64 ? solve_one<double>(from, b.row, to, x.row)
+                           : solve_one<float>(from, b.row, to, x.row);
     });
 }
 
 template <class T>
-void Cholesky::solve_one(char* b, std::int64_t next) const {
+void Cholesky::solve_one(const char* b, std::int64_t b_next, char* x, std::int64_t x_next) const {
     std::vector<T> y(static_cast<std::size_t>(padded()));
     for (std::int64_t i = 0; i < n_; ++i)
-        std::memcpy(&y[static_cast<std::size_t>(i)], b + i * next, sizeof(T));
+        std::memcpy(&y[static_cast<std::size_t>(i)], b + i * b_next, sizeof(T));
     forward(reinterpret_cast<char*>(y.data()), n_);
     backward(reinterpret_cast<char*>(y.data()), n_);
     for (std::int64_t i = 0; i < n_; ++i)
-        std::memcpy(b + i * next, &y[static_cast<std::size_t>(i)], sizeof(T));
+        std::memcpy(x + i * x_next, &y[static_cast<std::size_t>(i)], sizeof(T));
 }
 
 namespace {
@@ -181,7 +183,10 @@ namespace {
 LaneWork systems_from(const LaneWork& first, std::int64_t k) {
     LaneWork work = first;
     work.a.data += k * work.a_next;
-    if (work.b.data) work.b.data += k * work.b_next;
+    if (work.b.data) {
+        work.b.data += k * work.b_next;
+        work.x.data += k * work.x_next;
+    }
     if (work.l.data) work.l.data += k * work.l_next;
     return work;
 }
@@ -224,7 +229,7 @@ void solve_systems(DType dtype, const LaneWork& first, std::int64_t count, std::
             failed[k] = cholesky.factor(work.a);
             if (failed[k] >= 0) continue;
             if (work.l.data) cholesky.write(work.l);
-            if (work.b.data) cholesky.solve(work.b, work.b_columns);
+            if (work.b.data) cholesky.solve(work.b, work.x, work.b_columns);
         }
     });
 }

@@ -24,7 +24,7 @@ class Cholesky {
     double pivot(std::int64_t column) const;  // of a column that factor returned
 
     void write(const Strided& l) const;  // zeros above the diagonal included
-    void solve(const Strided& b, std::int64_t columns) const;
+    void solve(const Strided& b, const Strided& x, std::int64_t columns) const;
 
     // y = L^-1 y and y = L'^-1 y with the leading rows and columns; padded() elements.
     void forward(char* y, std::int64_t order) const;
@@ -35,7 +35,7 @@ class Cholesky {
 
   private:
     template <class T>
-    void solve_one(char* b, std::int64_t next) const;
+    void solve_one(const char* b, std::int64_t b_next, char* x, std::int64_t x_next) const;
     std::int64_t elements() const;
     void place(char* space);
     char* at(std::int64_t i, std::int64_t k) const;
