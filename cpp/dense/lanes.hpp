@@ -26,9 +26,11 @@ struct Lanes {
 
     // Element e of each system; lanes without a system repeat the first.
     static void gather(V& to, const char* from, std::int64_t next, int count) {
-        char* lanes = reinterpret_cast<char*>(&to);
+        V values;  // put together in a register: from memory, it would wait for its own stores
+#pragma GCC unroll 16
         for (int lane = 0; lane < kLaneCount<T>; ++lane)
-            store(lanes + lane * sizeof(T), load<T>(from + (lane < count ? lane : 0) * next));
+            values[lane] = load<T>(from + (lane < count ? lane : 0) * next);
+        to = values;
     }
     static void scatter(V from, char* to, std::int64_t next, int count) {
         alignas(kVectorBytes) T values[kLaneCount<T>];
