@@ -164,9 +164,11 @@ def test_method_names(spelled, name):
     assert repr(a) == repr(b)
 
 
-@pytest.mark.parametrize("unknown", ["newton", "nelder-mead", "", None, 3, schuss.LBFGS], ids=str)
+@pytest.mark.parametrize(
+    "unknown", ["newton-cg", "nelder-mead", "", None, 3, schuss.LBFGS], ids=str
+)
 def test_unknown_methods(unknown):
-    wanted = re.escape("one of ['lbfgs', 'bfgs', 'sr1', 'gradient_descent'] is wanted")
+    wanted = re.escape("one of ['lbfgs', 'bfgs', 'sr1', 'newton', 'gradient_descent'] is wanted")
     with pytest.raises(ValueError, match=f"^method is .*; {wanted}"):
         schuss.minimize(rosenbrock, START, jac=True, method=unknown)
     with pytest.raises(ValueError, match=wanted):

@@ -7,6 +7,7 @@
 #include "bindings/busy.hpp"
 #include "solvers/bfgs.hpp"
 #include "solvers/lbfgs.hpp"
+#include "solvers/newton.hpp"
 #include "solvers/sr1.hpp"
 #include "solvers/steepest.hpp"
 
@@ -27,9 +28,11 @@ py::dtype numpy_dtype(DType dtype) {
 
 std::unique_ptr<Solver> make(const std::string& method, std::int64_t n, DType dtype, const char* x0,
                              const py::dict& options) {
-    const Limits limits{option<double>(options, "gtol"), option<double>(options, "ftol"),
+    const Limits limits{option<double>(options, "gtol"),
+                        options.contains("ftol") ? option<double>(options, "ftol") : 0.0,
                         option<std::int64_t>(options, "maxiter"),
                         option<std::int64_t>(options, "maxfun")};
+    if (method == "newton") return std::make_unique<Newton>(n, dtype, x0, limits);
     if (method == "sr1") return std::make_unique<SR1>(n, dtype, x0, limits);
     DescentSettings settings;
     settings.search.c1 = option<double>(options, "c1");
@@ -138,9 +141,59 @@ py::object AskTell::ask() const {
     return tree(solver_->point(), false);
 }
 
+const char* AskTell::request() const {
+    switch (solver_->request()) {
+        case Request::kNone:
+            return nullptr;
+        case Request::kHessian:
+            return "hessian";
+        case Request::kValueAndGradient:
+            return "value_and_gradient";
+    }
+    return nullptr;
+}
+
+// Finite and symmetric within rounding, or nothing is told.
+void AskTell::tell_hessian(py::handle hessian) {
+    const Busy busy(busy_, "solver");
+    if (solver_->request() != Request::kHessian)
+        throw std::runtime_error("no Hessian is asked for; request says what is");
+    py::object given = py::reinterpret_borrow<py::object>(hessian);
+    if (!is_array(given.ptr())) given = as_array(given);
+    check_grad(given.ptr(), "hessian");
+    const auto square =
+        py::array_t<double, py::array::c_style | py::array::forcecast>::ensure(given);
+    if (!square) throw py::error_already_set();
+    if (square.ndim() != 2 || square.shape(0) != size_ || square.shape(1) != size_)
+        throw py::value_error("hessian has shape " + text_of(shape_of(given.ptr())) + "; (" +
+                              std::to_string(size_) + ", " + std::to_string(size_) + ") is wanted");
+    const auto n = static_cast<std::size_t>(size_);
+    const double* h = square.data();
+    double largest = 0.0, skew = 0.0, sum = 0.0;
+    std::vector<double> even(n * n);
+    for (std::size_t i = 0; i < n; ++i)
+        for (std::size_t j = 0; j <= i; ++j) {
+            const double a = h[i * n + j], b = h[j * n + i];
+            largest = std::max({largest, std::abs(a), std::abs(b)});
+            skew = std::max(skew, std::abs(a - b));
+            sum += (a - a) + (b - b);
+            even[i * n + j] = even[j * n + i] = a / 2.0 + b / 2.0;
+        }
+    if (sum != 0.0) throw py::value_error("hessian has elements that are not finite");
+    const double epsilon = dtype_ == kFloat32 ? 1.2e-7 : 2.2e-16;
+    if (skew > std::sqrt(epsilon) * largest)
+        throw py::value_error(
+            "hessian is not symmetric: elements differ from their mirror images "
+            "by up to " +
+            std::to_string(skew));
+    static_cast<Newton&>(*solver_).tell_hessian(even.data());
+}
+
 void AskTell::tell(py::handle value, py::handle gradient) {
     const Busy busy(busy_, "solver");
     if (solver_->done()) throw std::runtime_error("the solver is done: " + solver_->message());
+    if (solver_->request() == Request::kHessian)
+        throw std::runtime_error("the Hessian is asked for; tell_hessian takes it");
     const double f = value_from(value);
     py::object g = py::reinterpret_borrow<py::object>(gradient);
     const bool alone = structure_.is_leaf() && !PyDict_Check(g.ptr());
@@ -201,6 +254,12 @@ py::object AskTell::history() const {
     return py::make_tuple(s, y);
 }
 
+py::object AskTell::curvature() const {
+    const auto* newton = dynamic_cast<const Newton*>(solver_.get());
+    if (!newton) return py::none();
+    return py::make_tuple(newton->hessians(), newton->curvature(), newton->minimum());
+}
+
 py::object AskTell::matrix() const {
     const auto fill = [&](const auto& source) {
         py::array_t<double> result({py::ssize_t{size_}, py::ssize_t{size_}});
@@ -209,6 +268,11 @@ py::object AskTell::matrix() const {
             for (std::int64_t j = 0; j < size_; ++j) cells(i, j) = source.at(i, j);
         return result;
     };
+    if (const auto* newton = dynamic_cast<const Newton*>(solver_.get())) {
+        if (newton->hessian().empty()) return py::none();
+        return py::array_t<double>({py::ssize_t{size_}, py::ssize_t{size_}},
+                                   newton->hessian().data());
+    }
     if (const auto* sr1 = dynamic_cast<const SR1*>(solver_.get())) return fill(*sr1);
     const auto* descent = dynamic_cast<const Descent*>(solver_.get());
     const auto* dense =

@@ -21,12 +21,15 @@ class AskTell {
 
     py::object ask() const;  // read-only; an array that is kept stays as it is
     void tell(py::handle value, py::handle gradient);
+    void tell_hessian(py::handle hessian);
     void stop(const std::string& message);
     // The best point, its gradient, its value: copies, or the solver's own vectors, which it may
     // only give away when it is done and not asked again.
     py::tuple best(bool copy) const;
-    py::object history() const;  // L-BFGS: (S, Y), a pair a row, the oldest first
-    py::object matrix() const;   // BFGS: the inverse Hessian; SR1: the Hessian
+    py::object history() const;    // L-BFGS: (S, Y), a pair a row, the oldest first
+    py::object matrix() const;     // BFGS: the inverse Hessian; SR1, Newton: the Hessian
+    py::object curvature() const;  // Newton: Hessians told, smallest curvature, whether a minimum
+    const char* request() const;
 
     const Solver& solver() const { return *solver_; }
     py::tuple state() const;

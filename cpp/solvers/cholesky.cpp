@@ -137,8 +137,8 @@ std::int64_t Cholesky::factor(const Strided& a, double shift) {
     return -1;
 }
 
-double Cholesky::pivot(std::int64_t column) const {
-    const char* from = at(column, column);
+double Cholesky::element(std::int64_t i, std::int64_t k) const {
+    const char* from = at(i, k);
     if (dtype_ == kFloat64) return *reinterpret_cast<const double*>(from);
     return *reinterpret_cast<const float*>(from);
 }

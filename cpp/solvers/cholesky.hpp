@@ -21,7 +21,9 @@ class Cholesky {
     // The lower triangle of a, plus shift on the diagonal. Returns the column whose pivot is not
     // positive and finite, or -1: then A is positive definite.
     std::int64_t factor(const Strided& a, double shift = 0.0);
-    double pivot(std::int64_t column) const;  // of a column that factor returned
+    // Of L; where a factorization failed, rows up to the failed column's, whose pivot is in its
+    // place.
+    double element(std::int64_t i, std::int64_t k) const;
 
     void write(const Strided& l) const;  // zeros above the diagonal included
     void solve(const Strided& b, const Strided& x, std::int64_t columns) const;

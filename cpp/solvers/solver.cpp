@@ -66,10 +66,8 @@ void Solver::tell(double value, const char* gradient) {
             finish(Status::kNotFinite, "f is %g at the first point", value);
         else if (!std::isfinite(sizes.squares))
             finish(Status::kNotFinite, "the gradient is not finite at the first point");
-        else if (largest_ <= limits_.gtol)
-            finish(Status::kConverged,
-                   "the largest element of the gradient, %.3g, is at most gtol = %.3g", largest_,
-                   limits_.gtol);
+        else if (largest_ <= limits_.gtol && gradient_decides())
+            flat(largest_);
         else
             start(sizes);
     }
@@ -82,23 +80,31 @@ void Solver::stop(const std::string& message) {
     if (!done()) finish(Status::kStopped, "%s", message.c_str());
 }
 
-bool Solver::ends(double value, double largest, double promise) {
-    const double decrease = value_ - value;
-    const double size = std::max({std::abs(value_), std::abs(value), 1.0});
-    if (largest <= limits_.gtol)
-        finish(Status::kConverged,
-               "the largest element of the gradient, %.3g, is at most gtol = %.3g", largest,
-               limits_.gtol);
-    else if (limits_.ftol > 0.0 && std::max(decrease, promise) <= limits_.ftol * size)
-        finish(Status::kConverged,
-               "the last decrease of f, %.3g, is at most ftol = %.3g times %.3g", decrease,
-               limits_.ftol, size);
+void Solver::flat(double largest) {
+    finish(Status::kConverged, "the largest element of the gradient, %.3g, is at most gtol = %.3g",
+           largest, limits_.gtol);
+    doubt();
+}
+
+void Solver::doubt() {
     if (status_ == Status::kConverged && suspicion_ >= kSuspicious)
         finish(
             Status::kWrongGradient,
             "f and its gradient disagree: over each of the last steps f changed by another amount "
             "than the gradient says. It is wrong, or f is not smooth");
-    if (!done() && iterations_ + 1 >= limits_.maxiter)
+}
+
+bool Solver::ends(double value, double largest, double promise) {
+    const double decrease = value_ - value;
+    const double size = std::max({std::abs(value_), std::abs(value), 1.0});
+    if (largest <= limits_.gtol) {
+        if (gradient_decides()) flat(largest);
+    } else if (limits_.ftol > 0.0 && std::max(decrease, promise) <= limits_.ftol * size)
+        finish(Status::kConverged,
+               "the last decrease of f, %.3g, is at most ftol = %.3g times %.3g", decrease,
+               limits_.ftol, size);
+    doubt();
+    if (!done() && iterations_ + 1 >= limits_.maxiter && largest > limits_.gtol)
         finish(Status::kLimit, "maxiter = %lld iterations were made",
                static_cast<long long>(limits_.maxiter));
     return done();

@@ -21,7 +21,7 @@ struct Limits {
 double disagreement(double change, double expected);
 constexpr double kDisagree = 0.4;
 
-enum class Request : int { kNone, kValueAndGradient };
+enum class Request : int { kNone, kValueAndGradient, kHessian };
 
 enum class Status : int {
     kRunning = -1,
@@ -42,10 +42,9 @@ class Solver {
 
     std::int64_t size() const { return n_; }
     DType dtype() const { return x_->dtype(); }
-    const VectorPtr& point() const {
-        return trial_;
-    }  // to be evaluated; kept as long as it is held
-    Request request() const { return done() ? Request::kNone : Request::kValueAndGradient; }
+    // To be evaluated; kept as long as it is held.
+    virtual const VectorPtr& point() const { return trial_; }
+    virtual Request request() const { return done() ? Request::kNone : Request::kValueAndGradient; }
     bool done() const { return status_ != Status::kRunning; }
 
     // f and its gradient at point(); n elements of dtype(). Throws std::logic_error when done.
@@ -69,6 +68,10 @@ class Solver {
 
   protected:
     Solver(std::int64_t n, DType iterates, DType directions, const char* x0, const Limits& limits);
+
+    // Whether a small gradient ends a run, or what the curvature says of it too.
+    virtual bool gradient_decides() const { return true; }
+    void flat(double largest);  // ends it
 
     // What comes after the first point, at which f and g are finite; and after each trial.
     virtual void start(const VectorWork::Sizes& sizes) = 0;
@@ -95,6 +98,7 @@ class Solver {
     // Nothing helps any more, for a direction that promised so much: why?
     void conclude(double promise);
 
+    void doubt();  // a run whose last steps disagree does not end well
     void finish(Status status, const char* format, ...) __attribute__((format(printf, 3, 4)));
     void fresh_trial();      // trial_ is written next: another vector if somebody holds this one
     double epsilon() const;  // of the iterates' dtype

@@ -8,7 +8,7 @@ from . import clipping, config, initializers, linalg, optimizers, schedules, sol
 from .batches import minibatches
 from .optimizers import *
 from .optimizers.base import Optimizer, StepInfo
-from .solvers import BFGS, LBFGS, SR1, GradientDescent, line_search, minimize, scipy_method
+from .solvers import BFGS, LBFGS, SR1, GradientDescent, Newton, line_search, minimize, scipy_method
 
 try:
     __version__ = version("schuss")
@@ -20,6 +20,7 @@ __all__ = [
     "LBFGS",
     "SR1",
     "GradientDescent",
+    "Newton",
     "Optimizer",
     "StepInfo",
     "clipping",

@@ -6,6 +6,7 @@ from .base import Solver
 from .interop import scipy_method
 from .line_search import LineSearchResult, line_search
 from .minimize import minimize
+from .newton import Newton
 from .quasi_newton import BFGS, LBFGS, SR1, GradientDescent
 from .result import Result
 
@@ -15,6 +16,7 @@ __all__ = [
     "SR1",
     "GradientDescent",
     "LineSearchResult",
+    "Newton",
     "Result",
     "Solver",
     "line_search",

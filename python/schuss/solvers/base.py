@@ -221,8 +221,8 @@ class Solver:
 
     @property
     def request(self) -> str | None:
-        """What it waits for: "value_and_gradient", or None when it is done."""
-        return None if self._solver.done else "value_and_gradient"
+        """What it waits for: "value_and_gradient", "hessian" (`Newton`), None when it is done."""
+        return self._solver.request
 
     @property
     def nit(self) -> int:
@@ -249,6 +249,7 @@ class Solver:
         x, jac, fun = solver.best(copy)
         if solver.nfev == 0:
             fun, jac = math.nan, map_leaves(lambda leaf: np.full_like(leaf, math.nan), jac)
+        more = self._matrix()
         return Result(
             x=x,
             fun=fun,
@@ -256,14 +257,14 @@ class Solver:
             nit=solver.nit,
             nfev=solver.nfev,
             njev=solver.nfev,
-            nhev=0,
+            nhev=more.pop("nhev", 0),
             status=solver.status,
             success=solver.status == 0,
             message=solver.message if solver.done else "still running",
-            **self._matrix(),
+            **more,
         )
 
-    def _matrix(self) -> dict[str, NDArray[Any]]:
+    def _matrix(self) -> dict[str, Any]:
         """What a method adds to its result."""
         return {}
 

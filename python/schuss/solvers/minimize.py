@@ -10,6 +10,7 @@ from typing import Any
 from ..optimizers.base import flag
 from .base import Solver, tolerance
 from .differences import Differences, value_and_gradient
+from .newton import Newton
 from .quasi_newton import BFGS, LBFGS, SR1, GradientDescent
 from .result import Result
 
@@ -19,6 +20,7 @@ METHODS: dict[str, type[Solver]] = {
     "lbfgs": LBFGS,
     "bfgs": BFGS,
     "sr1": SR1,
+    "newton": Newton,
     "gradient_descent": GradientDescent,
 }
 OPTIONS = {
@@ -109,12 +111,13 @@ def minimize(
             lists, tuples and dicts of arrays. x in the result has its structure. Iterates are
             float32 where all arrays are, else float64; see `Solver`.
         args: further arguments of fun and jac: a tuple, or one that is no tuple.
-        method: "lbfgs" (also "L-BFGS-B"), "bfgs", "sr1" or "gradient_descent", in any case; see
-            `LBFGS`, `BFGS`, `SR1` and `GradientDescent`.
+        method: "lbfgs" (also "L-BFGS-B"), "bfgs", "sr1", "newton" or "gradient_descent", in any
+            case; see `LBFGS`, `BFGS`, `SR1`, `Newton` and `GradientDescent`.
         jac: True; a function jac(x, *args) that returns the gradient; "3-point" or "2-point" for
             central or forward differences, see `Differences`; None: "3-point", with a warning that
             says what that costs.
-        hess: not used by any of the methods.
+        hess: hess(x, *args) returns the n x n Hessian; wanted by "newton", see
+            `Newton.tell_hessian`, and not used by the others.
         hessp: not used by any of the methods.
         bounds: None; these problems are unconstrained.
         constraints: none; these problems are unconstrained.
@@ -131,7 +134,8 @@ def minimize(
         fun, those for differences too, which `maxfun` does not count.
 
     Raises:
-        ValueError: for an unknown method or option, bounds, constraints.
+        ValueError: for an unknown method or option, bounds, constraints; for "newton" without a
+            Hessian or with one that is not finite and symmetric.
 
     What fun, jac and the callback raise is not touched, StopIteration in the callback aside.
 
@@ -156,8 +160,10 @@ def minimize(
     if given_constraints or (bounds is not None and not _empty(bounds)):
         which = "constraints are" if given_constraints else "bounds are"
         raise ValueError(f"{which} given; schuss solves unconstrained problems")
+    if name == "newton" and not callable(hess):
+        raise ValueError(f"hess is {hess!r}; method newton wants a function hess(x, *args)")
     for argument, value in (("hess", hess), ("hessp", hessp)):
-        if value is not None:
+        if value is not None and (name, argument) != ("newton", "hess"):
             warnings.warn(f"method {name} does not use {argument}", RuntimeWarning, stacklevel=2)
     settings = _settings(name, options, more, tol)
     disp = flag("disp", settings.pop("disp", False))
@@ -170,13 +176,25 @@ def minimize(
     # No variable holds what was asked for while `tell` runs, nor the gradient while `fun` does: the
     # solver and NumPy can then use their memory again.
     core, tell, stopped = solver._solver, solver.tell, False
+    further = args if isinstance(args, tuple) else (args,)
+
+    def values() -> None:
+        tell(*evaluate(core.ask()))
+
+    def values_or_hessian() -> None:
+        if core.request == "hessian":
+            core.tell_hessian(hess(core.ask(), *further))
+        else:
+            values()
+
+    answer = values_or_hessian if name == "newton" else values
     if callback is None:
         while not core.done:
-            tell(*evaluate(core.ask()))
+            answer()
     else:
         watch, nit = _watcher(callback, solver, evaluations), 0
         while not (core.done or stopped):
-            tell(*evaluate(core.ask()))
+            answer()
             if core.nit != nit:
                 nit = core.nit
                 stopped = watch()

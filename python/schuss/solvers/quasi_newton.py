@@ -197,7 +197,7 @@ class BFGS(Solver):
             damping=damping,
         )
 
-    def _matrix(self) -> dict[str, NDArray[Any]]:
+    def _matrix(self) -> dict[str, Any]:
         return {"hess_inv": self._solver.matrix()}
 
 
@@ -245,7 +245,7 @@ class SR1(Solver):
 
     Where we differ: the first pair with sᵀy > 0 sets B to (sᵀy / sᵀs) I before it is used. Where
     the decrease of f is within its rounding error, the slopes at both ends stand for it. Pairs that
-    rounding alone could have made are left out.
+    rounding alone could have made are left out. Where no step helps any more, B is forgotten once.
     """
 
     _method = "sr1"
@@ -261,7 +261,7 @@ class SR1(Solver):
     ) -> None:
         super().__init__(x0, gtol=gtol, ftol=ftol, maxiter=maxiter, maxfun=maxfun)
 
-    def _matrix(self) -> dict[str, NDArray[Any]]:
+    def _matrix(self) -> dict[str, Any]:
         return {"hess": self._solver.matrix()}
 
 

@@ -25,7 +25,10 @@ class Result(dict[str, Any]):
         success: whether it converged: status == 0.
         message: the same in words, with the numbers that decided.
         hess_inv: of BFGS: the approximate inverse Hessian, n by n.
-        hess: of SR1: the approximate Hessian, n by n.
+        hess: of SR1: the approximate Hessian, n by n; of Newton: the Hessian at the last point that
+            was taken.
+        min_curvature: of Newton: the smallest curvature seen there.
+        is_minimum: of Newton: whether x is a minimum to second order, within rounding.
 
     Rows and columns of a matrix are the elements of all arrays of x0 after each other, in C order.
 

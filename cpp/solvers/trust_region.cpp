@@ -1,0 +1,186 @@
+#include "solvers/trust_region.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace schuss {
+namespace {
+
+constexpr double kEasy = 0.1, kHard = 0.2;  // Conn, Gould and Toint, 7.3.4: how exact is enough
+constexpr int kMostFactorizations = 40;
+constexpr int kInverseIterations = 4;
+
+// Negative eigenvalues down to this part of the largest element are rounding.
+const double kRounding = std::sqrt(std::numeric_limits<double>::epsilon());
+
+double largest_of(const std::vector<double>& h) {
+    double largest = 0.0;
+    for (const double value : h) largest = std::max(largest, std::abs(value));
+    return largest;
+}
+
+}  // namespace
+
+TrustRegion::TrustRegion(std::int64_t n)
+    : n_(n),
+      cholesky_(n, kFloat64),
+      z_(static_cast<std::size_t>(cholesky_.padded())),
+      w_(static_cast<std::size_t>(cholesky_.padded())) {
+    forget_curvature();
+}
+
+void TrustRegion::forget_curvature() { curvature_ = std::numeric_limits<double>::infinity(); }
+
+std::int64_t TrustRegion::factor(const std::vector<double>& h, double shift) {
+    const auto stride = static_cast<std::int64_t>(sizeof(double));
+    // The matrix is symmetric: its columns are its rows.
+    char* data = const_cast<char*>(reinterpret_cast<const char*>(h.data()));
+    return cholesky_.factor({data, stride, n_ * stride}, shift);
+}
+
+double TrustRegion::dot(const std::vector<double>& a, const std::vector<double>& b) const {
+    double sum = 0.0;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(n_); ++i) sum += a[i] * b[i];
+    return sum;
+}
+
+double TrustRegion::multiply(const std::vector<double>& h, const std::vector<double>& v) const {
+    const auto n = static_cast<std::size_t>(n_);
+    double sum = 0.0;
+    for (std::size_t i = 0; i < n; ++i) {
+        double row = 0.0;
+        for (std::size_t j = 0; j < n; ++j) row += h[i * n + j] * v[j];
+        sum += v[i] * row;
+    }
+    return sum;
+}
+
+void TrustRegion::newton_step(const std::vector<double>& g, std::vector<double>& p) {
+    for (std::size_t i = 0; i < static_cast<std::size_t>(n_); ++i) w_[i] = -g[i];
+    std::fill(w_.begin() + n_, w_.end(), 0.0);
+    char* y = reinterpret_cast<char*>(w_.data());
+    cholesky_.forward(y, n_);
+    cholesky_.backward(y, n_);
+    std::copy_n(w_.begin(), n_, p.begin());
+}
+
+// Conn, Gould and Toint, section 7.3.8: delta / |v|^2 with (H + lambda I + delta e e') v = 0.
+double TrustRegion::lacking(const std::vector<double>& h, std::int64_t failed) {
+    std::fill(z_.begin(), z_.end(), 0.0);
+    for (std::int64_t k = 0; k < failed; ++k)
+        z_[static_cast<std::size_t>(k)] = -cholesky_.element(failed, k);
+    if (failed > 0) cholesky_.backward(reinterpret_cast<char*>(z_.data()), failed);
+    z_[static_cast<std::size_t>(failed)] = 1.0;
+    const double squares = dot(z_, z_);
+    if (std::isfinite(squares)) curvature_ = std::min(curvature_, multiply(h, z_) / squares);
+    return -cholesky_.element(failed, failed) / squares;
+}
+
+// Inverse iteration, from signs that no symmetry of a problem is likely to share.
+void TrustRegion::smallest_direction(const std::vector<double>& h) {
+    std::fill(z_.begin(), z_.end(), 0.0);
+    for (std::int64_t i = 0; i < n_; ++i)
+        z_[static_cast<std::size_t>(i)] = 1.0 + static_cast<double>(i * 37 % 11) / 16.0;
+    char* y = reinterpret_cast<char*>(z_.data());
+    for (int k = 0; k < kInverseIterations; ++k) {
+        cholesky_.forward(y, n_);
+        cholesky_.backward(y, n_);
+        const double length = std::sqrt(dot(z_, z_));
+        for (double& value : z_) value /= length;
+    }
+    const double curvature = multiply(h, z_);
+    if (std::isfinite(curvature)) curvature_ = std::min(curvature_, curvature);
+}
+
+bool TrustRegion::convex(const std::vector<double>& h) {
+    const double largest = largest_of(h);
+    if (largest == 0.0) {
+        curvature_ = std::min(curvature_, 0.0);
+        return true;
+    }
+    const double shift = kRounding * largest;
+    if (const std::int64_t failed = factor(h, shift); failed >= 0) {
+        lacking(h, failed);
+        return false;
+    }
+    smallest_direction(h);
+    return true;
+}
+
+TrustRegion::Step TrustRegion::solve(const std::vector<double>& h, const std::vector<double>& g,
+                                     double radius, std::vector<double>& p) {
+    const auto n = static_cast<std::size_t>(n_);
+    const double g_length = std::sqrt(dot(g, g));
+    const auto step = [&](bool interior) {
+        return Step{-(dot(g, p) + multiply(h, p) / 2.0), interior, std::sqrt(dot(p, p))};
+    };
+
+    // Gershgorin's circles and the diagonal bound the multiplier lambda.
+    double lowest = std::numeric_limits<double>::infinity(), highest = -lowest, squares = 0.0;
+    double least = lowest, widest = 0.0;
+    for (std::size_t i = 0; i < n; ++i) {
+        double others = 0.0;
+        for (std::size_t j = 0; j < n; ++j) {
+            const double value = h[i * n + j];
+            squares += value * value;
+            if (j != i) others += std::abs(value);
+        }
+        const double diagonal = h[i * n + i];
+        least = std::min(least, diagonal);
+        lowest = std::min(lowest, diagonal - others);
+        highest = std::max(highest, diagonal + others);
+        widest = std::max(widest, std::abs(diagonal) + others);
+    }
+    const double norm = std::min(std::sqrt(squares), widest), pull = g_length / radius;
+    double low = std::max({0.0, -least, pull - std::min(highest, norm)});
+    double high = std::max(pull + std::min(-lowest, norm),
+                           std::max(low, norm) * std::numeric_limits<double>::epsilon());
+    const auto between = [&] { return std::max(std::sqrt(low * high), low + 0.01 * (high - low)); };
+
+    double lambda = 0.0;
+    bool found = false;
+    for (int tries = 0; tries < kMostFactorizations; ++tries) {
+        if (const std::int64_t failed = factor(h, lambda); failed >= 0) {
+            low = std::max({low, lambda, lambda + lacking(h, failed)});
+            high = std::max(high, low * (1.0 + kRounding));
+            lambda = between();
+            continue;
+        }
+        newton_step(g, p);
+        const double length = std::sqrt(dot(p, p));
+        if (lambda == 0.0 && length <= radius) return step(true);
+        found = true;
+        if (std::abs(length - radius) <= kEasy * radius) break;
+        // w = L^-1 p
+        std::copy_n(p.begin(), n_, w_.begin());
+        std::fill(w_.begin() + n_, w_.end(), 0.0);
+        cholesky_.forward(reinterpret_cast<char*>(w_.data()), n_);
+        const double next = lambda + length * length / dot(w_, w_) * (length - radius) / radius;
+        if (length > radius) {
+            low = std::max(low, lambda);
+        } else {
+            // Perhaps the hard case: along z the model hardly rises from p to the boundary.
+            high = std::min(high, lambda);
+            smallest_direction(h);
+            const double along = dot(p, z_), room = radius * radius - length * length;
+            const double root = std::sqrt(along * along + room);
+            const double t = along > 0.0 ? room / (along + root) : room / (along - root);
+            const double rise = multiply(h, z_) + lambda;
+            const double size = -dot(g, p) + lambda * radius * radius;
+            if (t * t * rise <= kHard * size) {
+                for (std::size_t i = 0; i < n; ++i) p[i] += t * z_[i];
+                break;
+            }
+            low = std::max(low, lambda - rise);
+        }
+        lambda = next > low && next < high ? next : between();
+    }
+    if (!found)
+        for (std::size_t i = 0; i < n; ++i) p[i] = -g[i] * (radius / g_length);
+    if (const double length = std::sqrt(dot(p, p)); length > radius)
+        for (std::size_t i = 0; i < n; ++i) p[i] *= radius / length;
+    return step(false);
+}
+
+}  // namespace schuss
