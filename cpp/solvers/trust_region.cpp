@@ -177,7 +177,7 @@ TrustRegion::Step TrustRegion::solve(const std::vector<double>& h, const std::ve
         lambda = next > low && next < high ? next : between();
     }
     if (!found)
-        for (std::size_t i = 0; i < n; ++i) p[i] = -g[i] * (radius / g_length);
+        for (std::size_t i = 0; i < n; ++i) p[i] = g[i] == 0.0 ? 0.0 : -g[i] * (radius / g_length);
     if (const double length = std::sqrt(dot(p, p)); length > radius)
         for (std::size_t i = 0; i < n; ++i) p[i] *= radius / length;
     return step(false);
