@@ -2,12 +2,15 @@
 
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "bindings/busy.hpp"
 #include "solvers/bfgs.hpp"
 #include "solvers/lbfgs.hpp"
 #include "solvers/newton.hpp"
+#include "solvers/newton_cg.hpp"
+#include "solvers/search_newton.hpp"
 #include "solvers/sr1.hpp"
 #include "solvers/steepest.hpp"
 
@@ -26,31 +29,56 @@ py::dtype numpy_dtype(DType dtype) {
     return dtype == kFloat32 ? py::dtype::of<float>() : py::dtype::of<double>();
 }
 
-std::unique_ptr<Solver> make(const std::string& method, std::int64_t n, DType dtype, const char* x0,
-                             const py::dict& options) {
+}  // namespace
+
+SolverBatch::Make maker(const std::string& method, std::int64_t n, DType dtype,
+                        const py::dict& options) {
     const Limits limits{option<double>(options, "gtol"),
                         options.contains("ftol") ? option<double>(options, "ftol") : 0.0,
                         option<std::int64_t>(options, "maxiter"),
                         option<std::int64_t>(options, "maxfun")};
-    if (method == "newton") return std::make_unique<Newton>(n, dtype, x0, limits);
-    if (method == "sr1") return std::make_unique<SR1>(n, dtype, x0, limits);
+    if (method == "newton") {
+        const auto globalization = option<std::string>(options, "globalization");
+        if (globalization == "trust_region")
+            return [=](const char* x0) {
+                return std::make_unique<RegionNewton>(n, dtype, x0, limits);
+            };
+        if (globalization == "line_search")
+            return [=](const char* x0) {
+                return std::make_unique<SearchNewton>(n, dtype, x0, limits);
+            };
+        const auto rate = option<double>(options, "learning_rate");
+        return [=](const char* x0) {
+            return std::make_unique<PlainNewton>(n, dtype, x0, limits, rate);
+        };
+    }
+    if (method == "newton_cg")
+        return [=](const char* x0) { return std::make_unique<NewtonCG>(n, dtype, x0, limits); };
+    if (method == "sr1")
+        return [=](const char* x0) { return std::make_unique<SR1>(n, dtype, x0, limits); };
     DescentSettings settings;
     settings.search.c1 = option<double>(options, "c1");
     settings.search.c2 = option<double>(options, "c2");
     settings.search.max_evaluations = option<int>(options, "maxls");
     settings.damping = options.contains("damping") && option<bool>(options, "damping");
-    const auto descent = [&](DType directions, std::unique_ptr<Curvature> curvature) {
-        return std::make_unique<Descent>(n, dtype, directions, x0, limits, settings,
-                                         std::move(curvature));
+    const auto descent = [=](DType directions, auto curvature) {
+        return [=](const char* x0) {
+            return std::make_unique<Descent>(n, dtype, directions, x0, limits, settings,
+                                             curvature());
+        };
     };
-    if (method == "bfgs") return descent(kFloat64, std::make_unique<DenseInverse>(n, dtype));
-    if (method == "gradient_descent") return descent(dtype, std::make_unique<Steepest>(n, dtype));
+    if (method == "bfgs")
+        return descent(kFloat64, [=] { return std::make_unique<DenseInverse>(n, dtype); });
+    if (method == "gradient_descent")
+        return descent(dtype, [=] { return std::make_unique<Steepest>(n, dtype); });
     if (method != "lbfgs") throw py::value_error("method is '" + method + "', which is unknown");
     const DType history =
         option<std::string>(options, "history_dtype") == "float32" ? kFloat32 : kFloat64;
-    return descent(history,
-                   std::make_unique<PairHistory>(n, history, option<int>(options, "history_size")));
+    const int pairs = option<int>(options, "history_size");
+    return descent(history, [=] { return std::make_unique<PairHistory>(n, history, pairs); });
 }
+
+namespace {
 
 py::object as_array(const py::object& o) { return py::module_::import("numpy").attr("asarray")(o); }
 
@@ -92,7 +120,7 @@ AskTell::AskTell(const std::string& method, py::handle x0, const py::dict& optio
     if (size_ == 0) throw py::value_error("x0 has no elements; at least one is wanted");
     const Vector start(size_, dtype_, 1);
     gather_tree(x0, "x0", start.data());
-    solver_ = make(method, size_, dtype_, start.data(), options);
+    solver_ = maker(method, size_, dtype_, options)(start.data());
 }
 
 // All leaves after each other in C order, converted to our dtype.
@@ -147,17 +175,51 @@ const char* AskTell::request() const {
             return nullptr;
         case Request::kHessian:
             return "hessian";
+        case Request::kHessianProduct:
+            return "hessian_product";
         case Request::kValueAndGradient:
             return "value_and_gradient";
     }
     return nullptr;
 }
 
-// Finite and symmetric within rounding, or nothing is told.
+void AskTell::check_request(Request told, const char* name) const {
+    if (solver_->done()) throw std::runtime_error("the solver is done: " + solver_->message());
+    if (solver_->request() != told)
+        throw std::runtime_error(std::string("no ") + name + " is asked for; request is \"" +
+                                 request() + "\"");
+}
+
+const char* AskTell::vector_from(py::handle tree, const char* name) {
+    py::object g = py::reinterpret_borrow<py::object>(tree);
+    const bool alone = structure_.is_leaf() && !PyDict_Check(g.ptr());
+    if (alone && !is_array(g.ptr())) g = as_array(g);
+    if (alone && size_ == 1 && py::cast<py::ssize_t>(g.attr("size")) == 1)
+        g = g.attr("reshape")(py::cast(leaves_[0].shape));
+    if (alone) {
+        const Operand whole = operand(g.ptr(), check_grad(g.ptr(), name), c_order(g.ptr()), dtype_);
+        // Whoever gave it holds it for the time of the call.
+        if (whole.direct && shape_of(g.ptr()) == leaves_[0].shape && g.is(tree))
+            return whole.view.data;
+    }
+    if (!gathered_) gathered_ = std::make_unique<Vector>(size_, dtype_, 6);
+    gather_tree(g, name, gathered_->data());
+    return gathered_->data();
+}
+
+void AskTell::tell(py::handle value, py::handle gradient) {
+    const Busy busy(busy_, "solver");
+    check_request(Request::kValueAndGradient, "value");
+    const double f = value_from(value);
+    const char* data = vector_from(gradient, "gradient");
+    if (size_ < kReleaseGil) return solver_->tell(f, data);
+    const py::gil_scoped_release released;
+    solver_->tell(f, data);
+}
+
 void AskTell::tell_hessian(py::handle hessian) {
     const Busy busy(busy_, "solver");
-    if (solver_->request() != Request::kHessian)
-        throw std::runtime_error("no Hessian is asked for; request says what is");
+    check_request(Request::kHessian, "Hessian");
     py::object given = py::reinterpret_borrow<py::object>(hessian);
     if (!is_array(given.ptr())) given = as_array(given);
     check_grad(given.ptr(), "hessian");
@@ -167,53 +229,30 @@ void AskTell::tell_hessian(py::handle hessian) {
     if (square.ndim() != 2 || square.shape(0) != size_ || square.shape(1) != size_)
         throw py::value_error("hessian has shape " + text_of(shape_of(given.ptr())) + "; (" +
                               std::to_string(size_) + ", " + std::to_string(size_) + ") is wanted");
-    const auto n = static_cast<std::size_t>(size_);
-    const double* h = square.data();
-    double largest = 0.0, skew = 0.0, sum = 0.0;
-    std::vector<double> even(n * n);
-    for (std::size_t i = 0; i < n; ++i)
-        for (std::size_t j = 0; j <= i; ++j) {
-            const double a = h[i * n + j], b = h[j * n + i];
-            largest = std::max({largest, std::abs(a), std::abs(b)});
-            skew = std::max(skew, std::abs(a - b));
-            sum += (a - a) + (b - b);
-            even[i * n + j] = even[j * n + i] = a / 2.0 + b / 2.0;
-        }
-    if (sum != 0.0) throw py::value_error("hessian has elements that are not finite");
-    const double epsilon = dtype_ == kFloat32 ? 1.2e-7 : 2.2e-16;
-    if (skew > std::sqrt(epsilon) * largest)
-        throw py::value_error(
-            "hessian is not symmetric: elements differ from their mirror images "
-            "by up to " +
-            std::to_string(skew));
-    static_cast<Newton&>(*solver_).tell_hessian(even.data());
+    const std::string fault = solver_->tell_hessian(square.data());
+    if (!fault.empty()) throw py::value_error("hessian " + fault);
 }
 
-void AskTell::tell(py::handle value, py::handle gradient) {
+py::object AskTell::direction() const {
     const Busy busy(busy_, "solver");
-    if (solver_->done()) throw std::runtime_error("the solver is done: " + solver_->message());
-    if (solver_->request() == Request::kHessian)
-        throw std::runtime_error("the Hessian is asked for; tell_hessian takes it");
-    const double f = value_from(value);
-    py::object g = py::reinterpret_borrow<py::object>(gradient);
-    const bool alone = structure_.is_leaf() && !PyDict_Check(g.ptr());
-    if (alone && !is_array(g.ptr())) g = as_array(g);
-    if (alone && size_ == 1 && py::cast<py::ssize_t>(g.attr("size")) == 1)
-        g = g.attr("reshape")(py::cast(leaves_[0].shape));
-    const char* data = nullptr;
-    if (alone) {
-        const Operand whole =
-            operand(g.ptr(), check_grad(g.ptr(), "gradient"), c_order(g.ptr()), dtype_);
-        if (whole.direct && shape_of(g.ptr()) == leaves_[0].shape) data = whole.view.data;
-    }
-    if (!data) {
-        if (!gathered_) gathered_ = std::make_unique<Vector>(size_, dtype_, 6);
-        gather_tree(g, "gradient", gathered_->data());
-        data = gathered_->data();
-    }
-    if (size_ < kReleaseGil) return solver_->tell(f, data);
-    const py::gil_scoped_release released;
-    solver_->tell(f, data);
+    check_request(Request::kHessianProduct, "product");
+    const auto vector = std::make_shared<Vector>(size_, dtype_, 0);
+    const double* from = solver_->direction();
+    if (dtype_ == kFloat32)
+        std::copy_n(from, size_, reinterpret_cast<float*>(vector->data()));
+    else
+        std::copy_n(from, size_, vector->doubles());
+    return tree(vector, false);
+}
+
+void AskTell::tell_product(py::handle product) {
+    const Busy busy(busy_, "solver");
+    check_request(Request::kHessianProduct, "product");
+    std::vector<double> doubles(static_cast<std::size_t>(size_));
+    copy_as_doubles(dtype_, vector_from(product, "product"), size_, doubles.data());
+    for (const double value : doubles)
+        if (!std::isfinite(value)) throw py::value_error("product has elements that are not finite");
+    solver_->tell_product(doubles.data());
 }
 
 void AskTell::stop(const std::string& message) {
@@ -254,10 +293,9 @@ py::object AskTell::history() const {
     return py::make_tuple(s, y);
 }
 
-py::object AskTell::curvature() const {
-    const auto* newton = dynamic_cast<const Newton*>(solver_.get());
-    if (!newton) return py::none();
-    return py::make_tuple(newton->hessians(), newton->curvature(), newton->minimum());
+py::tuple AskTell::second_order() const {
+    const Solver::SecondOrder known = solver_->second_order();
+    return py::make_tuple(known.hessians, known.curvature, known.minimum, known.shift);
 }
 
 py::object AskTell::matrix() const {
@@ -268,10 +306,9 @@ py::object AskTell::matrix() const {
             for (std::int64_t j = 0; j < size_; ++j) cells(i, j) = source.at(i, j);
         return result;
     };
-    if (const auto* newton = dynamic_cast<const Newton*>(solver_.get())) {
-        if (newton->hessian().empty()) return py::none();
-        return py::array_t<double>({py::ssize_t{size_}, py::ssize_t{size_}},
-                                   newton->hessian().data());
+    if (const std::vector<double>* hessian = solver_->second_order().matrix) {
+        if (hessian->empty()) return py::none();
+        return py::array_t<double>({py::ssize_t{size_}, py::ssize_t{size_}}, hessian->data());
     }
     if (const auto* sr1 = dynamic_cast<const SR1*>(solver_.get())) return fill(*sr1);
     const auto* descent = dynamic_cast<const Descent*>(solver_.get());

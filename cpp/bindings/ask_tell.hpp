@@ -10,25 +10,31 @@
 
 #include "bindings/arrays.hpp"
 #include "bindings/structure.hpp"
-#include "solvers/solver.hpp"
+#include "solvers/batch.hpp"
 
 namespace schuss {
 
+// Makes solvers of one kind. Options: every keyword of the method, checked by the caller.
+SolverBatch::Make maker(const std::string& method, std::int64_t n, DType dtype,
+                        const py::dict& options);
+
 class AskTell {
   public:
-    // Options: every keyword of the method, checked by the caller.
     AskTell(const std::string& method, py::handle x0, const py::dict& options);
 
     py::object ask() const;  // read-only; an array that is kept stays as it is
     void tell(py::handle value, py::handle gradient);
     void tell_hessian(py::handle hessian);
+    py::object direction() const;  // what the Hessian is to be multiplied by, read-only
+    void tell_product(py::handle product);
     void stop(const std::string& message);
     // The best point, its gradient, its value: copies, or the solver's own vectors, which it may
     // only give away when it is done and not asked again.
     py::tuple best(bool copy) const;
     py::object history() const;    // L-BFGS: (S, Y), a pair a row, the oldest first
     py::object matrix() const;     // BFGS: the inverse Hessian; SR1, Newton: the Hessian
-    py::object curvature() const;  // Newton: Hessians told, smallest curvature, whether a minimum
+    // Hessians or products told, the smallest curvature, whether a minimum, the shift.
+    py::tuple second_order() const;
     const char* request() const;
 
     const Solver& solver() const { return *solver_; }
@@ -43,6 +49,9 @@ class AskTell {
 
     py::object tree(const VectorPtr& vector, bool writeable) const;
     py::object copied(const Vector& vector) const;
+    void check_request(Request told, const char* name) const;
+    // n elements of dtype(), from any tree like x0; where they lie until the next call.
+    const char* vector_from(py::handle tree, const char* name);
     void gather_tree(py::handle tree, const char* name, char* to);
 
     std::string method_;

@@ -2,6 +2,7 @@
 #include <pybind11/stl.h>
 
 #include "bindings/ask_tell.hpp"
+#include "bindings/batch.hpp"
 #include "bindings/register.hpp"
 #include "solvers/line_search.hpp"
 
@@ -17,11 +18,13 @@ void register_solvers(py::module_& m) {
         .def("ask", &AskTell::ask)
         .def("tell", &AskTell::tell, py::arg("f"), py::arg("gradient"))
         .def("tell_hessian", &AskTell::tell_hessian, py::arg("hessian"))
+        .def("direction", &AskTell::direction)
+        .def("tell_product", &AskTell::tell_product, py::arg("product"))
         .def("stop", &AskTell::stop, py::arg("message"))
         .def("best", &AskTell::best, py::arg("copy") = true)
         .def("history", &AskTell::history)
         .def("matrix", &AskTell::matrix)
-        .def("curvature", &AskTell::curvature)
+        .def("second_order", &AskTell::second_order)
         .def_property_readonly("request", &AskTell::request)
         .def_property_readonly("done", read(&Solver::done))
         .def_property_readonly("size", read(&Solver::size))
@@ -32,6 +35,14 @@ void register_solvers(py::module_& m) {
         .def_property_readonly("message",
                                [](const AskTell& self) { return self.solver().message(); })
         .def(py::pickle([](const AskTell& self) { return self.state(); }, &AskTell::from_state));
+
+    py::class_<Batch>(m, "Batch")
+        .def(py::init<const std::string&, const py::array&, const py::dict&>(), py::arg("method"),
+             py::arg("starts"), py::arg("options"))
+        .def("running", &Batch::running)
+        .def("points", &Batch::points)
+        .def("tell", &Batch::tell, py::arg("values"), py::arg("gradients"), py::arg("hessians"))
+        .def("results", &Batch::results);
 
     using Search = LineSearch;
     py::class_<Search>(m, "LineSearch")

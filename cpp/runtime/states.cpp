@@ -31,7 +31,7 @@ States::States(const std::vector<std::int64_t>& bytes, int n_slots, int first)
             offsets_.push_back(offset);
             size_ = offset + size;
         }
-    const std::int64_t alignment = size_ >= kHugePage ? kHugePage : kPage;
+    const std::int64_t alignment = size_ >= kHugePage ? kHugePage : size_ >= kPage ? kPage : kLine;
     if (size_ > PTRDIFF_MAX - alignment) throw std::bad_alloc();
     memory_.reset(static_cast<char*>(std::calloc(static_cast<std::size_t>(size_ + alignment), 1)));
     if (!memory_) throw std::bad_alloc();

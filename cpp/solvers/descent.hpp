@@ -54,7 +54,7 @@ struct DescentSettings {
     bool damping;  // Powell 1978
 };
 
-class Descent final : public Solver {
+class Descent : public Solver {
   public:
     Descent(std::int64_t n, DType iterates, DType directions, const char* x0, const Limits& limits,
             const DescentSettings& settings, std::unique_ptr<Curvature> curvature);
@@ -65,22 +65,24 @@ class Descent final : public Solver {
   protected:
     void start(const VectorWork::Sizes& sizes) override;
     void receive(double value, const char* gradient) override;
+    virtual void aim();  // the first trial along a new direction from x_
 
-  private:
     void take(double value, const char* gradient, const VectorWork::Sizes& sizes);
-    void learn(const char* gradient, const VectorWork::Sizes& sizes);
-    void aim();
-    double scale();
     void try_step(double step);
     void search_failed();
+
+    LineSearch search_;
+    double step_ = 1.0;  // trial_ = x_ + step_ d
+    char* direction_ = nullptr;
+
+  private:
+    void learn(const char* gradient, const VectorWork::Sizes& sizes);
+    double scale();
     void look();
     void restart();
 
     DescentSettings settings_;
     std::unique_ptr<Curvature> curvature_;
-    LineSearch search_;
-    double step_ = 1.0;  // trial_ = x_ + step_ d
-    char* direction_ = nullptr;
     double gradient_squares_ = 0.0, direction_squares_ = 0.0;  // g.g at x_ and d.d
     bool forced_ = false;     // the trial is taken whatever the conditions say
     bool restarted_ = false;  // since f or its gradient last became smaller

@@ -4,118 +4,106 @@
 #include <cmath>
 #include <limits>
 
-#include "runtime/float_environment.hpp"
-#include "solvers/line_search.hpp"
-
 namespace schuss {
-namespace {
 
-// Conn, Gould and Toint 2000, chapter 17.1: steps are taken above the first ratio of actual to
-// predicted decrease, the region shrinks below the second and may grow above the third.
-constexpr double kTake = 1e-4, kPoor = 0.25, kGood = 0.75;
-constexpr double kShrink = 0.25, kBackOut = 0.1, kGrow = 2.0;
-constexpr double kLargest = 1e10;
-constexpr int kMostTrials = 60;
+RegionNewton::RegionNewton(std::int64_t n, DType iterates, const char* x0, const Limits& limits)
+    : RegionSolver(n, iterates, x0, limits, {0.25, 0.25}),
+      model_(n),
+      p_(static_cast<std::size_t>(n)) {}
 
-}  // namespace
-
-Newton::Newton(std::int64_t n, DType iterates, const char* x0, const Limits& limits)
-    : Solver(n, iterates, kFloat64, x0, limits), region_(n) {
-    for (auto* vector : {&gradient_, &p_, &s_, &y_}) vector->resize(static_cast<std::size_t>(n));
-}
-
-Request Newton::request() const {
-    return done() ? Request::kNone : waiting_ ? Request::kHessian : Request::kValueAndGradient;
-}
-
-void Newton::start(const VectorWork::Sizes&) {
-    copy_as_doubles(dtype(), g_->data(), n_, gradient_.data());
-    waiting_ = true;
-}
-
-void Newton::tell_hessian(const double* h) {
-    if (request() != Request::kHessian) throw std::logic_error("no Hessian was asked for");
-    const FloatEnvironment pinned;
-    hessian_.assign(h, h + n_ * n_);
-    ++hessians_;
-    waiting_ = false;
-    region_.forget_curvature();
-    if (largest_ <= limits_.gtol) {
-        minimum_ = region_.convex(hessian_);
-        if (minimum_) return flat(largest_);
+std::string RegionNewton::receive_hessian(const double* h) {
+    if (std::string fault = model_.set(h, epsilon()); !fault.empty()) return fault;
+    model_.gradient = gradient_;
+    if (largest_ <= limits_.gtol && model_.convex()) {
+        minimum_ = true;
+        flat(largest_);
+        return "";
     }
-    trials_ = 0;
     propose();
+    return "";
 }
 
-void Newton::propose() {
-    step_ = region_.solve(hessian_, gradient_, radius_, p_);
+void RegionNewton::propose() {
+    step_ = model_.within(radius_, p_);
     if (trials_ == 0)
         promise_ = step_.interior ? step_.predicted : std::numeric_limits<double>::infinity();
-    fresh_trial();
-    work_.advance({x_->data(), reinterpret_cast<const char*>(p_.data()), 1.0, trial_->data()});
+    try_step(p_);
 }
 
-void Newton::receive(double value, const char* gradient) {
-    if (waiting_) throw std::logic_error("the Hessian was asked for");
-    const auto n = static_cast<std::size_t>(n_);
-    copy_as_doubles(dtype(), trial_->data(), n_, s_.data());
-    copy_as_doubles(dtype(), x_->data(), n_, y_.data());
-    double squares = 0.0;
-    for (std::size_t i = 0; i < n; ++i) {
-        s_[i] -= y_[i];
-        squares += s_[i] * s_[i];
-    }
-    copy_as_doubles(dtype(), gradient, n_, y_.data());
-    const VectorWork::Sizes sizes = work_.norms(gradient);
-    const bool finite = std::isfinite(value) && std::isfinite(sizes.squares);
-    const double length = std::sqrt(squares);
-    double expected = 0.0;  // the mean of the slopes at both ends
-    for (std::size_t i = 0; i < n; ++i) expected += s_[i] * (gradient_[i] + y_[i]) / 2.0;
-    double change = value - value_;
-    // What rounding hides the slopes still say, as in the line search.
-    if (finite && std::abs(change) <= noise() && value <= lowest_ + noise()) change = expected;
-    const double ratio = finite && step_.predicted > 0.0 ? -change / step_.predicted : 0.0;
-    if (!(ratio >= kPoor))
-        radius_ = (finite ? kShrink : kBackOut) * std::min(radius_, step_.length);
-    else if (ratio > kGood && !step_.interior)
-        radius_ = std::min(kGrow * radius_, kLargest);
-    ++trials_;
-    if (!(ratio > kTake)) {
-        if (finite) keep_if_best(value, gradient);
-        if (finite && std::abs(value - value_) > kTelling * noise())
-            disagreement_ = disagreement(value - value_, expected);
-        if (length == 0.0 || trials_ == kMostTrials) return give_up();
-        return propose();
-    }
-    watch(value - value_, expected);
-    const bool last = ends(value, sizes.largest, step_.predicted);
-    std::memcpy(g_->data(), gradient, static_cast<std::size_t>(g_->bytes()));
-    move(value, sizes.largest);
-    if (last) return;
-    gradient_.swap(y_);
-    const bool stuck = idle(trials_);
-    if (radius_ >= kLargest && progressed())
-        return finish(Status::kUnbounded,
-                      "f fell to %.3g and the region has grown to %.3g: it seems to be unbounded "
-                      "below",
-                      value, radius_);
-    if (stuck) return give_up();
-    waiting_ = true;
-}
-
-void Newton::give_up() {
+void RegionNewton::give_up() {
     conclude(promise_);
     minimum_ = status() == Status::kConverged;  // only a Newton step promises anything
 }
 
-void Newton::visit(Archive& archive) {
+Solver::SecondOrder RegionNewton::second_order() const {
+    return {model_.count(), model_.curvature(), minimum_, model_.shift(), &model_.matrix()};
+}
+
+void RegionNewton::visit(Archive& archive) {
+    RegionSolver::visit(archive);
+    model_.visit(archive);
+    archive(step_, minimum_, promise_);
+}
+
+PlainNewton::PlainNewton(std::int64_t n, DType iterates, const char* x0, const Limits& limits,
+                         double rate)
+    : Solver(n, iterates, kFloat64, x0, limits),
+      rate_(rate),
+      model_(n),
+      p_(static_cast<std::size_t>(n)) {}
+
+std::string PlainNewton::receive_hessian(const double* h) {
+    if (std::string fault = model_.set(h, epsilon()); !fault.empty()) return fault;
+    copy_as_doubles(dtype(), g_->data(), n_, model_.gradient.data());
+    if (largest_ <= limits_.gtol) {
+        forget_best();  // the point where the method ended
+        minimum_ = model_.convex();
+        if (minimum_)
+            flat(largest_);
+        else
+            finish(Status::kNoMinimum,
+                   "the largest element of the gradient, %.3g, is at most gtol = %.3g, but f curves "
+                   "down there, by %.3g: a saddle or a maximum",
+                   largest_, limits_.gtol, model_.curvature());
+    } else if (!model_.newton(p_)) {
+        finish(Status::kNoDecrease, "the Hessian is singular: there is no Newton step");
+    } else {
+        const char* p = reinterpret_cast<const char*>(p_.data());
+        slope_ = work_.probe({g_->data(), p}).along;
+        fresh_trial();
+        work_.advance({x_->data(), p, rate_, trial_->data()});
+        wait_for(Request::kValueAndGradient);
+    }
+    return "";
+}
+
+void PlainNewton::receive(double value, const char* gradient) {
+    const VectorWork::Sizes sizes =
+        work_.probe({gradient, reinterpret_cast<const char*>(p_.data())});
+    if (!std::isfinite(value) || !std::isfinite(sizes.squares))
+        return finish(Status::kNotFinite, "f is not finite where the Newton step leads");
+    if (std::memcmp(trial_->data(), x_->data(), static_cast<std::size_t>(x_->bytes())) == 0)
+        return finish(Status::kNoDecrease,
+                      "the Newton step changes x no more; the largest element of the gradient is "
+                      "%.3g",
+                      largest_);
+    watch(value - value_, rate_ * (slope_ + sizes.along) / 2.0);
+    if (value > value_ + noise()) keep_this_if_best();
+    const bool last = ends(value, sizes.largest, 0.0);
+    move(value, sizes.largest);
+    std::memcpy(g_->data(), gradient, static_cast<std::size_t>(g_->bytes()));
+    if (!last) wait_for(Request::kHessian);
+}
+
+Solver::SecondOrder PlainNewton::second_order() const {
+    return {model_.count(), model_.curvature(), minimum_, 0.0, &model_.matrix()};
+}
+
+void PlainNewton::visit(Archive& archive) {
     Solver::visit(archive);
-    archive(hessian_, gradient_, p_, step_, radius_, waiting_, minimum_, trials_, promise_,
-            hessians_);
-    region_.visit(archive);
-    const auto n = static_cast<std::size_t>(n_);
-    if (gradient_.size() != n || p_.size() != n || (!hessian_.empty() && hessian_.size() != n * n))
+    model_.visit(archive);
+    archive(p_, slope_, minimum_);
+    if (p_.size() != static_cast<std::size_t>(n_))
         throw std::invalid_argument("the state is damaged");
 }
 

@@ -1,47 +1,54 @@
-// Newton's method with a dense Hessian in a trust region. The Hessian is asked for at points that
-// were taken and nowhere else; before a small gradient counts, so does its curvature.
+// Newton's method with a dense Hessian. It is asked for at points that were taken and nowhere else;
+// before a small gradient counts, so does its curvature.
 #pragma once
-#include <vector>
-
-#include "solvers/solver.hpp"
-#include "solvers/trust_region.hpp"
+#include "solvers/quadratic.hpp"
+#include "solvers/region.hpp"
 
 namespace schuss {
 
-class Newton final : public Solver {
+class RegionNewton final : public RegionSolver {
   public:
-    Newton(std::int64_t n, DType iterates, const char* x0, const Limits& limits);
+    RegionNewton(std::int64_t n, DType iterates, const char* x0, const Limits& limits);
 
-    // At point(), when request() is kHessian: n x n, symmetric. Throws std::logic_error otherwise.
-    void tell_hessian(const double* h);
-
-    const VectorPtr& point() const override { return waiting_ ? x_ : trial_; }
-    Request request() const override;
+    SecondOrder second_order() const override;
     void visit(Archive& archive) override;
-
-    std::int64_t hessians() const { return hessians_; }
-    double curvature() const { return region_.curvature(); }  // the smallest seen at x_
-    bool minimum() const { return minimum_; }                 // to second order
-    const std::vector<double>& hessian() const { return hessian_; }
 
   protected:
     bool gradient_decides() const override { return false; }
-    void start(const VectorWork::Sizes& sizes) override;
+    std::string receive_hessian(const double* h) override;
+    double predict() override { return step_.predicted; }
+    void propose() override;
+    void arrive() override { wait_for(Request::kHessian); }
+    void give_up() override;
+
+  private:
+    Quadratic model_;
+    std::vector<double> p_;
+    Quadratic::Step step_{};
+    bool minimum_ = false;
+    double promise_ = 0.0;  // what the Newton step from x_ was to gain
+};
+
+// x + rate p, H p = -g: the textbook's, which goes wherever the gradient is zero.
+class PlainNewton final : public Solver {
+  public:
+    PlainNewton(std::int64_t n, DType iterates, const char* x0, const Limits& limits, double rate);
+
+    SecondOrder second_order() const override;
+    void visit(Archive& archive) override;
+
+  protected:
+    bool gradient_decides() const override { return false; }
+    void start(const VectorWork::Sizes&) override { wait_for(Request::kHessian); }
+    std::string receive_hessian(const double* h) override;
     void receive(double value, const char* gradient) override;
 
   private:
-    void propose();
-    void give_up();
-
-    TrustRegion region_;
-    std::vector<double> hessian_, gradient_, p_, s_, y_;
-    TrustRegion::Step step_{};
-    double radius_ = 1.0;
-    bool waiting_ = false;  // for the Hessian at x_
+    double rate_;
+    Quadratic model_;
+    std::vector<double> p_;
+    double slope_ = 0.0;  // g.p
     bool minimum_ = false;
-    int trials_ = 0;        // from x_
-    double promise_ = 0.0;  // what the Newton step from x_ was to gain
-    std::int64_t hessians_ = 0;
 };
 
 }  // namespace schuss

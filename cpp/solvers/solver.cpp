@@ -49,8 +49,25 @@ double Solver::epsilon() const {
 
 double Solver::noise() const { return kNoise[dtype()] * epsilon() * std::abs(lowest_); }
 
-void Solver::tell(double value, const char* gradient) {
+void Solver::check_request(Request told) const {
     if (done()) throw std::logic_error("the solver is done: " + message_);
+    if (told != waiting_for_) throw std::logic_error("something else was requested");
+}
+
+std::string Solver::tell_hessian(const double* h) {
+    check_request(Request::kHessian);
+    const FloatEnvironment pinned;
+    return receive_hessian(h);
+}
+
+void Solver::tell_product(const double* product) {
+    check_request(Request::kHessianProduct);
+    const FloatEnvironment pinned;
+    receive_product(product);
+}
+
+void Solver::tell(double value, const char* gradient) {
+    check_request(Request::kValueAndGradient);
     const FloatEnvironment pinned;
     ++evaluations_;
     if (evaluations_ > 1 && value == -INFINITY) {
@@ -78,6 +95,10 @@ void Solver::tell(double value, const char* gradient) {
 
 void Solver::stop(const std::string& message) {
     if (!done()) finish(Status::kStopped, "%s", message.c_str());
+}
+
+void Solver::refuse(const std::string& message) {
+    if (!done()) finish(Status::kNotFinite, "%s", message.c_str());
 }
 
 void Solver::flat(double largest) {
@@ -117,6 +138,14 @@ void Solver::move(double value, double largest) {
     lowest_ = std::min(lowest_, value);
     ++iterations_;
     if (best_x_ && best_value_ >= value - noise()) best_x_.reset();
+}
+
+void Solver::keep_this_if_best() {
+    if (best_x_) return;
+    best_x_ = x_;
+    best_value_ = value_;
+    if (!best_g_) best_g_ = std::make_shared<Vector>(n_, dtype(), 4);
+    std::memcpy(best_g_->data(), g_->data(), static_cast<std::size_t>(g_->bytes()));
 }
 
 void Solver::keep_if_best(double value, const char* gradient) {
@@ -196,7 +225,7 @@ void Solver::visit(Archive& archive) {
     bool has_best = best_x_ != nullptr;
     archive(*x_);
     if (archive.reading()) trial_ = std::make_shared<Vector>(n_, dtype(), 2);
-    archive(*trial_, *g_, value_, largest_, lowest_, iterations_, evaluations_, status_, message_,
+    archive(*trial_, *g_, value_, largest_, lowest_, iterations_, evaluations_, waiting_for_, status_, message_,
             suspicion_, disagreement_, record_value_, record_gradient_, idle_, progressed_,
             has_best);
     if (!has_best) return;

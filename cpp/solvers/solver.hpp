@@ -21,7 +21,7 @@ struct Limits {
 double disagreement(double change, double expected);
 constexpr double kDisagree = 0.4;
 
-enum class Request : int { kNone, kValueAndGradient, kHessian };
+enum class Request : int { kNone, kValueAndGradient, kHessian, kHessianProduct };
 
 enum class Status : int {
     kRunning = -1,
@@ -31,6 +31,7 @@ enum class Status : int {
     kNotFinite = 3,
     kUnbounded = 4,
     kWrongGradient = 5,
+    kNoMinimum = 6,  // the gradient is zero there, the curvature negative
     kStopped = 99,  // by the caller
 };
 
@@ -42,14 +43,22 @@ class Solver {
 
     std::int64_t size() const { return n_; }
     DType dtype() const { return x_->dtype(); }
-    // To be evaluated; kept as long as it is held.
-    virtual const VectorPtr& point() const { return trial_; }
-    virtual Request request() const { return done() ? Request::kNone : Request::kValueAndGradient; }
+    Request request() const { return done() ? Request::kNone : waiting_for_; }
+    // To be evaluated; kept as long as it is held. Hessians are those at points that were taken.
+    const VectorPtr& point() const {
+        return waiting_for_ == Request::kValueAndGradient ? trial_ : x_;
+    }
     bool done() const { return status_ != Status::kRunning; }
 
-    // f and its gradient at point(); n elements of dtype(). Throws std::logic_error when done.
+    // What was requested, at point(); std::logic_error for anything else. A gradient has n elements
+    // of dtype(); a Hessian n x n, and what is wrong with it comes back, "" where nothing is; of
+    // products with a Hessian, direction() is the other factor.
     void tell(double value, const char* gradient);
-    void stop(const std::string& message);
+    std::string tell_hessian(const double* h);
+    void tell_product(const double* product);
+    virtual const double* direction() const { return nullptr; }
+    void stop(const std::string& message);    // by the caller
+    void refuse(const std::string& message);  // what was told cannot be used
 
     // The best point seen: the lowest value, where values that differ by rounding count as equal
     // and the later one is taken.
@@ -59,6 +68,15 @@ class Solver {
         double value;
     };
     Best best() const;
+    // What second-order methods know at the last point taken.
+    struct SecondOrder {
+        std::int64_t hessians = 0;  // or products, so far
+        double curvature = 0.0;     // the smallest seen
+        bool minimum = false;       // to second order
+        double shift = 0.0;         // of the Hessian, in the last step
+        const std::vector<double>* matrix = nullptr;
+    };
+    virtual SecondOrder second_order() const { return {}; }
     std::int64_t iterations() const { return iterations_; }
     std::int64_t evaluations() const { return evaluations_; }
     Status status() const { return status_; }
@@ -76,12 +94,18 @@ class Solver {
     // What comes after the first point, at which f and g are finite; and after each trial.
     virtual void start(const VectorWork::Sizes& sizes) = 0;
     virtual void receive(double value, const char* gradient) = 0;
+    virtual std::string receive_hessian(const double*) { return ""; }
+    virtual void receive_product(const double*) {}
+    void wait_for(Request request) { waiting_for_ = request; }
 
     // For a trial that a solver wants to take: whether a test or a limit ends the run there.
     // promise: the decrease that was to be expected, without which a small one means nothing.
     bool ends(double value, double largest, double promise);
     // The taking of it. g_ is the solver's to renew.
     void move(double value, double largest);
+    // Before the taking of one that is worse: x_ stays in mind.
+    void keep_this_if_best();
+    void forget_best() { best_x_.reset(); }  // x_ is the answer
     // For a trial that it does not take.
     void keep_if_best(double value, const char* gradient);
 
@@ -114,6 +138,8 @@ class Solver {
     std::int64_t iterations_ = 0, evaluations_ = 0;
 
   private:
+    void check_request(Request told) const;
+
     VectorPtr spare_, best_x_;  // best_x_ where the best point is not x_
     VectorPtr best_g_;
     double best_value_ = 0.0;
@@ -121,6 +147,7 @@ class Solver {
     double record_value_ = 0.0, record_gradient_ = 0.0;
     int idle_ = 0;  // evaluations since either record was broken
     bool progressed_ = true;
+    Request waiting_for_ = Request::kValueAndGradient;
     Status status_ = Status::kRunning;
     std::string message_;
 };

@@ -3,16 +3,17 @@
 //
 //   B <- B + r r' / r.s,   r = y - B s,   unless |r.s| < 1e-8 |r| |s|.
 //
-// The step is Steihaug's (1983): conjugate gradients that end at the boundary of the region.
+// The step is Steihaug's.
 #pragma once
 #include <vector>
 
-#include "solvers/solver.hpp"
+#include "solvers/region.hpp"
+#include "solvers/steihaug.hpp"
 #include "solvers/symmetric.hpp"
 
 namespace schuss {
 
-class SR1 final : public Solver {
+class SR1 final : public RegionSolver {
   public:
     SR1(std::int64_t n, DType iterates, const char* x0, const Limits& limits);
 
@@ -20,26 +21,18 @@ class SR1 final : public Solver {
     void visit(Archive& archive) override;
 
   protected:
-    void start(const VectorWork::Sizes& sizes) override;
-    void receive(double value, const char* gradient) override;
+    double predict() override;
+    void learn(double ratio, const VectorWork::Sizes& sizes) override;
+    void propose() override;
+    void arrive() override;
+    void give_up() override;
 
   private:
-    void propose();
-    void to_boundary(const std::vector<double>& along);
-    void restart();
-    void learn(double s_squares, double gradient_lengths);
-    double dot(const std::vector<double>& a, const std::vector<double>& b);
-
-    VectorWork doubles_;
     Symmetric b_;
-    std::vector<double> gradient_;         // at x_, in double
-    std::vector<double> p_, s_, y_, b_s_;  // the step, and the same as x could take it
-    std::vector<double> residual_, search_, b_search_;
-    double radius_ = 1.0;
+    Steihaug step_;
+    std::vector<double> b_s_, b_direction_;
     bool scaled_ = false;  // B has had the scale of a first pair
     bool restarted_ = false;
-    int trials_ = 0;        // from x_
-    double promise_ = 0.0;  // the decrease still to be had, as the trials from x_ have it
 };
 
 }  // namespace schuss

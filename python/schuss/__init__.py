@@ -8,7 +8,18 @@ from . import clipping, config, initializers, linalg, optimizers, schedules, sol
 from .batches import minibatches
 from .optimizers import *
 from .optimizers.base import Optimizer, StepInfo
-from .solvers import BFGS, LBFGS, SR1, GradientDescent, Newton, line_search, minimize, scipy_method
+from .solvers import (
+    BFGS,
+    LBFGS,
+    SR1,
+    GradientDescent,
+    Newton,
+    NewtonCG,
+    line_search,
+    minimize,
+    minimize_batch,
+    scipy_method,
+)
 
 try:
     __version__ = version("schuss")
@@ -21,6 +32,7 @@ __all__ = [
     "SR1",
     "GradientDescent",
     "Newton",
+    "NewtonCG",
     "Optimizer",
     "StepInfo",
     "clipping",
@@ -30,6 +42,7 @@ __all__ = [
     "line_search",
     "minibatches",
     "minimize",
+    "minimize_batch",
     "optimizers",
     "schedules",
     "scipy_method",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from .base import Solver
+from .batch import minimize_batch
 from .interop import scipy_method
 from .line_search import LineSearchResult, line_search
 from .minimize import minimize
-from .newton import Newton
+from .newton import Newton, NewtonCG
 from .quasi_newton import BFGS, LBFGS, SR1, GradientDescent
 from .result import Result
 
@@ -17,9 +18,11 @@ __all__ = [
     "GradientDescent",
     "LineSearchResult",
     "Newton",
+    "NewtonCG",
     "Result",
     "Solver",
     "line_search",
     "minimize",
+    "minimize_batch",
     "scipy_method",
 ]

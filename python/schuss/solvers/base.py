@@ -122,6 +122,14 @@ def _history_dtype(name: str, value: Any) -> str:
     return found
 
 
+def _globalization(name: str, value: Any) -> str:
+    if value not in ("trust_region", "line_search", "none"):
+        raise ValueError(
+            f"{name} is {value!r}; 'trust_region', 'line_search' or 'none' is wanted"
+        )
+    return str(value)
+
+
 CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "gtol": tolerance,
     "ftol": tolerance,
@@ -133,7 +141,21 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "damping": flag,
     "history_size": lambda name, value: count(name, value, most=1000),
     "history_dtype": _history_dtype,
+    "globalization": _globalization,
+    "learning_rate": positive,
 }
+
+
+def checked_options(options: dict[str, Any], dtype: str) -> dict[str, Any]:
+    """Return the options of a method as the core takes them; None means that of the dtype."""
+    given = dict(options)
+    for name, value in {"gtol": GTOL[dtype], "history_dtype": dtype}.items():
+        if name in given and given[name] is None:
+            given[name] = value
+    checked = {name: CHECKS[name](name, value) for name, value in given.items()}
+    if "c1" in checked:
+        check_wolfe(checked["c1"], checked["c2"])
+    return checked
 
 
 # -- solvers ---------------------------------------------------------------------------------------
@@ -169,13 +191,7 @@ class Solver:
         if not hasattr(type(self), "_method"):
             raise TypeError("Solver is a base; use one of its subclasses, such as LBFGS")
         start = starting_point(x0)
-        dtype = dtype_of_iterates(start).name
-        for name, value in {"gtol": GTOL[dtype], "history_dtype": dtype}.items():
-            if name in options and options[name] is None:
-                options[name] = value
-        checked = {name: CHECKS[name](name, value) for name, value in options.items()}
-        if "c1" in checked:
-            check_wolfe(checked["c1"], checked["c2"])
+        checked = checked_options(options, dtype_of_iterates(start).name)
         self._solver = _core.Solver(self._method, start, checked)
 
     # -- a run -------------------------------------------------------------------------------------
@@ -221,7 +237,10 @@ class Solver:
 
     @property
     def request(self) -> str | None:
-        """What it waits for: "value_and_gradient", "hessian" (`Newton`), None when it is done."""
+        """What it waits for; None when it is done.
+
+        "value_and_gradient"; of `Newton` also "hessian", of `NewtonCG` "hessian_product".
+        """
         return self._solver.request
 
     @property

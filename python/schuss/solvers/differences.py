@@ -10,7 +10,7 @@ import numpy as np
 
 from ..structures import map_leaves
 
-__all__ = ["Differences", "value_and_gradient"]
+__all__ = ["Differences", "GradientDifferences", "value_and_gradient"]
 
 Evaluate = Callable[[Any], tuple[Any, Any]]
 
@@ -38,6 +38,25 @@ def _frozen(array: Any) -> Any:
     return copy
 
 
+def _flat(tree: Any) -> Any:
+    """Return all elements after each other, in C order and float64."""
+    return np.concatenate([np.asarray(leaf, np.float64).ravel() for leaf in _leaves(tree)])
+
+
+def _like(tree: Any, flat: Any) -> Any:
+    """Return the elements in the structure and dtypes of a tree, read-only."""
+    at = 0
+
+    def take(leaf: Any) -> Any:
+        nonlocal at
+        piece = flat[at : at + leaf.size].astype(leaf.dtype).reshape(leaf.shape)
+        piece.flags.writeable = False
+        at += leaf.size
+        return piece
+
+    return map_leaves(take, tree)
+
+
 class Differences:
     """The value of a function and its gradient by differences: instead of `jac`.
 
@@ -54,6 +73,7 @@ class Differences:
 
     Attributes:
         evaluations: of fun so far.
+        error: of a gradient, relative, as a power of ε.
 
     Example:
         >>> evaluate = Differences(lambda x: x @ x)
@@ -70,6 +90,7 @@ class Differences:
         self._fun = fun
         self._args = args
         self._central = central
+        self.error = 2 / 3 if central else 1 / 2
         self.evaluations = 0
 
     def _value(self, x: Any) -> float:
@@ -96,6 +117,70 @@ class Differences:
                 with np.errstate(over="ignore"):
                     slopes[index] = (above - below) / (high - low)
         return value, gradient
+
+
+class GradientDifferences:
+    """Hessians, and products with them, by differences of gradients: instead of `hess` or `hessp`.
+
+    With ε the rounding error of the dtype of x, and ε^e that of the gradient::
+
+        central:  H v = (g(x + h v) - g(x - h v)) / 2h,    h = ε^(e/3) max(1, |x|) / |v|
+        forward:  H v = (g(x + h v) - g(x)) / h,           h = ε^(e/2) max(1, |x|) / |v|
+
+    For a Hessian v is one unit vector after the other, with |xᵢ| for |x|, and the mean of H and its
+    transpose is taken.
+
+    Args:
+        gradient: gradient(x), in the structure of x.
+        central: which of the two.
+        error: e.
+
+    Attributes:
+        evaluations: of the gradient so far.
+
+    Example:
+        >>> second = GradientDifferences(lambda x: x**3 / 3)
+        >>> second.hessian(np.array([1.0, 2.0])).round(6), second.evaluations
+        (array([[1., 0.],
+               [0., 4.]]), 4)
+
+    Reference: Nocedal and Wright, Numerical Optimization, 2006, section 8.1.
+    """
+
+    def __init__(
+        self, gradient: Callable[[Any], Any], *, central: bool = True, error: float = 1.0
+    ) -> None:
+        self._gradient = gradient
+        self._central = central
+        self._error = error / (3 if central else 2)
+        self.evaluations = 0
+
+    def _along(self, x: Any, direction: Any, length: float) -> Any:
+        """Return the change of the gradient for each length of the flat direction."""
+        here = _flat(x)
+        epsilon = max(float(np.finfo(leaf.dtype).eps) for leaf in _leaves(x))
+        step = epsilon**self._error * max(1.0, length)
+        high = _like(x, here + step * direction)
+        low = _like(x, here - step * direction) if self._central else x
+        self.evaluations += 2
+        made = (_flat(high) - _flat(low)) @ direction / (direction @ direction)
+        return (_flat(self._gradient(high)) - _flat(self._gradient(low))) / made
+
+    def product(self, x: Any, v: Any) -> Any:
+        """Return the Hessian at x times v, in the structure of x."""
+        direction = _flat(v)
+        size = float(np.linalg.norm(direction))
+        along = self._along(x, direction / size, float(np.linalg.norm(_flat(x))))
+        return _like(x, along * size)
+
+    def hessian(self, x: Any) -> Any:
+        """Return the Hessian at x, n by n."""
+        here = _flat(x)
+        columns = [
+            self._along(x, unit, abs(float(element)))
+            for unit, element in zip(np.eye(here.size), here, strict=True)
+        ]
+        return (np.array(columns) + np.array(columns).T) / 2
 
 
 def value_and_gradient(

@@ -9,8 +9,8 @@ from typing import Any
 
 from ..optimizers.base import flag
 from .base import Solver, tolerance
-from .differences import Differences, value_and_gradient
-from .newton import Newton
+from .differences import Differences, GradientDifferences, value_and_gradient
+from .newton import Newton, NewtonCG
 from .quasi_newton import BFGS, LBFGS, SR1, GradientDescent
 from .result import Result
 
@@ -21,13 +21,17 @@ METHODS: dict[str, type[Solver]] = {
     "bfgs": BFGS,
     "sr1": SR1,
     "newton": Newton,
+    "newton_cg": NewtonCG,
     "gradient_descent": GradientDescent,
 }
 OPTIONS = {
     name: [*list(inspect.signature(solver).parameters)[1:], "disp"]
     for name, solver in METHODS.items()
 }
-ALIASES = {"l-bfgs": "lbfgs", "l-bfgs-b": "lbfgs"}
+ALIASES = {"l-bfgs": "lbfgs", "l-bfgs-b": "lbfgs", "newton-cg": "newton_cg"}
+
+# The argument that gives second derivatives, and what it returns.
+SECOND = {"newton": ("hess", "Hessian"), "newton_cg": ("hessp", "product")}
 
 STOPPED = "`callback` raised `StopIteration`."
 
@@ -41,7 +45,7 @@ def method_name(method: Any) -> str:
     return name
 
 
-def _settings(method: str, options: Any, more: dict[str, Any], tol: Any) -> dict[str, Any]:
+def settings_of(method: str, options: Any, more: dict[str, Any], tol: Any) -> dict[str, Any]:
     """Return the options of a method, `disp` among them, under our names."""
     if options is not None and not isinstance(options, Mapping):
         raise TypeError(f"options is {options!r}; a dict is wanted")
@@ -57,6 +61,12 @@ def _settings(method: str, options: Any, more: dict[str, Any], tol: Any) -> dict
         for name in ("gtol", "ftol") if method == "lbfgs" else ("gtol",):
             settings.setdefault(name, tolerance("tol", tol))
     return settings
+
+
+def defaults(solver: type[Solver]) -> dict[str, Any]:
+    """Return the options of a method as they are when none is given."""
+    parameters = list(inspect.signature(solver).parameters.values())[1:]
+    return {parameter.name: parameter.default for parameter in parameters}
 
 
 def _watcher(
@@ -111,14 +121,19 @@ def minimize(
             lists, tuples and dicts of arrays. x in the result has its structure. Iterates are
             float32 where all arrays are, else float64; see `Solver`.
         args: further arguments of fun and jac: a tuple, or one that is no tuple.
-        method: "lbfgs" (also "L-BFGS-B"), "bfgs", "sr1", "newton" or "gradient_descent", in any
-            case; see `LBFGS`, `BFGS`, `SR1`, `Newton` and `GradientDescent`.
+        method: "lbfgs" (also "L-BFGS-B"), "bfgs", "sr1", "newton", "newton_cg" (also "Newton-CG")
+            or "gradient_descent", in any case; see `LBFGS`, `BFGS`, `SR1`, `Newton`, `NewtonCG` and
+            `GradientDescent`.
         jac: True; a function jac(x, *args) that returns the gradient; "3-point" or "2-point" for
             central or forward differences, see `Differences`; None: "3-point", with a warning that
             says what that costs.
-        hess: hess(x, *args) returns the n x n Hessian; wanted by "newton", see
-            `Newton.tell_hessian`, and not used by the others.
-        hessp: not used by any of the methods.
+        hess: of "newton", and not used by the others: hess(x, *args) returns the n x n Hessian, see
+            `Newton.tell_hessian`; "3-point" or "2-point" for central or forward differences of the
+            gradient, see `GradientDifferences`; None: "3-point", with a warning that says what that
+            costs.
+        hessp: of "newton_cg", and of "newton" without `hess`, which then is "newton_cg":
+            hessp(x, v, *args) returns the Hessian times v, in the structure of x; for "newton_cg"
+            also "3-point", "2-point" or None, as for `hess`.
         bounds: None; these problems are unconstrained.
         constraints: none; these problems are unconstrained.
         tol: stands for `gtol`, with "lbfgs" for `ftol` too, where they are not given. At least 0.
@@ -130,12 +145,12 @@ def minimize(
         more: the same as keywords of their own: minimize(f, x0, gtol=1e-8).
 
     Returns:
-        A `Result`. `x` is the best point seen and `fun` its value. `nfev` counts all evaluations of
-        fun, those for differences too, which `maxfun` does not count.
+        A `Result`. `x` is the best point seen and `fun` its value. `nfev` and `njev` count all
+        evaluations, those for differences too, which `maxfun` does not count.
 
     Raises:
-        ValueError: for an unknown method or option, bounds, constraints; for "newton" without a
-            Hessian or with one that is not finite and symmetric.
+        ValueError: for an unknown method or option, bounds, constraints; for a Hessian that is not
+            finite and symmetric, or a product that is not finite.
 
     What fun, jac and the callback raise is not touched, StopIteration in the callback aside.
 
@@ -160,34 +175,47 @@ def minimize(
     if given_constraints or (bounds is not None and not _empty(bounds)):
         which = "constraints are" if given_constraints else "bounds are"
         raise ValueError(f"{which} given; schuss solves unconstrained problems")
-    if name == "newton" and not callable(hess):
-        raise ValueError(f"hess is {hess!r}; method newton wants a function hess(x, *args)")
-    for argument, value in (("hess", hess), ("hessp", hessp)):
-        if value is not None and (name, argument) != ("newton", "hess"):
+    if name == "newton" and hess is None and hessp is not None:
+        name = "newton_cg"
+    for argument, value, user in (("hess", hess, "newton"), ("hessp", hessp, "newton_cg")):
+        if value is not None and name != user:
             warnings.warn(f"method {name} does not use {argument}", RuntimeWarning, stacklevel=2)
-    settings = _settings(name, options, more, tol)
+    settings = settings_of(name, options, more, tol)
     disp = flag("disp", settings.pop("disp", False))
     solver = METHODS[name](x0, **settings)
     evaluate = value_and_gradient(fun, jac, args, size=solver._solver.size, stacklevel=2)
 
+    further = args if isinstance(args, tuple) else (args,)
+    second: GradientDifferences | None = None
+    of_second: Callable[..., Any] | None = None
+    if name in SECOND:
+        of_second, second = _second_order(
+            name, hess if name == "newton" else hessp, jac, evaluate, further, solver
+        )
+
     def evaluations() -> int:
-        return evaluate.evaluations if isinstance(evaluate, Differences) else solver.nfev
+        if isinstance(evaluate, Differences):
+            return evaluate.evaluations
+        return solver.nfev + (second.evaluations if second and not callable(jac) else 0)
 
     # No variable holds what was asked for while `tell` runs, nor the gradient while `fun` does: the
     # solver and NumPy can then use their memory again.
     core, tell, stopped = solver._solver, solver.tell, False
-    further = args if isinstance(args, tuple) else (args,)
 
     def values() -> None:
         tell(*evaluate(core.ask()))
 
-    def values_or_hessian() -> None:
-        if core.request == "hessian":
-            core.tell_hessian(hess(core.ask(), *further))
+    def values_or_second_order() -> None:
+        assert of_second is not None
+        request = core.request
+        if request == "hessian":
+            core.tell_hessian(of_second(core.ask(), *further))
+        elif request == "hessian_product":
+            core.tell_product(of_second(core.ask(), core.direction(), *further))
         else:
             values()
 
-    answer = values_or_hessian if name == "newton" else values
+    answer = values if of_second is None else values_or_second_order
     if callback is None:
         while not core.done:
             answer()
@@ -200,11 +228,50 @@ def minimize(
                 stopped = watch()
     result = solver._result(copy=not core.done)
     result.nfev = evaluations()
+    result.njev += second.evaluations if second else 0
     if stopped:
         result.update(status=99, success=False, message=STOPPED)
     if disp:
         print(f"{result.message}: fun={result.fun:.10g}, nit={result.nit}, nfev={result.nfev}")
     return result
+
+
+def _second_order(
+    name: str,
+    given: Any,
+    jac: Any,
+    evaluate: Callable[[Any], tuple[Any, Any]],
+    args: tuple[Any, ...],
+    solver: Solver,
+) -> tuple[Callable[..., Any], GradientDifferences | None]:
+    """Return what gives Hessians or products, and the differences behind it, if any."""
+    if callable(given):
+        return given, None
+    argument, what = SECOND[name]
+    if given is not None and not (isinstance(given, str) and given in ("2-point", "3-point")):
+        raise ValueError(
+            f"{argument} is {given!r}; a function, '2-point', '3-point' or None is wanted"
+        )
+    if given is None:
+        count = f"2 n = {2 * solver._solver.size}" if name == "newton" else "2"
+        warnings.warn(
+            f"{argument} is None: each {what} costs {count} gradients; pass a function, or, if you "
+            f"mean it, {argument}='3-point'",
+            UserWarning,
+            stacklevel=3,
+        )
+
+    def gradient(x: Any) -> Any:
+        return jac(x, *args) if callable(jac) else evaluate(x)[1]
+
+    differences = GradientDifferences(
+        gradient,
+        central=given != "2-point",
+        error=evaluate.error if isinstance(evaluate, Differences) else 1.0,
+    )
+    if name == "newton":
+        return (lambda x, *_: differences.hessian(x)), differences
+    return (lambda x, v, *_: differences.product(x, v)), differences
 
 
 def _empty(collection: Any) -> bool:

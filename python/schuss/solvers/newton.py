@@ -1,4 +1,4 @@
-"""Newton's method with a dense Hessian."""
+"""Newton's method, with a dense Hessian or with products."""
 
 from __future__ import annotations
 
@@ -6,25 +6,31 @@ from typing import Any
 
 from .base import Solver
 
-__all__ = ["Newton"]
+__all__ = ["Newton", "NewtonCG"]
 
 
 class Newton(Solver):
-    """Newton's method in a trust region, with a dense Hessian of any curvature.
+    """Newton's method with a dense Hessian of any curvature.
 
-    With the gradient g and the Hessian H at x::
+    With the gradient g and the Hessian H at x, and a `globalization` of "trust_region"::
 
         p minimizes gᵀp + pᵀH p / 2 over |p| ≤ Δ:   (H + λ I) p = -g,   λ ≥ 0,   λ (Δ - |p|) = 0
 
     x + p is taken where f falls by more than 1e-4 of what the model expects. The radius Δ becomes a
-    quarter of the step below a quarter of it, and doubles above three quarters where p reached the
-    boundary. Where H is positive definite and the Newton step is short enough, one Cholesky
+    quarter of the step below a quarter of it, and doubles above three quarters where p came near
+    the boundary. Where H is positive definite and the Newton step is short enough, one Cholesky
     factorization is all that an iteration takes; otherwise a few more find λ, the hard case
-    included, in which p leaves along the most negative curvature.
+    included, in which p leaves along the most negative curvature. With "line_search"::
+
+        d = -(H + τ I)⁻¹ g,   x += a d,   a by the strong Wolfe conditions (Moré and Thuente)
+
+    τ is 0 where H is positive definite, else from 1e-3 of its largest element on doubled until
+    H + τ I is. "none" is the step of the textbooks, x -= η H⁻¹ g with η the `learning_rate`. It
+    goes wherever the gradient is zero: to a saddle or a maximum (status 6), or ever farther away.
 
     The Hessian is asked for at the first point and at each point that was taken, and nowhere else.
-    A small gradient ends a run only where H has no negative curvature beyond rounding; from a
-    saddle the run goes on downhill::
+    A small gradient ends a run well only where H has no negative curvature beyond rounding; from a
+    saddle the run goes on downhill, unless `globalization` is "none"::
 
         while not solver.done:
             x = solver.ask()
@@ -39,10 +45,13 @@ class Newton(Solver):
             least 0; None: 1e-5 for float64 iterates and 1e-3 for float32.
         maxiter: steps at most, at least 1; None: no limit.
         maxfun: evaluations at most, at least 1; None: no limit.
+        globalization: "trust_region", "line_search" or "none".
+        learning_rate: η of "none", above 0; the others have no use for it.
 
     The result adds `hess`, the Hessian at the last point taken; `nhev`; `min_curvature`, the
-    smallest zᵀH z / zᵀz of the directions z looked at there, infinite where none was; and
-    `is_minimum`, whether x is a minimum to second order, within rounding.
+    smallest zᵀH z / zᵀz of the directions z looked at there, infinite where none was;
+    `is_minimum`, whether x is a minimum to second order, within rounding; and `shift`, λ or τ of
+    the last step. With "none" `x` is where the run converged, or else the best point seen.
 
     Memory: 12 n² bytes, H and the triangle of its factor in float64, and about 12 vectors.
 
@@ -60,7 +69,8 @@ class Newton(Solver):
         (array([0.    , 1.4142]), True)
 
     Reference: Moré and Sorensen, Computing a Trust Region Step, SIAM J. Sci. Stat. Comput. 4, 1983;
-    Conn, Gould and Toint, Trust-Region Methods, SIAM, 2000, sections 7.3 and 17.1.
+    Conn, Gould and Toint, Trust-Region Methods, SIAM, 2000, sections 7.3 and 17.1; Nocedal and
+    Wright, Numerical Optimization, 2006, algorithm 3.3, for τ.
 
     Where we differ: where the decrease of f is within its rounding error, the slopes at both ends
     stand for it.
@@ -75,8 +85,17 @@ class Newton(Solver):
         gtol: float | None = None,
         maxiter: int | None = 15000,
         maxfun: int | None = 15000,
+        globalization: str = "trust_region",
+        learning_rate: float = 1.0,
     ) -> None:
-        super().__init__(x0, gtol=gtol, maxiter=maxiter, maxfun=maxfun)
+        super().__init__(
+            x0,
+            gtol=gtol,
+            maxiter=maxiter,
+            maxfun=maxfun,
+            globalization=globalization,
+            learning_rate=learning_rate,
+        )
 
     def tell_hessian(self, H: Any) -> None:
         """Take the Hessian at the point that was asked for, where `request` is "hessian".
@@ -93,10 +112,108 @@ class Newton(Solver):
         self._solver.tell_hessian(H)
 
     def _matrix(self) -> dict[str, Any]:
-        nhev, curvature, minimum = self._solver.curvature()
+        nhev, curvature, minimum, shift = self._solver.second_order()
         return {
             "hess": self._solver.matrix(),
             "nhev": nhev,
             "min_curvature": curvature,
             "is_minimum": minimum,
+            "shift": shift,
         }
+
+
+class NewtonCG(Solver):
+    """Newton's method from products with the Hessian, in a trust region: for many variables.
+
+    Conjugate gradients go for H p = -g until |H p + g| ≤ |g| min(1/10, √|g|). They end early at the
+    boundary |p| = Δ, to which they also follow the first direction of negative curvature they meet.
+    x + p is taken, and Δ changes, as in `Newton`.
+
+    A step takes a few products H v, and no matrix. They are asked for one by one, at points that
+    were taken::
+
+        while not solver.done:
+            x = solver.ask()
+            if solver.request == "hessian_product":
+                solver.tell_product(hessian_times(x, solver.direction))
+            else:
+                solver.tell(f(x), gradient(x))
+
+    Where the gradient is small, up to 30 products look for negative curvature from a direction that
+    no symmetry of the problem is likely to share. Where they meet some, the run goes on downhill.
+
+    Args:
+        x0: where to start; see `Solver`.
+        gtol: converged where no element of the gradient is larger and no negative curvature is met,
+            at least 0; None: 1e-5 for float64 iterates and 1e-3 for float32.
+        maxiter: steps at most, at least 1; None: no limit.
+        maxfun: evaluations at most, at least 1; None: no limit.
+
+    The result adds `nhev`, the products so far; `min_curvature`, the smallest vᵀH v / vᵀv at the
+    last point taken, infinite before the first; and `is_minimum`, whether those products met no
+    negative curvature at x: more than 30 variables may hide some.
+
+    Memory: about 14 vectors.
+
+    Example:
+        >>> import numpy as np
+        >>> scale = np.geomspace(1, 100, 1000)
+        >>> solver = NewtonCG(np.ones(1000))
+        >>> while not solver.done:
+        ...     x = solver.ask()
+        ...     if solver.request == "hessian_product":
+        ...         solver.tell_product(scale * np.cosh(x) * solver.direction)
+        ...     else:
+        ...         solver.tell(scale @ np.cosh(x), scale * np.sinh(x))
+        >>> result = solver.result()
+        >>> result.success, bool(abs(result.x).max() < 1e-6), result.nit < 10
+        (True, True, True)
+
+    Reference: Steihaug, The Conjugate Gradient Method and Trust Regions in Large Scale
+    Optimization, SIAM J. Numer. Anal. 20, 1983; Toint, Towards an Efficient Sparsity Exploiting
+    Newton Method for Minimization, 1981; Nocedal and Wright, Numerical Optimization, 2006,
+    algorithm 7.2.
+
+    Where we differ: a small gradient has its curvature looked at; where the decrease of f is within
+    its rounding error, the slopes at both ends stand for it.
+    """
+
+    _method = "newton_cg"
+
+    def __init__(
+        self,
+        x0: Any,
+        *,
+        gtol: float | None = None,
+        maxiter: int | None = 15000,
+        maxfun: int | None = 15000,
+    ) -> None:
+        super().__init__(x0, gtol=gtol, maxiter=maxiter, maxfun=maxfun)
+
+    @property
+    def direction(self) -> Any:
+        """v, where `request` is "hessian_product": the Hessian times it is wanted, read-only.
+
+        In the structure, shapes and dtype of the iterates.
+
+        Raises:
+            RuntimeError: when no product is asked for.
+        """
+        return self._solver.direction()
+
+    def tell_product(self, Hv: Any) -> None:
+        """Take the Hessian at the point that was asked for, times `direction`.
+
+        Args:
+            Hv: in the structure and shapes of x0, of any real dtypes and layouts. Only read, and
+                free again afterwards.
+
+        Raises:
+            ValueError: another shape, or elements that are not finite; the solver stays as it was.
+            RuntimeError: when no product is asked for.
+        """
+        self._solver.tell_product(Hv)
+
+    def _matrix(self) -> dict[str, Any]:
+        nhev, curvature, minimum, _ = self._solver.second_order()
+        return {"nhev": nhev, "min_curvature": curvature, "is_minimum": minimum}

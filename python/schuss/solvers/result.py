@@ -17,18 +17,19 @@ class Result(dict[str, Any]):
         nit: iterations, which are steps taken.
         nfev: evaluations of the function.
         njev: evaluations of the gradient.
-        nhev: evaluations of the Hessian.
+        nhev: evaluations of the Hessian; of NewtonCG: products with it.
         status: why it ended: 0 converged, 1 maxiter or maxfun, 2 no decrease could be found, 3 the
             function or its gradient is not finite, 4 the function seems to be unbounded below,
-            5 the gradient does not belong to the function, 99 stopped by the caller; -1 while the
-            solver runs.
+            5 the gradient does not belong to the function, 6 a saddle or a maximum, 99 stopped by
+            the caller; -1 while the solver runs.
         success: whether it converged: status == 0.
         message: the same in words, with the numbers that decided.
         hess_inv: of BFGS: the approximate inverse Hessian, n by n.
         hess: of SR1: the approximate Hessian, n by n; of Newton: the Hessian at the last point that
             was taken.
-        min_curvature: of Newton: the smallest curvature seen there.
-        is_minimum: of Newton: whether x is a minimum to second order, within rounding.
+        min_curvature: of Newton and NewtonCG: the smallest curvature seen there.
+        is_minimum: of both: whether x is a minimum to second order, within rounding.
+        shift: of Newton: the multiple of the identity that the last step added to the Hessian.
 
     Rows and columns of a matrix are the elements of all arrays of x0 after each other, in C order.
 

@@ -1,7 +1,8 @@
-#include "solvers/trust_region.hpp"
+#include "solvers/quadratic.hpp"
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <limits>
 
 namespace schuss {
@@ -10,6 +11,7 @@ namespace {
 constexpr double kEasy = 0.1, kHard = 0.2;  // Conn, Gould and Toint, 7.3.4: how exact is enough
 constexpr int kMostFactorizations = 40;
 constexpr int kInverseIterations = 4;
+constexpr double kFirstShift = 1e-3;  // of the largest element
 
 // Negative eigenvalues down to this part of the largest element are rounding.
 const double kRounding = std::sqrt(std::numeric_limits<double>::epsilon());
@@ -22,42 +24,69 @@ double largest_of(const std::vector<double>& h) {
 
 }  // namespace
 
-TrustRegion::TrustRegion(std::int64_t n)
-    : n_(n),
+Quadratic::Quadratic(std::int64_t n)
+    : gradient(static_cast<std::size_t>(n)),
+      n_(n),
       cholesky_(n, kFloat64),
       z_(static_cast<std::size_t>(cholesky_.padded())),
       w_(static_cast<std::size_t>(cholesky_.padded())) {
-    forget_curvature();
+    curvature_ = std::numeric_limits<double>::infinity();
 }
 
-void TrustRegion::forget_curvature() { curvature_ = std::numeric_limits<double>::infinity(); }
+std::string Quadratic::set(const double* h, double epsilon) {
+    const auto n = static_cast<std::size_t>(n_);
+    double largest = 0.0, skew = 0.0, sum = 0.0;
+    for (std::size_t i = 0; i < n; ++i)
+        for (std::size_t j = 0; j <= i; ++j) {
+            const double a = h[i * n + j], b = h[j * n + i];
+            largest = std::max({largest, std::abs(a), std::abs(b)});
+            skew = std::max(skew, std::abs(a - b));
+            sum += (a - a) + (b - b);
+        }
+    if (sum != 0.0) return "has elements that are not finite";
+    if (skew > std::sqrt(epsilon) * largest) {
+        char text[96];
+        std::snprintf(text, sizeof text,
+                      "is not symmetric: elements differ from their mirror images by up to %.3g",
+                      skew);
+        return text;
+    }
+    h_.resize(n * n);
+    for (std::size_t i = 0; i < n; ++i)
+        for (std::size_t j = 0; j <= i; ++j)
+            h_[i * n + j] = h_[j * n + i] = h[i * n + j] / 2.0 + h[j * n + i] / 2.0;
+    ++count_;
+    curvature_ = std::numeric_limits<double>::infinity();
+    return "";
+}
 
-std::int64_t TrustRegion::factor(const std::vector<double>& h, double shift) {
+std::int64_t Quadratic::factor(double shift) {
     const auto stride = static_cast<std::int64_t>(sizeof(double));
     // The matrix is symmetric: its columns are its rows.
-    char* data = const_cast<char*>(reinterpret_cast<const char*>(h.data()));
+    char* data = const_cast<char*>(reinterpret_cast<const char*>(h_.data()));
     return cholesky_.factor({data, stride, n_ * stride}, shift);
 }
 
-double TrustRegion::dot(const std::vector<double>& a, const std::vector<double>& b) const {
+double Quadratic::dot(const std::vector<double>& a, const std::vector<double>& b) const {
     double sum = 0.0;
     for (std::size_t i = 0; i < static_cast<std::size_t>(n_); ++i) sum += a[i] * b[i];
     return sum;
 }
 
-double TrustRegion::multiply(const std::vector<double>& h, const std::vector<double>& v) const {
+double Quadratic::multiply(const std::vector<double>& v) const {
     const auto n = static_cast<std::size_t>(n_);
     double sum = 0.0;
     for (std::size_t i = 0; i < n; ++i) {
         double row = 0.0;
-        for (std::size_t j = 0; j < n; ++j) row += h[i * n + j] * v[j];
+        for (std::size_t j = 0; j < n; ++j) row += h_[i * n + j] * v[j];
         sum += v[i] * row;
     }
     return sum;
 }
 
-void TrustRegion::newton_step(const std::vector<double>& g, std::vector<double>& p) {
-    for (std::size_t i = 0; i < static_cast<std::size_t>(n_); ++i) w_[i] = -g[i];
+// p = -(factored matrix)^-1 g
+void Quadratic::solve_factored(std::vector<double>& p) {
+    for (std::size_t i = 0; i < static_cast<std::size_t>(n_); ++i) w_[i] = -gradient[i];
     std::fill(w_.begin() + n_, w_.end(), 0.0);
     char* y = reinterpret_cast<char*>(w_.data());
     cholesky_.forward(y, n_);
@@ -66,19 +95,19 @@ void TrustRegion::newton_step(const std::vector<double>& g, std::vector<double>&
 }
 
 // Conn, Gould and Toint, section 7.3.8: delta / |v|^2 with (H + lambda I + delta e e') v = 0.
-double TrustRegion::lacking(const std::vector<double>& h, std::int64_t failed) {
+double Quadratic::lacking(std::int64_t failed) {
     std::fill(z_.begin(), z_.end(), 0.0);
     for (std::int64_t k = 0; k < failed; ++k)
         z_[static_cast<std::size_t>(k)] = -cholesky_.element(failed, k);
     if (failed > 0) cholesky_.backward(reinterpret_cast<char*>(z_.data()), failed);
     z_[static_cast<std::size_t>(failed)] = 1.0;
     const double squares = dot(z_, z_);
-    if (std::isfinite(squares)) curvature_ = std::min(curvature_, multiply(h, z_) / squares);
+    if (std::isfinite(squares)) curvature_ = std::min(curvature_, multiply(z_) / squares);
     return -cholesky_.element(failed, failed) / squares;
 }
 
 // Inverse iteration, from signs that no symmetry of a problem is likely to share.
-void TrustRegion::smallest_direction(const std::vector<double>& h) {
+void Quadratic::smallest_direction() {
     std::fill(z_.begin(), z_.end(), 0.0);
     for (std::int64_t i = 0; i < n_; ++i)
         z_[static_cast<std::size_t>(i)] = 1.0 + static_cast<double>(i * 37 % 11) / 16.0;
@@ -89,31 +118,31 @@ void TrustRegion::smallest_direction(const std::vector<double>& h) {
         const double length = std::sqrt(dot(z_, z_));
         for (double& value : z_) value /= length;
     }
-    const double curvature = multiply(h, z_);
+    const double curvature = multiply(z_);
     if (std::isfinite(curvature)) curvature_ = std::min(curvature_, curvature);
 }
 
-bool TrustRegion::convex(const std::vector<double>& h) {
-    const double largest = largest_of(h);
+bool Quadratic::convex() {
+    const double largest = largest_of(h_);
     if (largest == 0.0) {
         curvature_ = std::min(curvature_, 0.0);
         return true;
     }
     const double shift = kRounding * largest;
-    if (const std::int64_t failed = factor(h, shift); failed >= 0) {
-        lacking(h, failed);
+    if (const std::int64_t failed = factor(shift); failed >= 0) {
+        lacking(failed);
         return false;
     }
-    smallest_direction(h);
+    smallest_direction();
     return true;
 }
 
-TrustRegion::Step TrustRegion::solve(const std::vector<double>& h, const std::vector<double>& g,
-                                     double radius, std::vector<double>& p) {
+Quadratic::Step Quadratic::within(double radius, std::vector<double>& p) {
     const auto n = static_cast<std::size_t>(n_);
+    const std::vector<double>& g = gradient;
     const double g_length = std::sqrt(dot(g, g));
     const auto step = [&](bool interior) {
-        return Step{-(dot(g, p) + multiply(h, p) / 2.0), interior, std::sqrt(dot(p, p))};
+        return Step{-(dot(g, p) + multiply(p) / 2.0), interior};
     };
 
     // Gershgorin's circles and the diagonal bound the multiplier lambda.
@@ -122,11 +151,11 @@ TrustRegion::Step TrustRegion::solve(const std::vector<double>& h, const std::ve
     for (std::size_t i = 0; i < n; ++i) {
         double others = 0.0;
         for (std::size_t j = 0; j < n; ++j) {
-            const double value = h[i * n + j];
+            const double value = h_[i * n + j];
             squares += value * value;
             if (j != i) others += std::abs(value);
         }
-        const double diagonal = h[i * n + i];
+        const double diagonal = h_[i * n + i];
         least = std::min(least, diagonal);
         lowest = std::min(lowest, diagonal - others);
         highest = std::max(highest, diagonal + others);
@@ -141,13 +170,14 @@ TrustRegion::Step TrustRegion::solve(const std::vector<double>& h, const std::ve
     double lambda = 0.0;
     bool found = false;
     for (int tries = 0; tries < kMostFactorizations; ++tries) {
-        if (const std::int64_t failed = factor(h, lambda); failed >= 0) {
-            low = std::max({low, lambda, lambda + lacking(h, failed)});
+        if (const std::int64_t failed = factor(lambda); failed >= 0) {
+            low = std::max({low, lambda, lambda + lacking(failed)});
             high = std::max(high, low * (1.0 + kRounding));
             lambda = between();
             continue;
         }
-        newton_step(g, p);
+        shift_ = lambda;
+        solve_factored(p);
         const double length = std::sqrt(dot(p, p));
         if (lambda == 0.0 && length <= radius) return step(true);
         found = true;
@@ -162,11 +192,11 @@ TrustRegion::Step TrustRegion::solve(const std::vector<double>& h, const std::ve
         } else {
             // Perhaps the hard case: along z the model hardly rises from p to the boundary.
             high = std::min(high, lambda);
-            smallest_direction(h);
+            smallest_direction();
             const double along = dot(p, z_), room = radius * radius - length * length;
             const double root = std::sqrt(along * along + room);
             const double t = along > 0.0 ? room / (along + root) : room / (along - root);
-            const double rise = multiply(h, z_) + lambda;
+            const double rise = multiply(z_) + lambda;
             const double size = -dot(g, p) + lambda * radius * radius;
             if (t * t * rise <= kHard * size) {
                 for (std::size_t i = 0; i < n; ++i) p[i] += t * z_[i];
@@ -181,6 +211,59 @@ TrustRegion::Step TrustRegion::solve(const std::vector<double>& h, const std::ve
     if (const double length = std::sqrt(dot(p, p)); length > radius)
         for (std::size_t i = 0; i < n; ++i) p[i] *= radius / length;
     return step(false);
+}
+
+bool Quadratic::descend(std::vector<double>& p) {
+    const double largest = largest_of(h_), first = kFirstShift * (largest > 0.0 ? largest : 1.0);
+    shift_ = 0.0;
+    for (int tries = 0; tries < kMostFactorizations; ++tries) {
+        if (const std::int64_t failed = factor(shift_); failed >= 0) {
+            shift_ = std::max({first, 2.0 * shift_, 2.0 * (shift_ + lacking(failed))});
+            continue;
+        }
+        solve_factored(p);
+        return std::isfinite(dot(p, p));
+    }
+    return false;
+}
+
+// Gaussian elimination with partial pivoting where H has no Cholesky factor.
+bool Quadratic::newton(std::vector<double>& p) {
+    shift_ = 0.0;
+    if (const std::int64_t failed = factor(0.0); failed < 0) {
+        solve_factored(p);
+        return std::isfinite(dot(p, p));
+    } else {
+        lacking(failed);
+    }
+    const auto n = static_cast<std::size_t>(n_);
+    std::vector<double> a = h_;
+    for (std::size_t i = 0; i < n; ++i) p[i] = -gradient[i];
+    for (std::size_t k = 0; k < n; ++k) {
+        std::size_t pivot = k;
+        for (std::size_t i = k + 1; i < n; ++i)
+            if (std::abs(a[i * n + k]) > std::abs(a[pivot * n + k])) pivot = i;
+        if (a[pivot * n + k] == 0.0) return false;
+        std::swap(p[k], p[pivot]);
+        std::swap_ranges(&a[k * n], &a[k * n] + n, &a[pivot * n]);
+        for (std::size_t i = k + 1; i < n; ++i) {
+            const double part = a[i * n + k] / a[k * n + k];
+            for (std::size_t j = k + 1; j < n; ++j) a[i * n + j] -= part * a[k * n + j];
+            p[i] -= part * p[k];
+        }
+    }
+    for (std::size_t k = n; k-- > 0;) {
+        for (std::size_t j = k + 1; j < n; ++j) p[k] -= a[k * n + j] * p[j];
+        p[k] /= a[k * n + k];
+    }
+    return std::isfinite(dot(p, p));
+}
+
+void Quadratic::visit(Archive& archive) {
+    archive(gradient, h_, curvature_, shift_, count_);
+    const auto n = static_cast<std::size_t>(n_);
+    if (gradient.size() != n || (!h_.empty() && h_.size() != n * n))
+        throw std::invalid_argument("the state is damaged");
 }
 
 }  // namespace schuss

@@ -1,0 +1,35 @@
+// Many independent problems of one size, a solver each, shared out among threads. Those that are
+// done leave; a problem takes the steps that it would take alone, bit for bit.
+#pragma once
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "solvers/solver.hpp"
+
+namespace schuss {
+
+class SolverBatch {
+  public:
+    using Make = std::function<std::unique_ptr<Solver>(const char* x0)>;
+    SolverBatch(std::int64_t count, std::int64_t bytes, const char* starts, const Make& make);
+
+    const std::vector<std::int64_t>& running() const { return running_; }
+    // The points of those that run, one after the other.
+    void points(char* to) const;
+    // What was asked for at them, in their order; Hessians may be null.
+    void tell(const double* values, const char* gradients, const double* hessians);
+
+    std::int64_t count() const { return static_cast<std::int64_t>(solvers_.size()); }
+    const Solver& at(std::int64_t k) const { return *solvers_[static_cast<std::size_t>(k)]; }
+
+  private:
+    template <class F>
+    void each(const F& task) const;
+
+    std::int64_t bytes_;  // of a point
+    std::vector<std::unique_ptr<Solver>> solvers_;
+    std::vector<std::int64_t> running_;
+};
+
+}  // namespace schuss

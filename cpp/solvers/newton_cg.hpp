@@ -1,0 +1,42 @@
+// Newton's method in a trust region from products with the Hessian alone, for many variables. The
+// step is Steihaug's; before a small gradient counts, conjugate gradients look for negative
+// curvature.
+#pragma once
+#include <vector>
+
+#include "solvers/region.hpp"
+#include "solvers/steihaug.hpp"
+
+namespace schuss {
+
+class NewtonCG final : public RegionSolver {
+  public:
+    NewtonCG(std::int64_t n, DType iterates, const char* x0, const Limits& limits);
+
+    const double* direction() const override { return step_.direction().data(); }
+    SecondOrder second_order() const override;
+    void visit(Archive& archive) override;
+
+  protected:
+    bool gradient_decides() const override { return false; }
+    void receive_product(const double* product) override;
+    double predict() override { return predicted_; }
+    void propose() override;
+    void arrive() override;
+    void give_up() override;
+
+  private:
+    void look_for_curvature();
+    void leave();
+
+    Steihaug step_;
+    std::vector<double> p_;
+    double predicted_ = 0.0;
+    double newton_promise_ = 0.0;  // what the first step from x_ was to gain
+    double least_ = 0.0;           // the smallest curvature seen at x_
+    bool looking_ = false;         // for negative curvature from x_, where the gradient is small
+    bool minimum_ = false;
+    std::int64_t products_ = 0;
+};
+
+}  // namespace schuss

@@ -1,0 +1,62 @@
+// The second-order model at a point, q(p) = g.p + p.H p / 2, H dense and maybe indefinite, and the
+// three steps that are made from it. Cholesky first: where H is positive definite and its step
+// short enough, one factorization is all.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "solvers/archive.hpp"
+#include "solvers/cholesky.hpp"
+
+namespace schuss {
+
+class Quadratic {
+  public:
+    explicit Quadratic(std::int64_t n);
+
+    // H at a new point, n x n; what is wrong with it, and then nothing has changed, or "". Elements
+    // may differ from their mirror images by sqrt(epsilon) of the largest; their means are taken.
+    std::string set(const double* h, double epsilon);
+    std::vector<double> gradient;  // at the same point
+
+    // The least q over |p| <= radius: Moré and Sorensen 1983; Conn, Gould and Toint, Trust-Region
+    // Methods, 2000, chapter 7.
+    struct Step {
+        double predicted;  // the decrease of q
+        bool interior;     // the Newton step itself: H is positive definite
+    };
+    Step within(double radius, std::vector<double>& p);
+    // -(H + shift I)^-1 g, shift 0 where H is positive definite: Nocedal and Wright 2006, algorithm
+    // 3.3. False where no shift helps.
+    bool descend(std::vector<double>& p);
+    // -H^-1 g whatever the signs of its eigenvalues; false where H is singular.
+    bool newton(std::vector<double>& p);
+
+    // Whether H is positive semidefinite, as far as rounding lets one tell.
+    bool convex();
+    // The smallest z.H z / z.z of the directions looked at since H was set.
+    double curvature() const { return curvature_; }
+    double shift() const { return shift_; }  // of the last step
+    const std::vector<double>& matrix() const { return h_; }  // empty at first
+    std::int64_t count() const { return count_; }             // of the Hessians so far
+    void visit(Archive& archive);
+
+  private:
+    std::int64_t factor(double shift);
+    void solve_factored(std::vector<double>& p);
+    double multiply(const std::vector<double>& v) const;  // v.H v
+    double dot(const std::vector<double>& a, const std::vector<double>& b) const;
+    // How much the diagonal lacks for the factorization that failed to pass the failed column.
+    double lacking(std::int64_t failed);
+    // A unit vector along which the factored matrix is nearly as small as it gets.
+    void smallest_direction();
+
+    std::int64_t n_;
+    std::vector<double> h_;
+    Cholesky cholesky_;
+    std::vector<double> z_, w_;
+    double curvature_, shift_ = 0.0;
+    std::int64_t count_ = 0;
+};
+
+}  // namespace schuss

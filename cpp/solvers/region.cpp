@@ -1,0 +1,98 @@
+#include "solvers/region.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "solvers/line_search.hpp"
+
+namespace schuss {
+namespace {
+
+constexpr double kTake = 1e-4, kGood = 0.75;  // ratios of actual to predicted decrease
+constexpr double kNearBoundary = 0.8, kGrow = 2.0, kBackOut = 0.1;
+constexpr double kLargest = 1e10;
+constexpr int kMostTrials = 60;  // from one point
+
+}  // namespace
+
+RegionSolver::RegionSolver(std::int64_t n, DType iterates, const char* x0, const Limits& limits,
+                           const Habits& habits)
+    : Solver(n, iterates, kFloat64, x0, limits), habits_(habits), doubles_(n, kFloat64, kFloat64) {
+    for (auto* vector : {&gradient_, &s_, &y_}) vector->resize(static_cast<std::size_t>(n));
+}
+
+double RegionSolver::dot(const std::vector<double>& a, const std::vector<double>& b) {
+    return doubles_
+        .probe({reinterpret_cast<const char*>(a.data()), reinterpret_cast<const char*>(b.data())})
+        .along;
+}
+
+void RegionSolver::try_step(const std::vector<double>& p) {
+    fresh_trial();
+    work_.advance({x_->data(), reinterpret_cast<const char*>(p.data()), 1.0, trial_->data()});
+    wait_for(Request::kValueAndGradient);
+}
+
+void RegionSolver::start(const VectorWork::Sizes&) {
+    copy_as_doubles(dtype(), g_->data(), n_, gradient_.data());
+    arrive();
+}
+
+void RegionSolver::receive(double value, const char* gradient) {
+    const auto n = static_cast<std::size_t>(n_);
+    copy_as_doubles(dtype(), trial_->data(), n_, s_.data());
+    copy_as_doubles(dtype(), x_->data(), n_, y_.data());
+    for (std::size_t i = 0; i < n; ++i) s_[i] -= y_[i];
+    copy_as_doubles(dtype(), gradient, n_, y_.data());
+    for (std::size_t i = 0; i < n; ++i) y_[i] -= gradient_[i];
+    const VectorWork::Sizes sizes = work_.norms(gradient);
+    const double length = std::sqrt(dot(s_, s_));
+    const bool finite = std::isfinite(value) && std::isfinite(sizes.squares);
+    const double predicted = predict(), slope = dot(gradient_, s_);
+    double change = value - value_;
+    const double expected = slope + dot(y_, s_) / 2.0;  // the mean of the slopes at both ends
+    // What rounding hides the slopes still say, as in the line search.
+    if (finite && std::abs(change) <= noise() && value <= lowest_ + noise()) change = expected;
+    const double ratio = finite && predicted > 0.0 ? -change / predicted : 0.0;
+    if (finite) learn(ratio, sizes);
+    if (!(ratio >= habits_.poor))
+        radius_ = std::min(radius_, length) * (finite ? habits_.shrink : kBackOut);
+    else if (ratio > kGood && length > kNearBoundary * radius_)
+        radius_ = std::min(kGrow * radius_, kLargest);
+    ++trials_;
+    // As in the line search: the decrease to where the slope along s is zero.
+    if (const double rise = 2.0 * (expected - slope); finite && rise > 0.0)
+        promise_ = std::max(promise_, slope / rise * slope / 2.0);
+    if (!(ratio > kTake)) {
+        if (finite) keep_if_best(value, gradient);
+        if (finite && std::abs(value - value_) > kTelling * noise())
+            disagreement_ = disagreement(value - value_, expected);
+        if (length == 0.0 || trials_ == kMostTrials) return give_up();
+        return propose();
+    }
+    watch(value - value_, expected);
+    const bool last = ends(value, sizes.largest, predicted);
+    std::memcpy(g_->data(), gradient, static_cast<std::size_t>(g_->bytes()));
+    copy_as_doubles(dtype(), gradient, n_, gradient_.data());
+    move(value, sizes.largest);
+    if (last) return;
+    const bool stuck = idle(trials_);
+    if (radius_ >= kLargest && progressed())
+        return finish(Status::kUnbounded,
+                      "f fell to %.3g and the region has grown to %.3g: it seems to be unbounded "
+                      "below",
+                      value, radius_);
+    if (stuck) return give_up();
+    trials_ = 0;
+    promise_ = 0.0;
+    arrive();
+}
+
+void RegionSolver::visit(Archive& archive) {
+    Solver::visit(archive);
+    archive(gradient_, radius_, trials_, promise_);
+    if (gradient_.size() < static_cast<std::size_t>(n_))
+        throw std::invalid_argument("the state is damaged");
+}
+
+}  // namespace schuss

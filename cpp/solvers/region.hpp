@@ -1,0 +1,48 @@
+// What trust-region methods share: how good a trial was, what becomes of the radius, when nothing
+// helps. Conn, Gould and Toint, Trust-Region Methods, 2000; Nocedal and Wright 2006, chapter 4.
+#pragma once
+#include <vector>
+
+#include "solvers/solver.hpp"
+
+namespace schuss {
+
+class RegionSolver : public Solver {
+  public:
+    void visit(Archive& archive) override;
+
+  protected:
+    // Below the ratio `poor` of actual to predicted decrease the region shrinks, to so much of the
+    // step.
+    struct Habits {
+        double poor, shrink;
+    };
+    RegionSolver(std::int64_t n, DType iterates, const char* x0, const Limits& limits,
+                 const Habits& habits);
+
+    void start(const VectorWork::Sizes& sizes) final;
+    void receive(double value, const char* gradient) final;
+    // The trial x_ + p.
+    void try_step(const std::vector<double>& p);
+    double dot(const std::vector<double>& a, const std::vector<double>& b);
+
+    // How much the model falls along s_; learn from y_, unless the trial was far off; a step from
+    // x_ in the smaller region; one from a new x_; and what to do when no step helps.
+    virtual double predict() = 0;
+    virtual void learn(double, const VectorWork::Sizes&) {}
+    virtual void propose() = 0;
+    virtual void arrive() = 0;
+    virtual void give_up() = 0;
+
+    std::vector<double> gradient_;  // at x_, in double
+    std::vector<double> s_, y_;     // of the last trial: the step as x could take it, its g - g_
+    double radius_ = 1.0;
+    int trials_ = 0;        // from x_
+    double promise_ = 0.0;  // the decrease still to be had, as the trials from x_ have it
+
+  private:
+    Habits habits_;
+    VectorWork doubles_;
+};
+
+}  // namespace schuss

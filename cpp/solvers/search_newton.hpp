@@ -1,0 +1,58 @@
+// Newton's method with a line search: d = -(H + shift I)^-1 g, the shift large enough for a
+// Cholesky factor. From a saddle it leaves along the most negative curvature.
+#pragma once
+#include <vector>
+
+#include "solvers/descent.hpp"
+#include "solvers/quadratic.hpp"
+
+namespace schuss {
+
+class HessianCurvature final : public Curvature {
+  public:
+    explicit HessianCurvature(std::int64_t n);
+
+    Place place() override;
+    void learn(const Lesson&) override {}
+    Terms direction(const char* gradient) override;
+    char* place_of_direction() override { return reinterpret_cast<char*>(d.data()); }
+    void forget(double scale) override;
+    bool empty() const override { return !known; }
+    void visit(Archive& archive) override;
+
+    Quadratic model;
+    bool known = false;     // the model is that of the point
+    std::vector<double> d;  // the direction
+
+  private:
+    std::vector<double> s_, y_;
+    double scale_ = 1.0;  // of the gradient, where the model is not known
+};
+
+class SearchNewton final : public Descent {
+  public:
+    SearchNewton(std::int64_t n, DType iterates, const char* x0, const Limits& limits)
+        : SearchNewton(n, iterates, x0, limits, new HessianCurvature(n)) {}
+
+    SecondOrder second_order() const override;
+    void visit(Archive& archive) override;
+
+  protected:
+    bool gradient_decides() const override { return false; }
+    std::string receive_hessian(const double* h) override;
+    void receive(double value, const char* gradient) override;
+    void aim() override;
+
+  private:
+    SearchNewton(std::int64_t n, DType iterates, const char* x0, const Limits& limits,
+                 HessianCurvature* own)
+        : Descent(n, iterates, kFloat64, x0, limits, {}, std::unique_ptr<Curvature>(own)),
+          own_(*own) {}
+
+    HessianCurvature& own_;
+    std::int64_t told_at_ = -1;  // the iteration of the last Hessian
+    double escape_ = 0.0;        // what step 1 should gain from a saddle; 0 where x_ is none
+    bool minimum_ = false;
+};
+
+}  // namespace schuss

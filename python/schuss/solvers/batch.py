@@ -1,0 +1,126 @@
+"""Many independent small problems at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from .. import _core
+from .base import checked_options
+from .minimize import METHODS, defaults, method_name, settings_of
+from .result import Result
+
+__all__ = ["minimize_batch"]
+
+
+def minimize_batch(
+    fun: Callable[..., Any],
+    X0: Any,
+    args: Any = (),
+    *,
+    method: str = "lbfgs",
+    tol: float | None = None,
+    options: Mapping[str, Any] | None = None,
+    **more: Any,
+) -> Result:
+    """Find a minimum of each of many independent functions of equally many variables.
+
+    Every problem takes the steps that it would take alone in `minimize`, bit for bit; what they
+    share is the call of your function, which may be one pass of NumPy over all of them. A problem
+    that is done leaves the batch.
+
+    Args:
+        fun: fun(X, index, *args) returns the values and the gradients of the problems that still
+            run, and for "newton" their Hessians: (f, g) or (f, g, H), of shapes (k,), that of X and
+            (k, n, n). X holds a point for each, the first axis being that of the problems; index
+            says which they are, as rows of X0. NaN or infinity where a function is not defined. X
+            and index are new arrays each time.
+        X0: where to start: (count, n), or (count, ...) for points of any shape, whose n elements in
+            C order are the variables.
+        args: further arguments of fun: a tuple, or one that is no tuple.
+        method: as in `minimize`, "newton_cg" aside.
+        tol: stands for `gtol`, with "lbfgs" for `ftol` too, where they are not given. At least 0.
+        options: of the method: the keywords of its class; they are the same for all problems, and
+            `maxiter` and `maxfun` count for each.
+        more: the same as keywords of their own: minimize_batch(f, X0, gtol=1e-8).
+
+    Returns:
+        A `Result` whose fields have a row for each problem: `x`, `fun`, `jac`, `nit`, `nfev`,
+        `njev`, `status`, `success` and, a list, `message`; with "newton" `nhev`, `min_curvature`,
+        `is_minimum` and `shift` too. Its `nhev` counts the Hessians that were used: those that came
+        with a point which was not taken were not looked at.
+
+    Raises:
+        ValueError, TypeError: for what does not fit in shape or dtype. A Hessian that is not finite
+            and symmetric where it is needed ends its problem with status 3 instead, and no other.
+
+    What fun raises is not touched.
+
+    Memory: a solver for each problem, which for "newton" takes 12 n² bytes and about 12 vectors.
+
+    Example:
+        >>> import numpy as np
+        >>> target = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+        >>> def distances(X, index):
+        ...     d = X - target[index]
+        ...     return (d * d).sum(axis=1), 2 * d
+        >>> result = minimize_batch(distances, np.zeros((3, 2)))
+        >>> result.success.all(), result.x.round(6).tolist()
+        (np.True_, [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    """
+    name = method_name(method)
+    if name == "newton_cg":
+        raise ValueError("method is 'newton_cg'; of a batch the Hessians are wanted, with 'newton'")
+    starts = np.asarray(X0)
+    if starts.dtype.kind not in "fiub" or starts.dtype.itemsize > 8:
+        raise TypeError(f"X0 has dtype {starts.dtype}; float32 or float64 is wanted")
+    if starts.ndim < 2 or starts[:1].size == 0:
+        raise ValueError(f"X0 has shape {starts.shape}; (count, n) is wanted, with n of at least 1")
+    dtype = np.dtype(np.float32 if starts.dtype in (np.float16, np.float32) else np.float64)
+    shape, count = starts.shape[1:], len(starts)
+    n = int(np.prod(shape))
+    settings = defaults(METHODS[name]) | settings_of(name, options, more, tol)
+    settings.pop("disp", None)
+    flat = np.ascontiguousarray(starts, dtype).reshape(count, n)
+    batch = _core.Batch(name, flat, checked_options(settings, dtype.name))
+    args = args if isinstance(args, tuple) else (args,)
+    wanted = 3 if name == "newton" else 2
+    while (index := batch.running()).size:
+        k = index.size
+        returned = fun(batch.points().reshape(k, *shape), index, *args)
+        if not isinstance(returned, (tuple, list)) or len(returned) != wanted:
+            what = "(values, gradients, Hessians)" if wanted == 3 else "(values, gradients)"
+            raise TypeError(f"fun returned {type(returned).__name__}; {what} is wanted")
+        f = _checked("f", returned[0], (k,), np.dtype(np.float64))
+        g = _checked("g", returned[1], (k, *shape), dtype)
+        h = _checked("H", returned[2], (k, n, n), np.dtype(np.float64)) if wanted == 3 else None
+        batch.tell(f, g, h)
+    found = batch.results()
+    x, jac = (found[key].reshape(starts.shape) for key in ("x", "jac"))
+    result = Result(
+        x=x,
+        fun=found["fun"],
+        jac=jac,
+        nit=found["nit"],
+        nfev=found["nfev"],
+        njev=found["nfev"].copy(),
+        nhev=found["nhev"],
+        status=found["status"],
+        success=found["status"] == 0,
+        message=found["message"],
+    )
+    if name == "newton":
+        result.update({key: found[key] for key in ("min_curvature", "is_minimum", "shift")})
+    return result
+
+
+def _checked(name: str, given: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
+    """Return an array of a shape as the core takes it, or raise an error that names it."""
+    array = np.asarray(given)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} has dtype {array.dtype}; real numbers are wanted")
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}; {shape} is wanted")
+    return np.ascontiguousarray(array, dtype)
