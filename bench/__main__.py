@@ -16,6 +16,7 @@ from bench import (
     bench_linalg,
     bench_logistic,
     bench_memory,
+    bench_newton,
     bench_profile,
     bench_rules,
     bench_solvers,
@@ -54,8 +55,8 @@ def _parser() -> argparse.ArgumentParser:
         "what",
         nargs="?",
         default="rows",
-        choices=("rows", "solvers", "linalg", "isa", "threads"),
-        help="the acceptance rows of optimizers (default), of solvers or of factorizations, "
+        choices=("rows", "solvers", "linalg", "newton", "isa", "threads"),
+        help="the acceptance rows of optimizers (default), solvers, factorizations or Newton, "
         "instruction sets by size, thread counts by size",
     )
     parser.add_argument("--rows", type=_rows, help="such as 5,6 or 5-8")
@@ -86,6 +87,10 @@ def _comparisons(
             yield from bench_logistic.measure(threads, settings)
     elif options.what == "linalg":
         yield from bench_linalg.measure(rows, settings)
+    elif options.what == "newton":
+        yield from bench_newton.measure(rows, threads, settings)
+        if options.rows is None:
+            yield from bench_logistic.measure_newton(threads, settings)
     elif options.what == "isa":
         yield from bench_isa.measure(settings)
     else:
@@ -129,6 +134,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         results = Results(date, facts(), QUICK if options.quick else Settings())
         if options.what == "solvers":
             results.trials += _announced(bench_profile.measure(rows, options.threads))
+        elif options.what == "newton" and 6 in rows:
+            results.trials += _announced(bench_profile.measure_second_order(options.threads))
         results.comparisons += _announced(_comparisons(options, rows, results.settings))
         results.memories += _memories(options.what, rows, options.threads)
         print(*(f"{key}: {value}" for key, value in results.machine.items()), sep="\n")

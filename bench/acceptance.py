@@ -1,4 +1,4 @@
-"""The acceptance rows of optimizers, solvers and factorizations: required, measured, verdict.
+"""The acceptance rows of optimizers, solvers, factorizations and Newton: required, measured, verdict.
 
 The verdict goes by the median of the ratios taken within each round, in which drift of the machine
 cancels; the ratio of the medians stands beside it.
@@ -9,20 +9,31 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bench import bench_linalg, bench_memory, bench_solvers
+from bench import bench_linalg, bench_memory, bench_newton, bench_solvers
 from bench.bench_memory import MIB, Memory
-from bench.bench_profile import PAIRS, SINGLE, SINGLE_OURS, SINGLE_PEER, STANDARD, Trial, mean_ratio
+from bench.bench_profile import (
+    CURVED,
+    CURVED_PAIR,
+    PAIRS,
+    SINGLE,
+    SINGLE_OURS,
+    SINGLE_PEER,
+    STANDARD,
+    Trial,
+    mean_ratio,
+)
 from bench.bench_update import FOREACH, FUSED, NUMPY
 from bench.cases import LARGE
 from bench.ceiling import NAME as CEILING
 from bench.ceiling import ONE_TO_ANOTHER, PEAK, READ
 from bench.harness import Comparison
-from bench.solvers import HISTORY
+from bench.solvers import HISTORY, TRUST_EXACT
 
 ROWS = {
     "rows": (5, 6, 7, 8, 9, 10),
     "solvers": (1, 2, 3, 4, 5, 6, 9),
     "linalg": (1, 2, 3, 4),
+    "newton": (5, 6, 10),
 }
 GROUPS = {5: "update", 6: "clip", 7: "unfused", 8: "rules", 9: "numpy"}
 UPDATE_REQUIRED = {
@@ -56,6 +67,9 @@ SYSTEMS = {
     4: (bench_linalg.BATCHES, {4: 8.0, 8: 6.0, 16: 5.0, 32: 5.0}),
 }
 OF_PEAK, TWO_OVER_ONE = 0.65, 1.7
+
+# Of Newton's method: the peer's time of an iteration over ours; ours in a batch.
+OWN_TIME, BATCH_TIME = 10.0, 1e-6
 
 
 @dataclass(frozen=True)
@@ -155,17 +169,19 @@ def _names(problems: Sequence[str]) -> str:
 
 
 def _contest(ours: Trial, peer: Trial) -> Line:
-    """All that the peer solves and some more, in no more evaluations."""
-    total = len(ours.runs)
-    what = f"{ours.solver} against {peer.solver}, {total} {STANDARD}"
-    required = "all that it solves, 3 more per 100; evaluations at most 1"
+    """All that the peer solves and some more, in no more evaluations or Hessians."""
+    total, curved = len(ours.runs), ours.group == CURVED
+    row, cost = (6, "Hessians") if curved else (5, "evaluations")
+    what = f"{ours.solver} against {peer.solver}, {total} {ours.group}"
+    required = f"all that it solves, 3 more per 100; {cost} at most 1"
     if reason := ours.skipped or peer.skipped:
-        return _absent(5, what, required, reason)
+        return _absent(row, what, required, reason)
     missing = sorted(peer.solved - ours.solved)
-    more, ratio = len(ours.solved) - len(peer.solved), mean_ratio(ours.costs, peer.costs)
+    more = len(ours.solved) - len(peer.solved)
+    ratio = mean_ratio(*((t.hessians if curved else t.costs) for t in (ours, peer)))
     passed = not missing and more >= MORE_SOLVED * total and ratio <= 1
     counts = f"{len(ours.solved)} against {len(peer.solved)}, missing: {_names(missing)}"
-    return Line(5, what, required, f"{counts}; evaluations {ratio:.4f}", _verdict(passed))
+    return Line(row, what, required, f"{counts}; {cost} {ratio:.4f}", _verdict(passed))
 
 
 def _single(ours: Trial, peer: Trial) -> Line:
@@ -186,10 +202,11 @@ def _single(ours: Trial, peer: Trial) -> Line:
 
 
 def _trials(trials: Sequence[Trial]) -> Iterator[Line]:
-    """Rows 5 and 6 of solvers."""
+    """Rows 5 and 6 of solvers, row 6 of Newton."""
     known = {(trial.group, trial.solver): trial for trial in trials}
     for line, group, pairs in (
         (_contest, STANDARD, PAIRS),
+        (_contest, CURVED, [CURVED_PAIR]),
         (_single, SINGLE, [(ours, SINGLE_PEER) for ours in SINGLE_OURS]),
     ):
         for ours, peer in pairs:
@@ -237,6 +254,18 @@ def _systems(comparisons: Sequence[Comparison]) -> Iterator[Line]:
             yield Line(3, what, f"at least {TWO_OVER_ONE:g}", f"{gain:.2f}", verdict)
 
 
+def _newton(comparisons: Sequence[Comparison]) -> Iterator[Line]:
+    """Rows 5 and 10 of Newton."""
+    for c in comparisons:
+        if c.group == bench_newton.ALONE:
+            yield _faster(5, c, TRUST_EXACT, OWN_TIME)
+        elif c.group == bench_newton.BATCH:
+            seconds = c.timings["schuss"].median
+            required, measured = f"under {BATCH_TIME * 1e6:g} us", f"{seconds * 1e6:.2f} us"
+            what = f"a problem's iteration: {c.label}"
+            yield Line(10, what, required, measured, _verdict(seconds < BATCH_TIME))
+
+
 def table(
     comparisons: Sequence[Comparison], memories: Sequence[Memory], trials: Sequence[Trial] = ()
 ) -> list[Line]:
@@ -249,5 +278,6 @@ def table(
         *_trials(trials),
         *_vectors(memories),
         *_systems(comparisons),
+        *_newton(comparisons),
     ]
     return sorted(lines, key=lambda line: line.row)

@@ -1,4 +1,4 @@
-"""Rows 5 and 6: which of the standard problems each solver solves, and in how many evaluations.
+"""Which of the standard problems each solver solves, and in how many evaluations or Hessians.
 
 Solved is what the gradient at the returned point says, whatever the solver says of itself.
 """
@@ -16,11 +16,11 @@ import numpy as np
 from bench.cases import Array
 from bench.peers import AbsentError
 from bench.problems import Problem, more_garbow_hillstrom, standard_problems
-from bench.solvers import CAP, SOLVERS, Limits, all_threads
+from bench.solvers import CAP, NEWTON, SECOND_ORDER, SOLVERS, TRUST_EXACT, Limits, all_threads
 
 STANDARD, SINGLE = "standard problems", "float32"  # groups
-ROWS = {5: STANDARD, 6: SINGLE}
-GTOL = {STANDARD: 1e-5, SINGLE: 1e-3}
+CURVED = "standard problems with Hessians"
+GTOL = {STANDARD: 1e-5, SINGLE: 1e-3, CURVED: 1e-5}
 NEAR = 1e-3  # relative difference of values that are the same in float32
 HALF_ULP = 2.0**-24  # of float32: the largest relative error of rounding to it
 NO_FTOL = ", ftol=0"
@@ -31,6 +31,7 @@ PAIRS = (  # of row 5: ours and the peer
     ("schuss L-BFGS", "SciPy L-BFGS-B" + NO_FTOL),
     ("schuss BFGS", "SciPy BFGS"),
 )
+CURVED_PAIR = (NEWTON, TRUST_EXACT)
 SINGLE_OURS = ("schuss L-BFGS", "schuss BFGS")
 IN_DOUBLE = ", float64"
 SINGLE_PEER = "SciPy L-BFGS-B" + IN_DOUBLE
@@ -44,6 +45,7 @@ class Run:
     evaluations: int
     solved: bool
     success: bool  # as the solver says
+    hessians: int = 0
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,11 @@ class Trial:
         return {run.problem: run.evaluations if run.solved else math.inf for run in self.runs}
 
     @property
+    def hessians(self) -> dict[str, float]:
+        """The same of Hessians."""
+        return {run.problem: run.hessians if run.solved else math.inf for run in self.runs}
+
+    @property
     def label(self) -> str:
         """One line for progress."""
         found = self.skipped or f"{len(self.solved)} of {len(self.runs)} solved"
@@ -86,13 +93,17 @@ class _Counted:
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        self.evaluations = 0
+        self.evaluations = self.hessians = 0
 
     def __call__(self, x: Array) -> tuple[Any, Array]:
         if self.evaluations == CAP:
             raise _Exhausted
         self.evaluations += 1
         return self.problem.value_and_gradient(x)
+
+    def hessian(self, x: Array) -> Array:
+        self.hessians += 1
+        return self.problem.hessian(x)
 
 
 Judge = Callable[[Problem, Array], bool]
@@ -101,11 +112,14 @@ Judge = Callable[[Problem, Array], bool]
 def _run(solver: str, problem: Problem, dtype: str, limits: Limits, judge: Judge) -> Run:
     function = _Counted(problem)
     try:
-        answer = SOLVERS[solver](function, problem.start.astype(dtype), limits)
-    except _Exhausted:
+        solve = SECOND_ORDER[solver] if solver in SECOND_ORDER else SOLVERS[solver]
+        answer = solve(function, problem.start.astype(dtype), limits)
+    except (_Exhausted, np.linalg.LinAlgError, ValueError):
         return Run(problem.name, CAP, solved=False, success=False)
     solved = judge(problem, answer.x)
-    return Run(problem.name, function.evaluations, solved, answer.success)
+    return Run(
+        problem.name, function.evaluations, solved, answer.success, hessians=function.hessians
+    )
 
 
 def _trial(
@@ -128,6 +142,10 @@ def _flat(problem: Problem, x: Array, gtol: float) -> bool:
     return bool(np.abs(problem.gradient(x)).max() <= gtol)
 
 
+def _at(group: str) -> Judge:
+    return lambda problem, x: _flat(problem, x, GTOL[group])
+
+
 def low(value: float, known: Iterable[float]) -> bool:
     """Whether a value is, as float32 goes, no higher than one that is known."""
     return any(value - k <= NEAR * abs(k) for k in known)
@@ -148,11 +166,7 @@ def finite_start(problem: Problem) -> bool:
 
 def _standard() -> Iterator[Trial]:
     """Row 5: every solver as it comes, and those with a test on f also without it."""
-    problems = standard_problems()
-
-    def judge(problem: Problem, x: Array) -> bool:
-        return _flat(problem, x, GTOL[STANDARD])
-
+    problems, judge = standard_problems(), _at(STANDARD)
     for solver in SOLVERS:
         yield _trial(STANDARD, solver, problems, judge)
         if solver in HAVE_FTOL:
@@ -196,6 +210,13 @@ def measure(rows: Sequence[int], threads: int) -> Iterator[Trial]:
             yield from _standard()
         if 6 in rows:
             yield from _single()
+
+
+def measure_second_order(threads: int) -> Iterator[Trial]:
+    """Newton's method and the peer, which both have the Hessian."""
+    with all_threads(threads):
+        for solver in CURVED_PAIR:
+            yield _trial(CURVED, solver, standard_problems(), _at(CURVED))
 
 
 def ratios(costs: Sequence[Mapping[str, float]]) -> list[list[float]]:

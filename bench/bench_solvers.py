@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from bench.cases import Array
 from bench.harness import Candidate, Clock, Comparison, Settings, interleave, tagged
 from bench.machine import available_memory
 from bench.peers import AbsentError
-from bench.solvers import HISTORY, PAUSE, SOLVERS, Function, Limits, all_threads
+from bench.solvers import HISTORY, PAUSE, SOLVERS, Limits, all_threads
 
 SKIP = HISTORY + 2  # iterations until the history is full and all memory was touched
 STREAMS = 4 * HISTORY + 10  # vectors that an iteration of L-BFGS reads or writes: the model
@@ -60,19 +61,23 @@ class Quadratic:
 class Watch:
     """An objective with a clock that runs only between evaluations, after the first `skip`."""
 
-    def __init__(self, function: Function, clock: Clock = time.perf_counter_ns) -> None:
+    def __init__(self, function: Callable[..., Any], clock: Clock = time.perf_counter_ns) -> None:
         self._function, self._clock = function, clock
         self._left = self._total = 0
         self.evaluations = 0
         self.skip = sys.maxsize
 
-    def __call__(self, x: Array) -> tuple[float, Array]:
+    def __call__(self, *point: Any) -> Any:
         """Evaluate, off the clock."""
+        return self.off_clock(self._function, *point)
+
+    def off_clock(self, function: Callable[..., Any], *point: Any) -> Any:
+        """Evaluate what else the solver asks for, a Hessian say."""
         entered = self._clock()
         if self.evaluations >= self.skip:
             self._total += entered - self._left
         self.evaluations += 1
-        answer = self._function(x)
+        answer = function(*point)
         self._left = self._clock()
         return answer
 

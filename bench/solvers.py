@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,6 +18,16 @@ CAP = 15_000  # evaluations and iterations
 PAUSE = 0.050  # seconds between candidates: threads of OpenBLAS spin for 25 ms
 
 Function = Callable[[Array], tuple[Any, Array]]
+
+
+class SecondOrder(Protocol):
+    """A function with its gradient, and its Hessian."""
+
+    def __call__(self, x: Array) -> tuple[Any, Array]:
+        """The value and the gradient."""
+
+    def hessian(self, x: Array) -> Array:
+        """n by n."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +100,28 @@ SOLVERS: dict[str, Solve] = {
     "SciPy BFGS": partial(_minimize, "scipy.optimize", "BFGS"),
     "SciPy CG": partial(_minimize, "scipy.optimize", "CG"),
     "torch LBFGS": torch_lbfgs,
+}
+
+
+def _second_order(
+    module: str, method: str, function: SecondOrder, start: Array, limits: Limits
+) -> Answer:
+    """By SciPy's interface, with the Hessian."""
+    result = optional(module).minimize(
+        function,
+        start,
+        jac=True,
+        hess=function.hessian,
+        method=method,
+        options={"gtol": limits.gtol, "maxiter": limits.iterations},
+    )
+    return Answer(result.x, bool(result.success), result.nit)
+
+
+NEWTON, TRUST_EXACT = "schuss Newton", "SciPy trust-exact"
+SECOND_ORDER: dict[str, Callable[[SecondOrder, Array, Limits], Answer]] = {
+    NEWTON: partial(_second_order, "schuss", "newton"),
+    TRUST_EXACT: partial(_second_order, "scipy.optimize", "trust-exact"),
 }
 
 

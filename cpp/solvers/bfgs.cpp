@@ -17,9 +17,9 @@ DenseInverse::DenseInverse(std::int64_t n, DType iterates)
         vector->resize(static_cast<std::size_t>(h_.padded()));
 }
 
-Curvature::Place DenseInverse::place() {
+const Curvature::Place& DenseInverse::place() {
     s_ = d_;
-    return {bytes(s_), bytes(y_), {bytes(s_), bytes(y_)}, 0, 1};
+    return place_ = {bytes(s_), bytes(y_), {bytes(s_), bytes(y_)}, 0, 1};
 }
 
 void DenseInverse::learn(const Lesson& lesson) {
@@ -37,7 +37,7 @@ void DenseInverse::multiply(const std::vector<double>& v, std::vector<double>& o
     for (std::size_t i = 0; i < v.size(); ++i) out[i] = scale_ * v[i];
 }
 
-Curvature::Terms DenseInverse::direction(const char* gradient) {
+const Curvature::Terms& DenseInverse::direction(const char* gradient) {
     const auto n = static_cast<std::size_t>(n_);
     copy_as_doubles(iterates_, gradient, n_, g_.data());
     if (learned_ && empty_) {
@@ -52,7 +52,7 @@ Curvature::Terms DenseInverse::direction(const char* gradient) {
         if (learned_)
             for (std::size_t i = 0; i < n; ++i) v_[i] = growth_ * (on_u_ * u_[i] + on_d_ * d_[i]);
     }
-    if (!learned_) return {0.0, {bytes(u_)}, {-1.0}};
+    if (!learned_) return terms_ = {0.0, {bytes(u_)}, {-1.0}};
     learned_ = false;
     ++updates_;
     const double rho = 1.0 / s_y_;
@@ -66,7 +66,7 @@ Curvature::Terms DenseInverse::direction(const char* gradient) {
     h_.update(growth_);
     const double s_g = work_.probe({bytes(s_), bytes(g_)}).along;
     const double w_g = work_.probe({reinterpret_cast<const char*>(w), bytes(g_)}).along;
-    return {0.0,
+    return terms_ = {0.0,
             {bytes(u_), reinterpret_cast<const char*>(s), reinterpret_cast<const char*>(w)},
             {-growth_, -w_g, -s_g}};
 }

@@ -18,9 +18,9 @@ class DenseInverse final : public Curvature {
   public:
     DenseInverse(std::int64_t n, DType iterates);
 
-    Place place() override;
+    const Place& place() override;
     void learn(const Lesson& lesson) override;
-    Terms direction(const char* gradient) override;
+    const Terms& direction(const char* gradient) override;
     char* place_of_direction() override { return reinterpret_cast<char*>(d_.data()); }
     void forget(double scale) override;
     bool empty() const override { return empty_; }

@@ -23,8 +23,6 @@ constexpr double kGrain = 2e5;
 
 constexpr std::size_t kLine = 64, kHugePage = 1 << 21;
 
-using Memory = Cholesky::Memory;
-
 Memory allocate(std::size_t bytes) {
     const std::size_t alignment = bytes < kHugePage ? kLine : kHugePage;
     const std::size_t whole = (bytes + alignment - 1) / alignment * alignment;
@@ -36,33 +34,8 @@ Memory allocate(std::size_t bytes) {
     return {static_cast<char*>(memory), std::free};
 }
 
-// For the time of one call: a huge page that the thread keeps, where that is enough and free. Pages
-// that are new each time cost a fifth of the factorization at n = 256.
-class Scratch {
-  public:
-    explicit Scratch(std::size_t bytes) : kept_(bytes <= kHugePage && !taken) {
-        if (!kept_) {
-            own_ = allocate(bytes);
-            return;
-        }
-        if (!page) page = allocate(kHugePage);
-        taken = true;
-    }
-    ~Scratch() {
-        if (kept_) taken = false;
-    }
-    Scratch(const Scratch&) = delete;
-    Scratch& operator=(const Scratch&) = delete;
-    char* get() const { return kept_ ? page.get() : own_.get(); }
-
-  private:
-    static thread_local Memory page;
-    static thread_local bool taken;
-    bool kept_;
-    Memory own_{nullptr, std::free};
-};
-thread_local Memory Scratch::page{nullptr, std::free};
-thread_local bool Scratch::taken = false;
+thread_local Memory page{nullptr, std::free};
+thread_local bool taken = false;
 
 // Threads that so many multiplications keep busy, no more than there are pieces.
 int tasks_for(std::int64_t pieces, double work) {
@@ -74,6 +47,10 @@ int tasks_for(std::int64_t pieces, double work) {
 template <class F>
 void share(bool parallel, std::int64_t from, std::int64_t to, double work, const F& task) {
     const int tasks = parallel ? tasks_for(to - from, work) : 1;
+    if (tasks == 1) {
+        for (std::int64_t k = to; k-- > from;) task(k);
+        return;
+    }
     std::atomic<std::int64_t> next{to};
     parallel_for(tasks, [&](int) {
         const FloatEnvironment pinned;
@@ -83,29 +60,36 @@ void share(bool parallel, std::int64_t from, std::int64_t to, double work, const
 
 }  // namespace
 
-Cholesky::Cholesky(std::int64_t n, DType dtype) : Cholesky(n, dtype, nullptr) {
-    memory_ = allocate(bytes(n, dtype));
-    place(memory_.get());
+Scratch::Scratch(std::size_t bytes) : kept_(bytes <= kHugePage && !taken) {
+    if (!kept_) {
+        own_ = allocate(bytes);
+        return;
+    }
+    if (!page) page = allocate(kHugePage);
+    taken = true;
 }
 
-Cholesky::Cholesky(std::int64_t n, DType dtype, char* space)
+Scratch::~Scratch() {
+    if (kept_) taken = false;
+}
+
+char* Scratch::get() const { return kept_ ? page.get() : own_.get(); }
+
+Cholesky::Cholesky(std::int64_t n, DType dtype)
     : n_(n),
       dtype_(dtype),
       kernels_(dense().panels[dtype]),
-      panels_((n + kernels_.rows - 1) / kernels_.rows) {
-    place(space);
-}
+      panels_((n + kernels_.rows - 1) / kernels_.rows) {}
 
-std::size_t Cholesky::bytes(std::int64_t n, DType dtype) {
-    const Cholesky cholesky(n, dtype, nullptr);
-    return static_cast<std::size_t>((cholesky.elements() + cholesky.padded()) * size_of(dtype));
+std::size_t Cholesky::bytes() const {
+    return static_cast<std::size_t>((elements() + padded()) * size_of(dtype_));
 }
 
 std::int64_t Cholesky::elements() const {
     return kernels_.rows * kernels_.rows * (panels_ * (panels_ + 1) / 2);
 }
 
-void Cholesky::place(char* space) {
+void Cholesky::use(char* space) {
     data_ = space;
     inverse_ = space + elements() * size_of(dtype_);
 }
@@ -221,8 +205,9 @@ void solve_systems(DType dtype, const LaneWork& first, std::int64_t count, std::
     const int tasks =
         count < get_num_threads() ? 1 : tasks_for(count, each * static_cast<double>(count));
     parallel_for(tasks, [&](int task) {
-        const Scratch space(Cholesky::bytes(first.n, dtype));
-        Cholesky cholesky(first.n, dtype, space.get());
+        Cholesky cholesky(first.n, dtype);
+        const Scratch space(cholesky.bytes());
+        cholesky.use(space.get());
         cholesky.parallel = tasks == 1;
         for (std::int64_t k = count * task / tasks; k < count * (task + 1) / tasks; ++k) {
             const LaneWork work = systems_from(first, k);

@@ -107,7 +107,7 @@ void Descent::learn(const char* gradient, const VectorWork::Sizes& sizes) {
         keep = (1.0 - kPowell) * s_b_s / (s_b_s - s_y);  // y becomes keep y + (1 - keep) B s
         damp = (1.0 - keep) * step_;
     }
-    const Curvature::Place place = curvature_->place();
+    const Curvature::Place& place = curvature_->place();
     const std::vector<double>& products =
         work_.pair({g_->data(), gradient, step_, keep, damp, place.s, place.y, place.rows.data(),
                     static_cast<int>(place.rows.size()), false});
@@ -122,7 +122,7 @@ void Descent::learn(const char* gradient, const VectorWork::Sizes& sizes) {
 
 void Descent::aim() {
     for (int attempt = 0; attempt < 2; ++attempt) {
-        const Curvature::Terms terms = curvature_->direction(g_->data());
+        const Curvature::Terms& terms = curvature_->direction(g_->data());
         direction_ = curvature_->place_of_direction();
         fresh_trial();
         const VectorWork::Slope slope =

@@ -21,7 +21,7 @@ class Curvature {
         std::vector<const char*> rows;
         std::size_t s_row, y_row;
     };
-    virtual Place place() = 0;
+    virtual const Place& place() = 0;
 
     // The products of the rows, two a row; whether the pair is good enough to be learned from; and
     // y = keep (g_new - g) - damp g.
@@ -40,13 +40,17 @@ class Curvature {
         std::vector<const char*> rows;
         std::vector<double> on_rows;
     };
-    virtual Terms direction(const char* gradient) = 0;
+    virtual const Terms& direction(const char* gradient) = 0;
     virtual char* place_of_direction() = 0;  // after direction(): it may be one of the rows
 
     virtual void forget(double scale) = 0;  // H = scale I
     virtual bool empty() const = 0;         // nothing to forget
 
     virtual void visit(Archive& archive) = 0;
+
+  protected:
+    Place place_;  // what was returned last: small problems feel every allocation
+    Terms terms_;
 };
 
 struct DescentSettings {

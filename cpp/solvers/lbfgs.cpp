@@ -14,8 +14,11 @@ PairHistory::PairHistory(std::int64_t n, DType dtype, int m)
     y_g_.resize(slots);
 }
 
-Curvature::Place PairHistory::place() {
-    Place place{s_row(target_), y_row(target_), {}, 0, 0};
+const Curvature::Place& PairHistory::place() {
+    Place& place = place_;
+    place.s = s_row(target_);
+    place.y = y_row(target_);
+    place.rows.clear();
     for (const int slot : order_) place.rows.push_back(s_row(slot));
     place.s_row = place.rows.size();
     place.rows.push_back(place.s);
@@ -44,9 +47,11 @@ void PairHistory::learn(const Lesson& lesson) {
         order_.pop_back();
 }
 
-Curvature::Terms PairHistory::direction(const char*) {
+const Curvature::Terms& PairHistory::direction(const char*) {
     const std::size_t pairs = order_.size();
-    std::vector<double> p(pairs), c(pairs);
+    std::vector<double>&p = p_, &c = c_;
+    p.resize(pairs);
+    c.resize(pairs);
     for (std::size_t i = pairs; i-- > 0;) {
         double sum = s_g_[static_cast<std::size_t>(order_[i])];
         for (std::size_t j = i + 1; j < pairs; ++j) sum -= s_y(order_[i], order_[j]) * p[j];
@@ -59,7 +64,10 @@ Curvature::Terms PairHistory::direction(const char*) {
         for (std::size_t j = 0; j < i; ++j) sum += s_y(order_[j], order_[i]) * c[j];
         c[i] = p[i] - sum / s_y(order_[i], order_[i]);
     }
-    Terms terms{-gamma_, {}, {}};
+    Terms& terms = terms_;
+    terms.on_gradient = -gamma_;
+    terms.rows.clear();
+    terms.on_rows.clear();
     for (std::size_t i = 0; i < pairs; ++i) {
         terms.rows.push_back(s_row(order_[i]));
         terms.on_rows.push_back(-c[i]);

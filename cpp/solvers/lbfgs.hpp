@@ -16,9 +16,9 @@ class PairHistory final : public Curvature {
   public:
     PairHistory(std::int64_t n, DType dtype, int m);
 
-    Place place() override;
+    const Place& place() override;
     void learn(const Lesson& lesson) override;
-    Terms direction(const char* gradient) override;
+    const Terms& direction(const char* gradient) override;
     char* place_of_direction() override { return s_row(target_); }
     void forget(double scale) override;
     bool empty() const override { return order_.empty(); }
@@ -44,6 +44,7 @@ class PairHistory final : public Curvature {
     std::vector<int> order_;  // slots in use, the oldest pair first
     int target_ = 0;          // the slot that holds the direction, and then the next pair
     std::vector<double> s_y_, y_y_, s_g_, y_g_;  // products, by slot
+    std::vector<double> p_, c_;                  // of the direction
     double gamma_ = 1.0;
 };
 

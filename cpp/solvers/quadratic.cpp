@@ -123,6 +123,8 @@ void Quadratic::smallest_direction() {
 }
 
 bool Quadratic::convex() {
+    const Scratch space(cholesky_.bytes());
+    cholesky_.use(space.get());
     const double largest = largest_of(h_);
     if (largest == 0.0) {
         curvature_ = std::min(curvature_, 0.0);
@@ -137,15 +139,9 @@ bool Quadratic::convex() {
     return true;
 }
 
-Quadratic::Step Quadratic::within(double radius, std::vector<double>& p) {
+// Gershgorin's circles and the diagonal bound lambda, where |g| / radius is the pull.
+void Quadratic::bound(double pull, double& low, double& high) const {
     const auto n = static_cast<std::size_t>(n_);
-    const std::vector<double>& g = gradient;
-    const double g_length = std::sqrt(dot(g, g));
-    const auto step = [&](bool interior) {
-        return Step{-(dot(g, p) + multiply(p) / 2.0), interior};
-    };
-
-    // Gershgorin's circles and the diagonal bound the multiplier lambda.
     double lowest = std::numeric_limits<double>::infinity(), highest = -lowest, squares = 0.0;
     double least = lowest, widest = 0.0;
     for (std::size_t i = 0; i < n; ++i) {
@@ -161,25 +157,38 @@ Quadratic::Step Quadratic::within(double radius, std::vector<double>& p) {
         highest = std::max(highest, diagonal + others);
         widest = std::max(widest, std::abs(diagonal) + others);
     }
-    const double norm = std::min(std::sqrt(squares), widest), pull = g_length / radius;
-    double low = std::max({0.0, -least, pull - std::min(highest, norm)});
-    double high = std::max(pull + std::min(-lowest, norm),
-                           std::max(low, norm) * std::numeric_limits<double>::epsilon());
+    const double norm = std::min(std::sqrt(squares), widest);
+    low = std::max({0.0, -least, pull - std::min(highest, norm)});
+    high = std::max(pull + std::min(-lowest, norm),
+                    std::max(low, norm) * std::numeric_limits<double>::epsilon());
+}
+
+Quadratic::Step Quadratic::within(double radius, std::vector<double>& p) {
+    const Scratch space(cholesky_.bytes());
+    cholesky_.use(space.get());
+    const auto n = static_cast<std::size_t>(n_);
+    const std::vector<double>& g = gradient;
+    const double g_length = std::sqrt(dot(g, g));
+    double low = 0.0, high = 0.0;
     const auto between = [&] { return std::max(std::sqrt(low * high), low + 0.01 * (high - low)); };
 
     double lambda = 0.0;
-    bool found = false;
+    bool found = false;  // p belongs to a lambda
     for (int tries = 0; tries < kMostFactorizations; ++tries) {
-        if (const std::int64_t failed = factor(lambda); failed >= 0) {
+        const std::int64_t failed = factor(lambda);
+        if (failed < 0) {
+            shift_ = lambda;
+            solve_factored(p);
+        }
+        const double length = failed < 0 ? std::sqrt(dot(p, p)) : 0.0;
+        if (failed < 0 && lambda == 0.0 && length <= radius) return {-dot(g, p) / 2.0, true};
+        if (tries == 0) bound(g_length / radius, low, high);
+        if (failed >= 0) {
             low = std::max({low, lambda, lambda + lacking(failed)});
             high = std::max(high, low * (1.0 + kRounding));
             lambda = between();
             continue;
         }
-        shift_ = lambda;
-        solve_factored(p);
-        const double length = std::sqrt(dot(p, p));
-        if (lambda == 0.0 && length <= radius) return step(true);
         found = true;
         if (std::abs(length - radius) <= kEasy * radius) break;
         // w = L^-1 p
@@ -210,10 +219,12 @@ Quadratic::Step Quadratic::within(double radius, std::vector<double>& p) {
         for (std::size_t i = 0; i < n; ++i) p[i] = g[i] == 0.0 ? 0.0 : -g[i] * (radius / g_length);
     if (const double length = std::sqrt(dot(p, p)); length > radius)
         for (std::size_t i = 0; i < n; ++i) p[i] *= radius / length;
-    return step(false);
+    return {-(dot(g, p) + multiply(p) / 2.0), false};
 }
 
 bool Quadratic::descend(std::vector<double>& p) {
+    const Scratch space(cholesky_.bytes());
+    cholesky_.use(space.get());
     const double largest = largest_of(h_), first = kFirstShift * (largest > 0.0 ? largest : 1.0);
     shift_ = 0.0;
     for (int tries = 0; tries < kMostFactorizations; ++tries) {
@@ -229,6 +240,8 @@ bool Quadratic::descend(std::vector<double>& p) {
 
 // Gaussian elimination with partial pivoting where H has no Cholesky factor.
 bool Quadratic::newton(std::vector<double>& p) {
+    const Scratch space(cholesky_.bytes());
+    cholesky_.use(space.get());
     shift_ = 0.0;
     if (const std::int64_t failed = factor(0.0); failed < 0) {
         solve_factored(p);

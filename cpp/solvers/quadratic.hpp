@@ -44,6 +44,7 @@ class Quadratic {
   private:
     std::int64_t factor(double shift);
     void solve_factored(std::vector<double>& p);
+    void bound(double pull, double& low, double& high) const;
     double multiply(const std::vector<double>& v) const;  // v.H v
     double dot(const std::vector<double>& a, const std::vector<double>& b) const;
     // How much the diagonal lacks for the factorization that failed to pass the failed column.

@@ -10,6 +10,7 @@ namespace {
 
 constexpr double kTake = 1e-4, kGood = 0.75;  // ratios of actual to predicted decrease
 constexpr double kNearBoundary = 0.8, kGrow = 2.0, kBackOut = 0.1;
+constexpr double kFirst = 0.1;  // the first radius as a part of x, at least 1
 constexpr double kLargest = 1e10;
 constexpr int kMostTrials = 60;  // from one point
 
@@ -35,6 +36,7 @@ void RegionSolver::try_step(const std::vector<double>& p) {
 
 void RegionSolver::start(const VectorWork::Sizes&) {
     copy_as_doubles(dtype(), g_->data(), n_, gradient_.data());
+    radius_ = std::max(1.0, kFirst * std::sqrt(work_.norms(x_->data()).squares));
     arrive();
 }
 

@@ -15,15 +15,15 @@ HessianCurvature::HessianCurvature(std::int64_t n) : model(n) {
     for (auto* vector : {&d, &s_, &y_}) vector->resize(static_cast<std::size_t>(n));
 }
 
-Curvature::Place HessianCurvature::place() {
+const Curvature::Place& HessianCurvature::place() {
     s_ = d;
     char *s = reinterpret_cast<char*>(s_.data()), *y = reinterpret_cast<char*>(y_.data());
-    return {s, y, {s, y}, 0, 1};
+    return place_ = {s, y, {s, y}, 0, 1};
 }
 
-Curvature::Terms HessianCurvature::direction(const char*) {
-    if (known && model.descend(d)) return {0.0, {reinterpret_cast<const char*>(d.data())}, {1.0}};
-    return {-scale_, {}, {}};
+const Curvature::Terms& HessianCurvature::direction(const char*) {
+    if (known && model.descend(d)) return terms_ = {0.0, {reinterpret_cast<const char*>(d.data())}, {1.0}};
+    return terms_ = {-scale_, {}, {}};
 }
 
 void HessianCurvature::forget(double scale) {

@@ -12,9 +12,9 @@ class HessianCurvature final : public Curvature {
   public:
     explicit HessianCurvature(std::int64_t n);
 
-    Place place() override;
+    const Place& place() override;
     void learn(const Lesson&) override {}
-    Terms direction(const char* gradient) override;
+    const Terms& direction(const char* gradient) override;
     char* place_of_direction() override { return reinterpret_cast<char*>(d.data()); }
     void forget(double scale) override;
     bool empty() const override { return !known; }

@@ -11,13 +11,15 @@ class Steepest final : public Curvature {
   public:
     Steepest(std::int64_t n, DType dtype) : y_(n, dtype, 0), d_(n, dtype, 1) {}
 
-    Place place() override { return {d_.data(), y_.data(), {d_.data(), y_.data()}, 0, 1}; }
+    const Place& place() override {
+        return place_ = {d_.data(), y_.data(), {d_.data(), y_.data()}, 0, 1};
+    }
     void learn(const Lesson& lesson) override {
         const double s_y = lesson.products[0], s_g_new = lesson.products[1];
         const double scale = (s_y - s_g_new) / lesson.gradient_squares;
         if (scale > 0.0 && std::isfinite(scale)) scale_ = scale;
     }
-    Terms direction(const char*) override { return {-scale_, {}, {}}; }
+    const Terms& direction(const char*) override { return terms_ = {-scale_, {}, {}}; }
     char* place_of_direction() override { return d_.data(); }
     void forget(double scale) override { scale_ = scale; }
     bool empty() const override { return true; }

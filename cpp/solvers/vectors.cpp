@@ -43,11 +43,15 @@ void VectorWork::blocks(std::int64_t streams, int n_sums, const Block& block) {
     const std::int64_t count = (n_ + kBlock - 1) / kBlock, sums = n_sums;
     of_blocks_.resize(static_cast<std::size_t>(count * sums));
     const int tasks = threads(streams);
-    parallel_for(tasks, [&](int task) {
+    const auto share = [&](int task) {
         const std::int64_t end = count * (task + 1) / tasks;
         for (std::int64_t b = count * task / tasks; b < end; ++b)
             block(b * kBlock, std::min(kBlock, n_ - b * kBlock), of_blocks_.data() + b * sums);
-    });
+    };
+    if (tasks > 1)
+        parallel_for(tasks, share);
+    else
+        share(0);
     totals_.assign(static_cast<std::size_t>(sums), 0.0);
     for (std::int64_t b = 0; b < count; ++b)
         for (std::int64_t k = 0; k < sums; ++k)
