@@ -1,4 +1,4 @@
-"""The acceptance rows of optimizers, solvers, factorizations and Newton: required, measured, verdict.
+"""The acceptance rows of optimizers, solvers and factorizations: required, measured, verdict.
 
 The verdict goes by the median of the ratios taken within each round, in which drift of the machine
 cancels; the ratio of the medians stands beside it.

@@ -16,12 +16,13 @@ import numpy as np
 from bench import peers
 from bench.cases import Array
 from bench.harness import Candidate, Comparison, Settings, interleave, tagged
-from bench.solvers import CAP, PAUSE, SOLVERS, Limits, Solve, all_threads
+from bench.solvers import CAP, PAUSE, SECOND_ORDER, SOLVERS, Limits, all_threads
 
-GROUP = "logistic regression"
+GROUP, NEWTON_GROUP = "logistic regression", "logistic regression with Hessians"
 GTOL = 1e-5
 DATA = ("breast_cancer", "digits")
 FITS = {"schuss": "schuss L-BFGS", "SciPy": "SciPy L-BFGS-B", "torch": "torch LBFGS"}
+CURVED_FITS = {"schuss": "schuss Newton", "SciPy": "SciPy trust-exact"}
 LEARN = "scikit-learn"
 
 
@@ -41,15 +42,36 @@ class Logistic:
         self.start = np.zeros(self.with_ones.shape[1] * (self.classes - self.first))
         self.evaluations = 0
 
-    def __call__(self, x: Array) -> tuple[float, Array]:
-        """The value and the gradient."""
-        self.evaluations += 1
-        weights = x.reshape(self.with_ones.shape[1], -1)
+    def _scores(self, weights: Array) -> tuple[Array, Array, Array]:
+        """Of each point and class: scores, likelihoods, and the sums of these over the classes."""
         scores = np.zeros((self.count, self.classes))
         scores[:, self.first :] = self.with_ones @ weights
         scores -= scores.max(axis=1, keepdims=True)
         likelihood = np.exp(scores)
-        total = likelihood.sum(axis=1, keepdims=True)
+        return scores, likelihood, likelihood.sum(axis=1, keepdims=True)
+
+    def hessian(self, x: Array) -> Array:
+        """Dense."""
+        weights = x.reshape(self.with_ones.shape[1], -1)
+        _, likelihood, total = self._scores(weights)
+        p = (likelihood / total)[:, self.first :]
+        many, classes = weights.shape
+        blocks = np.empty((many, classes, many, classes))
+        for a in range(classes):
+            for b in range(a + 1):
+                spread = p[:, a] * ((a == b) - p[:, b]) / self.count
+                block = (self.with_ones * spread[:, None]).T @ self.with_ones
+                blocks[:, a, :, b] = blocks[:, b, :, a] = block
+        hessian = blocks.reshape(x.size, x.size)
+        penalized = np.arange(x.size - classes)
+        hessian[penalized, penalized] += 1 / self.count
+        return hessian
+
+    def __call__(self, x: Array) -> tuple[float, Array]:
+        """The value and the gradient."""
+        self.evaluations += 1
+        weights = x.reshape(self.with_ones.shape[1], -1)
+        scores, likelihood, total = self._scores(weights)
         value = (np.log(total).sum() - (scores * self.truth).sum()) / self.count
         residual = (likelihood / total - self.truth)[:, self.first :] / self.count
         gradient = self.with_ones.T @ residual
@@ -69,12 +91,13 @@ def _note(objective: Logistic, x: Array, effort: str) -> str:
     return f"{effort}, largest g {np.abs(objective(x)[1]).max():.1e}"
 
 
-def _fit(objective: Logistic, *, name: str, solve: Solve) -> Candidate:
+def _fit(objective: Logistic, *, name: str, solve: Callable[..., Any]) -> Candidate:
     """A solver on the objective, without a test on f."""
     limits = Limits(gtol=GTOL, ftol=0.0)
 
     def call() -> Array:
-        return solve(objective, objective.start, limits).x
+        x: Array = solve(objective, objective.start, limits).x
+        return x
 
     objective.evaluations = 0
     x = call()
@@ -82,10 +105,10 @@ def _fit(objective: Logistic, *, name: str, solve: Solve) -> Candidate:
     return Candidate(name, call, objective.features.nbytes, note=note)
 
 
-def _learn(objective: Logistic) -> Candidate:
-    """scikit-learn's own fit: SciPy's L-BFGS-B on an objective in Cython."""
+def _learn(objective: Logistic, *, solver: str = "lbfgs") -> Candidate:
+    """scikit-learn's own fit: SciPy's L-BFGS-B, or a Newton of its own, on Cython."""
     kind = peers.optional("sklearn.linear_model").LogisticRegression
-    model = kind(tol=GTOL, max_iter=CAP)
+    model = kind(tol=GTOL, max_iter=CAP, solver=solver)
 
     def call() -> Any:
         return model.fit(objective.features, objective.labels)
@@ -96,22 +119,43 @@ def _learn(objective: Logistic) -> Candidate:
     return Candidate(LEARN, call, objective.features.nbytes, note=note)
 
 
-def measure(threads: int, settings: Settings) -> Iterator[Comparison]:
+Maker = tuple[str, Callable[[Logistic], Candidate]]
+
+
+def _compare(
+    group: str, makers: list[Maker], threads: int, settings: Settings
+) -> Iterator[Comparison]:
     """One comparison per data set and number of threads.
 
     One thread too, as the wheels of NumPy and SciPy bring a BLAS each, whose threads, while they
     wait for work, take the cores that those of the other need.
     """
-    fits: list[tuple[str, Callable[[Logistic], Candidate]]] = [
-        (name, partial(_fit, name=name, solve=SOLVERS[solver])) for name, solver in FITS.items()
-    ]
     settings = replace(settings, pause=PAUSE)
     for name in DATA:
         objective = load(name)
         for count in sorted({1, threads}):
             with all_threads(count):
-                candidates, skipped = peers.gather([*fits, (LEARN, _learn)], objective)
+                candidates, skipped = peers.gather(makers, objective)
                 shape = f"{objective.count:,} points, {objective.start.size:,} weights"
                 label = f"{name}, {shape}, {count} thread{'s' if count > 1 else ''}"
                 measured = interleave(label, candidates, settings, skipped=skipped)
-                yield tagged(measured, GROUP, 1, objective.start.size)
+                yield tagged(measured, group, 1, objective.start.size)
+
+
+def measure(threads: int, settings: Settings) -> Iterator[Comparison]:
+    """Solvers that need no more than the gradient."""
+    fits: list[Maker] = [
+        (name, partial(_fit, name=name, solve=SOLVERS[solver])) for name, solver in FITS.items()
+    ]
+    yield from _compare(GROUP, [*fits, (LEARN, _learn)], threads, settings)
+
+
+def measure_newton(threads: int, settings: Settings) -> Iterator[Comparison]:
+    """Newton's method; scikit-learn's too."""
+    fits: list[Maker] = [
+        (name, partial(_fit, name=name, solve=SECOND_ORDER[solver]))
+        for name, solver in CURVED_FITS.items()
+    ]
+    learn = partial(_learn, solver="newton-cholesky")
+    settings = replace(settings, rounds=min(settings.rounds, 9), warm=0)
+    yield from _compare(NEWTON_GROUP, [*fits, (LEARN, learn)], threads, settings)

@@ -165,9 +165,7 @@ def _compare_batch(settings: Settings) -> Comparison:
     ]
     candidates, skipped = peers.gather(makers, function)
     label = f"{PROBLEMS:,} logistic regressions, n = {VARIABLES}, 2 threads"
-    measured = interleave(
-        label, candidates, settings, skipped=skipped, clock=function.watch.clock
-    )
+    measured = interleave(label, candidates, settings, skipped=skipped, clock=function.watch.clock)
     return tagged(measured, BATCH, PROBLEMS, VARIABLES)
 
 

@@ -27,7 +27,7 @@ class SecondOrder(Protocol):
         """The value and the gradient."""
 
     def hessian(self, x: Array) -> Array:
-        """n by n."""
+        """Dense."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Gradients by differences, where there is no gradient."""
+"""Gradients by differences of values, Hessians by differences of gradients."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import copy
 
 import numpy as np
 import pytest
+import schuss
 from helpers import leaves, same_bits
-from schuss.solvers.differences import Differences
-from solver_cases import tree_bowl
+from schuss.solvers.differences import Differences, GradientDifferences
+from solver_cases import START, f_rosenbrock, g_rosenbrock, rosenbrock, tree_bowl
 
 
 def wavy(x):
@@ -64,3 +65,90 @@ def test_points_of_differences_are_read_only_and_kept(rng):
     assert all(same_bits(a, b) for a, b in zip(leaves(x), leaves(before), strict=True))
     for ours, exact in zip(leaves(g), leaves(tree_bowl(x)[1]), strict=True):
         np.testing.assert_allclose(ours, exact, atol=1e-9)
+
+
+# Of gradients.
+
+
+def g_wavy(x):
+    return np.cos(x) * np.arange(1, x.size + 1).reshape(x.shape) + x.sum() ** 2
+
+
+def h_wavy(x):
+    slopes = -np.sin(x).ravel() * np.arange(1, x.size + 1)
+    return np.diag(slopes) + 2 * x.sum()
+
+
+@pytest.mark.parametrize(("central", "error"), [(True, 1e-8), (False, 1e-5)])
+@pytest.mark.parametrize("shape", [(1,), (5,), (2, 3)])
+def test_hessians(rng, central, error, shape):
+    x = rng.standard_normal(shape) * 3
+    asked = []
+
+    def gradient(x):
+        assert not x.flags.writeable
+        asked.append(x)
+        return g_wavy(x)
+
+    x.flags.writeable = False
+    second = GradientDifferences(gradient, central=central)
+    found = second.hessian(x)
+    np.testing.assert_allclose(found, h_wavy(x), atol=error * np.abs(h_wavy(x)).max())
+    assert (found == found.T).all()
+    assert second.evaluations == len(asked) == (2 if central else 1) * x.size + (not central)
+    v = rng.standard_normal(shape)
+    product = second.product(x, v)
+    assert product.shape == shape
+    expected = (h_wavy(x) @ v.ravel()).reshape(shape)
+    np.testing.assert_allclose(product, expected, atol=error * 10 * np.abs(expected).max())
+    assert second.evaluations == len(asked)
+
+
+def test_hessians_from_values_alone(rng):
+    """Differences of differences take longer steps."""
+    x = rng.standard_normal(4)
+    evaluate = Differences(lambda x: float(np.sin(x).sum() + x.sum() ** 3 / 3))
+    second = GradientDifferences(lambda x: evaluate(x)[1], error=evaluate.error)
+    exact = np.diag(-np.sin(x)) + 2 * x.sum()
+    np.testing.assert_allclose(second.hessian(x), exact, atol=1e-6 * np.abs(exact).max())
+
+
+def test_newton_without_second_derivatives():
+    with pytest.warns(UserWarning, match="hess is None: each Hessian costs 2 n = 4 gradients"):
+        warned = schuss.minimize(rosenbrock, START, jac=True, method="newton")
+    exact = schuss.minimize(
+        rosenbrock,
+        START,
+        jac=True,
+        method="newton",
+        hess=lambda x: np.array(
+            [[2 - 400 * x[1] + 1200 * x[0] ** 2, -400 * x[0]], [-400 * x[0], 200.0]]
+        ),
+    )
+    assert warned.success
+    assert abs(warned.nit - exact.nit) <= 2
+    assert warned.nfev == warned.njev
+    assert warned.njev == exact.nfev + 4 * exact.nhev or abs(warned.nit - exact.nit) > 0
+    two = schuss.minimize(f_rosenbrock, START, jac=g_rosenbrock, method="newton", hess="3-point")
+    assert same_bits(two.x, warned.x)
+    assert two.njev == warned.njev
+    assert two.nfev < two.njev
+    forward = schuss.minimize(rosenbrock, START, jac=True, method="newton", hess="2-point")
+    assert forward.success
+    assert forward.nfev < warned.nfev
+    alone = schuss.minimize(f_rosenbrock, START, jac="3-point", method="newton", hess="3-point")
+    assert alone.success
+    np.testing.assert_allclose(alone.x, 1, atol=1e-4)
+
+
+def test_products_without_second_derivatives():
+    with pytest.warns(UserWarning, match="hessp is None: each product costs 2 gradients"):
+        result = schuss.minimize(rosenbrock, START, jac=True, method="Newton-CG")
+    assert result.success
+    assert result.nfev == result.njev
+    assert result.nfev > 2 * result.nhev
+    np.testing.assert_allclose(result.x, 1, atol=1e-4)
+    tree = {"a": np.zeros(2), "b": [np.zeros((1, 2))]}
+    result = schuss.minimize(tree_bowl, tree, jac=True, method="newton_cg", hessp="3-point")
+    assert result.success
+    np.testing.assert_allclose(result.x["b"][0], 3, atol=1e-5)

@@ -165,10 +165,11 @@ def test_method_names(spelled, name):
 
 
 @pytest.mark.parametrize(
-    "unknown", ["newton-cg", "nelder-mead", "", None, 3, schuss.LBFGS], ids=str
+    "unknown", ["trust-exact", "nelder-mead", "", None, 3, schuss.LBFGS], ids=str
 )
 def test_unknown_methods(unknown):
-    wanted = re.escape("one of ['lbfgs', 'bfgs', 'sr1', 'newton', 'gradient_descent'] is wanted")
+    names = ["lbfgs", "bfgs", "sr1", "newton", "newton_cg", "gradient_descent"]
+    wanted = re.escape(f"one of {names} is wanted")
     with pytest.raises(ValueError, match=f"^method is .*; {wanted}"):
         schuss.minimize(rosenbrock, START, jac=True, method=unknown)
     with pytest.raises(ValueError, match=wanted):

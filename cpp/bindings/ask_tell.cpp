@@ -251,7 +251,8 @@ void AskTell::tell_product(py::handle product) {
     std::vector<double> doubles(static_cast<std::size_t>(size_));
     copy_as_doubles(dtype_, vector_from(product, "product"), size_, doubles.data());
     for (const double value : doubles)
-        if (!std::isfinite(value)) throw py::value_error("product has elements that are not finite");
+        if (!std::isfinite(value))
+            throw py::value_error("product has elements that are not finite");
     solver_->tell_product(doubles.data());
 }
 

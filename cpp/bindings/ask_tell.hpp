@@ -31,8 +31,8 @@ class AskTell {
     // The best point, its gradient, its value: copies, or the solver's own vectors, which it may
     // only give away when it is done and not asked again.
     py::tuple best(bool copy) const;
-    py::object history() const;    // L-BFGS: (S, Y), a pair a row, the oldest first
-    py::object matrix() const;     // BFGS: the inverse Hessian; SR1, Newton: the Hessian
+    py::object history() const;  // L-BFGS: (S, Y), a pair a row, the oldest first
+    py::object matrix() const;   // BFGS: the inverse Hessian; SR1, Newton: the Hessian
     // Hessians or products told, the smallest curvature, whether a minimum, the shift.
     py::tuple second_order() const;
     const char* request() const;

@@ -38,8 +38,8 @@ void SolverBatch::each(const F& task) const {
 
 void SolverBatch::points(char* to) const {
     for (std::size_t row = 0; row < running_.size(); ++row)
-        std::memcpy(to + static_cast<std::int64_t>(row) * bytes_,
-                    at(running_[row]).point()->data(), static_cast<std::size_t>(bytes_));
+        std::memcpy(to + static_cast<std::int64_t>(row) * bytes_, at(running_[row]).point()->data(),
+                    static_cast<std::size_t>(bytes_));
 }
 
 void SolverBatch::tell(const double* values, const char* gradients, const double* hessians) {

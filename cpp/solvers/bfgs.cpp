@@ -66,9 +66,10 @@ const Curvature::Terms& DenseInverse::direction(const char* gradient) {
     h_.update(growth_);
     const double s_g = work_.probe({bytes(s_), bytes(g_)}).along;
     const double w_g = work_.probe({reinterpret_cast<const char*>(w), bytes(g_)}).along;
-    return terms_ = {0.0,
-            {bytes(u_), reinterpret_cast<const char*>(s), reinterpret_cast<const char*>(w)},
-            {-growth_, -w_g, -s_g}};
+    return terms_ = {
+               0.0,
+               {bytes(u_), reinterpret_cast<const char*>(s), reinterpret_cast<const char*>(w)},
+               {-growth_, -w_g, -s_g}};
 }
 
 void DenseInverse::forget(double scale) {

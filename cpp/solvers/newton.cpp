@@ -61,10 +61,11 @@ std::string PlainNewton::receive_hessian(const double* h) {
         if (minimum_)
             flat(largest_);
         else
-            finish(Status::kNoMinimum,
-                   "the largest element of the gradient, %.3g, is at most gtol = %.3g, but f curves "
-                   "down there, by %.3g: a saddle or a maximum",
-                   largest_, limits_.gtol, model_.curvature());
+            finish(
+                Status::kNoMinimum,
+                "the largest element of the gradient, %.3g, is at most gtol = %.3g, but f curves "
+                "down there, by %.3g: a saddle or a maximum",
+                largest_, limits_.gtol, model_.curvature());
     } else if (!model_.newton(p_)) {
         finish(Status::kNoDecrease, "the Hessian is singular: there is no Newton step");
     } else {

@@ -11,7 +11,6 @@ namespace {
 constexpr double kEasy = 0.1, kHard = 0.2;  // Conn, Gould and Toint, 7.3.4: how exact is enough
 constexpr int kMostFactorizations = 40;
 constexpr int kInverseIterations = 4;
-constexpr double kFirstShift = 1e-3;  // of the largest element
 
 // Negative eigenvalues down to this part of the largest element are rounding.
 const double kRounding = std::sqrt(std::numeric_limits<double>::epsilon());
@@ -225,7 +224,7 @@ Quadratic::Step Quadratic::within(double radius, std::vector<double>& p) {
 bool Quadratic::descend(std::vector<double>& p) {
     const Scratch space(cholesky_.bytes());
     cholesky_.use(space.get());
-    const double largest = largest_of(h_), first = kFirstShift * (largest > 0.0 ? largest : 1.0);
+    const double largest = largest_of(h_), first = kRounding * (largest > 0.0 ? largest : 1.0);
     shift_ = 0.0;
     for (int tries = 0; tries < kMostFactorizations; ++tries) {
         if (const std::int64_t failed = factor(shift_); failed >= 0) {

@@ -36,7 +36,7 @@ class Quadratic {
     bool convex();
     // The smallest z.H z / z.z of the directions looked at since H was set.
     double curvature() const { return curvature_; }
-    double shift() const { return shift_; }  // of the last step
+    double shift() const { return shift_; }                   // of the last step
     const std::vector<double>& matrix() const { return h_; }  // empty at first
     std::int64_t count() const { return count_; }             // of the Hessians so far
     void visit(Archive& archive);

@@ -6,7 +6,7 @@
 namespace schuss {
 namespace {
 
-constexpr double kTake = 1e-4, kBackOut = 0.25;  // of steps from a saddle
+constexpr double kTake = 1e-4, kBackOut = 0.25;    // of steps from a saddle
 constexpr double kShortest = 1e-18, kFirst = 0.1;  // the first as a part of x
 
 }  // namespace
@@ -22,7 +22,8 @@ const Curvature::Place& HessianCurvature::place() {
 }
 
 const Curvature::Terms& HessianCurvature::direction(const char*) {
-    if (known && model.descend(d)) return terms_ = {0.0, {reinterpret_cast<const char*>(d.data())}, {1.0}};
+    if (known && model.descend(d))
+        return terms_ = {0.0, {reinterpret_cast<const char*>(d.data())}, {1.0}};
     return terms_ = {-scale_, {}, {}};
 }
 
@@ -77,10 +78,11 @@ void SearchNewton::receive(double value, const char* gradient) {
     }
     if (finite) keep_if_best(value, gradient);
     if (step_ > kShortest) return try_step(kBackOut * step_);
-    finish(Status::kNoDecrease,
-           "f curves down by %.3g at a point where the largest element of the gradient is %.3g, but "
-           "no step that way decreases it",
-           own_.model.curvature(), largest_);
+    finish(
+        Status::kNoDecrease,
+        "f curves down by %.3g at a point where the largest element of the gradient is %.3g, but "
+        "no step that way decreases it",
+        own_.model.curvature(), largest_);
 }
 
 Solver::SecondOrder SearchNewton::second_order() const {

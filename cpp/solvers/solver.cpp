@@ -225,9 +225,9 @@ void Solver::visit(Archive& archive) {
     bool has_best = best_x_ != nullptr;
     archive(*x_);
     if (archive.reading()) trial_ = std::make_shared<Vector>(n_, dtype(), 2);
-    archive(*trial_, *g_, value_, largest_, lowest_, iterations_, evaluations_, waiting_for_, status_, message_,
-            suspicion_, disagreement_, record_value_, record_gradient_, idle_, progressed_,
-            has_best);
+    archive(*trial_, *g_, value_, largest_, lowest_, iterations_, evaluations_, waiting_for_,
+            status_, message_, suspicion_, disagreement_, record_value_, record_gradient_, idle_,
+            progressed_, has_best);
     if (!has_best) return;
     if (archive.reading()) {
         best_x_ = std::make_shared<Vector>(n_, dtype(), 5);

@@ -32,7 +32,7 @@ enum class Status : int {
     kUnbounded = 4,
     kWrongGradient = 5,
     kNoMinimum = 6,  // the gradient is zero there, the curvature negative
-    kStopped = 99,  // by the caller
+    kStopped = 99,   // by the caller
 };
 
 class Solver {

@@ -124,9 +124,7 @@ def _history_dtype(name: str, value: Any) -> str:
 
 def _globalization(name: str, value: Any) -> str:
     if value not in ("trust_region", "line_search", "none"):
-        raise ValueError(
-            f"{name} is {value!r}; 'trust_region', 'line_search' or 'none' is wanted"
-        )
+        raise ValueError(f"{name} is {value!r}; 'trust_region', 'line_search' or 'none' is wanted")
     return str(value)
 
 

@@ -155,32 +155,42 @@ class GradientDifferences:
         self._error = error / (3 if central else 2)
         self.evaluations = 0
 
-    def _along(self, x: Any, direction: Any, length: float) -> Any:
-        """Return the change of the gradient for each length of the flat direction."""
+    def _slopes(self, x: Any) -> Any:
+        self.evaluations += 1
+        return _flat(self._gradient(x))
+
+    def _along(self, x: Any, direction: Any, length: float, slopes: Any) -> Any:
+        """Return the change of the gradient for each length of the flat direction.
+
+        slopes: the gradient at x, for forward differences.
+        """
         here = _flat(x)
         epsilon = max(float(np.finfo(leaf.dtype).eps) for leaf in _leaves(x))
         step = epsilon**self._error * max(1.0, length)
         high = _like(x, here + step * direction)
         low = _like(x, here - step * direction) if self._central else x
-        self.evaluations += 2
         made = (_flat(high) - _flat(low)) @ direction / (direction @ direction)
-        return (_flat(self._gradient(high)) - _flat(self._gradient(low))) / made
+        return (self._slopes(high) - (self._slopes(low) if self._central else slopes)) / made
 
     def product(self, x: Any, v: Any) -> Any:
         """Return the Hessian at x times v, in the structure of x."""
         direction = _flat(v)
         size = float(np.linalg.norm(direction))
-        along = self._along(x, direction / size, float(np.linalg.norm(_flat(x))))
-        return _like(x, along * size)
+        slopes = None if self._central else self._slopes(x)
+        length = float(np.linalg.norm(_flat(x)))
+        return _like(x, size * self._along(x, direction / size, length, slopes))
 
     def hessian(self, x: Any) -> Any:
         """Return the Hessian at x, n by n."""
         here = _flat(x)
-        columns = [
-            self._along(x, unit, abs(float(element)))
-            for unit, element in zip(np.eye(here.size), here, strict=True)
-        ]
-        return (np.array(columns) + np.array(columns).T) / 2
+        slopes = None if self._central else self._slopes(x)
+        columns = np.array(
+            [
+                self._along(x, unit, abs(float(element)), slopes)
+                for unit, element in zip(np.eye(here.size), here, strict=True)
+            ]
+        )
+        return (columns + columns.T) / 2
 
 
 def value_and_gradient(

@@ -24,9 +24,10 @@ class Newton(Solver):
 
         d = -(H + τ I)⁻¹ g,   x += a d,   a by the strong Wolfe conditions (Moré and Thuente)
 
-    τ is 0 where H is positive definite, else from 1e-3 of its largest element on doubled until
-    H + τ I is. "none" is the step of the textbooks, x -= η H⁻¹ g with η the `learning_rate`. It
-    goes wherever the gradient is zero: to a saddle or a maximum (status 6), or ever farther away.
+    τ is 0 where H is positive definite, else twice what the diagonal lacked where the factorization
+    failed, doubled until it does not. "none" is the step of the textbooks, x -= η H⁻¹ g with η the
+    `learning_rate`. It goes wherever the gradient is zero: to a saddle or a maximum (status 6), or
+    ever farther away.
 
     The Hessian is asked for at the first point and at each point that was taken, and nowhere else.
     A small gradient ends a run well only where H has no negative curvature beyond rounding; from a
