@@ -134,13 +134,13 @@ def _long(comparisons: Sequence[Comparison], base: str) -> str:
 
 def _solved(trials: Sequence[Trial]) -> str:
     """A line per solver: what it solved, and its evaluations over those of one of them."""
-    base = next((t.costs for t in trials if t.solver == BASE), {})
-    header = ("solver", "solved", "of", f"evaluations over {BASE}", "not solved")
+    base = next((t for t in trials if t.solver == BASE), trials[0])
+    header = ("solver", "solved", "of", f"evaluations over {base.solver}", "not solved")
     rows = []
     for t in trials:
         failed = [run.problem for run in t.runs if not run.solved]
         names = ", ".join(failed) if len(failed) < 10 else f"{len(failed)} problems"
-        ratio = f"{mean_ratio(t.costs, base):.3f}"
+        ratio = f"{mean_ratio(t.costs, base.costs):.3f}"
         rows.append((t.solver, str(len(t.solved)), str(len(t.runs)), ratio, names))
     return markdown(header, rows)
 

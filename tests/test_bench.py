@@ -18,10 +18,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import acceptance, cases, ceiling, machine, peers, plots, report
+from bench import acceptance, bench_linalg, cases, ceiling, machine, peers, plots, report
 from bench.bench_logistic import Logistic
 from bench.bench_memory import ASK_AND_TELL, MIB, SOLVER_N, SOLVER_PEERS, Memory, extra_memory
+from bench.bench_newton import ALONE, BATCH, ORDERS, Regressions, Rosenbrock
 from bench.bench_profile import (
+    CURVED,
     SINGLE,
     STANDARD,
     Run,
@@ -209,6 +211,9 @@ def test_gradients_of_the_objectives(classes: int) -> None:
         gradient = objective(x)[1].copy()
         slope = (objective(x + 1e-6 * d)[0] - objective(x - 1e-6 * d)[0]) / 2e-6
         assert gradient @ d == pytest.approx(slope, rel=1e-6)
+    x, d = rng.normal(size=(2, logistic.start.size))
+    change = (logistic(x + 1e-6 * d)[1] - logistic(x - 1e-6 * d)[1]) / 2e-6
+    np.testing.assert_allclose(logistic.hessian(x) @ d, change, atol=1e-7)
 
 
 def test_ratios_of_the_profile() -> None:
@@ -422,3 +427,95 @@ def test_facts_do_not_name_the_machine_or_the_user() -> None:
     for secret in (platform.node(), str(Path.home()), f"/{getpass.getuser()}"):
         assert not secret or secret not in text
     assert platform.python_version() in text
+
+
+def timed(label: str, family: str, n: int, **seconds: float) -> Comparison:
+    timings = {name.replace("_", " "): Timing((s,), 1, 1.0) for name, s in seconds.items()}
+    return Comparison(label, timings, {}, family, 1, n)
+
+
+def verdicts(comparisons: list[Comparison], trials: list[Trial]) -> list[tuple[int, str, str]]:
+    lines = acceptance.table(comparisons, [], trials)
+    return [(line.row, line.verdict, line.measured) for line in lines]
+
+
+def test_verdicts_on_factorizations() -> None:
+    factor = {"schuss": 2.0, "schuss, 2 threads": 1.0, ceiling.PEAK: 1.2}
+    found = verdicts(
+        [
+            timed("32", bench_linalg.SYSTEMS, 32, schuss=1.0, SciPy=5.0, NumPy=3.9),
+            timed("128", bench_linalg.SYSTEMS, 128, schuss=1.0, SciPy=2.6, NumPy=4.0),
+            timed("8", bench_linalg.BATCHES, 8, schuss=1.0, NumPy=9.0, torch=6.5),
+            timed("2,000", bench_linalg.FACTOR, 2_000, **factor),
+        ],
+        [],
+    )
+    assert [(row, verdict) for row, verdict, _ in found] == [
+        (1, "FAIL"),  # the best peer counts
+        (1, "pass"),
+        (2, "FAIL"),
+        (3, "pass"),
+        (4, "pass"),
+    ]
+    assert found[0][2].startswith("3.90")
+    assert found[2][2] == "60.0%"
+
+
+def test_verdicts_on_newton() -> None:
+    def trial(solver: str, *hessians: int) -> Trial:
+        """0: not solved."""
+        runs = (Run(str(k), 10, h > 0, h > 0, hessians=h) for k, h in enumerate(hessians))
+        return Trial(CURVED, solver, tuple(runs))
+
+    comparisons = [
+        timed("2", ALONE, 2, schuss=1.0, SciPy_trust_exact=9.0),
+        timed("4", ALONE, 4, schuss=1.0, SciPy_trust_exact=11.0),
+        timed("batch", BATCH, 10, schuss=9e-7),
+    ]
+    comparisons = [
+        replace(
+            c, timings={k.replace("trust exact", "trust-exact"): t for k, t in c.timings.items()}
+        )
+        for c in comparisons
+    ]
+    ours, peer = trial("schuss Newton", 4, 5, 0), trial("SciPy trust-exact", 8, 0, 0)
+    found = verdicts(comparisons, [ours, peer])
+    assert [(row, verdict) for row, verdict, _ in found] == [
+        (5, "FAIL"),
+        (5, "pass"),
+        (6, "pass"),
+        (10, "pass"),
+    ]
+    assert "2 against 1, missing: none; Hessians 0.5000" in found[2][2]
+    slow = [timed("batch", BATCH, 10, schuss=1.1e-6)]
+    assert verdicts(slow, [peer, trial("schuss Newton", 0, 5, 7)])[0][1] == "FAIL"
+    assert verdicts(slow, [])[0][:2] == (10, "FAIL")
+
+
+def differences(gradient: Callable[[Any], Any], x: Any) -> Any:
+    steps = 1e-6 * np.eye(x.size)
+    return np.array([(gradient(x + s) - gradient(x - s)) / 2e-6 for s in steps])
+
+
+@pytest.mark.parametrize("n", ORDERS[:3])
+def test_derivatives_of_rosenbrock(n: int) -> None:
+    function, x = Rosenbrock(n), np.linspace(-1.0, 1.5, n)
+    gradient = differences(lambda x: np.array([function(x)[0]]), x)[:, 0]
+    np.testing.assert_allclose(function(x)[1], gradient, rtol=1e-5, atol=1e-4)
+    second = differences(lambda x: function(x)[1], x)
+    np.testing.assert_allclose(function.hessian(x), second, rtol=1e-5, atol=1e-4)
+
+
+def test_derivatives_of_regressions() -> None:
+    regressions, index = Regressions(), np.array([3, 500])
+    x = np.random.default_rng(1).standard_normal((2, 10))
+
+    def of_one(k: int, part: int) -> Callable[[Any], Any]:
+        return lambda x: np.atleast_1d(
+            regressions.values(x[None], index[k : k + 1], False)[part][0]
+        )
+
+    _, g, h = regressions.values(x, index, True)
+    for k in range(2):
+        np.testing.assert_allclose(g[k], differences(of_one(k, 0), x[k])[:, 0], atol=1e-5)
+        np.testing.assert_allclose(h[k], differences(of_one(k, 1), x[k]), atol=1e-5)

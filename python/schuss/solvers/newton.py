@@ -54,7 +54,8 @@ class Newton(Solver):
     `is_minimum`, whether x is a minimum to second order, within rounding; and `shift`, λ or τ of
     the last step. With "none" `x` is where the run converged, or else the best point seen.
 
-    Memory: 12 n² bytes, H and the triangle of its factor in float64, and about 12 vectors.
+    Memory: 8 n² bytes for H in float64, and about 12 vectors; 4 n² more for its factor during a
+    step.
 
     Example:
         >>> import numpy as np
