@@ -233,6 +233,39 @@ def test_float32():
     np.testing.assert_allclose(result.x, 1, atol=1e-3)
 
 
+def test_a_trial_that_is_not_taken_may_be_the_best_point():
+    solver = Newton([4.0, 0.0])
+    solver.tell(8.0, [4.0, 0.0])
+    solver.tell_hessian(np.eye(2))
+    x = solver.ask()
+    solver.tell(8.0 - 1e-6, [4.0, 0.0])  # much less than the model expects
+    assert solver.nit == 0
+    assert (solver.result().x == x).all()
+    assert solver.result().fun == 8.0 - 1e-6
+
+
+@pytest.mark.parametrize("n", [3, 33, 64, 400, 700])
+def test_bad_hessians_of_any_size(n, threads):
+    """One bad element, wherever it is."""
+    rng = np.random.default_rng(n)
+    threads(2)
+    good = rng.standard_normal((n, n))
+    good = good + good.T + 1e-9 * np.triu(np.ones((n, n)), 1)
+    for i, j in rng.integers(0, n, (8, 2)).tolist():
+        solver = Newton(np.ones(n))
+        solver.tell(1.0, np.ones(n))
+        for bad, message in ((math.nan, "not finite"), (good[i, j] + 1e-3, "not symmetric")):
+            if i == j and message == "not symmetric":
+                continue
+            hessian = good.copy()
+            hessian[i, j] = bad
+            with pytest.raises(ValueError, match=message):
+                solver.tell_hessian(hessian)
+            assert solver.result().hess is None
+        solver.tell_hessian(good)
+        np.testing.assert_allclose(solver.result().hess, (good + good.T) / 2, rtol=1e-15)
+
+
 def path(solver, problem, *, copied=lambda solver: solver):
     """Every point that is asked for, and the end."""
     points = []

@@ -87,6 +87,22 @@ def test_no_second_hessian_at_a_point():
     assert result.nfev > result.nhev == len(seen) == len(set(seen)) == result.nit + 1
 
 
+def test_the_hessian_is_not_asked_for_again_when_a_search_fails():
+    """Steepest descent is tried, from what is known."""
+    solver = Newton([1.0, 2.0], globalization="line_search")
+    solver.tell(1.0, [1.0, 1.0])
+    solver.tell_hessian(np.diag([1.0, 4.0]))
+    steps = []
+    while not solver.done:
+        assert solver.request == "value_and_gradient"
+        steps.append(solver.ask() - [1.0, 2.0])
+        solver.tell(math.nan, [1.0, 1.0])
+    assert solver.result().status == 3
+    ratios = [step[0] / step[1] for step in steps]
+    assert ratios[0] == pytest.approx(4.0)
+    assert ratios[-1] == pytest.approx(1.0)
+
+
 # As the textbooks have it.
 
 

@@ -85,3 +85,17 @@ def test_scipy_callbacks(method, kind, stop, scipy_minimize):
 def test_scipy_method_can_be_pickled(scipy_minimize):
     how = pickle.loads(pickle.dumps(schuss.scipy_method("L-BFGS-B")))
     assert scipy_minimize(rosenbrock, START, jac=True, method=how).success
+
+
+@pytest.mark.parametrize("name", ["newton", "newton_cg", "Newton-CG"])
+def test_scipy_second_derivatives(name, scipy_minimize):
+    def second(x):
+        return np.array([[2 - 400 * x[1] + 1200 * x[0] ** 2, -400 * x[0]], [-400 * x[0], 200.0]])
+
+    given = {"hess": second} if name == "newton" else {"hessp": lambda x, v: second(x) @ v}
+    a = scipy_minimize(rosenbrock, START, jac=True, method=schuss.scipy_method(name), **given)
+    b = schuss.minimize(rosenbrock, START, jac=True, method=name, **given)
+    assert a.success
+    assert same_bits(a.x, b.x)
+    assert (a.nit, a.nfev, a.nhev, a.message) == (b.nit, b.nfev, b.nhev, b.message)
+    assert a.nhev > 5

@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <limits>
 
+#include "runtime/parallel.hpp"
+
 namespace schuss {
 namespace {
 
@@ -21,6 +23,32 @@ double largest_of(const std::vector<double>& h) {
     return largest;
 }
 
+// Tiles of a matrix and of its transpose that fit into the first cache; elements of a matrix that
+// are worth a second thread.
+constexpr std::int64_t kTile = 32, kGrain = 1 << 17;
+
+int tasks_for(std::int64_t n) {
+    return n * n < kGrain ? 1 : static_cast<int>(std::min<std::int64_t>(get_num_threads(), n));
+}
+
+// Calls f(task, i, first, last) for stretches of columns j <= i of all rows i, a tile at a time.
+template <class F>
+void pairs(std::int64_t n, const F& f) {
+    const int tasks = tasks_for(n);
+    const std::int64_t tiles = (n + kTile - 1) / kTile;
+    const auto share = [&](int task) {
+        for (std::int64_t row = task; row < tiles; row += tasks)
+            for (std::int64_t column = 0; column <= row; ++column)
+                for (std::int64_t i = row * kTile; i < std::min(n, (row + 1) * kTile); ++i)
+                    f(task, static_cast<std::size_t>(i), static_cast<std::size_t>(column * kTile),
+                      static_cast<std::size_t>(std::min(i + 1, (column + 1) * kTile)));
+    };
+    if (tasks > 1)
+        parallel_for(tasks, share);
+    else
+        share(0);
+}
+
 }  // namespace
 
 Quadratic::Quadratic(std::int64_t n)
@@ -34,26 +62,39 @@ Quadratic::Quadratic(std::int64_t n)
 
 std::string Quadratic::set(const double* h, double epsilon) {
     const auto n = static_cast<std::size_t>(n_);
-    double largest = 0.0, skew = 0.0, sum = 0.0;
-    for (std::size_t i = 0; i < n; ++i)
-        for (std::size_t j = 0; j <= i; ++j) {
+    struct Seen {
+        double largest = 0.0, skew = 0.0, sum = 0.0;
+    };
+    std::vector<Seen> of_tasks(static_cast<std::size_t>(tasks_for(n_)));
+    pairs(n_, [&](int task, std::size_t i, std::size_t first, std::size_t last) {
+        Seen seen = of_tasks[static_cast<std::size_t>(task)];
+        for (std::size_t j = first; j < last; ++j) {
             const double a = h[i * n + j], b = h[j * n + i];
-            largest = std::max({largest, std::abs(a), std::abs(b)});
-            skew = std::max(skew, std::abs(a - b));
-            sum += (a - a) + (b - b);
+            seen.largest = std::max({seen.largest, std::abs(a), std::abs(b)});
+            seen.skew = std::max(seen.skew, std::abs(a - b));
+            seen.sum += (a - a) + (b - b);  // NaN where one is not finite
         }
-    if (sum != 0.0) return "has elements that are not finite";
-    if (skew > std::sqrt(epsilon) * largest) {
+        of_tasks[static_cast<std::size_t>(task)] = seen;
+    });
+    Seen all;
+    for (const Seen& seen : of_tasks) {
+        all.largest = std::max(all.largest, seen.largest);
+        all.skew = std::max(all.skew, seen.skew);
+        all.sum += seen.sum;
+    }
+    if (all.sum != 0.0) return "has elements that are not finite";
+    if (all.skew > std::sqrt(epsilon) * all.largest) {
         char text[96];
         std::snprintf(text, sizeof text,
                       "is not symmetric: elements differ from their mirror images by up to %.3g",
-                      skew);
+                      all.skew);
         return text;
     }
     h_.resize(n * n);
-    for (std::size_t i = 0; i < n; ++i)
-        for (std::size_t j = 0; j <= i; ++j)
+    pairs(n_, [&](int, std::size_t i, std::size_t first, std::size_t last) {
+        for (std::size_t j = first; j < last; ++j)
             h_[i * n + j] = h_[j * n + i] = h[i * n + j] / 2.0 + h[j * n + i] / 2.0;
+    });
     ++count_;
     curvature_ = std::numeric_limits<double>::infinity();
     return "";
