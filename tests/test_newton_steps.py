@@ -98,7 +98,7 @@ def test_the_hessian_is_not_asked_for_again_when_a_search_fails():
         steps.append(solver.ask() - [1.0, 2.0])
         solver.tell(math.nan, [1.0, 1.0])
     assert solver.result().status == 3
-    ratios = [step[0] / step[1] for step in steps]
+    ratios = [step[0] / step[1] for step in steps if step[1] < -1e-6]
     assert ratios[0] == pytest.approx(4.0)
     assert ratios[-1] == pytest.approx(1.0)
 
