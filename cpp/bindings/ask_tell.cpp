@@ -229,7 +229,14 @@ void AskTell::tell_hessian(py::handle hessian) {
     if (square.ndim() != 2 || square.shape(0) != size_ || square.shape(1) != size_)
         throw py::value_error("hessian has shape " + text_of(shape_of(given.ptr())) + "; (" +
                               std::to_string(size_) + ", " + std::to_string(size_) + ") is wanted");
-    const std::string fault = solver_->tell_hessian(square.data());
+    const double* h = square.data();
+    std::string fault;
+    if (size_ * size_ < kReleaseGil) {
+        fault = solver_->tell_hessian(h);
+    } else {
+        const py::gil_scoped_release released;
+        fault = solver_->tell_hessian(h);
+    }
     if (!fault.empty()) throw py::value_error("hessian " + fault);
 }
 

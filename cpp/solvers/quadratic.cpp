@@ -57,6 +57,7 @@ Quadratic::Quadratic(std::int64_t n)
       cholesky_(n, kFloat64),
       z_(static_cast<std::size_t>(cholesky_.padded())),
       w_(static_cast<std::size_t>(cholesky_.padded())) {
+    h_.reserve(static_cast<std::size_t>(n * n));  // in a batch the threads must not run out of it
     curvature_ = std::numeric_limits<double>::infinity();
 }
 

@@ -87,7 +87,11 @@ void SearchNewton::receive(double value, const char* gradient) {
 
 Solver::SecondOrder SearchNewton::second_order() const {
     const Quadratic& model = own_.model;
-    return {model.count(), model.curvature(), minimum_, model.shift(), &model.matrix()};
+    // Where rounding ends a run, H was positive definite if it took no shift.
+    const bool definite = told_at_ == iterations_ && model.shift() == 0.0;
+    return {model.count(), model.curvature(),
+            minimum_ || (status() == Status::kConverged && definite), model.shift(),
+            &model.matrix()};
 }
 
 void SearchNewton::visit(Archive& archive) {
