@@ -1,4 +1,4 @@
-"""The command line: `schuss info` and `schuss compare`, also as `python -m schuss`."""
+"""The command line: `schuss info`, `compare` and `landscape`, also as `python -m schuss`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -21,6 +21,7 @@ __all__ = ["main"]
 
 BAD_INPUT = 2
 INTERRUPTED = 130
+STDOUT = Path("-")  # as a name for --json
 
 
 class _Parser(argparse.ArgumentParser):
@@ -67,7 +68,9 @@ def _fail(command: str, message: str, status: int) -> int:
 def _build_parser() -> _Parser:
     parser = _Parser("schuss", description="Fast optimizers for training on a CPU.")
     parser.add_argument("--version", action="version", version=f"schuss {schuss.__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="{info,compare}")
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="{info,compare,landscape}"
+    )
 
     info = commands.add_parser("info", help="print version, instruction set, threads, compiler")
     info.set_defaults(run=_info)
@@ -124,7 +127,45 @@ def _build_parser() -> _Parser:
     )
     add("--json", type=Path, metavar="FILE", help="save the results; - is stdout, with no table")
     compare.set_defaults(run=_compare)
+    _add_landscape(commands)
     return parser
+
+
+def _add_landscape(commands: Any) -> None:
+    parser = commands.add_parser(
+        "landscape",
+        help="draw the paths of optimizers on a surface",
+        description="Draw the paths of optimizers on a function of one or two variables, and the "
+        "value at each step.",
+    )
+    add = parser.add_argument
+    add(
+        "surface",
+        nargs="?",
+        default="rosenbrock",
+        metavar="SURFACE",
+        help="wave, tanh, cosh, saddle, valley, cliff, rosenbrock, beale, himmelblau, rastrigin, "
+        "or module:function of yours (default: %(default)s)",
+    )
+    add("--optimizers", type=_names, metavar="A,B,...", help="names in any case")
+    add("--steps", type=_count, default=100, metavar="N", help="at most (default: %(default)s)")
+    add("--learning-rate", type=_rate, metavar="X", help="for all (default: one for each)")
+    add("--start", type=_point, metavar="X[,Y]", help="where the paths begin")
+    add(
+        "--box",
+        type=_point,
+        metavar="X0,X1[,Y0,Y1]",
+        help="what is drawn of a function of yours (default: 5 to each side of the start)",
+    )
+    add(
+        "--plot",
+        type=Path,
+        default=Path("schuss-landscape.png"),
+        metavar="FILE",
+        help="where the plot goes; a .gif moves (default: %(default)s)",
+    )
+    add("--json", type=Path, metavar="FILE", help="save the paths; - is stdout")
+    parser.set_defaults(run=_landscape)
 
 
 def _count(text: str) -> int:
@@ -165,6 +206,16 @@ def _rate(text: str) -> float:
     return rate
 
 
+def _point(text: str) -> tuple[float, ...]:
+    try:
+        point = tuple(float(number) for number in text.split(","))
+    except ValueError:
+        point = (math.nan,)
+    if not all(map(math.isfinite, point)):
+        raise argparse.ArgumentTypeError(f"expected numbers with commas between, got {text!r}")
+    return point
+
+
 def _environment() -> dict[str, str]:
     build = _core.build_info()
     return {
@@ -202,30 +253,87 @@ def _compare(arguments: argparse.Namespace) -> None:
             data=arguments.data,
             progress=progress,
         )
-    to_stdout = arguments.json == Path("-")
-    if not to_stdout:
+    if arguments.json != STDOUT:
         Console().print(lab.report.table(result))
-    if arguments.json is not None:
-        text = json.dumps({"environment": _environment(), **result.to_dict()}, indent=2)
-        if to_stdout:
-            print(text)
-        else:
-            arguments.json.write_text(text + "\n", encoding="utf-8")
-            print(f"results: {arguments.json}")
+    _save_json(arguments.json, {"environment": _environment(), **result.to_dict()})
     lab.plots.comparison(result).savefig(arguments.plot, dpi=150)
-    print(f"plot: {arguments.plot}", file=sys.stderr if to_stdout else sys.stdout)
+    _say_where(arguments)
+
+
+def _landscape(arguments: argparse.Namespace) -> None:
+    _check_outputs(arguments)
+    from rich.console import Console
+
+    from schuss import lab
+
+    surface = _surface(arguments)
+    with lab.report.progress_bar(Console(stderr=True), "optimizers") as progress:
+        result = lab.landscape(
+            surface,
+            arguments.optimizers,
+            steps=arguments.steps,
+            learning_rate=arguments.learning_rate,
+            start=arguments.start,
+            progress=progress,
+        )
+    if arguments.json != STDOUT:
+        Console().print(lab.report.ends(result))
+    _save_json(arguments.json, {"environment": _environment(), **result.to_dict()})
+    if arguments.plot.suffix.lower() == ".gif":
+        lab.plots.animation(result, arguments.plot)
+    else:
+        lab.plots.landscape(result).savefig(arguments.plot, dpi=150)
+    _say_where(arguments)
+
+
+def _surface(arguments: argparse.Namespace) -> Any:
+    """A name, or a function of the user's with what it needs."""
+    from schuss.lab import surfaces
+
+    if ":" not in arguments.surface:
+        if arguments.box is not None:
+            raise ValueError("--box is for module:function; the surfaces here have their own")
+        return arguments.surface
+    if arguments.start is None:
+        raise ValueError(f"{arguments.surface} needs --start")
+    box = arguments.box or [side for x in arguments.start for side in (x - 5, x + 5)]
+    if len(box) % 2:
+        raise ValueError(f"--box has {len(box)} numbers; two for each variable are wanted")
+    sides = list(zip(box[::2], box[1::2], strict=True))
+    return surfaces.load(arguments.surface, arguments.start, sides)
+
+
+def _save_json(file: Path | None, results: dict[str, Any]) -> None:
+    if file is None:
+        return
+    text = json.dumps(results, indent=2)
+    if file == STDOUT:
+        print(text)
+    else:
+        file.write_text(text + "\n", encoding="utf-8")
+        print(f"results: {file}")
+
+
+def _say_where(arguments: argparse.Namespace) -> None:
+    to = sys.stderr if arguments.json == STDOUT else sys.stdout
+    print(f"plot: {arguments.plot}", file=to)
 
 
 def _check_outputs(arguments: argparse.Namespace) -> None:
     """Everything that could spoil the end of a run, before it begins."""
-    for module in ("rich", "matplotlib", *(["sklearn"] if arguments.data is None else [])):
+    for module in (
+        "rich",
+        "matplotlib",
+        *(["sklearn"] if getattr(arguments, "data", "") is None else []),
+    ):
         import_module(module)
     from matplotlib.backend_bases import FigureCanvasBase
 
     for path in (arguments.plot, arguments.json):
-        if path is not None and (path.is_dir() or not path.parent.is_dir()):
+        if path is not None and path != STDOUT and (path.is_dir() or not path.parent.is_dir()):
             raise ValueError(f"{path}: cannot be written, {path.parent} is no directory")
-    formats = FigureCanvasBase.get_supported_filetypes()
+    moves = {"gif"} if arguments.command == "landscape" else set()
+    formats = moves | set(FigureCanvasBase.get_supported_filetypes())
     if arguments.plot.suffix[1:].lower() not in formats:
         known = ", ".join(f".{suffix}" for suffix in sorted(formats))
         raise ValueError(f"{arguments.plot}: expected a name that ends in one of {known}")

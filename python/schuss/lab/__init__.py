@@ -1,4 +1,4 @@
-"""Experiments on top of schuss: train one network with every optimizer, compare, plot.
+"""Experiments on top of schuss: train one network with every optimizer, draw paths on surfaces.
 
 The extra `lab` is imported where it is used: scikit-learn for the digits, matplotlib to plot, rich
 for tables on a terminal. The rest needs NumPy only.
@@ -12,18 +12,24 @@ Example:
 
 from __future__ import annotations
 
-from schuss.lab import data, network, plots, report, textbook
+from schuss.lab import data, network, plots, report, surfaces, textbook
 from schuss.lab.comparison import Comparison, Result, available, compare, schedule_names
+from schuss.lab.surfaces import SURFACES, Landscape, Surface, landscape
 
 __all__ = [
+    "SURFACES",
     "Comparison",
+    "Landscape",
     "Result",
+    "Surface",
     "available",
     "compare",
     "data",
+    "landscape",
     "network",
     "plots",
     "report",
     "schedule_names",
+    "surfaces",
     "textbook",
 ]

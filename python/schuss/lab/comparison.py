@@ -18,7 +18,7 @@ from schuss import optimizers as rules
 from schuss.lab import data as datasets
 from schuss.lab import network, textbook
 
-__all__ = ["Comparison", "Result", "available", "compare", "schedule_names"]
+__all__ = ["Comparison", "Result", "available", "compare", "resolve", "schedule_names"]
 
 Progress = Callable[[str, int, int], None]
 Step = Callable[[Any, Any], None]
@@ -192,7 +192,7 @@ def compare(
         >>> result.results[0].train_loss[-1] < result.results[0].train_loss[0]
         True
     """
-    names = _resolve(optimizers)
+    names = resolve(available() if optimizers is None else optimizers, available())
     for argument, value in [("epochs", epochs), ("batch_size", batch_size), *_named(hidden)]:
         if value is not None and value < 1:
             raise ValueError(f"{argument}: expected a positive integer, got {value}")
@@ -233,10 +233,20 @@ class _Entry:
     twin_step: Step | None
 
 
-def _resolve(optimizers: Iterable[str] | None) -> list[str]:
-    known = available()
-    if optimizers is None:
-        return known
+def resolve(optimizers: Iterable[str], known: Sequence[str]) -> list[str]:
+    """Return names as `known` spells them, each once.
+
+    Args:
+        optimizers: names in any case, or one name.
+        known: all that there are.
+
+    Raises:
+        ValueError: an unknown name, or none.
+
+    Example:
+        >>> resolve(["adam", "SGD", "Adam"], ["SGD", "Adam"])
+        ['Adam', 'SGD']
+    """
     by_lower = {name.lower(): name for name in known}
     names = []
     for name in [optimizers] if isinstance(optimizers, str) else optimizers:

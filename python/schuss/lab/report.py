@@ -11,13 +11,20 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from schuss.lab.comparison import Comparison
+    from schuss.lab.surfaces import Landscape
 
-__all__ = ["progress_bar", "table"]
+__all__ = ["ends", "progress_bar", "table"]
 
 
 @contextmanager
-def progress_bar(console: Console) -> Iterator[Callable[[str, int, int], None]]:
-    """A bar that goes when the work is done, as the `progress` of `schuss.lab.compare`.
+def progress_bar(
+    console: Console, unit: str = "epochs"
+) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar that goes when the work is done, as the `progress` of what the lab offers.
+
+    Args:
+        console: where to draw; nothing appears where it is no terminal.
+        unit: of what is done.
 
     Example:
         >>> from rich.console import Console
@@ -30,7 +37,7 @@ def progress_bar(console: Console) -> Iterator[Callable[[str, int, int], None]]:
     with Progress(
         TextColumn("{task.description:<9}"),
         BarColumn(None),
-        TextColumn("{task.completed} of {task.total} epochs"),
+        TextColumn("{task.completed} of {task.total} " + unit),
         TimeElapsedColumn(),
         console=console,
         transient=True,
@@ -84,6 +91,34 @@ def table(result: Comparison) -> Table:
             f"{entry.step_us:.1f}",
             "-" if entry.numpy_us is None else f"{entry.numpy_us:.1f}",
             "-" if entry.ratio is None else f"{entry.ratio:.1f}",
+        )
+    return rows
+
+
+def ends(result: Landscape) -> Table:
+    """Where each path ended, one row per optimizer, for `rich.print`.
+
+    Example:
+        >>> from schuss import lab
+        >>> ends(lab.landscape("valley", ["adam", "newton"])).row_count
+        2
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    rows = Table(box=SIMPLE_HEAD, pad_edge=False, title=result.surface.formula)
+    rows.add_column("optimizer", no_wrap=True)
+    for heading in ("learning\nrate", "steps", "value", "at"):
+        rows.add_column(heading, justify="right", no_wrap=True)
+    rows.add_column("end")
+    for path in result.paths:
+        rows.add_row(
+            path.name,
+            "-" if path.learning_rate is None else f"{path.learning_rate:.3g}",
+            str(len(path.values) - 1),
+            f"{path.values[-1]:.4g}",
+            ", ".join(f"{element:.4g}" for element in path.points[-1]),
+            path.end,
         )
     return rows
 
