@@ -1,4 +1,4 @@
-"""The command line: `schuss info`, `compare` and `landscape`, also as `python -m schuss`."""
+"""The command line: `schuss info`, `compare`, `landscape`, `lr-find`; also `python -m schuss`."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _build_parser() -> _Parser:
     parser = _Parser("schuss", description="Fast optimizers for training on a CPU.")
     parser.add_argument("--version", action="version", version=f"schuss {schuss.__version__}")
     commands = parser.add_subparsers(
-        dest="command", required=True, metavar="{info,compare,landscape}"
+        dest="command", required=True, metavar="{info,compare,landscape,lr-find}"
     )
 
     info = commands.add_parser("info", help="print version, instruction set, threads, compiler")
@@ -84,6 +84,31 @@ def _build_parser() -> _Parser:
     add = compare.add_argument
     add("--optimizers", metavar="A,B,...", type=_names, help="names in any case (default: all)")
     add("--epochs", type=_count, default=30, metavar="N", help="default: %(default)s")
+    add("--learning-rate", type=_rate, metavar="X", help="for all (default: a good one for each)")
+    add(
+        "--schedule",
+        default="constant",
+        metavar="NAME",
+        help="of the learning rate, such as cosine or warmup+linear (default: %(default)s)",
+    )
+    _add_data(compare)
+    add(
+        "--plot",
+        type=Path,
+        default=Path("schuss-compare.png"),
+        metavar="FILE",
+        help="where the plot goes (default: %(default)s)",
+    )
+    add("--json", type=Path, metavar="FILE", help="save the results; - is stdout, with no table")
+    compare.set_defaults(run=_compare)
+    _add_landscape(commands)
+    _add_lr_find(commands)
+    return parser
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    """What all that train a network take."""
+    add = parser.add_argument
     add(
         "--batch-size",
         type=_batch_size,
@@ -98,13 +123,6 @@ def _build_parser() -> _Parser:
         metavar="N,M,...",
         help="units of each hidden layer (default: 128,64)",
     )
-    add("--learning-rate", type=_rate, metavar="X", help="for all (default: a good one for each)")
-    add(
-        "--schedule",
-        default="constant",
-        metavar="NAME",
-        help="of the learning rate, such as cosine or warmup+linear (default: %(default)s)",
-    )
     add(
         "--seed",
         type=_seed,
@@ -118,17 +136,30 @@ def _build_parser() -> _Parser:
         metavar="FILE",
         help=".npz with X and y, or .csv with the label last (default: scikit-learn's digits)",
     )
+
+
+def _add_lr_find(commands: Any) -> None:
+    parser = commands.add_parser(
+        "lr-find",
+        help="find a learning rate by a range test",
+        description="Train the network of `schuss compare` with a learning rate that grows at each "
+        "step, and find where the loss falls fastest.",
+    )
+    add = parser.add_argument
+    add("optimizer", nargs="?", default="SGD", metavar="OPTIMIZER", help="default: %(default)s")
+    add("--low", type=_rate, default=1e-6, metavar="X", help="first rate (default: %(default)s)")
+    add("--high", type=_rate, default=10.0, metavar="X", help="last rate (default: %(default)s)")
+    add("--steps", type=_count, default=200, metavar="N", help="at most (default: %(default)s)")
+    _add_data(parser)
     add(
         "--plot",
         type=Path,
-        default=Path("schuss-compare.png"),
+        default=Path("schuss-lr-find.png"),
         metavar="FILE",
         help="where the plot goes (default: %(default)s)",
     )
-    add("--json", type=Path, metavar="FILE", help="save the results; - is stdout, with no table")
-    compare.set_defaults(run=_compare)
-    _add_landscape(commands)
-    return parser
+    add("--json", type=Path, metavar="FILE", help="save the losses; - is stdout")
+    parser.set_defaults(run=_lr_find)
 
 
 def _add_landscape(commands: Any) -> None:
@@ -283,6 +314,34 @@ def _landscape(arguments: argparse.Namespace) -> None:
         lab.plots.animation(result, arguments.plot)
     else:
         lab.plots.landscape(result).savefig(arguments.plot, dpi=150)
+    _say_where(arguments)
+
+
+def _lr_find(arguments: argparse.Namespace) -> None:
+    _check_outputs(arguments)
+    from rich.console import Console
+
+    from schuss import lab
+
+    with lab.report.progress_bar(Console(stderr=True), "steps") as progress:
+        result = lab.find_learning_rate(
+            arguments.optimizer,
+            low=arguments.low,
+            high=arguments.high,
+            steps=arguments.steps,
+            batch_size=arguments.batch_size,
+            hidden=arguments.hidden,
+            seed=arguments.seed,
+            data=arguments.data,
+            progress=progress,
+        )
+    if arguments.json != STDOUT:
+        falls = math.isfinite(result.suggestion)
+        where = f"falls fastest at {result.suggestion:.3g}" if falls else "never falls"
+        end = "diverged" if result.diverged else "did not diverge"
+        print(f"{result.name}: the loss {where}, and {end} up to {result.rates[-1]:.3g}")
+    _save_json(arguments.json, {"environment": _environment(), **result.to_dict()})
+    lab.plots.range_test(result).savefig(arguments.plot, dpi=150)
     _say_where(arguments)
 
 

@@ -1,0 +1,211 @@
+"""The learning-rate range test: the loss while the rate grows, and a rate to begin with.
+
+Example:
+    >>> from schuss import lab
+    >>> result = lab.find_learning_rate("adam", steps=60)
+    >>> 1e-5 < result.suggestion < 0.3
+    True
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from schuss import minibatches
+from schuss import optimizers as rules
+from schuss.lab import data as datasets
+from schuss.lab import network
+from schuss.lab.comparison import FULL_BATCH, VARIANTS, Progress, available, resolve
+
+__all__ = ["RangeTest", "find_learning_rate", "range_test"]
+
+SMOOTHING = 0.9  # part of the mean that one step leaves as it was
+DIVERGED = 4.0  # times the smallest smoothed loss
+SETTLED = 10  # steps before the mean says something
+
+
+@dataclass(frozen=True)
+class RangeTest:
+    """What the loss did while the rate grew.
+
+    Attributes:
+        name: what was trained.
+        rates: of each step, up to where the loss diverged.
+        losses: before each step, in the units of the loss.
+        smoothed: their mean, in which older ones count exponentially less.
+        suggestion: the rate at which the smoothed loss falls fastest by the logarithm of the rate;
+            NaN where it never falls.
+        diverged: whether the loss rose to four times its smallest mean, or became infinite.
+    """
+
+    name: str
+    rates: list[float]
+    losses: list[float]
+    smoothed: list[float]
+    suggestion: float
+    diverged: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for `json.dumps`; None is what is not finite."""
+
+        def plain(value: float) -> float | None:
+            return value if math.isfinite(value) else None
+
+        return {
+            "optimizer": self.name,
+            "rates": self.rates,
+            "losses": [plain(loss) for loss in self.losses],
+            "smoothed": [plain(loss) for loss in self.smoothed],
+            "suggestion": plain(self.suggestion),
+            "diverged": self.diverged,
+        }
+
+
+def range_test(
+    step: Callable[[float], float],
+    *,
+    low: float = 1e-6,
+    high: float = 10.0,
+    steps: int = 200,
+    name: str = "",
+    progress: Progress | None = None,
+) -> RangeTest:
+    """Take steps with a rate that grows from `low` to `high`, until the loss diverges.
+
+    The rate of step t is low (high / low)^(t / (steps - 1)).
+
+    Args:
+        step: step(rate) takes one step of yours with this rate, and returns the loss before it.
+        low: the first rate, above 0.
+        high: the last one, above `low`.
+        steps: at most; at least 20.
+        name: of what is trained, for the plot.
+        progress: called as `progress(name, steps_done, steps_in_all)`.
+
+    Raises:
+        ValueError: an argument that makes no sense.
+
+    Example:
+        >>> x = [3.0]
+        >>> def step(rate):
+        ...     loss = x[0] ** 2
+        ...     x[0] -= rate * 2 * x[0]
+        ...     return loss
+        >>> result = range_test(step, low=1e-4)
+        >>> result.diverged, 0.001 < result.suggestion < 1
+        (True, True)
+
+    Reference: Smith, Cyclical Learning Rates for Training Neural Networks, 2017, section 3.3.
+    """
+    if not 0 < low < high < math.inf:
+        raise ValueError(f"low is {low} and high is {high}; 0 < low < high is wanted")
+    if steps < 20:
+        raise ValueError(f"steps is {steps}; at least 20 are wanted")
+    rates: list[float] = []
+    losses: list[float] = []
+    smoothed: list[float] = []
+    mean, lowest, diverged = 0.0, math.inf, False
+    for t in range(steps):
+        rate = low * (high / low) ** (t / (steps - 1))
+        loss = float(step(rate))
+        mean = SMOOTHING * mean + (1 - SMOOTHING) * loss
+        rates.append(rate)
+        losses.append(loss)
+        smoothed.append(mean / (1 - SMOOTHING ** (t + 1)))
+        if progress is not None:
+            progress(name, t + 1, steps)
+        if t < SETTLED:
+            continue
+        diverged = not smoothed[-1] <= DIVERGED * lowest
+        lowest = min(lowest, smoothed[-1])
+        if diverged and math.isfinite(lowest):
+            break
+    return RangeTest(name, rates, losses, smoothed, _steepest(rates, smoothed), diverged)
+
+
+def _steepest(rates: Sequence[float], smoothed: Sequence[float]) -> float:
+    """The rate where the mean falls fastest, before it is at its lowest."""
+    found = np.array(smoothed)
+    with np.errstate(all="ignore"):
+        slopes = np.gradient(found, np.log(rates))
+    last = int(np.nanargmin(found)) if np.isfinite(found).any() else 0
+    slopes = slopes[SETTLED : last + 1]
+    if not (slopes < 0).any():
+        return math.nan
+    return float(rates[SETTLED + int(np.nanargmin(slopes))])
+
+
+def find_learning_rate(
+    optimizer: str = "SGD",
+    *,
+    low: float = 1e-6,
+    high: float = 10.0,
+    steps: int = 200,
+    batch_size: int | None = 64,
+    hidden: Sequence[int] = (128, 64),
+    seed: int = 0,
+    data: datasets.Dataset | str | Path | None = None,
+    progress: Progress | None = None,
+) -> RangeTest:
+    """Make the range test with a rule on the network of `compare`.
+
+    Args:
+        optimizer: a name from `available()` that is no solver, in any case.
+        low: the first rate, above 0.
+        high: the last one, above `low`.
+        steps: at most; at least 20.
+        batch_size: rows per step; None is the whole training part.
+        hidden: units of each hidden layer.
+        seed: of the initial parameters and the order of the batches.
+        data: a data set, the path of a .npz or .csv, or None for scikit-learn's digits.
+        progress: called as `progress(name, steps_done, steps_in_all)`.
+
+    Raises:
+        ValueError: an argument that makes no sense, or a file that cannot be used.
+
+    Example:
+        >>> from schuss import lab
+        >>> result = lab.find_learning_rate("momentum", steps=50)
+        >>> len(result.rates) <= 50, result.suggestion > 1e-4
+        (True, True)
+    """
+    known = [name for name in available() if name not in FULL_BATCH]
+    (name,) = resolve([optimizer], known)
+    for argument, value in [
+        ("batch_size", batch_size),
+        *((f"hidden[{i}]", u) for i, u in enumerate(hidden)),
+    ]:
+        if value is not None and value < 1:
+            raise ValueError(f"{argument}: expected a positive integer, got {value}")
+    if data is None:
+        data = datasets.digits()
+    elif not isinstance(data, datasets.Dataset):
+        data = datasets.load(data)
+    rows, columns = data.x_train.shape
+    rng = np.random.default_rng(seed)
+    params = network.initialize([columns, *hidden, len(data.classes)], rng=rng)
+    batches = _endless(
+        minibatches(data.x_train, data.y_train, batch_size=min(batch_size or rows, rows), rng=rng)
+    )
+    of, options = VARIANTS.get(name, (name, {}))
+    rule = getattr(rules, of)(learning_rate=low, **options)
+
+    def step(rate: float) -> float:
+        rule.learning_rate = rate
+        loss, grads = network.loss_and_gradients(params, *next(batches))
+        rule.step(params, grads)
+        return loss
+
+    with np.errstate(all="ignore"):  # a rate that is too large is what is looked for
+        return range_test(step, low=low, high=high, steps=steps, name=name, progress=progress)
+
+
+def _endless(batches: Any) -> Iterator[Any]:
+    while True:
+        yield from batches
