@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = _build_parser()
     try:
-        arguments = parser.parse_args(argv)
+        arguments = parser.parse_args(_joined(sys.argv[1:] if argv is None else argv))
     except SystemExit as finished:
         return int(finished.code or 0)
     run: Callable[[argparse.Namespace], None] = arguments.run
@@ -58,6 +58,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail(arguments.command, "stopped", INTERRUPTED)
     return 0
+
+
+def _joined(words: Sequence[str]) -> list[str]:
+    """Return `--start -1,2` as `--start=-1,2`; argparse takes -1,2 for an option."""
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1] in ("--start", "--box"):
+            joined[-1] += "=" + word
+        else:
+            joined.append(word)
+    return joined
 
 
 def _fail(command: str, message: str, status: int) -> int:
