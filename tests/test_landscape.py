@@ -160,7 +160,10 @@ def test_command(mine, capsys, tmp_path):
     assert len(found["paths"][0]["points"]) == 13
     assert np.abs(found["paths"][1]["points"][-1]).max() < 1e-5
     assert (tmp_path / "schuss-landscape.png").stat().st_size > 10_000
-    assert main("landscape my_hills:bowl --start -3,2 --box -9,5,-8,7 --json -".split()) == 0
+    assert (
+        main(["landscape", "my_hills:bowl", "--start", "-3,2", "--box", "-9,5,-8,7", "--json", "-"])
+        == 0
+    )
     assert json.loads(capsys.readouterr().out)["start"] == [-3.0, 2.0]
     assert main(["landscape", "wave", "--plot", "b.gif", "--steps", "5", "--json", "-"]) == 0
     assert json.loads(capsys.readouterr().out)["surface"] == "wave"
