@@ -120,7 +120,7 @@ def test_json_on_stdout_is_alone_there(file, capsys, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ("", "schuss: the following arguments are required: {info,compare,landscape,lr-find}"),
+        ("", "schuss: the following arguments are required: COMMAND"),
         ("compaer", "schuss: "),
         ("compare --epoch five", "schuss compare: argument --epochs: expected a positive integer"),
         ("compare --epochs 0", "schuss compare: argument --epochs: expected a positive integer"),

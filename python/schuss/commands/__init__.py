@@ -1,0 +1,1 @@
+"""The commands of `schuss`, one a file: each adds its options with `add` and runs with `run`."""

@@ -1,0 +1,75 @@
+"""`schuss compare`: train a network with each optimizer."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from schuss.commands import options
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser's."""
+    parser = commands.add_parser(
+        "compare",
+        help="train a network with each optimizer and compare",
+        description="Train a multilayer perceptron on handwritten digits with each optimizer, "
+        "print a table, save a plot.",
+    )
+    option = parser.add_argument
+    option(
+        "--optimizers",
+        metavar="A,B,...",
+        type=options.names,
+        help="names in any case (default: all)",
+    )
+    option("--epochs", type=options.count, default=30, metavar="N", help="default: %(default)s")
+    option(
+        "--learning-rate",
+        type=options.rate,
+        metavar="X",
+        help="for all (default: a good one for each)",
+    )
+    option(
+        "--schedule",
+        default="constant",
+        metavar="NAME",
+        help="of the learning rate, such as cosine or warmup+linear (default: %(default)s)",
+    )
+    options.add_data(parser)
+    option(
+        "--plot",
+        type=Path,
+        default=Path("schuss-compare.png"),
+        metavar="FILE",
+        help="where the plot goes (default: %(default)s)",
+    )
+    option("--json", type=Path, metavar="FILE", help="save the results; - is stdout, with no table")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Train, print the table, save results and plot."""
+    options.check_outputs(arguments)
+    from rich.console import Console
+
+    from schuss import lab
+
+    with lab.report.progress_bar(Console(stderr=True)) as progress:
+        result = lab.compare(
+            arguments.optimizers,
+            epochs=arguments.epochs,
+            batch_size=arguments.batch_size,
+            hidden=arguments.hidden,
+            learning_rate=arguments.learning_rate,
+            schedule=arguments.schedule,
+            seed=arguments.seed,
+            data=arguments.data,
+            progress=progress,
+        )
+    if arguments.json != options.STDOUT:
+        Console().print(lab.report.table(result))
+    options.save_json(arguments.json, {"environment": options.environment(), **result.to_dict()})
+    lab.plots.comparison(result).savefig(arguments.plot, dpi=150)
+    options.say_where(arguments)

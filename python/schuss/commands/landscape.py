@@ -1,0 +1,99 @@
+"""`schuss landscape`: draw the paths of optimizers and solvers on a surface."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from schuss.commands import options
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser's."""
+    parser = commands.add_parser(
+        "landscape",
+        help="draw the paths of optimizers on a surface",
+        description="Draw the paths of optimizers on a function of one or two variables, and the "
+        "value at each step.",
+    )
+    option = parser.add_argument
+    option(
+        "surface",
+        nargs="?",
+        default="rosenbrock",
+        metavar="SURFACE",
+        help="wave, tanh, cosh, saddle, valley, cliff, rosenbrock, beale, himmelblau, rastrigin, "
+        "or module:function of yours (default: %(default)s)",
+    )
+    option("--optimizers", type=options.names, metavar="A,B,...", help="names in any case")
+    option(
+        "--steps",
+        type=options.count,
+        default=100,
+        metavar="N",
+        help="at most (default: %(default)s)",
+    )
+    option(
+        "--learning-rate", type=options.rate, metavar="X", help="for all (default: one for each)"
+    )
+    option("--start", type=options.point, metavar="X[,Y]", help="where the paths begin")
+    option(
+        "--box",
+        type=options.point,
+        metavar="X0,X1[,Y0,Y1]",
+        help="what is drawn of a function of yours (default: 5 to each side of the start)",
+    )
+    option(
+        "--plot",
+        type=Path,
+        default=Path("schuss-landscape.png"),
+        metavar="FILE",
+        help="where the plot goes; a .gif moves (default: %(default)s)",
+    )
+    option("--json", type=Path, metavar="FILE", help="save the paths; - is stdout")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Walk, print where the paths end, save results and plot."""
+    options.check_outputs(arguments)
+    from rich.console import Console
+
+    from schuss import lab
+
+    surface = _surface(arguments)
+    with lab.report.progress_bar(Console(stderr=True), "optimizers") as progress:
+        result = lab.landscape(
+            surface,
+            arguments.optimizers,
+            steps=arguments.steps,
+            learning_rate=arguments.learning_rate,
+            start=arguments.start,
+            progress=progress,
+        )
+    if arguments.json != options.STDOUT:
+        Console().print(lab.report.ends(result))
+    options.save_json(arguments.json, {"environment": options.environment(), **result.to_dict()})
+    if arguments.plot.suffix.lower() == ".gif":
+        lab.plots.animation(result, arguments.plot)
+    else:
+        lab.plots.landscape(result).savefig(arguments.plot, dpi=150)
+    options.say_where(arguments)
+
+
+def _surface(arguments: argparse.Namespace) -> Any:
+    """A name, or a function of the user's with what it needs."""
+    from schuss.lab import surfaces
+
+    if ":" not in arguments.surface:
+        if arguments.box is not None:
+            raise ValueError("--box is for module:function; the surfaces here have their own")
+        return arguments.surface
+    if arguments.start is None:
+        raise ValueError(f"{arguments.surface} needs --start")
+    box = arguments.box or [side for x in arguments.start for side in (x - 5, x + 5)]
+    if len(box) % 2:
+        raise ValueError(f"--box has {len(box)} numbers; two for each variable are wanted")
+    sides = list(zip(box[::2], box[1::2], strict=True))
+    return surfaces.load(arguments.surface, arguments.start, sides)

@@ -1,0 +1,82 @@
+"""`schuss lr-find`: the learning-rate range test."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+from typing import Any
+
+from schuss.commands import options
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser's."""
+    parser = commands.add_parser(
+        "lr-find",
+        help="find a learning rate by a range test",
+        description="Train the network of `schuss compare` with a learning rate that grows at each "
+        "step, and find where the loss falls fastest.",
+    )
+    option = parser.add_argument
+    option("optimizer", nargs="?", default="SGD", metavar="OPTIMIZER", help="default: %(default)s")
+    option(
+        "--low",
+        type=options.rate,
+        default=1e-6,
+        metavar="X",
+        help="first rate (default: %(default)s)",
+    )
+    option(
+        "--high",
+        type=options.rate,
+        default=10.0,
+        metavar="X",
+        help="last rate (default: %(default)s)",
+    )
+    option(
+        "--steps",
+        type=options.count,
+        default=200,
+        metavar="N",
+        help="at most (default: %(default)s)",
+    )
+    options.add_data(parser)
+    option(
+        "--plot",
+        type=Path,
+        default=Path("schuss-lr-find.png"),
+        metavar="FILE",
+        help="where the plot goes (default: %(default)s)",
+    )
+    option("--json", type=Path, metavar="FILE", help="save the losses; - is stdout")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Take the steps, say what was found, save results and plot."""
+    options.check_outputs(arguments)
+    from rich.console import Console
+
+    from schuss import lab
+
+    with lab.report.progress_bar(Console(stderr=True), "steps") as progress:
+        result = lab.find_learning_rate(
+            arguments.optimizer,
+            low=arguments.low,
+            high=arguments.high,
+            steps=arguments.steps,
+            batch_size=arguments.batch_size,
+            hidden=arguments.hidden,
+            seed=arguments.seed,
+            data=arguments.data,
+            progress=progress,
+        )
+    if arguments.json != options.STDOUT:
+        falls = math.isfinite(result.suggestion)
+        where = f"falls fastest at {result.suggestion:.3g}" if falls else "never falls"
+        end = "diverged" if result.diverged else "did not diverge"
+        print(f"{result.name}: the loss {where}, and {end} up to {result.rates[-1]:.3g}")
+    options.save_json(arguments.json, {"environment": options.environment(), **result.to_dict()})
+    lab.plots.range_test(result).savefig(arguments.plot, dpi=150)
+    options.say_where(arguments)

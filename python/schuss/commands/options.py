@@ -1,0 +1,159 @@
+"""What the commands share: the types of their options, where results go, the data to train on."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import platform
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import schuss
+from schuss import _core, config
+
+STDOUT = Path("-")  # as a name for --json
+
+
+def count(text: str) -> int:
+    """A positive integer."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a positive integer, got {text!r}")
+    return int(text)
+
+
+def seed(text: str) -> int:
+    """An integer of at least 0."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected an integer of at least 0, got {text!r}")
+    return int(text)
+
+
+def batch_size(text: str) -> int | None:
+    """A positive integer; None is all rows."""
+    if text == "all":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a positive integer or all, got {text!r}")
+    return int(text)
+
+
+def names(text: str) -> list[str]:
+    """Words with commas between."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def sizes(text: str) -> tuple[int, ...]:
+    """Positive integers with commas between."""
+    return tuple(count(size) for size in names(text))
+
+
+def rate(text: str) -> float:
+    """A positive number."""
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = math.nan
+    if not 0 < rate < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a positive number, got {text!r}")
+    return rate
+
+
+def point(text: str) -> tuple[float, ...]:
+    """Numbers with commas between."""
+    try:
+        point = tuple(float(number) for number in text.split(","))
+    except ValueError:
+        point = (math.nan,)
+    if not all(map(math.isfinite, point)):
+        raise argparse.ArgumentTypeError(f"expected numbers with commas between, got {text!r}")
+    return point
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """What all that train a network take."""
+    add = parser.add_argument
+    add(
+        "--batch-size",
+        type=batch_size,
+        default=64,
+        metavar="N",
+        help="rows per step: 1 is stochastic, all is batch gradient descent (default: %(default)s)",
+    )
+    add(
+        "--hidden",
+        type=sizes,
+        default=(128, 64),
+        metavar="N,M,...",
+        help="units of each hidden layer (default: 128,64)",
+    )
+    add(
+        "--seed",
+        type=seed,
+        default=0,
+        metavar="N",
+        help="of the first parameters and the order of the batches (default: %(default)s)",
+    )
+    add(
+        "--data",
+        type=Path,
+        metavar="FILE",
+        help=".npz with X and y, or .csv with the label last (default: scikit-learn's digits)",
+    )
+
+
+def environment() -> dict[str, str]:
+    """What may change the results or their times."""
+    build = _core.build_info()
+    return {
+        "schuss": schuss.__version__,
+        "ISA": config.isa(),
+        "ISAs available": ", ".join(config.available_isas()),
+        "threads": str(config.get_num_threads()),
+        "compiler": build["compiler"],
+        "OpenMP": build["openmp"],
+        "NumPy": np.__version__,
+        "Python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
+    }
+
+
+def save_json(file: Path | None, results: dict[str, Any]) -> None:
+    """Write the results where `--json` says."""
+    if file is None:
+        return
+    text = json.dumps(results, indent=2)
+    if file == STDOUT:
+        print(text)
+    else:
+        file.write_text(text + "\n", encoding="utf-8")
+        print(f"results: {file}")
+
+
+def say_where(arguments: argparse.Namespace) -> None:
+    """Name the plot, where it does not mix with JSON."""
+    to = sys.stderr if arguments.json == STDOUT else sys.stdout
+    print(f"plot: {arguments.plot}", file=to)
+
+
+def check_outputs(arguments: argparse.Namespace) -> None:
+    """Everything that could spoil the end of a run, before it begins."""
+    for module in (
+        "rich",
+        "matplotlib",
+        *(["sklearn"] if getattr(arguments, "data", "") is None else []),
+    ):
+        import_module(module)
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    for path in (arguments.plot, arguments.json):
+        if path is not None and path != STDOUT and (path.is_dir() or not path.parent.is_dir()):
+            raise ValueError(f"{path}: cannot be written, {path.parent} is no directory")
+    moves = {"gif"} if arguments.command == "landscape" else set()
+    formats = moves | set(FigureCanvasBase.get_supported_filetypes())
+    if arguments.plot.suffix[1:].lower() not in formats:
+        known = ", ".join(f".{suffix}" for suffix in sorted(formats))
+        raise ValueError(f"{arguments.plot}: expected a name that ends in one of {known}")

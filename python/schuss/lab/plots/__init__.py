@@ -1,0 +1,9 @@
+"""Plots of the lab's results; each returns a matplotlib Figure and neither shows nor saves it."""
+
+from __future__ import annotations
+
+from schuss.lab.plots.training import comparison
+from schuss.lab.plots.paths import animation, landscape
+from schuss.lab.plots.rates import range_test
+
+__all__ = ["animation", "comparison", "landscape", "range_test"]
