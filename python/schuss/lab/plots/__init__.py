@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from schuss.lab.plots.training import comparison
 from schuss.lab.plots.paths import animation, landscape
 from schuss.lab.plots.rates import range_test
+from schuss.lab.plots.training import comparison
 
 __all__ = ["animation", "comparison", "landscape", "range_test"]
