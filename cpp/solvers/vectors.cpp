@@ -37,16 +37,19 @@ int VectorWork::threads(std::int64_t streams) const {
     return static_cast<int>(std::max<std::int64_t>(1, std::min(most, n_ * streams / kGrain)));
 }
 
-// Calls block(begin, count, sums) for each block, and adds its sums up in order into totals_.
+// Calls block(begin, count, sums) for each block, and adds its sums up in order into totals_, in
+// whichever order a thread walks its blocks.
 template <class Block>
-void VectorWork::blocks(std::int64_t streams, int n_sums, const Block& block) {
+void VectorWork::blocks(std::int64_t streams, int n_sums, const Block& block, Walk walk) {
     const std::int64_t count = (n_ + kBlock - 1) / kBlock, sums = n_sums;
     of_blocks_.resize(static_cast<std::size_t>(count * sums));
     const int tasks = threads(streams);
     const auto share = [&](int task) {
-        const std::int64_t end = count * (task + 1) / tasks;
-        for (std::int64_t b = count * task / tasks; b < end; ++b)
+        const std::int64_t first = count * task / tasks, end = count * (task + 1) / tasks;
+        for (std::int64_t k = first; k < end; ++k) {
+            const std::int64_t b = walk == Walk::kForward ? k : first + end - 1 - k;
             block(b * kBlock, std::min(kBlock, n_ - b * kBlock), of_blocks_.data() + b * sums);
+        }
     };
     if (tasks > 1)
         parallel_for(tasks, share);
@@ -86,9 +89,15 @@ const std::vector<double>& VectorWork::pair(CurvaturePair by) {
 
 VectorWork::Slope VectorWork::combine(Combination by) {
     by.streaming = (by.n_rows + 4) * n_ * size_of(directions_) > kStreaming;
-    blocks(by.n_rows + 4, 2, [&](std::int64_t begin, std::int64_t count, double* sums) {
-        kernel().combination(by, begin, count, sums);
-    });
+    // Backwards meets first what pair() left in the cache: 13 % where the rows are twice its size
+    // (n = 10^5, 8 MiB of L3), nothing or a loss where they are much larger.
+    const Walk walk = by.streaming ? Walk::kForward : Walk::kBackward;
+    blocks(
+        by.n_rows + 4, 2,
+        [&](std::int64_t begin, std::int64_t count, double* sums) {
+            kernel().combination(by, begin, count, sums);
+        },
+        walk);
     return {totals_[0], totals_[1]};
 }
 

@@ -57,8 +57,9 @@ class VectorWork {
     const VectorKernels& kernel() const;
     Sizes probe_with(ProbeKernel kernel, const Probe& by);
     int threads(std::int64_t streams) const;
+    enum class Walk { kForward, kBackward };
     template <class Block>
-    void blocks(std::int64_t streams, int n_sums, const Block& block);
+    void blocks(std::int64_t streams, int n_sums, const Block& block, Walk walk = Walk::kForward);
 
     std::int64_t n_;
     DType iterates_, directions_;
