@@ -22,10 +22,14 @@ RegionSolver::RegionSolver(std::int64_t n, DType iterates, const char* x0, const
     for (auto* vector : {&gradient_, &s_, &y_}) vector->resize(static_cast<std::size_t>(n));
 }
 
+VectorWork::Sizes RegionSolver::products(const std::vector<double>& a,
+                                         const std::vector<double>& b) {
+    return doubles_.probe(
+        {reinterpret_cast<const char*>(a.data()), reinterpret_cast<const char*>(b.data())});
+}
+
 double RegionSolver::dot(const std::vector<double>& a, const std::vector<double>& b) {
-    return doubles_
-        .probe({reinterpret_cast<const char*>(a.data()), reinterpret_cast<const char*>(b.data())})
-        .along;
+    return products(a, b).along;
 }
 
 void RegionSolver::try_step(const std::vector<double>& p) {
@@ -48,11 +52,13 @@ void RegionSolver::receive(double value, const char* gradient) {
     copy_as_doubles(dtype(), gradient, n_, y_.data());
     for (std::size_t i = 0; i < n; ++i) y_[i] -= gradient_[i];
     const VectorWork::Sizes sizes = work_.norms(gradient);
-    const double length = std::sqrt(dot(s_, s_));
+    const VectorWork::Sizes along = products(s_, gradient_);
+    const double length = std::sqrt(along.squares);
     const bool finite = std::isfinite(value) && std::isfinite(sizes.squares);
-    const double predicted = predict(), slope = dot(gradient_, s_);
+    const double predicted = predict(), slope = along.along;
     double change = value - value_;
-    const double expected = slope + dot(y_, s_) / 2.0;  // the mean of the slopes at both ends
+    const double expected =
+        slope + products(s_, y_).along / 2.0;  // the mean of the slopes at both ends
     // What rounding hides the slopes still say, as in the line search.
     if (finite && std::abs(change) <= noise() && value <= lowest_ + noise()) change = expected;
     const double ratio = finite && predicted > 0.0 ? -change / predicted : 0.0;

@@ -24,6 +24,8 @@ class RegionSolver : public Solver {
     void receive(double value, const char* gradient) final;
     // The trial x_ + p.
     void try_step(const std::vector<double>& p);
+    // Of a with b and with itself.
+    VectorWork::Sizes products(const std::vector<double>& a, const std::vector<double>& b);
     double dot(const std::vector<double>& a, const std::vector<double>& b);
 
     // How much the model falls along s_; learn from y_, unless the trial was far off; a step from
