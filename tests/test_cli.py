@@ -69,7 +69,7 @@ def test_help(capsys):
     out = capsys.readouterr().out
     for option in ("--optimizers", "--epochs", "--batch-size", "--hidden", "--learning-rate"):
         assert option in out
-    for option in ("--schedule", "--seed", "--data", "--plot", "--json"):
+    for option in ("--init", "--schedule", "--seed", "--data", "--plot", "--json"):
         assert option in out
 
 
@@ -91,7 +91,7 @@ def test_compare(file, capsys, tmp_path):
     saved = json.loads((tmp_path / "a.json").read_text())
     assert saved["environment"]["NumPy"] == np.__version__
     assert saved["layers"] == [3, 8, 4, 2]
-    assert (saved["batch_size"], saved["schedule"], saved["seed"]) == (8, "cosine", 2)
+    assert (saved["batch_sizes"], saved["schedule"], saved["seed"]) == ([8], "cosine", 2)
     again = lab.compare(
         ["adam"],
         epochs=3,
@@ -112,7 +112,7 @@ def test_json_on_stdout_is_alone_there(file, capsys, tmp_path):
     assert main([*arguments, "--batch-size", "all", "--json", "-"]) == 0
     out, err = capsys.readouterr()
     result = json.loads(out)
-    assert result["batch_size"] == result["train_rows"] == 48
+    assert result["batch_sizes"] == [result["train_rows"]] == [48]
     assert err == "plot: schuss-compare.png\n"
     assert (tmp_path / "schuss-compare.png").exists()
 
@@ -125,6 +125,8 @@ def test_json_on_stdout_is_alone_there(file, capsys, tmp_path):
         ("compare --epoch five", "schuss compare: argument --epochs: expected a positive integer"),
         ("compare --epochs 0", "schuss compare: argument --epochs: expected a positive integer"),
         ("compare --batch-size some", "schuss compare: argument --batch-size: expected a positive"),
+        ("compare --batch-size 8,0", "schuss compare: argument --batch-size: expected a positive"),
+        ("compare --init he", "schuss compare: unknown initializer 'he'; known: he_normal"),
         ("compare --hidden 8,-1", "schuss compare: argument --hidden: expected a positive integer"),
         ("compare --learning-rate nan", "schuss compare: argument --learning-rate: expected a"),
         ("compare --seed -1", "schuss compare: argument --seed: expected"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import itertools
 import json
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 import schuss
 from schuss import lab
-from schuss.lab import comparison, data, network, textbook
+from schuss.lab import catalog, comparison, data, network, textbook
 
 
 @pytest.fixture
@@ -263,8 +264,131 @@ def test_batch_sizes(blobs):
         result = lab.compare(
             ["sgd"], data=blobs, epochs=2, hidden=(), batch_size=size, progress=count
         )
-        assert result.batch_size == math.ceil(96 / steps) if steps == 1 else size
+        assert result.batch_sizes == [96 if steps == 1 else size]
     assert calls[:2] == [("SGD", 1, 2), ("SGD", 2, 2)]
+
+
+def test_each_batch_size_and_initializer_is_a_run_of_its_own(blobs):
+    calls = []
+    result = lab.compare(
+        ["sgd", "lbfgs"],
+        data=blobs,
+        epochs=2,
+        hidden=(8,),
+        batch_size=[1, 16, None, 96],
+        init=["he_normal", "zeros"],
+        progress=lambda *now: calls.append(now),
+    )
+    assert result.batch_sizes == [1, 16, 96]
+    assert [entry.label for entry in result.results] == [
+        "SGD, batch 1, he_normal",
+        "SGD, batch 1, zeros",
+        "SGD, batch 16, he_normal",
+        "SGD, batch 16, zeros",
+        "SGD, all rows, he_normal",
+        "SGD, all rows, zeros",
+        "LBFGS, he_normal",
+        "LBFGS, zeros",
+    ]
+    assert "batches of 1, 16 and all rows" in result.summary()
+    assert calls[-1] == ("LBFGS, zeros", 16, 16)
+    for entry in result.results:
+        alone = lab.compare(
+            [entry.name],
+            data=blobs,
+            epochs=2,
+            hidden=(8,),
+            batch_size=entry.batch_size,
+            init=entry.init,
+        ).results[0]
+        assert alone.label == entry.name
+        assert alone.train_loss == entry.train_loss
+        assert alone.settings == entry.settings
+
+
+def test_gradients_and_updates_are_those_of_the_steps(blobs):
+    """One step an epoch, by hand: its gradient, and its change over the parameters before it."""
+    result = lab.compare(["adam"], data=blobs, epochs=3, hidden=(8,), batch_size=None, seed=5)
+    rng = np.random.default_rng(5)
+    params = network.initialize([2, 8, 3], rng=rng)
+    order = schuss.minibatches(blobs.x_train, blobs.y_train, batch_size=96, rng=rng)
+    optimizer = schuss.Adam(learning_rate=0.005)
+
+    def flat(tree):
+        return np.concatenate([array.ravel() for layer in tree for array in layer.values()])
+
+    for epoch in range(3):
+        ((x, y),) = order
+        _, grads = network.loss_and_gradients(params, x, y)
+        before = flat(params)
+        optimizer.step(params, grads)
+        change = np.linalg.norm(flat(params) - before) / np.linalg.norm(before)
+        assert result.results[0].gradient_norm[epoch] == np.linalg.norm(flat(grads))
+        assert result.results[0].update_ratio[epoch] == pytest.approx(change, rel=1e-12)
+
+
+def test_gradients_of_many_steps_are_watched_to_their_median(blobs, monkeypatch):
+    """96 batches of one row: every 12th step counts, so that norms are of 8 of them."""
+    seen = []
+    real = network.loss_and_gradients
+
+    def spy(params, x, y):
+        loss, grads = real(params, x, y)
+        seen.append(np.sqrt(sum(float((a**2).sum()) for g in grads for a in g.values())))
+        return loss, grads
+
+    monkeypatch.setattr(network, "loss_and_gradients", spy)
+    entry = lab.compare(["sgd"], data=blobs, epochs=2, hidden=(), batch_size=1).results[0]
+    medians = [np.median(seen[0:96:12]), np.median(seen[96:192:12])]
+    np.testing.assert_allclose(entry.gradient_norm, medians, rtol=1e-5)
+
+
+def test_a_solvers_gradients_are_those_of_its_best_point(blobs):
+    entry = lab.compare(["lbfgs"], data=blobs, epochs=6, hidden=(8,), seed=5).results[0]
+    solver = schuss.LBFGS(network.initialize([2, 8, 3], rng=5), gtol=0.0)
+    for norm in entry.gradient_norm:
+        solver.tell(*network.loss_and_gradients(solver.ask(), blobs.x_train, blobs.y_train))
+        squares = [float((a**2).sum()) for g in solver.result().jac for a in g.values()]
+        assert norm == pytest.approx(math.sqrt(sum(squares)), rel=1e-5)
+
+
+def test_smaller_batches_have_smaller_rates():
+    rates = {name: catalog.LEARNING_RATES[name] for name in ("SGD", "Nesterov", "Adam", "Lion")}
+    assert {name: catalog.learning_rate(name, 64) for name in rates} == rates
+    assert {name: catalog.learning_rate(name, 5000) for name in rates} == rates
+    assert catalog.learning_rate("Nesterov", 16) == rates["Nesterov"] / 4
+    assert catalog.learning_rate("Lion", 16) == rates["Lion"] / 2
+
+
+def test_starts_are_the_spread_of_each_initializer(rng):
+    x, y = rng.normal(size=(4000, 50)), rng.integers(10, size=4000)
+    made = data.split("noise", x, y)
+    inits = ["he_normal", "glorot_uniform", "zeros"]
+    result = lab.compare(["sgd"], data=made, epochs=1, hidden=(200, 200), init=inits)
+    assert [start.init for start in result.starts] == inits
+    he, glorot, zeros = result.starts
+    # With He's variance the mean square of what goes into each relu is 2, of what comes out 1, and
+    # the variance 1 - 1 / pi. Glorot's is smaller by (n_in + n_out) / n_in.
+    assert he.forth[:2] == pytest.approx([math.sqrt(1 - 1 / math.pi)] * 2, rel=0.1)
+    assert glorot.forth[1] < 0.7 * he.forth[1]
+    assert glorot.back[0] != he.back[0]
+    assert zeros.forth == [0, 0, 0]
+    assert zeros.back[:2] == [0, 0]
+    assert zeros.back[2] == pytest.approx(0.3, abs=0.01)  # of softmax - onehot, ten classes
+
+
+def test_an_initializer_reaches_the_network(blobs):
+    result = lab.compare(["sgd"], data=blobs, init="orthogonal", **SMALL)
+    start = network.initialize([2, 8, 3], init="orthogonal", rng=0)
+    loss = network.mean_loss(start, blobs.x_train, blobs.y_train)
+    assert result.results[0].train_loss[0] == loss
+
+
+@pytest.mark.parametrize("init", network.INITS)
+def test_every_initializer_makes_a_network(init):
+    params = network.initialize([7, 5, 3], init=init, rng=0)
+    assert [layer["weight"].shape for layer in params] == [(7, 5), (5, 3)]
+    assert {array.dtype for layer in params for array in layer.values()} == {np.dtype("float32")}
 
 
 def test_schedules_reach_the_optimizer(blobs):
@@ -297,6 +421,10 @@ def test_schedules_start_at_the_rate_and_end_low(name):
         ({"schedule": "warmpu+cosine"}, "unknown schedule"),
         ({"epochs": 0}, "epochs"),
         ({"batch_size": 0}, "batch_size"),
+        ({"batch_size": [16, 0]}, "batch_size"),
+        ({"batch_size": []}, "at least one batch_size"),
+        ({"init": []}, "at least one batch_size and one init"),
+        ({"init": "he"}, "unknown initializer 'he'; known: he_normal"),
         ({"hidden": (8, 0)}, r"hidden\[1\]"),
         ({"learning_rate": -1.0}, "learning_rate"),
     ],
@@ -353,7 +481,8 @@ def test_divergence_is_a_result(blobs):
     result = lab.compare(["sgd"], data=blobs, learning_rate=1e30, **SMALL)
     assert not math.isfinite(result.results[0].train_loss[-1])
     plain = json.loads(json.dumps(result.to_dict(), allow_nan=False))
-    assert plain["results"][0]["train_loss"][-1] is None
+    for curve in ("train_loss", "gradient_norm", "update_ratio"):
+        assert plain["results"][0][curve][-1] is None
 
 
 def test_to_dict(blobs):
@@ -363,10 +492,15 @@ def test_to_dict(blobs):
     assert (plain["train_rows"], plain["test_rows"]) == (96, 24)
     assert set(plain["results"][0]) == {
         "name",
+        "label",
         "optimizer",
         "settings",
+        "batch_size",
+        "init",
         "train_loss",
         "test_accuracy",
+        "gradient_norm",
+        "update_ratio",
         "epochs_to_95",
         "step_us",
         "numpy_us",
@@ -376,7 +510,7 @@ def test_to_dict(blobs):
 
 
 def test_epochs_to():
-    entry = comparison.Result("A", "A", {}, [1.0] * 4, [0.1, 0.9, 0.95, 0.94], 1.0, None)
+    entry = result_of("A", [1.0] * 4, 0.1, 1.0, None, accuracy=[0.1, 0.9, 0.95, 0.94])
     assert entry.epochs_to(0.95) == 2
     assert entry.epochs_to(0.96) is None
 
@@ -397,14 +531,42 @@ def results():
     entries = []
     for index, name in enumerate(lab.available()):
         loss = [2.3 * math.exp(-(0.1 + 0.02 * index) * epoch) for epoch in range(31)]
-        accuracy = [1 - 0.9 * math.exp(-0.4 * epoch) for epoch in range(31)]
-        settings = {"learning_rate": 10.0 ** -(index % 4)}
-        entries.append(comparison.Result(name, name, settings, loss, accuracy, 6.5, 65.0 + index))
-    entries[2] = comparison.Result("New", "New", settings, loss, accuracy, 7.0, None)
-    gone = [2.3, 1e9, *[math.nan] * 29]
-    entries[3] = comparison.Result("Gone", "Gone", settings, gone, [0.1] * 31, 7.0, 70.0)
+        entries.append(result_of(name, loss, 10.0 ** -(index % 4), 6.5, 65.0 + index))
+    entries[2] = result_of("New", entries[2].train_loss, 0.01, 7.0, None)
+    entries[3] = result_of("Gone", [2.3, 1e9, *[math.nan] * 29], 0.001, 7.0, 70.0, [0.1] * 31)
+    return comparison_of(entries)
+
+
+def result_of(name, loss, rate, step_us, numpy_us, accuracy=None, size=64, init="he_normal"):
+    """A result with gradients and updates that fall with the loss."""
+    return comparison.Result(
+        name=name,
+        label=name,
+        optimizer=name,
+        settings={"learning_rate": rate},
+        batch_size=size,
+        init=init,
+        train_loss=loss,
+        test_accuracy=accuracy or [1 - 0.9 * math.exp(-0.4 * t) for t in range(len(loss))],
+        gradient_norm=loss[1:],
+        update_ratio=[value / 100 for value in loss[1:]],
+        step_us=step_us,
+        numpy_us=numpy_us,
+    )
+
+
+def comparison_of(entries, starts=(("he_normal", [0.5, 0.6, 1.0], [0.1, 0.2, 0.3]),)):
     return comparison.Comparison(
-        "digits", 1442, 355, [64, 128, 64, 10], 30, 64, "warmup+inverse_sqrt", 0, entries
+        data="digits",
+        train_rows=1442,
+        test_rows=355,
+        layers=[64, 128, 64, 10],
+        epochs=30,
+        batch_sizes=list(dict.fromkeys(entry.batch_size for entry in entries)),
+        schedule="warmup+inverse_sqrt",
+        seed=0,
+        starts=[comparison.Start(*start) for start in starts],
+        results=entries,
     )
 
 
@@ -423,24 +585,29 @@ def test_table(results):
 
 def test_plot(results):
     pytest.importorskip("matplotlib")
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
     figure = lab.plots.comparison(results)
-    loss, accuracy, times = figure.axes
-    assert loss.get_yscale() == "log"
+    loss, norm, accuracy, update, times = figure.axes
+    assert loss.get_yscale() == norm.get_yscale() == update.get_yscale() == "log"
     assert loss.get_ylim()[1] < 100  # the run that diverged leaves the others their room
-    assert all(axes.get_xlabel() for axes in (accuracy, times))
-    assert all(axes.get_ylabel() for axes in (loss, accuracy))
+    assert all(axes.get_xlabel() for axes in figure.axes)
+    assert all(axes.get_ylabel() for axes in (loss, norm, accuracy, update))
+    assert norm.get_ylim()[1] < 1e4
     assert len(times.patches) == 2 * len(results.results) - 1
     lines = loss.get_lines()
     assert len({(str(x.get_color()), str(x._dash_pattern)) for x in lines}) == len(lines)
+
+    labels = nothing_is_cut_off(figure)
+    assert labels == [x.name.replace("Gone", "Gone (diverged)") for x in results.results]
+
+
+def nothing_is_cut_off(figure):
+    """Draw it, and return the labels of the legend below the curves."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     renderer = canvas.get_renderer()
     (legend,) = (x for part in figure.subfigs for x in part.legends)
-    labels = [text.get_text() for text in legend.get_texts()]
-    assert labels == [x.name.replace("Gone", "Gone (diverged)") for x in results.results]
     box = legend.get_window_extent(renderer)
     assert not any(box.overlaps(axes.get_window_extent(renderer)) for axes in figure.axes)
     whole = figure.get_tightbbox(renderer)
@@ -449,6 +616,28 @@ def test_plot(results):
     assert whole.y0 >= 0
     assert whole.x1 <= width
     assert whole.y1 <= height
+    return [text.get_text() for text in legend.get_texts()]
+
+
+def test_plot_of_several_sizes_and_initializers():
+    pytest.importorskip("matplotlib")
+    entries = [
+        dataclasses.replace(result_of(name, [2.0, 1.0], 0.1, 5.0, 50.0), label=f"{name}, {run}")
+        for name in ("SGD", "Adam", "Lion")
+        for run in ("batch 1, he_normal", "all rows, he_normal", "batch 1, zeros")
+    ]
+    starts = ("he_normal", [0.8, 0.9, 1.1], [0.2, 0.2, 0.3]), ("zeros", [0] * 3, [0, 0, 0.3])
+    figure = lab.plots.comparison(comparison_of(entries, starts))
+    loss, _, forth, _, _, back, _ = figure.axes
+    lines = loss.get_lines()
+    assert len({line.get_color() for line in lines[:3]}) == 1  # one optimizer, one color
+    assert len({str(line._dash_pattern) for line in lines[:3]}) == 3
+    assert len({line.get_color() for line in lines}) == 3
+    for axes in (forth, back):
+        assert axes.get_lines()[0].get_label() == "he_normal"
+        assert axes.get_ylabel().startswith("standard deviation of ")
+    assert forth.get_lines()[1].get_label() == "zeros (0)"
+    assert len(nothing_is_cut_off(figure)) == 9
 
 
 # Imports.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 import schuss
-from schuss.commands import compare, info, landscape, lr_find
+from schuss.commands import compare, info, landscape, lr_find, search
 
 __all__ = ["main"]
 
@@ -72,7 +72,7 @@ def _build_parser() -> _Parser:
     parser = _Parser("schuss", description="Fast optimizers for training on a CPU.")
     parser.add_argument("--version", action="version", version=f"schuss {schuss.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (info, compare, landscape, lr_find):
+    for command in (info, compare, landscape, lr_find, search):
         command.add(commands)
     return parser
 

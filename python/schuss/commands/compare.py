@@ -37,7 +37,15 @@ def add(commands: Any) -> None:
         metavar="NAME",
         help="of the learning rate, such as cosine or warmup+linear (default: %(default)s)",
     )
-    options.add_data(parser)
+    option(
+        "--init",
+        type=options.names,
+        default=["he_normal"],
+        metavar="A,B,...",
+        help="what the weights are drawn from, such as glorot_uniform,orthogonal,zeros "
+        "(default: he_normal)",
+    )
+    options.add_data(parser, several=True)
     option(
         "--plot",
         type=Path,
@@ -61,6 +69,7 @@ def run(arguments: argparse.Namespace) -> None:
             arguments.optimizers,
             epochs=arguments.epochs,
             batch_size=arguments.batch_size,
+            init=arguments.init,
             hidden=arguments.hidden,
             learning_rate=arguments.learning_rate,
             schedule=arguments.schedule,

@@ -95,5 +95,6 @@ def _surface(arguments: argparse.Namespace) -> Any:
     box = arguments.box or [side for x in arguments.start for side in (x - 5, x + 5)]
     if len(box) % 2:
         raise ValueError(f"--box has {len(box)} numbers; two for each variable are wanted")
+    options.look_here()
     sides = list(zip(box[::2], box[1::2], strict=True))
     return surfaces.load(arguments.surface, arguments.start, sides)

@@ -74,14 +74,55 @@ def point(text: str) -> tuple[float, ...]:
     return point
 
 
-def add_data(parser: argparse.ArgumentParser) -> None:
-    """What all that train a network take."""
+def batch_sizes(text: str) -> list[int | None]:
+    """Positive integers, or all, with commas between."""
+    return [batch_size(size) for size in names(text)]
+
+
+def space(text: str) -> Any:
+    """Values with commas between, or LOW..HIGH: a distribution, uniform by the logarithm."""
+    low, dots, high = text.partition("..")
+    if not dots:
+        return [_value(word) for word in names(text)]
+    if rate(low) >= rate(high):
+        raise argparse.ArgumentTypeError(f"expected LOW..HIGH, the lower one first, got {text!r}")
+    from scipy.stats import loguniform
+
+    return loguniform(rate(low), rate(high))
+
+
+def setting(text: str) -> tuple[str, Any]:
+    """NAME=VALUES."""
+    name, equals, values = text.partition("=")
+    if not name.strip() or not equals or not values.strip():
+        raise argparse.ArgumentTypeError(f"expected NAME=X,Y,... or NAME=LOW..HIGH, got {text!r}")
+    return name.strip(), space(values)
+
+
+def _value(word: str) -> Any:
+    words = {"true": True, "false": False, "none": None}
+    if word.lower() in words:
+        return words[word.lower()]
+    try:
+        number = float(word)
+    except ValueError:
+        return word
+    return int(word) if word.lstrip("+-").isdecimal() else number
+
+
+def look_here() -> None:
+    """Let modules of the user's be imported from the current directory."""
+    sys.path.insert(0, str(Path.cwd()))
+
+
+def add_data(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """What all that train a network take; where it is compared, more than one batch size."""
     add = parser.add_argument
     add(
         "--batch-size",
-        type=batch_size,
+        type=batch_sizes if several else batch_size,
         default=64,
-        metavar="N",
+        metavar="N,M,..." if several else "N",
         help="rows per step: 1 is stochastic, all is batch gradient descent (default: %(default)s)",
     )
     add(

@@ -13,17 +13,23 @@ Example:
 from __future__ import annotations
 
 from schuss.lab import data, network, plots, report, surfaces, textbook
-from schuss.lab.comparison import Comparison, Result, available, compare, schedule_names
+from schuss.lab.catalog import available
+from schuss.lab.comparison import Comparison, Result, Start, compare, schedule_names
 from schuss.lab.range_test import RangeTest, find_learning_rate, range_test
-from schuss.lab.surfaces import SURFACES, Landscape, Surface, landscape
+from schuss.lab.search import Search, Trial, search
+from schuss.lab.surfaces import SURFACES, Landscape, Path, Surface, landscape
 
 __all__ = [
     "SURFACES",
     "Comparison",
     "Landscape",
+    "Path",
     "RangeTest",
     "Result",
+    "Search",
+    "Start",
     "Surface",
+    "Trial",
     "available",
     "compare",
     "data",
@@ -34,6 +40,7 @@ __all__ = [
     "range_test",
     "report",
     "schedule_names",
+    "search",
     "surfaces",
     "textbook",
 ]

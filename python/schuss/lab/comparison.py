@@ -2,59 +2,30 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from schuss import Optimizer, minibatches, schedules, solvers
-from schuss import optimizers as rules
+from schuss import schedules, solvers
+from schuss.lab import catalog, network, task, textbook
 from schuss.lab import data as datasets
-from schuss.lab import network, textbook
+from schuss.lab.catalog import FULL_BATCH, Progress
+from schuss.lab.task import Task
 
-__all__ = ["Comparison", "Result", "available", "compare", "resolve", "schedule_names"]
+__all__ = ["Comparison", "Result", "Start", "compare", "schedule_names"]
 
-Progress = Callable[[str, int, int], None]
+Array = npt.NDArray[Any]
 Step = Callable[[Any, Any], None]
 
-# Rules that are a setting of a class and have a name of their own.
-VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
-    "Momentum": ("SGD", {"momentum": 0.9}),
-    "Nesterov": ("SGD", {"momentum": 0.9, "nesterov": True}),
-    "AMSGrad": ("Adam", {"amsgrad": True}),
-}
-
-# For the digits with the default network, batches and schedule: of 1, 2 and 5 times powers of ten,
-# the smallest whose accuracy is within 0.3 % of the best, by five-fold cross-validation inside the
-# training part. The test part had no say.
-LEARNING_RATES: dict[str, float] = {
-    "SGD": 0.5,
-    "Momentum": 0.05,
-    "Nesterov": 0.05,
-    "AdaGrad": 0.02,
-    "RMSprop": 0.001,
-    "AdaDelta": 5.0,
-    "Adam": 0.005,
-    "AMSGrad": 0.01,
-    "AdamW": 0.002,
-    "AdaBelief": 0.002,
-    "RAdam": 0.01,
-    "NAdam": 0.005,
-    "Adamax": 0.01,
-    "Lion": 0.0005,
-}
-
-# Solvers that take all rows at once and find their own steps. Each evaluation of the loss and its
-# gradients is a pass over the training part, which is what an epoch is to the others.
-FULL_BATCH: dict[str, dict[str, Any]] = {"LBFGS": {"history_size": 10}}
-
-TIMED_STEPS = 400
+TIMED_STEPS = 400  # in a run
+WATCHED_STEPS = 8  # in an epoch
 
 
 @dataclass(frozen=True)
@@ -63,20 +34,32 @@ class Result:
 
     Attributes:
         name: as in `available()`.
+        label: the name, with batch size and initializer where the comparison has several.
         optimizer: name of the class.
         settings: hyperparameters that it was given; a schedule starts from the learning rate.
+        batch_size: rows per step.
+        init: what the weights were drawn from.
         train_loss: nats, before training and after each epoch; not finite where it diverged. Of a
             solver, at the best point so far.
         test_accuracy: 0 to 1, at the same times.
+        gradient_norm: for each epoch, the median of |g| over some of its steps, g being all
+            gradients as one vector.
+        update_ratio: for each epoch, the median of |change of x| / |x| over the same steps, x being
+            all parameters as one vector.
         step_us: median microseconds of one step.
         numpy_us: the same of the textbook twin; None where there is none.
     """
 
     name: str
+    label: str
     optimizer: str
     settings: dict[str, Any]
+    batch_size: int
+    init: str
     train_loss: list[float]
     test_accuracy: list[float]
+    gradient_norm: list[float]
+    update_ratio: list[float]
     step_us: float
     numpy_us: float | None
 
@@ -92,26 +75,57 @@ class Result:
 
 
 @dataclass(frozen=True)
+class Start:
+    """What an initializer makes of the signal before the first step.
+
+    Attributes:
+        init: its name.
+        forth: standard deviation of each layer's output, over its units and the training part.
+        back: standard deviation of the gradient that arrives at each layer, as in
+            `schuss.lab.network.spread`.
+    """
+
+    init: str
+    forth: list[float]
+    back: list[float]
+
+
+@dataclass(frozen=True)
 class Comparison:
-    """The results, in the order in which they ran, and what they have in common."""
+    """The results, in the order in which they ran, and what they have in common.
+
+    Attributes:
+        data: name of the data set.
+        train_rows: of the training part.
+        test_rows: of the test part.
+        layers: units of each layer of the network.
+        epochs: passes over the training part.
+        batch_sizes: rows per step.
+        schedule: of the learning rate.
+        seed: of the initial parameters and the order of the batches.
+        starts: one for each initializer.
+        results: one for each optimizer, batch size and initializer.
+    """
 
     data: str
     train_rows: int
     test_rows: int
     layers: list[int]
     epochs: int
-    batch_size: int
+    batch_sizes: list[int]
     schedule: str
     seed: int
+    starts: list[Start]
     results: list[Result]
 
     def summary(self) -> str:
         """What was trained on what, in two lines."""
-        batch = "all rows" if self.batch_size == self.train_rows else str(self.batch_size)
+        sizes = ["all rows" if n == self.train_rows else str(n) for n in self.batch_sizes]
+        epochs = "1 epoch" if self.epochs == 1 else f"{self.epochs} epochs"
         return (
             f"{self.data}: {self.train_rows:,} rows to train on, {self.test_rows:,} to test on\n"
-            f"network {'-'.join(map(str, self.layers))}, batches of {batch}, "
-            f"{self.schedule} learning rate, {self.epochs} epochs"
+            f"network {'-'.join(map(str, self.layers))}, batches of {_listed(sizes)}, "
+            f"{self.schedule} learning rate, {epochs}"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -120,26 +134,13 @@ class Comparison:
         for entry, result in zip(plain["results"], self.results, strict=True):
             entry["ratio"] = result.ratio
             entry["epochs_to_95"] = result.epochs_to(0.95)
-            entry["train_loss"] = [
-                value if math.isfinite(value) else None for value in result.train_loss
-            ]
+            for curve in ("train_loss", "gradient_norm", "update_ratio"):
+                entry[curve] = [value if math.isfinite(value) else None for value in entry[curve]]
         return plain
 
 
-def available() -> list[str]:
-    """Every name that `compare` knows: classes, rules that are a setting of a class, solvers.
-
-    Example:
-        >>> {"Adam", "Nesterov", "LBFGS"} <= set(available())
-        True
-    """
-    names: list[str] = []
-    for name in rules.__all__:
-        rule = getattr(rules, name)
-        if isinstance(rule, type) and issubclass(rule, Optimizer) and rule is not Optimizer:
-            names.append(name)
-            names += [variant for variant, (of, _) in VARIANTS.items() if of == name]
-    return names + list(FULL_BATCH)
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def schedule_names() -> list[str]:
@@ -151,12 +152,13 @@ def compare(
     optimizers: Iterable[str] | None = None,
     *,
     epochs: int = 30,
-    batch_size: int | None = 64,
+    batch_size: int | Sequence[int | None] | None = 64,
+    init: str | Sequence[str] = "he_normal",
     hidden: Sequence[int] = (128, 64),
     learning_rate: float | None = None,
     schedule: str = "constant",
     seed: int = 0,
-    data: datasets.Dataset | str | Path | None = None,
+    data: task.Source = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Train a network once with each optimizer, from the same start, on the same batches.
@@ -170,15 +172,18 @@ def compare(
     Args:
         optimizers: names from `available()`, in any case; None is all of them.
         epochs: passes over the training part, at least 1.
-        batch_size: rows per step; 1 is stochastic, None is the whole training part.
+        batch_size: rows per step; 1 is stochastic, None is the whole training part. Each of
+            several is a run of its own.
+        init: what the weights are drawn from, a name from `schuss.lab.network.INITS`. Each of
+            several is a run of its own.
         hidden: units of each hidden layer; empty is a linear model.
-        learning_rate: one for all; None is one for each that is good on the digits, and the default
-            of the class where there is none.
+        learning_rate: one for all; None is one for each that is good on the digits, smaller for
+            batches of less than 64, and the default of the class where there is none.
         schedule: a name from `schedule_names()`, over all steps; "warmup+" before it is a linear
             rise over the first 5 %.
         seed: of the initial parameters and the order of the batches.
         data: a data set, the path of a .npz or .csv, or None for scikit-learn's digits.
-        progress: called as `progress(name, epochs_done, epochs_in_all)` after each epoch.
+        progress: called as `progress(label, epochs_done, epochs_in_all)` after each epoch.
 
     Raises:
         ValueError: an argument that makes no sense, or a file that cannot be used.
@@ -186,40 +191,76 @@ def compare(
 
     Example:
         >>> from schuss import lab
-        >>> result = lab.compare(["adam", "sgd"], epochs=3)
-        >>> [entry.name for entry in result.results]
-        ['Adam', 'SGD']
+        >>> result = lab.compare(["adam", "sgd"], epochs=3, batch_size=[16, 64])
+        >>> [entry.label for entry in result.results]
+        ['Adam, batch 16', 'Adam, batch 64', 'SGD, batch 16', 'SGD, batch 64']
         >>> result.results[0].train_loss[-1] < result.results[0].train_loss[0]
         True
     """
-    names = resolve(available() if optimizers is None else optimizers, available())
-    for argument, value in [("epochs", epochs), ("batch_size", batch_size), *_named(hidden)]:
-        if value is not None and value < 1:
-            raise ValueError(f"{argument}: expected a positive integer, got {value}")
-    if data is None:
-        data = datasets.digits()
-    elif not isinstance(data, datasets.Dataset):
-        data = datasets.load(data)
-    rows, columns = data.x_train.shape
-    layers = [columns, *hidden, len(data.classes)]
-    batch_size = min(batch_size or rows, rows)
-    steps = epochs * math.ceil(rows / batch_size)
-    _schedule(schedule, 1.0, steps)  # refused before anything is trained
-    results = []
-    for index, name in enumerate(names):
+    known = catalog.available()
+    names = catalog.resolve(known if optimizers is None else optimizers, known)
+    task.check_counts(epochs=epochs)
+    sizes = list(batch_size) if isinstance(batch_size, Sequence) else [batch_size]
+    inits = [init] if isinstance(init, str) else list(dict.fromkeys(init))
+    if not sizes or not inits:
+        raise ValueError("expected at least one batch_size and one init, got none")
+    found = datasets.get(data)
+    tasks: dict[tuple[int, str], Task] = {}
+    for size, start in itertools.product(sizes, inits):
+        made = task.make(found, hidden, size, seed, start)
+        tasks[made.batch_size, start] = made
+        _schedule(schedule, 1.0, _steps(made, epochs))  # refused before anything is trained
+    several = len({size for size, _ in tasks}) > 1, len(inits) > 1
 
-        def report(epoch: int, done: int = index * epochs, name: str = name) -> None:
+    runs: list[tuple[str, Task]] = []
+    for name in names:
+        if name in FULL_BATCH:
+            runs += [(name, task.make(found, hidden, None, seed, start)) for start in inits]
+        else:
+            runs += [(name, each) for each in tasks.values()]
+    results = []
+    for index, (name, each) in enumerate(runs):
+        label = _label(name, each, several)
+
+        def report(epoch: int, done: int = index * epochs, label: str = label) -> None:
             if progress is not None:
-                progress(name, done + epoch, len(names) * epochs)
+                progress(label, done + epoch, len(runs) * epochs)
 
         if name in FULL_BATCH:
-            results.append(_fit(name, layers, data, epochs, seed, report))
+            results.append(_fit(name, label, each, epochs, report))
         else:
-            entry = _entry(name, learning_rate, schedule, steps)
-            results.append(_train(entry, layers, data, epochs, batch_size, seed, report))
+            entry = _entry(name, label, each, learning_rate, schedule, epochs)
+            results.append(_train(entry, each, epochs, report))
     return Comparison(
-        data.name, rows, len(data.x_test), layers, epochs, batch_size, schedule, seed, results
+        data=found.name,
+        train_rows=len(found.y_train),
+        test_rows=len(found.y_test),
+        layers=made.layers,
+        epochs=epochs,
+        batch_sizes=list(dict.fromkeys(size for size, _ in tasks)),
+        schedule=schedule,
+        seed=seed,
+        starts=[_start(next(t for t in tasks.values() if t.init == start)) for start in inits],
+        results=results,
     )
+
+
+def _label(name: str, each: Task, several: tuple[bool, bool]) -> str:
+    """The name, and what tells this run from the optimizer's others."""
+    rows = len(each.data.y_train)
+    size = "all rows" if each.batch_size == rows else f"batch {each.batch_size}"
+    parts = (size, name not in FULL_BATCH and several[0]), (each.init, several[1])
+    return ", ".join([name, *(part for part, wanted in parts if wanted)])
+
+
+def _steps(each: Task, epochs: int) -> int:
+    return epochs * math.ceil(len(each.data.y_train) / each.batch_size)
+
+
+def _start(each: Task) -> Start:
+    params, _ = each.begin()
+    with np.errstate(all="ignore"):
+        return Start(each.init, *network.spread(params, each.data.x_train, each.data.y_train))
 
 
 @dataclass(frozen=True)
@@ -227,54 +268,28 @@ class _Entry:
     """One optimizer, ready to run, with its twin."""
 
     name: str
+    label: str
     of: str
     settings: dict[str, Any]
     step: Step
     twin_step: Step | None
 
 
-def resolve(optimizers: Iterable[str], known: Sequence[str]) -> list[str]:
-    """Return names as `known` spells them, each once.
-
-    Args:
-        optimizers: names in any case, or one name.
-        known: all that there are.
-
-    Raises:
-        ValueError: an unknown name, or none.
-
-    Example:
-        >>> resolve(["adam", "SGD", "Adam"], ["SGD", "Adam"])
-        ['Adam', 'SGD']
-    """
-    by_lower = {name.lower(): name for name in known}
-    names = []
-    for name in [optimizers] if isinstance(optimizers, str) else optimizers:
-        if name.lower() not in by_lower:
-            raise ValueError(f"unknown optimizer {name!r}; known: {', '.join(known)}")
-        names.append(by_lower[name.lower()])
-    if not names:
-        raise ValueError(f"no optimizer named; known: {', '.join(known)}")
-    return list(dict.fromkeys(names))
-
-
-def _named(hidden: Sequence[int]) -> list[tuple[str, int]]:
-    return [(f"hidden[{index}]", units) for index, units in enumerate(hidden)]
-
-
-def _entry(name: str, learning_rate: float | None, schedule: str, steps: int) -> _Entry:
-    of, options = VARIANTS.get(name, (name, {}))
-    rule = getattr(rules, of)
+def _entry(
+    name: str, label: str, each: Task, learning_rate: float | None, schedule: str, epochs: int
+) -> _Entry:
+    of, options = catalog.setting(name)
     if learning_rate is None:
-        learning_rate = LEARNING_RATES.get(name, rule().learning_rate)
-    rate = _schedule(schedule, learning_rate, steps)
+        learning_rate = catalog.learning_rate(name, each.batch_size)
+    rate = _schedule(schedule, learning_rate, _steps(each, epochs))
     twin = textbook.get(of)
     settings = {"learning_rate": learning_rate, **options}
     return _Entry(
         name,
+        label,
         of,
         settings,
-        rule(**{**settings, "learning_rate": rate}).step,
+        catalog.build(name, learning_rate=rate).step,
         None if twin is None else _follow(twin(**settings), rate),
     )
 
@@ -314,24 +329,36 @@ def _schedule(name: str, rate: float, steps: int) -> schedules.Schedule | float:
     return schedules.warmup(made, math.ceil(steps / 20)) if prefix else made
 
 
-def _train(
-    entry: _Entry,
-    layers: list[int],
-    data: datasets.Dataset,
-    epochs: int,
-    batch_size: int,
-    seed: int,
-    report: Callable[[int], None],
-) -> Result:
-    rng = np.random.default_rng(seed)
-    params = network.initialize(layers, rng=rng)
+class _Watch:
+    """Gradient norms and update ratios, of some steps in each epoch."""
+
+    def __init__(self) -> None:
+        self.gradient_norm: list[float] = []
+        self.update_ratio: list[float] = []
+        self._seen: list[tuple[float, float]] = []
+
+    def see(self, before: Array, after: Array, grads: Array) -> None:
+        change = np.linalg.norm(after - before) / np.linalg.norm(before)
+        self._seen.append((float(np.linalg.norm(grads)), float(change)))
+
+    def end_epoch(self) -> None:
+        norms, ratios = zip(*self._seen, strict=True)
+        self.gradient_norm.append(float(np.median(norms)))
+        self.update_ratio.append(float(np.median(ratios)))
+        self._seen.clear()
+
+
+def _train(entry: _Entry, each: Task, epochs: int, report: Callable[[int], None]) -> Result:
+    params, batches = each.begin()
+    data = each.data
     shadow = [array.copy() for array in _flat(params)]
-    batches = minibatches(data.x_train, data.y_train, batch_size=batch_size, rng=rng)
     timed_every = math.ceil(epochs * len(batches) / TIMED_STEPS)
+    watched_every = math.ceil(len(batches) / WATCHED_STEPS)
     times: list[int] = []
     twin_times: list[int] = []
     losses: list[float] = []
     accuracies: list[float] = []
+    watch = _Watch()
 
     def evaluate() -> None:
         losses.append(network.mean_loss(params, data.x_train, data.y_train))
@@ -342,8 +369,10 @@ def _train(
         evaluate()
         step = 0
         for epoch in range(1, epochs + 1):
-            for x, y in batches:
+            for index, (x, y) in enumerate(batches):
                 _, grads = network.loss_and_gradients(params, x, y)
+                watched = index % watched_every == 0
+                before = _vector(params) if watched else None
                 if step % timed_every:
                     entry.step(params, grads)
                 elif entry.twin_step is None:
@@ -354,34 +383,36 @@ def _train(
                 else:
                     twin_times.append(_timed(entry.twin_step, shadow, _flat(grads)))
                     times.append(_timed(entry.step, params, grads))
+                if before is not None:
+                    watch.see(before, _vector(params), _vector(grads))
                 step += 1
             evaluate()
+            watch.end_epoch()
             report(epoch)
     return Result(
-        entry.name,
-        entry.of,
-        entry.settings,
-        losses,
-        accuracies,
-        statistics.median(times) / 1000,
-        statistics.median(twin_times) / 1000 if twin_times else None,
+        name=entry.name,
+        label=entry.label,
+        optimizer=entry.of,
+        settings=entry.settings,
+        batch_size=each.batch_size,
+        init=each.init,
+        train_loss=losses,
+        test_accuracy=accuracies,
+        gradient_norm=watch.gradient_norm,
+        update_ratio=watch.update_ratio,
+        step_us=statistics.median(times) / 1000,
+        numpy_us=statistics.median(twin_times) / 1000 if twin_times else None,
     )
 
 
-def _fit(
-    name: str,
-    layers: list[int],
-    data: datasets.Dataset,
-    epochs: int,
-    seed: int,
-    report: Callable[[int], None],
-) -> Result:
-    settings = FULL_BATCH[name]
-    start = network.initialize(layers, rng=np.random.default_rng(seed))
+def _fit(name: str, label: str, each: Task, epochs: int, report: Callable[[int], None]) -> Result:
+    start, _ = each.begin()
+    data, settings = each.data, FULL_BATCH[name]
     solver: solvers.Solver = getattr(solvers, name)(start, gtol=0.0, maxfun=epochs, **settings)
     losses = [network.mean_loss(start, data.x_train, data.y_train)]
     accuracies = [network.accuracy(start, data.x_test, data.y_test)]
     times: list[int] = []
+    watch, x = _Watch(), _vector(start)
     for epoch in range(1, epochs + 1):
         if not solver.done:  # it may have nothing left to gain
             loss, grads = network.loss_and_gradients(solver.ask(), data.x_train, data.y_train)
@@ -389,8 +420,25 @@ def _fit(
         best = solver.result()
         losses.append(best.fun)
         accuracies.append(network.accuracy(best.x, data.x_test, data.y_test))
+        x, before = _vector(best.x), x
+        with np.errstate(all="ignore"):
+            watch.see(before, x, _vector(best.jac))
+        watch.end_epoch()
         report(epoch)
-    return Result(name, name, settings, losses, accuracies, statistics.median(times) / 1000, None)
+    return Result(
+        name=name,
+        label=label,
+        optimizer=name,
+        settings=settings,
+        batch_size=each.batch_size,
+        init=each.init,
+        train_loss=losses,
+        test_accuracy=accuracies,
+        gradient_norm=watch.gradient_norm,
+        update_ratio=watch.update_ratio,
+        step_us=statistics.median(times) / 1000,
+        numpy_us=None,
+    )
 
 
 def _timed(step: Step, params: Any, grads: Any) -> int:
@@ -399,5 +447,10 @@ def _timed(step: Step, params: Any, grads: Any) -> int:
     return perf_counter_ns() - start
 
 
-def _flat(params: network.Params) -> list[npt.NDArray[Any]]:
+def _flat(params: network.Params) -> list[Array]:
     return [array for layer in params for array in layer.values()]
+
+
+def _vector(params: network.Params) -> Array:
+    """A copy of all arrays, one after the other."""
+    return np.concatenate([array.ravel() for array in _flat(params)])

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Dataset", "digits", "load", "split"]
+__all__ = ["Dataset", "digits", "get", "load", "split"]
 
 Array = npt.NDArray[Any]
 
@@ -29,6 +29,22 @@ class Dataset:
     y_train: Array
     x_test: Array
     y_test: Array
+
+
+def get(source: Dataset | str | Path | None) -> Dataset:
+    """Return a data set as it is, the digits for None, and for a path what is in the file.
+
+    Raises:
+        ValueError: a file that cannot be used.
+        ModuleNotFoundError: the digits without scikit-learn.
+
+    Example:
+        >>> get(None).name
+        'digits'
+    """
+    if source is None:
+        return digits()
+    return source if isinstance(source, Dataset) else load(source)
 
 
 def digits() -> Dataset:

@@ -30,22 +30,56 @@ import numpy.typing as npt
 
 from schuss import initializers
 
-__all__ = ["Params", "accuracy", "forward", "initialize", "loss_and_gradients", "mean_loss"]
+__all__ = [
+    "INITS",
+    "Params",
+    "accuracy",
+    "check_init",
+    "forward",
+    "initialize",
+    "loss_and_gradients",
+    "mean_loss",
+    "spread",
+]
 
 Array = npt.NDArray[Any]
 Params = list[dict[str, Array]]
+
+# Initializers that make weights from nothing but a shape.
+INITS = (
+    "he_normal",
+    "he_uniform",
+    "glorot_normal",
+    "glorot_uniform",
+    "lecun_normal",
+    "lecun_uniform",
+    "orthogonal",
+    "normal",
+    "truncated_normal",
+    "uniform",
+    "ones",
+    "zeros",
+)
+
+
+def check_init(init: str) -> None:
+    """Refuse a name that is not in `INITS`."""
+    if init not in INITS:
+        raise ValueError(f"unknown initializer {init!r}; known: {', '.join(INITS)}")
 
 
 def initialize(
     sizes: Sequence[int],
     *,
+    init: str = "he_normal",
     rng: int | np.random.Generator | None = None,
     dtype: npt.DTypeLike = np.float32,
 ) -> Params:
-    """Fresh parameters: He-normal weights, zero biases.
+    """Fresh parameters: weights from an initializer, zero biases.
 
     Args:
         sizes: units per layer, inputs first and outputs last; at least two numbers.
+        init: what the weights are drawn from, a name from `INITS`.
         rng: a seed, a generator, or None.
         dtype: float32 or float64.
 
@@ -57,10 +91,11 @@ def initialize(
     """
     if len(sizes) < 2 or min(sizes) < 1:
         raise ValueError(f"sizes: need at least two positive layer sizes, got {list(sizes)}")
-    generator = np.random.default_rng(rng)
+    check_init(init)
+    draw, generator = getattr(initializers, init), np.random.default_rng(rng)
     return [
         {
-            "weight": initializers.he_normal((fan_in, fan_out), rng=generator, dtype=dtype),
+            "weight": draw((fan_in, fan_out), rng=generator, dtype=dtype),
             "bias": np.zeros(fan_out, dtype),
         }
         for fan_in, fan_out in pairwise(sizes)
@@ -120,17 +155,57 @@ def loss_and_gradients(params: Params, x: Array, y: Array) -> tuple[float, Param
         (0.6931, array([-0.5,  0.5], dtype=float32))
     """
     outputs = _activations(params, x)
-    log_probabilities = _log_softmax(outputs.pop())
+    loss, deltas = _backward(params, outputs, y)
+    return loss, [
+        {"weight": inputs.T @ delta, "bias": delta.sum(axis=0)}
+        for inputs, delta in zip(outputs[:-1], deltas, strict=True)
+    ]
+
+
+def _backward(params: Params, outputs: list[Array], y: Array) -> tuple[float, list[Array]]:
+    """The loss, and its gradient by what goes into each relu and into the softmax."""
+    log_probabilities = _log_softmax(outputs[-1])
     rows = np.arange(len(y))
     loss = -float(log_probabilities[rows, y].mean())
-
     delta = np.exp(log_probabilities)
     delta[rows, y] -= 1
     delta /= len(y)
-    grads: Params = []
-    for layer, inputs in zip(reversed(params), reversed(outputs), strict=True):
-        grads.append({"weight": inputs.T @ delta, "bias": delta.sum(axis=0)})
-        if len(grads) < len(params):
-            delta = (delta @ layer["weight"].T) * (inputs > 0)
-    grads.reverse()
-    return loss, grads
+    deltas = [delta]
+    for layer, inputs in zip(reversed(params[1:]), reversed(outputs[1:-1]), strict=True):
+        deltas.append((deltas[-1] @ layer["weight"].T) * (inputs > 0))
+    deltas.reverse()
+    return loss, deltas
+
+
+def spread(params: Params, x: Array, y: Array) -> tuple[list[float], list[float]]:
+    """How widely the signal is spread in each layer, on its way forth and on its way back.
+
+    Where it shrinks or grows from layer to layer, a deeper network would not learn.
+
+    Args:
+        params: as `initialize` makes them.
+        x: rows of inputs.
+        y: labels 0, 1, ..., one per row.
+
+    Returns:
+        Two standard deviations for each layer, over its units and all rows: of its output, and of
+        the gradient of a row's loss by what goes into its relu, the last one's into the softmax.
+
+    Example:
+        >>> import numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> x, y = rng.normal(size=(500, 64)), rng.integers(10, size=500)
+        >>> forth, back = spread(initialize([64, 64, 64, 10], rng=rng), x, y)
+        >>> [round(deviation, 1) for deviation in forth]
+        [0.8, 0.8, 1.3]
+        >>> spread(initialize([64, 64, 64, 10], init="zeros"), x, y)[0]
+        [0.0, 0.0, 0.0]
+
+    Reference: Glorot and Bengio 2010, Understanding the difficulty of training deep feedforward
+        neural networks, figures 6 and 7.
+    """
+    outputs = _activations(params, x)
+    _, deltas = _backward(params, outputs, y)
+    forth = [float(np.std(output, dtype=np.float64)) for output in outputs[1:]]
+    back = [len(y) * float(np.std(delta, dtype=np.float64)) for delta in deltas]
+    return forth, back

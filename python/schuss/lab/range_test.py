@@ -9,19 +9,16 @@ Example:
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from schuss import minibatches
-from schuss import optimizers as rules
-from schuss.lab import data as datasets
-from schuss.lab import network
-from schuss.lab.comparison import FULL_BATCH, VARIANTS, Progress, available, resolve
+from schuss.lab import catalog, network, task
+from schuss.lab.catalog import Progress
 
 __all__ = ["RangeTest", "find_learning_rate", "range_test"]
 
@@ -150,13 +147,13 @@ def find_learning_rate(
     batch_size: int | None = 64,
     hidden: Sequence[int] = (128, 64),
     seed: int = 0,
-    data: datasets.Dataset | str | Path | None = None,
+    data: task.Source = None,
     progress: Progress | None = None,
 ) -> RangeTest:
     """Make the range test with a rule on the network of `compare`.
 
     Args:
-        optimizer: a name from `available()` that is no solver, in any case.
+        optimizer: a name from `first_order()`, in any case.
         low: the first rate, above 0.
         high: the last one, above `low`.
         steps: at most; at least 20.
@@ -175,37 +172,16 @@ def find_learning_rate(
         >>> len(result.rates) <= 50, result.suggestion > 1e-4
         (True, True)
     """
-    known = [name for name in available() if name not in FULL_BATCH]
-    (name,) = resolve([optimizer], known)
-    for argument, value in [
-        ("batch_size", batch_size),
-        *((f"hidden[{i}]", u) for i, u in enumerate(hidden)),
-    ]:
-        if value is not None and value < 1:
-            raise ValueError(f"{argument}: expected a positive integer, got {value}")
-    if data is None:
-        data = datasets.digits()
-    elif not isinstance(data, datasets.Dataset):
-        data = datasets.load(data)
-    rows, columns = data.x_train.shape
-    rng = np.random.default_rng(seed)
-    params = network.initialize([columns, *hidden, len(data.classes)], rng=rng)
-    batches = _endless(
-        minibatches(data.x_train, data.y_train, batch_size=min(batch_size or rows, rows), rng=rng)
-    )
-    of, options = VARIANTS.get(name, (name, {}))
-    rule = getattr(rules, of)(learning_rate=low, **options)
+    (name,) = catalog.resolve([optimizer], catalog.first_order())
+    params, batches = task.make(data, hidden, batch_size, seed).begin()
+    forever = itertools.chain.from_iterable(itertools.repeat(batches))
+    rule = catalog.build(name, learning_rate=low)
 
     def step(rate: float) -> float:
         rule.learning_rate = rate
-        loss, grads = network.loss_and_gradients(params, *next(batches))
+        loss, grads = network.loss_and_gradients(params, *next(forever))
         rule.step(params, grads)
         return loss
 
     with np.errstate(all="ignore"):  # a rate that is too large is what is looked for
         return range_test(step, low=low, high=high, steps=steps, name=name, progress=progress)
-
-
-def _endless(batches: Any) -> Iterator[Any]:
-    while True:
-        yield from batches

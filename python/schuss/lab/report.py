@@ -11,9 +11,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from schuss.lab.comparison import Comparison
+    from schuss.lab.search import Search
     from schuss.lab.surfaces import Landscape
 
-__all__ = ["ends", "progress_bar", "table"]
+__all__ = ["best", "ends", "progress_bar", "table"]
 
 
 @contextmanager
@@ -83,8 +84,8 @@ def table(result: Comparison) -> Table:
     for entry in result.results:
         epochs = entry.epochs_to(0.95)
         rows.add_row(
-            entry.name,
-            f"{entry.settings['learning_rate']:g}" if "learning_rate" in entry.settings else "-",
+            entry.label,
+            f"{entry.settings['learning_rate']:.4g}" if "learning_rate" in entry.settings else "-",
             f"{entry.train_loss[-1]:.2g}",
             f"{entry.test_accuracy[-1]:.1%}",
             "-" if epochs is None else str(epochs),
@@ -123,8 +124,46 @@ def ends(result: Landscape) -> Table:
     return rows
 
 
+def best(result: Search, rows: int = 10) -> Table:
+    """The best trials of a search, one row each, for `rich.print`.
+
+    Args:
+        result: what `schuss.lab.search` returned.
+        rows: at most.
+
+    Example:
+        >>> from schuss import lab
+        >>> best(lab.search(["sgd"], {"learning_rate": [0.1, 0.5]}, epochs=1)).row_count
+        2
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    ranked = result.ranked()
+    shown = min(rows, len(ranked))
+    table = Table(
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        title=result.summary(),
+        caption=f"the best {shown} of {len(ranked)}" if shown < len(ranked) else None,
+    )
+    table.add_column("optimizer", no_wrap=True)
+    names = list(dict.fromkeys(name for trial in ranked for name in trial.settings))
+    for name in (*names, result.score, "seconds"):
+        table.add_column(name.replace(" ", "\n").replace("_", "\n"), justify="right")
+    for trial in ranked[:shown]:
+        settings = (trial.settings.get(name, "-") for name in names)
+        table.add_row(
+            trial.optimizer,
+            *(f"{value:.4g}" if isinstance(value, float) else str(value) for value in settings),
+            result.as_text(trial.score),
+            f"{trial.seconds:.2f}",
+        )
+    return table
+
+
 def _solvers_note(result: Comparison) -> str:
-    names = [entry.name for entry in result.results if "learning_rate" not in entry.settings]
+    names = {entry.name: None for entry in result.results if "learning_rate" not in entry.settings}
     if not names:
         return ""
     return f"\n{', '.join(names)}: all rows at once, each evaluation counts as an epoch"

@@ -9,11 +9,8 @@ Example:
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path as FilePath
 from typing import Any
 
 import numpy as np
@@ -21,7 +18,8 @@ import numpy.typing as npt
 
 from schuss import optimizers as rules
 from schuss import solvers
-from schuss.lab.comparison import VARIANTS, Progress, available, resolve
+from schuss.lab import catalog, functions
+from schuss.lab.catalog import AS_THE_GRADIENT, Progress
 from schuss.solvers.differences import Differences, GradientDifferences
 
 __all__ = ["SURFACES", "Landscape", "Path", "Surface", "known", "landscape", "load"]
@@ -40,9 +38,6 @@ ENDS = {
     5: "gradient is wrong",
     6: "no minimum",
 }  # by the status of a solver
-
-# Rules whose steps are as long as the gradient is large; the others' are about as long as the rate.
-AS_THE_GRADIENT = ("SGD", "Momentum", "Nesterov")
 
 
 @dataclass(frozen=True)
@@ -231,15 +226,14 @@ def known() -> list[str]:
         >>> {"Adam", "Nesterov", "BFGS", "Newton"} <= set(known())
         True
     """
-    return [name for name in available() if name not in SOLVERS] + list(SOLVERS)
+    return catalog.first_order() + list(SOLVERS)
 
 
 def load(where: str, start: Sequence[float], box: Sequence[Sequence[float]]) -> Surface:
     """Return a surface from a function of yours.
 
     Args:
-        where: "module:function"; the module is looked for in the current directory too. The
-            function takes one or two numbers, or arrays of them.
+        where: "module:function"; the function takes one or two numbers, or arrays of them.
         start: where the paths begin, one number or two.
         box: for each variable the least and the largest value that is drawn.
 
@@ -250,19 +244,7 @@ def load(where: str, start: Sequence[float], box: Sequence[Sequence[float]]) -> 
         >>> load("numpy:hypot", (1.0, 2.0), [(-2, 2), (-2, 3)])(np.array([3.0, 4.0]))
         5.0
     """
-    module, _, name = where.partition(":")
-    if not module or not name:
-        raise ValueError(f"{where!r} is no function; module:function is wanted")
-    here = str(FilePath.cwd())
-    sys.path.insert(0, here)
-    try:
-        fun = getattr(importlib.import_module(module), name)
-    except ModuleNotFoundError as error:
-        raise ValueError(f"{where}: there is no module {error.name!r}") from error
-    except AttributeError as error:
-        raise ValueError(f"{where}: {error}") from error
-    finally:
-        sys.path.remove(here)
+    fun = functions.load(where)
     sides = tuple((float(low), float(high)) for low, high in box)
     surface = Surface(where, where, fun, tuple(map(float, start)), sides, 0.01)
     _check(surface)
@@ -325,7 +307,7 @@ def landscape(
     _check(surface)
     if steps < 1:
         raise ValueError(f"steps: expected a positive integer, got {steps}")
-    names = resolve(DEFAULT if optimizers is None else optimizers, known())
+    names = catalog.resolve(DEFAULT if optimizers is None else optimizers, known())
     paths = []
     for done, name in enumerate(names, start=1):
         walk = _solve if name in SOLVERS else _descend
@@ -347,9 +329,8 @@ def rate_for(surface: Surface, name: str) -> float:
 
 
 def _descend(surface: Surface, name: str, steps: int, learning_rate: float | None) -> Path:
-    of, options = VARIANTS.get(name, (name, {}))
     rate = rate_for(surface, name) if learning_rate is None else learning_rate
-    optimizer = getattr(rules, of)(learning_rate=rate, **options)
+    optimizer = catalog.build(name, learning_rate=rate)
     evaluate = Differences(surface)
     x = np.array(surface.start)
     points, end = [x.copy()], "all steps"

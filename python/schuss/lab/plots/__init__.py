@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from schuss.lab.plots.paths import animation, landscape
 from schuss.lab.plots.rates import range_test
+from schuss.lab.plots.scores import search
 from schuss.lab.plots.training import comparison
 
-__all__ = ["animation", "comparison", "landscape", "range_test"]
+__all__ = ["animation", "comparison", "landscape", "range_test", "search"]

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from schuss.lab.plots.style import COLORS, OURS, STYLES, TEXTBOOK, grid
 
@@ -16,7 +20,9 @@ if TYPE_CHECKING:
 
 
 def comparison(result: Comparison) -> Figure:
-    """Loss curves on a log scale, test accuracy, and step times beside the textbook code's.
+    """Loss and accuracy, gradients and updates, and step times beside the textbook code's.
+
+    With several initializers also how widely each spreads the signal, layer by layer.
 
     Args:
         result: what `schuss.lab.compare` returned.
@@ -25,25 +31,34 @@ def comparison(result: Comparison) -> Figure:
         >>> from schuss import lab
         >>> figure = lab.plots.comparison(lab.compare(["adam", "lion"], epochs=2))
         >>> [axes.get_ylabel() for axes in figure.axes[:2]]
-        ['training loss (nats)', 'test accuracy']
+        ['training loss (nats)', 'gradient norm']
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(13, 8.5), layout="constrained")
-    halves = figure.add_gridspec(1, 2, width_ratios=[1.55, 1])
+    columns = 3 if len(result.starts) > 1 else 2
+    figure = Figure(figsize=(7.5 + 4.5 * columns, 8.5), layout="constrained")
+    halves = figure.add_gridspec(1, 2, width_ratios=[0.9 * columns, 1])
     left, right = figure.add_subfigure(halves[0, 0]), figure.add_subfigure(halves[0, 1])
-    loss, accuracy = left.subplots(2, 1, sharex=True)
-    styles = itertools.cycle(itertools.product(STYLES, COLORS))
-    for entry, (style, color) in zip(result.results, styles, strict=False):
-        label = entry.name if math.isfinite(entry.train_loss[-1]) else f"{entry.name} (diverged)"
-        drawn = {"linestyle": style, "color": color, "linewidth": 1.6, "label": label}
+    panels = left.subplots(2, columns)
+    (loss, norm), (accuracy, update) = panels[0, :2], panels[1, :2]
+    for entry, drawn in zip(result.results, _appearance(result.results), strict=True):
         epochs = range(len(entry.train_loss))
         loss.plot(epochs, entry.train_loss, **drawn)
         accuracy.plot(epochs, entry.test_accuracy, **drawn)
+        norm.plot(epochs[1:], entry.gradient_norm, **drawn)
+        update.plot(epochs[1:], entry.update_ratio, **drawn)
     _finish_loss(loss, result.results)
     _finish_accuracy(accuracy, result)
+    _finish_watch(norm, "gradient norm", [e.gradient_norm for e in result.results])
+    _finish_watch(update, "update / parameter norm", [e.update_ratio for e in result.results])
+    _share_epochs(panels[:, :2].flat, result.epochs)
+    if columns == 3:
+        _draw_spread(panels[0, 2], "outputs", {s.init: s.forth for s in result.starts})
+        _draw_spread(panels[1, 2], "gradients", {s.init: s.back for s in result.starts})
     _draw_times(right.subplots(), result.results)
-    rows_of_legend = math.ceil(len(result.results) / 5)
+    longest = max(len(entry.label) for entry in result.results)
+    in_a_row = max(2, min(columns * 70 // (longest + 10), 10))
+    rows_of_legend = math.ceil(len(result.results) / in_a_row)
     left.legend(
         *loss.get_legend_handles_labels(),
         loc="outside lower center",
@@ -53,6 +68,29 @@ def comparison(result: Comparison) -> Figure:
     )
     figure.suptitle(result.summary())
     return figure
+
+
+def _appearance(results: list[Result]) -> Iterator[dict[str, Any]]:
+    """A color for each optimizer and a style for each of its runs; with one run each, pairs."""
+    runs = Counter(entry.name for entry in results)
+    names, seen = list(runs), Counter[str]()
+    pairs = list(itertools.product(STYLES, COLORS))
+    for entry in results:
+        place = names.index(entry.name)
+        style, color = pairs[place % len(pairs)]
+        if max(runs.values()) > 1:
+            style, color = STYLES[seen[entry.name] % len(STYLES)], COLORS[place % len(COLORS)]
+        # Where colors or styles are used up, the lines become thinner.
+        again = place // len(COLORS) if max(runs.values()) > 1 else place // len(pairs)
+        again += seen[entry.name] // len(STYLES)
+        seen[entry.name] += 1
+        finite = math.isfinite(entry.train_loss[-1])
+        yield {
+            "linestyle": style,
+            "color": color,
+            "linewidth": 1.6 / (1 + 0.6 * again),
+            "label": entry.label if finite else f"{entry.label} (diverged)",
+        }
 
 
 def _finish_loss(axes: Axes, results: list[Result]) -> None:
@@ -65,16 +103,56 @@ def _finish_loss(axes: Axes, results: list[Result]) -> None:
     grid(axes)
 
 
+def _finish_watch(axes: Axes, what: str, curves: list[list[float]]) -> None:
+    """On a log scale, without what is zero; runs that diverge do not decide what is seen."""
+    axes.set_yscale("log", nonpositive="mask")
+    positive = np.array([v for curve in curves for v in curve if 0 < v < math.inf] or [1.0])
+    ends = np.array([c[-1] for c in curves if 0 < c[-1] < math.inf] or [1.0])
+    # Between steps that are rounding and steps that are on their way to infinity.
+    low, high = max(positive.min(), 1e-10), min(positive.max(), 100 * max(ends.max(), 1e-2))
+    axes.set_ylim(low / 1.5, 1.5 * max(high, low))
+    axes.set_ylabel(what)
+    grid(axes)
+
+
+def _share_epochs(panels: Iterable[Axes], epochs: int) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    for axes in panels:
+        axes.set_xlim(0, epochs)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlabel("epoch")
+
+
+def _draw_spread(axes: Axes, what: str, deviations: dict[str, list[float]]) -> None:
+    """One line for each initializer; a signal that is gone lies on the bottom."""
+    from matplotlib.ticker import MaxNLocator
+
+    positive = [v for curve in deviations.values() for v in curve if 0 < v < math.inf] or [1.0]
+    bottom = min(positive) / 3
+    for (init, curve), color, marker in zip(
+        deviations.items(), itertools.cycle(COLORS), itertools.cycle("os^Dv<>P"), strict=False
+    ):
+        layers = range(1, len(curve) + 1)
+        gone = " (0)" if not any(curve) else ""
+        shown = [max(value, bottom) for value in curve]
+        axes.plot(layers, shown, marker=marker, color=color, linewidth=1.6, label=init + gone)
+    axes.set_yscale("log")
+    axes.set_ylim(bottom=bottom / 1.3)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("layer")
+    axes.set_ylabel(f"standard deviation of {what} at the start")
+    axes.legend(frameon=False, fontsize="small")
+    grid(axes)
+
+
 def _finish_accuracy(axes: Axes, result: Comparison) -> None:
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
     worst = min(entry.test_accuracy[-1] for entry in result.results)
     axes.set_ylim(max(0.0, min(0.95, worst) - 0.05), 1.005)
-    axes.set_xlim(0, result.epochs)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axes.set_xlabel("epoch")
     axes.set_ylabel("test accuracy")
     grid(axes)
 
@@ -91,7 +169,7 @@ def _draw_times(axes: Axes, results: list[Result]) -> None:
     axes.set_xlim(0, 1.3 * max(max(entry.step_us, entry.numpy_us or 0) for entry in results))
     # From top to bottom; a few bars do not have to fill the height.
     axes.set_ylim(max(len(results), 6) - 0.5, -0.5)
-    axes.set_yticks(range(len(results)), [entry.name for entry in results])
+    axes.set_yticks(range(len(results)), [entry.label for entry in results])
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel("median time of one optimizer step (us)")
     axes.legend(

@@ -1,0 +1,79 @@
+"""The task that rules are compared, searched and tested on: a network, data, batches, a start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from schuss import minibatches
+from schuss.lab import data as datasets
+from schuss.lab import network
+
+__all__ = ["Source", "Task", "check_counts", "make"]
+
+Source = datasets.Dataset | str | Path | None  # of data
+
+
+@dataclass(frozen=True)
+class Task:
+    """A multilayer perceptron, and the rows it learns from.
+
+    Attributes:
+        data: with a part to train on and a part to test on.
+        layers: units of each, inputs and outputs included.
+        batch_size: rows per step, no more than there are.
+        init: what the weights are drawn from.
+        seed: of the initial parameters and of the order of the batches.
+    """
+
+    data: datasets.Dataset
+    layers: list[int]
+    batch_size: int
+    init: str
+    seed: int
+
+    def begin(self) -> tuple[network.Params, minibatches[tuple[network.Array, ...]]]:
+        """New parameters, and the batches of one epoch after another; always the same ones."""
+        rng = np.random.default_rng(self.seed)
+        params = network.initialize(self.layers, init=self.init, rng=rng)
+        data = self.data
+        return params, minibatches(data.x_train, data.y_train, batch_size=self.batch_size, rng=rng)
+
+
+def make(
+    data: Source,
+    hidden: Sequence[int],
+    batch_size: int | None,
+    seed: int,
+    init: str = "he_normal",
+) -> Task:
+    """Check what a user says and return the task.
+
+    Args:
+        data: a data set, the path of a .npz or .csv, or None for scikit-learn's digits.
+        hidden: units of each hidden layer; empty is a linear model.
+        batch_size: rows per step; None is the whole training part.
+        seed: as in `Task`.
+        init: as in `Task`.
+
+    Raises:
+        ValueError: a number that is not positive, a file that cannot be used, an unknown name.
+    """
+    check_counts(**{f"hidden[{index}]": units for index, units in enumerate(hidden)})
+    if batch_size is not None:
+        check_counts(batch_size=batch_size)
+    network.check_init(init)
+    found = datasets.get(data)
+    rows, columns = found.x_train.shape
+    layers = [columns, *map(int, hidden), len(found.classes)]
+    return Task(found, layers, min(batch_size or rows, rows), init, seed)
+
+
+def check_counts(**counts: int) -> None:
+    """Refuse what is no positive integer."""
+    for argument, value in counts.items():
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+            raise ValueError(f"{argument}: expected a positive integer, got {value!r}")
