@@ -1,4 +1,4 @@
-"""Every example runs: in docstrings and in the README."""
+"""Every example runs, and every public name has a page."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import schuss
+
+from docs import pages, pictures, snippets, table
 
 ROOT = Path(__file__).parents[1]
 MODULES = [
@@ -47,3 +49,110 @@ def test_readme_examples_run(capsys):
     with np.errstate(all="raise", under="ignore"):
         for block in blocks:
             exec(compile(block, "README.md", "exec"), {})
+
+
+# The pages; .ci/docs builds them and runs their snippets.
+
+
+def test_every_optimizer_has_a_row_and_every_rule_a_setting():
+    table.check()
+
+
+@pytest.mark.parametrize("spoil", ["row", "class", "variant"])
+def test_what_is_missing_is_named(spoil, monkeypatch):
+    if spoil == "row":
+        monkeypatch.setattr(schuss.optimizers, "__all__", [*schuss.optimizers.__all__, "Novel"])
+        words = "lacks the optimizers .'Novel'"
+    elif spoil == "class":
+        monkeypatch.setitem(table.TABLE, "Old", table.TABLE["Adam"])
+        words = "unknown .'Old'"
+    else:
+        row = table.TABLE["Adam"]
+        monkeypatch.setitem(table.TABLE, "Adam", table.Row(row.use, row.fails, (), row.ours, ""))
+        words = "lack the rules .'amsgrad'"
+    with pytest.raises(ValueError, match=words):
+        table.check()
+
+
+@pytest.mark.parametrize("name", table.TABLE)
+def test_a_row_is_true(name):
+    """Both calls can be made, and what a step moves is what bench counts."""
+    row = table.TABLE[name]
+    ours = eval(row.ours, {"schuss": schuss})
+    assert type(ours).__name__ == name
+    counted = {0: 12, 1: 20, 2: 28, 3: 36}  # bytes in float32, in bench/README.md
+    for settings in row.variants:
+        slots = table.slots(name, settings)
+        assert table.moved(len(slots), 4) == counted[len(slots)]
+    torch = pytest.importorskip("torch")
+    has = hasattr(torch.optim, {"AdaGrad": "Adagrad", "AdaDelta": "Adadelta"}.get(name, name))
+    assert has == bool(row.torch)
+    if row.torch:
+        eval(row.torch, {"torch": torch, "params": [torch.zeros(3, requires_grad=True)]})
+
+
+def test_every_public_name_has_an_entry(tmp_path):
+    pages.write(tmp_path)
+    text = "".join(file.read_text() for file in tmp_path.rglob("*.rst"))
+    entries = re.findall(r"^\.\. (?:autoclass|autofunction|automodule):: (\S+)", text, re.M)
+    data = re.findall(r"^\.\. py:data:: (\S+)\n   :module: (\S+)", text, re.M)
+    entries += [f"{module}.{name}" for name, module in data]
+    assert len(entries) == len(set(entries))
+    wanted = {full for names in pages.places().values() for full in names.values()}
+    assert set(entries) - wanted == {"schuss", "schuss.lab"}
+    assert wanted <= set(entries)
+    for name in (
+        "schuss.Adam",
+        "schuss.LBFGS",
+        "schuss.schedules.cosine",
+        "schuss.linalg.cholesky",
+    ):
+        assert name in entries
+
+
+def test_pictures_show_every_schedule_and_initializer():
+    pytest.importorskip("matplotlib")
+    pictures.check_schedules()
+    assert len(pictures.draw_initializers().axes) == len(pictures.WEIGHTS)
+
+
+def test_pages_show_pictures_that_are_drawn():
+    shown = set()
+    for page in snippets.PAGES:
+        shown |= set(re.findall(r"generated/pictures/([\w-]+)\.png", page.read_text()))
+    drawn = set(pictures.pictures())
+    assert {name for name in drawn if not name.startswith("optimizer-")} == shown
+
+
+def test_markup_in_docstrings_is_kept_from_being_read():
+    lines = [
+        "a |s| and `x*` and x_ here::",
+        "",
+        "    |s| * x_",
+        "",
+        "    >>> a | b",
+        "",
+        "last |s|",
+    ]
+    assert pages.escape_docstring(lines) == [
+        r"a \|s\| and `x*` and x\_ here::",
+        "",
+        "    |s| * x_",
+        "",
+        "    >>> a | b",
+        "",
+        r"last \|s\|",
+    ]
+
+
+def test_snippets_are_found_with_their_lines(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(
+        "text\n\n```python\na = 1\n```\n\n<!-- not run: why -->\n```python\nno\n```\n"
+        "```sh\necho\n```\n\n```python\nassert a == 2\n```\n"
+    )
+    assert snippets.blocks(page, "sh") == ["\n" * 11 + "echo\n"]
+    assert len(snippets.blocks(page, "python")) == 2
+    with pytest.raises(AssertionError) as caught:
+        snippets.run_python(page)
+    assert caught.traceback[-1].lineno == 15

@@ -42,14 +42,34 @@ def animation(result: Landscape, file: str | FilePath, *, frames: int = 60) -> N
         file: the name, which should end in .gif.
         frames: at most; with more steps than frames, some steps share one.
     """
-    from matplotlib.animation import FuncAnimation, PillowWriter
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
 
     figure, reveal = _landscape(result)
+    figure.set_dpi(80)
+    canvas: Any = FigureCanvasAgg(figure)
+    for line in reveal(0):
+        line.set_animated(True)
+    canvas.draw()  # everything but the paths, once
+    background = canvas.copy_from_bbox(figure.bbox)
+
+    def picture(points: int) -> Image.Image:
+        canvas.restore_region(background)
+        for line in reveal(points):
+            figure.draw_artist(line)
+        return Image.fromarray(np.array(canvas.buffer_rgba())).convert("RGB")
+
     longest = max(len(path.values) for path in result.paths)
     ends = np.unique(np.linspace(1, longest, min(frames, longest)).round().astype(int))
-    shown = [*ends.tolist(), *[longest] * 10]  # the end stays for a while
-    film = FuncAnimation(figure, lambda k: reveal(int(k)), frames=shown, blit=False)
-    film.save(file, writer=PillowWriter(fps=12), dpi=80)
+    # One palette for all, so that a frame holds only what is new in it.
+    palette = picture(longest).quantize()
+    pictures = [
+        picture(points).quantize(palette=palette, dither=Image.Dither.NONE)
+        for points in ends.tolist()
+    ]
+    pace = [1000 // 12] * (len(pictures) - 1) + [1000]  # ms; the end stays for a while
+    first, *others = pictures
+    first.save(file, format="GIF", save_all=True, append_images=others, duration=pace, loop=0)
 
 
 def _landscape(result: Landscape) -> tuple[Figure, Callable[[int], list[Line2D]]]:

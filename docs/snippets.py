@@ -1,0 +1,78 @@
+"""Run the snippets of the pages: `python -m docs.snippets`.
+
+The `python` blocks of a page run in order, in one namespace; a `sh` block is a script of its own.
+Both run in a directory that is empty at first and that the blocks of a page share. What follows
+`<!-- not run: reason -->` is left out.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PAGES = sorted(file for file in HERE.glob("*.md") if file.name != "README.md")
+
+_FENCE = re.compile(
+    r"(?P<skip><!-- not run: [^>]+ -->\s*\n)?^```(?P<language>\w+)\n(?P<code>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """Return the snippets of a page that are to be run.
+
+    Blank lines stand before each, so that an error names its line on the page.
+    """
+    text = page.read_text(encoding="utf-8")
+    found = []
+    for match in _FENCE.finditer(text):
+        if match["language"] == language and not match["skip"]:
+            line = text.count("\n", 0, match.start("code"))
+            found.append("\n" * line + match["code"])
+    return found
+
+
+def run_python(page: Path) -> None:
+    """Run the Python snippets of a page, in the current directory."""
+    namespace = {"__name__": "__main__"}
+    for block in blocks(page, "python"):
+        exec(compile(block, str(page), "exec"), namespace)
+
+
+def main() -> int:
+    """Run all of them: each page in a directory, and its Python in a process, of its own."""
+    failed = 0
+    for page in PAGES:
+        python = [sys.executable, "-c", _RUN.format(str(HERE.parent), str(page))]
+        work = [("python", python)] if blocks(page, "python") else []
+        work += [(code.strip(), ["bash", "-ec", code]) for code in blocks(page, "sh")]
+        with tempfile.TemporaryDirectory() as directory:
+            for what, command in work:
+                began = time.perf_counter()
+                done = subprocess.run(
+                    command, cwd=directory, capture_output=True, text=True, check=False
+                )
+                took = f"{time.perf_counter() - began:.1f} s"
+                print(f"docs/{page.name} ({took}): {what}", flush=True)
+                if done.returncode:
+                    failed += 1
+                    print(done.stdout, done.stderr, f"exit status {done.returncode}", sep="\n")
+    print(f"{failed} failed" if failed else "all snippets ran")
+    return 1 if failed else 0
+
+
+_RUN = """
+import sys
+from pathlib import Path
+sys.path.append({!r})
+from docs import snippets
+snippets.run_python(Path({!r}))
+"""
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,166 @@
+"""What no docstring says of an optimizer: a row for each class of `schuss.optimizers`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import schuss
+from schuss import _core
+
+
+@dataclass(frozen=True)
+class Row:
+    """One optimizer.
+
+    Attributes:
+        use: where it is a good choice.
+        fails: when it is a bad one.
+        paths: what its picture shows, as names that `schuss.lab.landscape` knows.
+        ours: a call of ours; `torch` does the same.
+        torch: the call in PyTorch, of `params`; empty where `torch.optim` has none.
+        note: what to mind between the two.
+        variants: settings that choose another rule.
+    """
+
+    use: str
+    fails: str
+    paths: tuple[str, ...]
+    ours: str
+    torch: str
+    note: str = ""
+    variants: tuple[dict[str, Any], ...] = field(default=({},))
+
+
+TABLE: dict[str, Row] = {
+    "SGD": Row(
+        use="Convex and well scaled problems; with momentum images and long runs, where the best "
+        "test error counts.",
+        fails="Curvatures differ much: it crawls along the flat directions. The rate is not tuned.",
+        paths=("SGD", "Momentum", "Nesterov"),
+        ours="schuss.SGD(learning_rate=0.05, momentum=0.9, nesterov=True)",
+        torch="torch.optim.SGD(params, lr=0.05, momentum=0.9, nesterov=True)",
+        note="PyTorch leaves `dampening` out at the first step. It has no `lr_in_velocity`.",
+        variants=(
+            {},
+            {"momentum": 0.9},
+            {"momentum": 0.9, "nesterov": True},
+            {"momentum": 0.9, "lr_in_velocity": True},
+            {"momentum": 0.9, "nesterov": True, "lr_in_velocity": True},
+        ),
+    ),
+    "AdaGrad": Row(
+        use="Sparse features, convex problems, little tuning.",
+        fails="Long runs: its rate only shrinks.",
+        paths=("SGD", "AdaGrad"),
+        ours="schuss.AdaGrad(learning_rate=0.01, epsilon=1e-8)",
+        torch="torch.optim.Adagrad(params, lr=0.01, eps=1e-8)",
+        note="PyTorch's default for `eps` is 1e-10. Its `lr_decay` is a schedule here.",
+    ),
+    "RMSprop": Row(
+        use="Recurrent networks, reinforcement learning.",
+        fails="Early steps: its average starts at 0 and is not corrected.",
+        paths=("SGD", "RMSprop"),
+        ours="schuss.RMSprop(learning_rate=0.001, beta=0.9, momentum=0.8, centered=True)",
+        torch="torch.optim.RMSprop(params, lr=0.001, alpha=0.9, momentum=0.8, centered=True)",
+        note="Other defaults in PyTorch: `lr=0.01`, `alpha=0.99`.",
+        variants=(
+            {},
+            {"momentum": 0.9},
+            {"centered": True},
+            {"centered": True, "momentum": 0.9},
+        ),
+    ),
+    "AdaDelta": Row(
+        use="There is no rate to choose.",
+        fails="Speed matters: it starts slowly.",
+        paths=("SGD", "AdaDelta"),
+        ours="schuss.AdaDelta(learning_rate=1.0, rho=0.9, epsilon=1e-6)",
+        torch="torch.optim.Adadelta(params, lr=1.0, rho=0.9, eps=1e-6)",
+    ),
+    "Adam": Row(
+        use="The first thing to try.",
+        fails="It generalizes less well than tuned momentum. L2 decay is scaled away. Memory is "
+        "short (three arrays with `amsgrad`).",
+        paths=("SGD", "Adam"),
+        ours="schuss.Adam(learning_rate=0.001, beta1=0.9, beta2=0.999, amsgrad=True)",
+        torch="torch.optim.Adam(params, lr=0.001, betas=(0.9, 0.999), amsgrad=True)",
+        variants=({}, {"amsgrad": True}),
+    ),
+    "AdamW": Row(
+        use="Transformers, and wherever decay matters.",
+        fails="As Adam, without the trouble with decay.",
+        paths=("SGD", "AdamW"),
+        ours="schuss.AdamW(learning_rate=0.001, weight_decay=0.01)",
+        torch="torch.optim.AdamW(params, lr=0.001, weight_decay=0.01)",
+        variants=({}, {"amsgrad": True}),
+    ),
+    "AdaBelief": Row(
+        use="Noisy gradients of steady direction.",
+        fails="Gradients are constant: its denominator vanishes, mind `epsilon`.",
+        paths=("Adam", "AdaBelief"),
+        ours="schuss.AdaBelief(learning_rate=0.001)",
+        torch="",
+    ),
+    "RAdam": Row(
+        use="You would rather not tune a warmup.",
+        fails="The very first steps: it is momentum until its variance can be trusted.",
+        paths=("Adam", "RAdam"),
+        ours="schuss.RAdam(learning_rate=0.001, threshold=5.0)",
+        torch="torch.optim.RAdam(params, lr=0.001)",
+        note="PyTorch's threshold is 5, ours is the paper's 4. PyTorch adds `eps` to the root of "
+        "the uncorrected average, which makes a small difference in early steps.",
+    ),
+    "NAdam": Row(
+        use="Adam's place, often a little faster.",
+        fails="The rate is large.",
+        paths=("Adam", "NAdam"),
+        ours="schuss.NAdam(learning_rate=0.001, momentum_decay=0.004)",
+        torch="torch.optim.NAdam(params, lr=0.001, momentum_decay=0.004)",
+        note="PyTorch's default for `lr` is 0.002.",
+    ),
+    "Adamax": Row(
+        use="Sparse, spiky gradients, embeddings.",
+        fails="There is one spike: it is remembered for long.",
+        paths=("Adam", "Adamax"),
+        ours="schuss.Adamax(learning_rate=0.002)",
+        torch="torch.optim.Adamax(params, lr=0.002)",
+    ),
+    "Lion": Row(
+        use="Large models, large batches, little memory.",
+        fails="Batches are small, or the rate is Adam's: take a tenth.",
+        paths=("Adam", "Lion"),
+        ours="schuss.Lion(learning_rate=1e-4)",
+        torch="",
+    ),
+}
+
+
+def check() -> None:
+    """Refuse a class without a row, a row without a class, and a rule that no variant chooses."""
+    classes, rows = set(schuss.optimizers.__all__), set(TABLE)
+    if classes != rows:
+        raise ValueError(
+            f"docs/table.py lacks the optimizers {sorted(classes - rows)} and has the unknown "
+            f"{sorted(rows - classes)}"
+        )
+    chosen = {rule(name, settings) for name, row in TABLE.items() for settings in row.variants}
+    if chosen != set(_core.rules()):
+        raise ValueError(
+            f"the variants in docs/table.py lack the rules {sorted(set(_core.rules()) - chosen)}"
+        )
+
+
+def rule(name: str, settings: dict[str, Any]) -> str:
+    """Return the rule that a class uses with these settings."""
+    return str(getattr(schuss, name)(**settings).rule)
+
+
+def slots(name: str, settings: dict[str, Any]) -> list[str]:
+    """Return the arrays that it keeps, each as large as the parameters."""
+    return list(_core.rules()[rule(name, settings)]["slots"])
+
+
+def moved(count: int, itemsize: int) -> int:
+    """Bytes that a step moves for each parameter: p, g and the slots in, p and the slots out."""
+    return itemsize * (3 + 2 * count)
