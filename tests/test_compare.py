@@ -636,7 +636,8 @@ def test_plot_of_several_sizes_and_initializers():
     for axes in (forth, back):
         assert axes.get_lines()[0].get_label() == "he_normal"
         assert axes.get_ylabel().startswith("standard deviation of ")
-    assert forth.get_lines()[1].get_label() == "zeros (0)"
+    assert forth.get_lines()[1].get_label() == "zeros: 0 in layer 1, 2, 3"
+    assert back.get_lines()[1].get_label() == "zeros: 0 in layer 1, 2"
     assert len(nothing_is_cut_off(figure)) == 9
 
 

@@ -71,24 +71,21 @@ def comparison(result: Comparison) -> Figure:
 
 
 def _appearance(results: list[Result]) -> Iterator[dict[str, Any]]:
-    """A color for each optimizer and a style for each of its runs; with one run each, pairs."""
-    runs = Counter(entry.name for entry in results)
-    names, seen = list(runs), Counter[str]()
-    pairs = list(itertools.product(STYLES, COLORS))
-    for entry in results:
-        place = names.index(entry.name)
-        style, color = pairs[place % len(pairs)]
-        if max(runs.values()) > 1:
-            style, color = STYLES[seen[entry.name] % len(STYLES)], COLORS[place % len(COLORS)]
-        # Where colors or styles are used up, the lines become thinner.
-        again = place // len(COLORS) if max(runs.values()) > 1 else place // len(pairs)
-        again += seen[entry.name] // len(STYLES)
+    """A color for each optimizer and a style for each of its runs; else a pair for each line."""
+    names = list(dict.fromkeys(entry.name for entry in results))
+    by_run = 1 < len(names) < len(results)
+    seen = Counter[str]()
+    for index, entry in enumerate(results):
+        place, run = (names.index(entry.name), seen[entry.name]) if by_run else (index, 0)
         seen[entry.name] += 1
+        repeats, color = divmod(place, len(COLORS))
+        repeats += run
         finite = math.isfinite(entry.train_loss[-1])
         yield {
-            "linestyle": style,
-            "color": color,
-            "linewidth": 1.6 / (1 + 0.6 * again),
+            "linestyle": STYLES[repeats % len(STYLES)],
+            "color": COLORS[color],
+            # Where the styles are used up, the lines become thinner.
+            "linewidth": 1.6 / (1 + 0.6 * (repeats // len(STYLES))),
             "label": entry.label if finite else f"{entry.label} (diverged)",
         }
 
@@ -125,20 +122,18 @@ def _share_epochs(panels: Iterable[Axes], epochs: int) -> None:
 
 
 def _draw_spread(axes: Axes, what: str, deviations: dict[str, list[float]]) -> None:
-    """One line for each initializer; a signal that is gone lies on the bottom."""
+    """One line for each initializer; where the signal is gone there is none."""
     from matplotlib.ticker import MaxNLocator
 
-    positive = [v for curve in deviations.values() for v in curve if 0 < v < math.inf] or [1.0]
-    bottom = min(positive) / 3
-    for (init, curve), color, marker in zip(
-        deviations.items(), itertools.cycle(COLORS), itertools.cycle("os^Dv<>P"), strict=False
-    ):
+    looks = zip(itertools.cycle(COLORS), itertools.cycle("os^Dv<>P"), strict=False)
+    for (init, curve), (color, marker) in zip(deviations.items(), looks, strict=False):
+        gone = [str(layer) for layer, value in enumerate(curve, start=1) if value == 0]
+        label = f"{init}: 0 in layer {', '.join(gone)}" if gone else init
+        shown = [value or math.nan for value in curve]
         layers = range(1, len(curve) + 1)
-        gone = " (0)" if not any(curve) else ""
-        shown = [max(value, bottom) for value in curve]
-        axes.plot(layers, shown, marker=marker, color=color, linewidth=1.6, label=init + gone)
+        axes.plot(layers, shown, marker=marker, color=color, linewidth=1.6, label=label)
     axes.set_yscale("log")
-    axes.set_ylim(bottom=bottom / 1.3)
+    axes.margins(y=0.4)  # for the legend
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("layer")
     axes.set_ylabel(f"standard deviation of {what} at the start")
