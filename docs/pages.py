@@ -212,7 +212,7 @@ def _optimizer(name: str) -> str:
         (
             heading(name),
             f"**Use it:** {escape(row.use)}\n",
-            f"**It fails when:** {escape(row.fails)}\n",
+            f"**Trouble:** {escape(row.fails)}\n",
             f".. autoclass:: schuss.{name}\n   :members:\n",
             heading("Memory for each parameter", "-"),
             "Bytes that the slots take, and bytes that a step reads and writes.\n",
@@ -239,7 +239,7 @@ def _choices() -> str:
         cost = f"{low}" if low == high else f"{low} to {high}"
         link = f"[{name}](generated/optimizers/{name.lower()}.rst)"
         rows.append((link, state, cost, row.use, row.fails))
-    return pipes(("optimizer", "slots", "bytes a step", "use it", "it fails when"), rows)
+    return pipes(("optimizer", "slots", "bytes a step", "use it", "trouble"), rows)
 
 
 # -- reference -------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ class Row:
 
     Attributes:
         use: where it is a good choice.
-        fails: when it is a bad one.
+        fails: when it is a bad one, or what it costs.
         paths: what its picture shows, as names that `schuss.lab.landscape` knows.
         ours: a call of ours; `torch` does the same.
         torch: the call in PyTorch, of `params`; empty where `torch.optim` has none.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,14 @@ def test_info(capsys):
     assert rows["NumPy"] == np.__version__
     assert rows["OpenMP"] in ("yes", "no")
     assert rows["compiler"]
+
+
+def test_info_as_json(capsys, tmp_path):
+    assert main(["info", "--json", "-"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["schuss"] == schuss.__version__
+    assert main(["info", "--json", str(tmp_path / "a.json")]) == 0
+    assert json.loads((tmp_path / "a.json").read_text()) == facts
 
 
 def test_info_tells_the_isa_in_use(capsys, isa):
@@ -181,6 +190,61 @@ def test_interrupt(file, capsys, monkeypatch):
 
     monkeypatch.setattr(lab, "compare", interrupted)
     assert fails(capsys, 130, "compare", "--data", file) == "schuss compare: stopped"
+
+
+def interrupt_at(step):
+    """A progress bar that stands for somebody who presses Ctrl-C."""
+
+    @contextmanager
+    def bar(console, unit="epochs"):
+        def progress(name, done, total):
+            if done == step:
+                raise KeyboardInterrupt
+
+        yield progress
+
+    return bar
+
+
+@pytest.mark.parametrize(
+    ("arguments", "step", "done"),
+    [
+        ("compare --data data.npz --epochs 2 --optimizers sgd,adam", 3, "SGD"),
+        ("landscape valley --optimizers sgd,adam", 1, "SGD"),
+        ("lr-find sgd --data data.npz", 30, "SGD"),
+    ],
+)
+def test_ctrl_c_saves_what_is_done(arguments, step, done, file, capsys, monkeypatch):
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("rich")
+    monkeypatch.setattr(lab.report, "progress_bar", interrupt_at(step))
+    assert main([*arguments.split(), "--plot", "a.png", "--json", "a.json"]) == 130
+    out, err = capsys.readouterr()
+    assert err == f"schuss {arguments.split()[0]}: stopped\n"
+    assert done in out
+    assert "Adam" not in out
+    assert Path("a.png").read_bytes().startswith(b"\x89PNG")
+    saved = json.loads(Path("a.json").read_text())
+    if "lr-find" in arguments:
+        assert [len(saved[key]) for key in ("rates", "losses", "smoothed")] == [30] * 3
+    else:
+        entries = saved["results" if "results" in saved else "paths"]
+        assert [entry.get("name", entry.get("optimizer")) for entry in entries] == ["SGD"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "step"),
+    [
+        ("compare --data data.npz --epochs 2 --optimizers sgd,adam", 1),
+        ("lr-find sgd --data data.npz", 5),
+    ],
+)
+def test_ctrl_c_before_anything_is_done(arguments, step, file, capsys, monkeypatch):
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("rich")
+    monkeypatch.setattr(lab.report, "progress_bar", interrupt_at(step))
+    assert fails(capsys, 130, *arguments.split()).endswith(": stopped")
+    assert not list(Path().glob("*.png"))
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NoReturn
 
 import schuss
@@ -38,9 +38,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = parser.parse_args(_joined(sys.argv[1:] if argv is None else argv))
     except SystemExit as finished:
         return int(finished.code or 0)
-    run: Callable[[argparse.Namespace], None] = arguments.run
     try:
-        run(arguments)
+        try:
+            result = arguments.run(arguments)
+        except KeyboardInterrupt as stopped:
+            if hasattr(stopped, "result"):  # what was done until then
+                arguments.show(arguments, stopped.result)
+            raise
+        arguments.show(arguments, result)
     except ModuleNotFoundError as error:
         needed = {"sklearn": "scikit-learn"}.get(error.name or "", error.name)
         message = f"needs {needed}; install it with: pip install 'schuss[lab]'"
@@ -73,7 +78,7 @@ def _build_parser() -> _Parser:
     parser.add_argument("--version", action="version", version=f"schuss {schuss.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in (info, compare, landscape, lr_find, search):
-        command.add(commands)
+        command.add(commands).set_defaults(run=command.run, show=command.show)
     return parser
 
 

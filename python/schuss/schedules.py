@@ -3,7 +3,7 @@
 A schedule is a callable `f(t) -> float`, where `t` counts the steps already taken: 0 at the first.
 Any callable will do; the ones here are small frozen values. They compare, hash, pickle, deep-copy,
 print as the call that makes them, and are defined for every integer `t >= 0`: after its last step
-a schedule holds its final value.
+a schedule holds its final value::
 
     opt = schuss.AdamW(learning_rate=warmup(cosine(1e-3, total_steps=10_000), warmup_steps=500))
 """

@@ -1,1 +1,1 @@
-"""The commands of `schuss`, one a file: each adds its options with `add` and runs with `run`."""
+"""The commands of `schuss`, one a file: `add` its options, `run` it, `show` the result."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from schuss.commands import options
 
+if TYPE_CHECKING:
+    from schuss.lab import Comparison
 
-def add(commands: Any) -> None:
+
+def add(commands: Any) -> argparse.ArgumentParser:
     """Add the command to the parser's."""
-    parser = commands.add_parser(
+    parser: argparse.ArgumentParser = commands.add_parser(
         "compare",
         help="train a network with each optimizer and compare",
         description="Train a multilayer perceptron on handwritten digits with each optimizer, "
@@ -54,18 +57,18 @@ def add(commands: Any) -> None:
         help="where the plot goes (default: %(default)s)",
     )
     option("--json", type=Path, metavar="FILE", help="save the results; - is stdout, with no table")
-    parser.set_defaults(run=run)
+    return parser
 
 
-def run(arguments: argparse.Namespace) -> None:
-    """Train, print the table, save results and plot."""
+def run(arguments: argparse.Namespace) -> Comparison:
+    """Train with each optimizer."""
     options.check_outputs(arguments)
     from rich.console import Console
 
     from schuss import lab
 
     with lab.report.progress_bar(Console(stderr=True)) as progress:
-        result = lab.compare(
+        return lab.compare(
             arguments.optimizers,
             epochs=arguments.epochs,
             batch_size=arguments.batch_size,
@@ -77,6 +80,14 @@ def run(arguments: argparse.Namespace) -> None:
             data=arguments.data,
             progress=progress,
         )
+
+
+def show(arguments: argparse.Namespace, result: Comparison) -> None:
+    """Print the table, save results and plot."""
+    from rich.console import Console
+
+    from schuss import lab
+
     if arguments.json != options.STDOUT:
         Console().print(lab.report.table(result))
     options.save_json(arguments.json, {"environment": options.environment(), **result.to_dict()})

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from schuss.commands import options
 
+if TYPE_CHECKING:
+    from schuss.lab import Landscape
 
-def add(commands: Any) -> None:
+
+def add(commands: Any) -> argparse.ArgumentParser:
     """Add the command to the parser's."""
-    parser = commands.add_parser(
+    parser: argparse.ArgumentParser = commands.add_parser(
         "landscape",
         help="draw the paths of optimizers on a surface",
         description="Draw the paths of optimizers on a function of one or two variables, and the "
@@ -52,11 +55,11 @@ def add(commands: Any) -> None:
         help="where the plot goes; a .gif moves (default: %(default)s)",
     )
     option("--json", type=Path, metavar="FILE", help="save the paths; - is stdout")
-    parser.set_defaults(run=run)
+    return parser
 
 
-def run(arguments: argparse.Namespace) -> None:
-    """Walk, print where the paths end, save results and plot."""
+def run(arguments: argparse.Namespace) -> Landscape:
+    """Let each optimizer walk."""
     options.check_outputs(arguments)
     from rich.console import Console
 
@@ -64,7 +67,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     surface = _surface(arguments)
     with lab.report.progress_bar(Console(stderr=True), "optimizers") as progress:
-        result = lab.landscape(
+        return lab.landscape(
             surface,
             arguments.optimizers,
             steps=arguments.steps,
@@ -72,6 +75,14 @@ def run(arguments: argparse.Namespace) -> None:
             start=arguments.start,
             progress=progress,
         )
+
+
+def show(arguments: argparse.Namespace, result: Landscape) -> None:
+    """Print where the paths end, save results and plot."""
+    from rich.console import Console
+
+    from schuss import lab
+
     if arguments.json != options.STDOUT:
         Console().print(lab.report.ends(result))
     options.save_json(arguments.json, {"environment": options.environment(), **result.to_dict()})

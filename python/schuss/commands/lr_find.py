@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from schuss.commands import options
 
+if TYPE_CHECKING:
+    from schuss.lab import RangeTest
 
-def add(commands: Any) -> None:
+
+def add(commands: Any) -> argparse.ArgumentParser:
     """Add the command to the parser's."""
-    parser = commands.add_parser(
+    parser: argparse.ArgumentParser = commands.add_parser(
         "lr-find",
         help="find a learning rate by a range test",
         description="Train the network of `schuss compare` with a learning rate that grows at each "
@@ -50,18 +53,18 @@ def add(commands: Any) -> None:
         help="where the plot goes (default: %(default)s)",
     )
     option("--json", type=Path, metavar="FILE", help="save the losses; - is stdout")
-    parser.set_defaults(run=run)
+    return parser
 
 
-def run(arguments: argparse.Namespace) -> None:
-    """Take the steps, say what was found, save results and plot."""
+def run(arguments: argparse.Namespace) -> RangeTest:
+    """Take the steps."""
     options.check_outputs(arguments)
     from rich.console import Console
 
     from schuss import lab
 
     with lab.report.progress_bar(Console(stderr=True), "steps") as progress:
-        result = lab.find_learning_rate(
+        return lab.find_learning_rate(
             arguments.optimizer,
             low=arguments.low,
             high=arguments.high,
@@ -72,6 +75,12 @@ def run(arguments: argparse.Namespace) -> None:
             data=arguments.data,
             progress=progress,
         )
+
+
+def show(arguments: argparse.Namespace, result: RangeTest) -> None:
+    """Say what was found, save results and plot."""
+    from schuss import lab
+
     if arguments.json != options.STDOUT:
         falls = math.isfinite(result.suggestion)
         where = f"falls fastest at {result.suggestion:.3g}" if falls else "never falls"

@@ -6,14 +6,17 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from schuss.commands import options
 
+if TYPE_CHECKING:
+    from schuss.lab import Search
 
-def add(commands: Any) -> None:
+
+def add(commands: Any) -> argparse.ArgumentParser:
     """Add the command to the parser's."""
-    parser = commands.add_parser(
+    parser: argparse.ArgumentParser = commands.add_parser(
         "search",
         help="search for good hyperparameters",
         description="Train the network of `schuss compare`, or a function of yours, with every "
@@ -86,11 +89,11 @@ def add(commands: Any) -> None:
         help="where the plot goes (default: %(default)s)",
     )
     option("--json", type=Path, metavar="FILE", help="save the scores; - is stdout")
-    parser.set_defaults(run=run)
+    return parser
 
 
-def run(arguments: argparse.Namespace) -> None:
-    """Search, print the best, save results and plot."""
+def run(arguments: argparse.Namespace) -> Search:
+    """Search, and save each trial as soon as it ends."""
     options.check_outputs(arguments)
     from rich.console import Console
 
@@ -103,7 +106,7 @@ def run(arguments: argparse.Namespace) -> None:
         train = functions.load(arguments.train)
     rates = arguments.learning_rate or [0.001, 0.01, 0.1]
     with lab.report.progress_bar(Console(stderr=True), "trials") as progress:
-        result = lab.search(
+        return lab.search(
             arguments.optimizers,
             {"learning_rate": rates, **dict(arguments.set)},
             samples=arguments.samples,
@@ -118,6 +121,14 @@ def run(arguments: argparse.Namespace) -> None:
             results_file=arguments.results,
             progress=progress,
         )
+
+
+def show(arguments: argparse.Namespace, result: Search) -> None:
+    """Print the best, save results and plot."""
+    from rich.console import Console
+
+    from schuss import lab
+
     to_stdout = arguments.json != options.STDOUT
     if to_stdout:
         Console().print(lab.report.best(result, arguments.top))

@@ -15,6 +15,7 @@ from __future__ import annotations
 from schuss.lab import data, network, plots, report, surfaces, textbook
 from schuss.lab.catalog import available
 from schuss.lab.comparison import Comparison, Result, Start, compare, schedule_names
+from schuss.lab.interrupt import Interrupted
 from schuss.lab.range_test import RangeTest, find_learning_rate, range_test
 from schuss.lab.search import Search, Trial, search
 from schuss.lab.surfaces import SURFACES, Landscape, Path, Surface, landscape
@@ -22,6 +23,7 @@ from schuss.lab.surfaces import SURFACES, Landscape, Path, Surface, landscape
 __all__ = [
     "SURFACES",
     "Comparison",
+    "Interrupted",
     "Landscape",
     "Path",
     "RangeTest",

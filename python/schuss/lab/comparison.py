@@ -17,6 +17,7 @@ from schuss import schedules, solvers
 from schuss.lab import catalog, network, task, textbook
 from schuss.lab import data as datasets
 from schuss.lab.catalog import FULL_BATCH, Progress
+from schuss.lab.interrupt import Interrupted
 from schuss.lab.task import Task
 
 __all__ = ["Comparison", "Result", "Start", "compare", "schedule_names"]
@@ -188,6 +189,7 @@ def compare(
     Raises:
         ValueError: an argument that makes no sense, or a file that cannot be used.
         ModuleNotFoundError: the digits without scikit-learn.
+        Interrupted: after Ctrl-C, with the runs that had ended.
 
     Example:
         >>> from schuss import lab
@@ -218,20 +220,7 @@ def compare(
             runs += [(name, task.make(found, hidden, None, seed, start)) for start in inits]
         else:
             runs += [(name, each) for each in tasks.values()]
-    results = []
-    for index, (name, each) in enumerate(runs):
-        label = _label(name, each, several)
-
-        def report(epoch: int, done: int = index * epochs, label: str = label) -> None:
-            if progress is not None:
-                progress(label, done + epoch, len(runs) * epochs)
-
-        if name in FULL_BATCH:
-            results.append(_fit(name, label, each, epochs, report))
-        else:
-            entry = _entry(name, label, each, learning_rate, schedule, epochs)
-            results.append(_train(entry, each, epochs, report))
-    return Comparison(
+    result = Comparison(
         data=found.name,
         train_rows=len(found.y_train),
         test_rows=len(found.y_test),
@@ -241,8 +230,27 @@ def compare(
         schedule=schedule,
         seed=seed,
         starts=[_start(next(t for t in tasks.values() if t.init == start)) for start in inits],
-        results=results,
+        results=[],
     )
+    for index, (name, each) in enumerate(runs):
+        label = _label(name, each, several)
+
+        def report(epoch: int, done: int = index * epochs, label: str = label) -> None:
+            if progress is not None:
+                progress(label, done + epoch, len(runs) * epochs)
+
+        try:
+            if name in FULL_BATCH:
+                entry = _fit(name, label, each, epochs, report)
+            else:
+                ready = _entry(name, label, each, learning_rate, schedule, epochs)
+                entry = _train(ready, each, epochs, report)
+        except KeyboardInterrupt:
+            if not result.results:
+                raise
+            raise Interrupted(result) from None
+        result.results.append(entry)
+    return result
 
 
 def _label(name: str, each: Task, several: tuple[bool, bool]) -> str:

@@ -19,6 +19,7 @@ import numpy as np
 
 from schuss.lab import catalog, network, task
 from schuss.lab.catalog import Progress
+from schuss.lab.interrupt import Interrupted
 
 __all__ = ["RangeTest", "find_learning_rate", "range_test"]
 
@@ -87,6 +88,7 @@ def range_test(
 
     Raises:
         ValueError: an argument that makes no sense.
+        Interrupted: after Ctrl-C, with the steps that were taken.
 
     Example:
         >>> x = [3.0]
@@ -108,22 +110,33 @@ def range_test(
     losses: list[float] = []
     smoothed: list[float] = []
     mean, lowest, diverged = 0.0, math.inf, False
-    for t in range(steps):
-        rate = low * (high / low) ** (t / (steps - 1))
-        loss = float(step(rate))
-        mean = SMOOTHING * mean + (1 - SMOOTHING) * loss
-        rates.append(rate)
-        losses.append(loss)
-        smoothed.append(mean / (1 - SMOOTHING ** (t + 1)))
-        if progress is not None:
-            progress(name, t + 1, steps)
-        if t < SETTLED:
-            continue
-        diverged = not smoothed[-1] <= DIVERGED * lowest
-        lowest = min(lowest, smoothed[-1])
-        if diverged and math.isfinite(lowest):
-            break
-    return RangeTest(name, rates, losses, smoothed, _steepest(rates, smoothed), diverged)
+
+    def result() -> RangeTest:
+        done = len(smoothed)
+        suggestion = _steepest(rates[:done], smoothed)
+        return RangeTest(name, rates[:done], losses[:done], smoothed, suggestion, diverged)
+
+    try:
+        for t in range(steps):
+            rate = low * (high / low) ** (t / (steps - 1))
+            loss = float(step(rate))
+            mean = SMOOTHING * mean + (1 - SMOOTHING) * loss
+            rates.append(rate)
+            losses.append(loss)
+            smoothed.append(mean / (1 - SMOOTHING ** (t + 1)))
+            if progress is not None:
+                progress(name, t + 1, steps)
+            if t < SETTLED:
+                continue
+            diverged = not smoothed[-1] <= DIVERGED * lowest
+            lowest = min(lowest, smoothed[-1])
+            if diverged and math.isfinite(lowest):
+                break
+    except KeyboardInterrupt:
+        if len(smoothed) <= SETTLED:
+            raise
+        raise Interrupted(result()) from None
+    return result()
 
 
 def _steepest(rates: Sequence[float], smoothed: Sequence[float]) -> float:

@@ -20,6 +20,7 @@ from schuss import optimizers as rules
 from schuss import solvers
 from schuss.lab import catalog, functions
 from schuss.lab.catalog import AS_THE_GRADIENT, Progress
+from schuss.lab.interrupt import Interrupted
 from schuss.solvers.differences import Differences, GradientDifferences
 
 __all__ = ["SURFACES", "Landscape", "Path", "Surface", "known", "landscape", "load"]
@@ -291,6 +292,7 @@ def landscape(
 
     Raises:
         ValueError: an argument that makes no sense.
+        Interrupted: after Ctrl-C, with the paths that had ended.
 
     Example:
         >>> from schuss import lab
@@ -308,14 +310,19 @@ def landscape(
     if steps < 1:
         raise ValueError(f"steps: expected a positive integer, got {steps}")
     names = catalog.resolve(DEFAULT if optimizers is None else optimizers, known())
-    paths = []
-    for done, name in enumerate(names, start=1):
-        walk = _solve if name in SOLVERS else _descend
-        with np.errstate(all="ignore"):  # a way to infinity is a result
-            paths.append(walk(surface, name, steps, learning_rate))
-        if progress is not None:
-            progress(name, done, len(names))
-    return Landscape(surface, steps, paths)
+    result = Landscape(surface, steps, [])
+    try:
+        for done, name in enumerate(names, start=1):
+            walk = _solve if name in SOLVERS else _descend
+            with np.errstate(all="ignore"):  # a way to infinity is a result
+                result.paths.append(walk(surface, name, steps, learning_rate))
+            if progress is not None:
+                progress(name, done, len(names))
+    except KeyboardInterrupt:
+        if not result.paths:
+            raise
+        raise Interrupted(result) from None
+    return result
 
 
 def rate_for(surface: Surface, name: str) -> float:
