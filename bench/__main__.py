@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from bench import (
+    bench_import,
     bench_isa,
     bench_linalg,
     bench_logistic,
@@ -55,9 +56,9 @@ def _parser() -> argparse.ArgumentParser:
         "what",
         nargs="?",
         default="rows",
-        choices=("rows", "solvers", "linalg", "newton", "isa", "threads"),
+        choices=("rows", "solvers", "linalg", "newton", "isa", "threads", "import"),
         help="the acceptance rows of optimizers (default), solvers, factorizations or Newton, "
-        "instruction sets by size, thread counts by size",
+        "instruction sets by size, thread counts by size, the time that an import takes",
     )
     parser.add_argument("--rows", type=_rows, help="such as 5,6 or 5-8")
     parser.add_argument("--quick", action="store_true", help="fewer, shorter rounds; noisier")
@@ -93,6 +94,8 @@ def _comparisons(
             yield from bench_logistic.measure_newton(threads, settings)
     elif options.what == "isa":
         yield from bench_isa.measure(settings)
+    elif options.what == "import":
+        yield from bench_import.measure(settings)
     else:
         yield from bench_threads.measure(settings)
 

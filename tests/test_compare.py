@@ -647,7 +647,18 @@ def test_plot_of_several_sizes_and_initializers():
 def test_importing_is_light():
     code = (
         "import sys, schuss; assert 'schuss.lab' not in sys.modules; import schuss.lab;"
-        "heavy = {'matplotlib', 'rich', 'sklearn', 'scipy'} & set(sys.modules);"
+        "heavy = {'matplotlib', 'rich', 'sklearn', 'scipy', 'joblib'} & set(sys.modules);"
         "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_importing_adds_little_to_numpy():
+    """What takes long and is not needed yet: `python -m bench import` has the times."""
+    code = (
+        "import sys, numpy; before = set(sys.modules); import schuss;"
+        "new = set(sys.modules) - before;"
+        "slow = {'importlib.metadata', 'email', 'numpy.random', 'numpy.typing', 'tempfile'} & new;"
+        "assert not slow, slow; assert schuss.__version__[0].isdigit()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

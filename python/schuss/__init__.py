@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
-
 from . import clipping, config, initializers, linalg, optimizers, schedules, solvers
 from .batches import minibatches
 from .optimizers import *
@@ -20,11 +18,6 @@ from .solvers import (
     minimize_batch,
     scipy_method,
 )
-
-try:
-    __version__ = version("schuss")
-except PackageNotFoundError:  # run from a source tree
-    __version__ = "0+unknown"
 
 __all__ = [
     "BFGS",
@@ -49,3 +42,15 @@ __all__ = [
     "solvers",
     *optimizers.__all__,
 ]
+
+
+def __getattr__(name: str) -> str:
+    """Look the version up when somebody asks: that takes as long as half of NumPy's import."""
+    if name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("schuss")
+    except PackageNotFoundError:  # run from a source tree
+        return "0+unknown"

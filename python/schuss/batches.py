@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator
-from typing import Any, Generic, SupportsIndex, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, SupportsIndex, TypeVar, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
-from .initializers import _generator, _Rng
+from .initializers import _generator
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from .initializers import _Rng
 
 __all__ = ["minibatches"]
 

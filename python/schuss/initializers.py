@@ -19,10 +19,16 @@ import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from numbers import Real
-from typing import Any, Literal, SupportsIndex, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+if TYPE_CHECKING:  # numpy.random takes as long to import as all of schuss
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+    _Array: TypeAlias = NDArray[Any]
+    _Integers: TypeAlias = SupportsIndex | Sequence[SupportsIndex]
+    _Rng: TypeAlias = int | Sequence[int] | np.random.SeedSequence | np.random.Generator | None
 
 __all__ = [
     "constant",
@@ -43,10 +49,6 @@ __all__ = [
     "uniform",
     "zeros",
 ]
-
-_Array: TypeAlias = NDArray[Any]
-_Integers: TypeAlias = SupportsIndex | Sequence[SupportsIndex]
-_Rng: TypeAlias = int | Sequence[int] | np.random.SeedSequence | np.random.Generator | None
 
 # Standard deviation of a standard normal truncated to [-2, 2]:
 # sqrt(1 - 4 phi(2) / (2 Phi(2) - 1)) with the normal density phi and distribution Phi.

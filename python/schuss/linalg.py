@@ -11,11 +11,12 @@ Stability of Numerical Algorithms, 2nd edition, chapter 10.
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from . import _core
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 __all__ = ["cholesky", "solve_spd"]
 
