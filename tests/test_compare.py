@@ -658,7 +658,9 @@ def test_importing_adds_little_to_numpy():
     code = (
         "import sys, numpy; before = set(sys.modules); import schuss;"
         "new = set(sys.modules) - before;"
-        "slow = {'importlib.metadata', 'email', 'numpy.random', 'numpy.typing', 'tempfile'} & new;"
-        "assert not slow, slow; assert schuss.__version__[0].isdigit()"
+        "slow = {'importlib.metadata', 'email', 'tempfile', 'numpy.random', 'numpy.typing'} & new;"
+        "assert not slow, slow; assert 'schuss.schedules' not in new;"
+        "assert schuss.schedules.constant(0.1)(3) == 0.1; assert 'schedules' in dir(schuss);"
+        "assert schuss.__version__[0].isdigit()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

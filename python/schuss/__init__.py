@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from . import clipping, config, initializers, linalg, optimizers, schedules, solvers
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from . import clipping, config, initializers, linalg, optimizers, solvers
 from .batches import minibatches
 from .optimizers import *
 from .optimizers.base import Optimizer, StepInfo
@@ -18,6 +21,11 @@ from .solvers import (
     minimize_batch,
     scipy_method,
 )
+
+if TYPE_CHECKING:
+    from . import schedules
+
+    __version__: str
 
 __all__ = [
     "BFGS",
@@ -44,8 +52,10 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> str:
-    """Look the version up when somebody asks: that takes as long as half of NumPy's import."""
+def __getattr__(name: str) -> Any:
+    """What takes long to import, when somebody asks for it."""
+    if name == "schedules":
+        return import_module(".schedules", __name__)
     if name != "__version__":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib.metadata import PackageNotFoundError, version
@@ -54,3 +64,7 @@ def __getattr__(name: str) -> str:
         return version("schuss")
     except PackageNotFoundError:  # run from a source tree
         return "0+unknown"
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "__version__"})

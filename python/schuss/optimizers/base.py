@@ -15,14 +15,16 @@ import numpy as np
 
 from .. import _core
 from ..structures import map_leaves
-from .settings import Hyperparameter, Option, Schedule, number
+from .settings import Hyperparameter, Option, number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Common", "Optimizer", "StepInfo"]
+    from ..schedules import Schedule
 
-Value = float | Schedule
+    Value = float | Schedule
+
+__all__ = ["Common", "Optimizer", "StepInfo"]
 
 RULES = _core.rules()
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..schedules import Schedule
+if TYPE_CHECKING:
+    from ..schedules import Schedule
 
-__all__ = ["Hyperparameter", "Option", "Schedule", "number"]
+__all__ = ["Hyperparameter", "Option", "number"]
 
 
 def number(

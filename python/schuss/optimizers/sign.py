@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .base import Optimizer
-from .settings import Hyperparameter, Schedule
+from .settings import Hyperparameter
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from ..schedules import Schedule
     from .base import Common
 
 __all__ = ["Lion"]
