@@ -6,8 +6,7 @@ namespace schuss {
 
 // A lower triangle of order n lies in panels of `rows` rows each. A panel holds its columns one
 // after the other, `rows` elements each, up to and including the diagonal; above the diagonal and
-// beyond n are zeros. Columns are factored kDenseBlock at a time.
-constexpr std::int64_t kDenseBlock = 192;
+// beyond n are zeros. Columns are factored `block` at a time.
 
 // Where the elements of a matrix are: (i, j) at data + i row + j column, in bytes.
 struct Strided {
@@ -16,7 +15,7 @@ struct Strided {
 };
 
 struct PanelKernels {
-    int rows;
+    int rows, block;
 
     // Panel p = the lower triangle of a, with shift added to the diagonal.
     void (*pack)(const Strided& a, std::int64_t n, std::int64_t p, double shift, char* panels);

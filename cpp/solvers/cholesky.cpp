@@ -101,21 +101,21 @@ char* Cholesky::at(std::int64_t i, std::int64_t k) const {
 
 std::int64_t Cholesky::factor(const Strided& a, double shift) {
     const FloatEnvironment pinned;
-    const std::int64_t rows = kernels_.rows;
+    const std::int64_t rows = kernels_.rows, block = kernels_.block;
     const auto order = static_cast<double>(n_);
     share(parallel, 0, panels_, order * order / 2.0,
           [&](std::int64_t p) { kernels_.pack(a, n_, p, shift, data_); });
-    for (std::int64_t first = 0; first < n_; first += kDenseBlock) {
-        const std::int64_t end = std::min(first + kDenseBlock, n_), below = (end + rows - 1) / rows;
+    for (std::int64_t first = 0; first < n_; first += block) {
+        const std::int64_t end = std::min(first + block, n_), below = (end + rows - 1) / rows;
         for (std::int64_t p = first / rows; p < below; ++p)
             if (const std::int64_t failed = kernels_.factor(data_, inverse_, n_, p, first);
                 failed >= 0)
                 return failed;
         if (below == panels_) break;
         const auto left = static_cast<double>(n_ - end);
-        share(parallel, below, panels_, left * kDenseBlock * kDenseBlock / 2.0,
+        share(parallel, below, panels_, left * static_cast<double>(block * block) / 2.0,
               [&](std::int64_t p) { kernels_.factor(data_, inverse_, n_, p, first); });
-        share(parallel, below, panels_, left * left * kDenseBlock / 2.0,
+        share(parallel, below, panels_, left * left * static_cast<double>(block) / 2.0,
               [&](std::int64_t p) { kernels_.update(data_, n_, p, first); });
     }
     return -1;
