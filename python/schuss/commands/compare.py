@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from schuss.commands import options
@@ -49,14 +48,7 @@ def add(commands: Any) -> argparse.ArgumentParser:
         "(default: he_normal)",
     )
     options.add_data(parser, several=True)
-    option(
-        "--plot",
-        type=Path,
-        default=Path("schuss-compare.png"),
-        metavar="FILE",
-        help="where the plot goes (default: %(default)s)",
-    )
-    option("--json", type=Path, metavar="FILE", help="save the results; - is stdout, with no table")
+    options.add_outputs(parser, "the results")
     return parser
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from schuss.commands import options
@@ -47,14 +46,7 @@ def add(commands: Any) -> argparse.ArgumentParser:
         metavar="X0,X1[,Y0,Y1]",
         help="what is drawn of a function of yours (default: 5 to each side of the start)",
     )
-    option(
-        "--plot",
-        type=Path,
-        default=Path("schuss-landscape.png"),
-        metavar="FILE",
-        help="where the plot goes; a .gif moves (default: %(default)s)",
-    )
-    option("--json", type=Path, metavar="FILE", help="save the paths; - is stdout")
+    options.add_outputs(parser, "the paths", "; a .gif moves")
     return parser
 
 

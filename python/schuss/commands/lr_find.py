@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from schuss.commands import options
@@ -45,14 +44,7 @@ def add(commands: Any) -> argparse.ArgumentParser:
         help="at most (default: %(default)s)",
     )
     options.add_data(parser)
-    option(
-        "--plot",
-        type=Path,
-        default=Path("schuss-lr-find.png"),
-        metavar="FILE",
-        help="where the plot goes (default: %(default)s)",
-    )
-    option("--json", type=Path, metavar="FILE", help="save the losses; - is stdout")
+    options.add_outputs(parser, "the losses")
     return parser
 
 

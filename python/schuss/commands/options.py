@@ -147,6 +147,19 @@ def add_data(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
     )
 
 
+def add_outputs(parser: argparse.ArgumentParser, saved: str, plot_note: str = "") -> None:
+    """Where the plot goes, and the results: `--plot` and `--json`."""
+    command = parser.prog.rpartition(" ")[2]
+    parser.add_argument(
+        "--plot",
+        type=Path,
+        default=Path(f"schuss-{command}.png"),
+        metavar="FILE",
+        help=f"where the plot goes{plot_note} (default: %(default)s)",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help=f"save {saved}; - is stdout")
+
+
 def environment() -> dict[str, str]:
     """What may change the results or their times."""
     build = _core.build_info()

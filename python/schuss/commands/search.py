@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from schuss import config
 from schuss.commands import options
 
 if TYPE_CHECKING:
@@ -62,9 +62,9 @@ def add(commands: Any) -> argparse.ArgumentParser:
     option(
         "--processes",
         type=options.count,
-        default=os.cpu_count(),
+        default=config.get_num_threads(),
         metavar="N",
-        help="trials at once (default: %(default)s, the cores)",
+        help="trials at once (default: as many as there are cores, %(default)s)",
     )
     options.add_data(parser)
     option(
@@ -81,14 +81,7 @@ def add(commands: Any) -> argparse.ArgumentParser:
         metavar="N",
         help="rows of the table (default: %(default)s)",
     )
-    option(
-        "--plot",
-        type=Path,
-        default=Path("schuss-search.png"),
-        metavar="FILE",
-        help="where the plot goes (default: %(default)s)",
-    )
-    option("--json", type=Path, metavar="FILE", help="save the scores; - is stdout")
+    options.add_outputs(parser, "the scores")
     return parser
 
 

@@ -337,15 +337,23 @@ def _schedule(name: str, rate: float, steps: int) -> schedules.Schedule | float:
     return schedules.warmup(made, math.ceil(steps / 20)) if prefix else made
 
 
-class _Watch:
-    """Gradient norms and update ratios, of some steps in each epoch."""
+class _Record:
+    """What is written down during a run."""
 
     def __init__(self) -> None:
+        self.train_loss: list[float] = []
+        self.test_accuracy: list[float] = []
         self.gradient_norm: list[float] = []
         self.update_ratio: list[float] = []
+        self.times: list[int] = []  # ns
+        self.twin_times: list[int] = []
         self._seen: list[tuple[float, float]] = []
 
-    def see(self, before: Array, after: Array, grads: Array) -> None:
+    def evaluate(self, loss: float, accuracy: float) -> None:
+        self.train_loss.append(loss)
+        self.test_accuracy.append(accuracy)
+
+    def watch(self, before: Array, after: Array, grads: Array) -> None:
         change = np.linalg.norm(after - before) / np.linalg.norm(before)
         self._seen.append((float(np.linalg.norm(grads)), float(change)))
 
@@ -355,6 +363,24 @@ class _Watch:
         self.update_ratio.append(float(np.median(ratios)))
         self._seen.clear()
 
+    def result(
+        self, name: str, label: str, optimizer: str, settings: dict[str, Any], each: Task
+    ) -> Result:
+        return Result(
+            name=name,
+            label=label,
+            optimizer=optimizer,
+            settings=settings,
+            batch_size=each.batch_size,
+            init=each.init,
+            train_loss=self.train_loss,
+            test_accuracy=self.test_accuracy,
+            gradient_norm=self.gradient_norm,
+            update_ratio=self.update_ratio,
+            step_us=statistics.median(self.times) / 1000,
+            numpy_us=statistics.median(self.twin_times) / 1000 if self.twin_times else None,
+        )
+
 
 def _train(entry: _Entry, each: Task, epochs: int, report: Callable[[int], None]) -> Result:
     params, batches = each.begin()
@@ -362,15 +388,21 @@ def _train(entry: _Entry, each: Task, epochs: int, report: Callable[[int], None]
     shadow = [array.copy() for array in _flat(params)]
     timed_every = math.ceil(epochs * len(batches) / TIMED_STEPS)
     watched_every = math.ceil(len(batches) / WATCHED_STEPS)
-    times: list[int] = []
-    twin_times: list[int] = []
-    losses: list[float] = []
-    accuracies: list[float] = []
-    watch = _Watch()
+    record = _Record()
 
     def evaluate() -> None:
-        losses.append(network.mean_loss(params, data.x_train, data.y_train))
-        accuracies.append(network.accuracy(params, data.x_test, data.y_test))
+        loss = network.mean_loss(params, data.x_train, data.y_train)
+        record.evaluate(loss, network.accuracy(params, data.x_test, data.y_test))
+
+    def timed(grads: network.Params) -> None:
+        """A step, and the twin's before it or after it by turns."""
+        twin, times = entry.twin_step, record.times
+        ours_first = len(times) % 2 == 1
+        if twin is not None and not ours_first:
+            record.twin_times.append(_timed(twin, shadow, _flat(grads)))
+        times.append(_timed(entry.step, params, grads))
+        if twin is not None and ours_first:
+            record.twin_times.append(_timed(twin, shadow, _flat(grads)))
 
     # A rate that is too large is a result, not something to warn of on every step.
     with np.errstate(all="ignore"):
@@ -379,74 +411,41 @@ def _train(entry: _Entry, each: Task, epochs: int, report: Callable[[int], None]
         for epoch in range(1, epochs + 1):
             for index, (x, y) in enumerate(batches):
                 _, grads = network.loss_and_gradients(params, x, y)
-                watched = index % watched_every == 0
-                before = _vector(params) if watched else None
+                before = _vector(params) if index % watched_every == 0 else None
                 if step % timed_every:
                     entry.step(params, grads)
-                elif entry.twin_step is None:
-                    times.append(_timed(entry.step, params, grads))
-                elif len(times) % 2:
-                    times.append(_timed(entry.step, params, grads))
-                    twin_times.append(_timed(entry.twin_step, shadow, _flat(grads)))
                 else:
-                    twin_times.append(_timed(entry.twin_step, shadow, _flat(grads)))
-                    times.append(_timed(entry.step, params, grads))
+                    timed(grads)
                 if before is not None:
-                    watch.see(before, _vector(params), _vector(grads))
+                    record.watch(before, _vector(params), _vector(grads))
                 step += 1
             evaluate()
-            watch.end_epoch()
+            record.end_epoch()
             report(epoch)
-    return Result(
-        name=entry.name,
-        label=entry.label,
-        optimizer=entry.of,
-        settings=entry.settings,
-        batch_size=each.batch_size,
-        init=each.init,
-        train_loss=losses,
-        test_accuracy=accuracies,
-        gradient_norm=watch.gradient_norm,
-        update_ratio=watch.update_ratio,
-        step_us=statistics.median(times) / 1000,
-        numpy_us=statistics.median(twin_times) / 1000 if twin_times else None,
-    )
+    return record.result(entry.name, entry.label, entry.of, entry.settings, each)
 
 
 def _fit(name: str, label: str, each: Task, epochs: int, report: Callable[[int], None]) -> Result:
     start, _ = each.begin()
     data, settings = each.data, FULL_BATCH[name]
     solver: solvers.Solver = getattr(solvers, name)(start, gtol=0.0, maxfun=epochs, **settings)
-    losses = [network.mean_loss(start, data.x_train, data.y_train)]
-    accuracies = [network.accuracy(start, data.x_test, data.y_test)]
-    times: list[int] = []
-    watch, x = _Watch(), _vector(start)
+    record, x = _Record(), _vector(start)
+    record.evaluate(
+        network.mean_loss(start, data.x_train, data.y_train),
+        network.accuracy(start, data.x_test, data.y_test),
+    )
     for epoch in range(1, epochs + 1):
         if not solver.done:  # it may have nothing left to gain
             loss, grads = network.loss_and_gradients(solver.ask(), data.x_train, data.y_train)
-            times.append(_timed(solver.tell, loss, grads))
+            record.times.append(_timed(solver.tell, loss, grads))
         best = solver.result()
-        losses.append(best.fun)
-        accuracies.append(network.accuracy(best.x, data.x_test, data.y_test))
+        record.evaluate(best.fun, network.accuracy(best.x, data.x_test, data.y_test))
         x, before = _vector(best.x), x
         with np.errstate(all="ignore"):
-            watch.see(before, x, _vector(best.jac))
-        watch.end_epoch()
+            record.watch(before, x, _vector(best.jac))
+        record.end_epoch()
         report(epoch)
-    return Result(
-        name=name,
-        label=label,
-        optimizer=name,
-        settings=settings,
-        batch_size=each.batch_size,
-        init=each.init,
-        train_loss=losses,
-        test_accuracy=accuracies,
-        gradient_norm=watch.gradient_norm,
-        update_ratio=watch.update_ratio,
-        step_us=statistics.median(times) / 1000,
-        numpy_us=None,
-    )
+    return record.result(name, label, name, settings, each)
 
 
 def _timed(step: Step, params: Any, grads: Any) -> int:
