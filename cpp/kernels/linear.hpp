@@ -30,8 +30,14 @@ SCHUSS_INLINE void walk(std::int64_t count, const Body& body) {
     for (std::int64_t i = 0; i < whole; i += kLanes)
         for (int s = 0; s < kSums; ++s)
             body.template operator()<Vector<double>>(i + s * kDoubles, s);
-    for (std::int64_t i = whole; i < count; ++i)
-        body.template operator()<double>(i, static_cast<int>(i - whole));
+    std::int64_t i = whole;
+#pragma GCC unroll 8
+    for (int s = 0; s + 1 < kSums; ++s)
+        if (i + kDoubles <= count) {
+            body.template operator()<Vector<double>>(i, s);
+            i += kDoubles;
+        }
+    for (; i < count; ++i) body.template operator()<double>(i, static_cast<int>(i - whole));
 }
 
 // One vector of doubles or one double, from elements of type T.
@@ -51,18 +57,29 @@ SCHUSS_INLINE void write(char* to, V v) {
         store_doubles<T>(to, v);
 }
 
-// One sum of a walk: element i goes to lane i mod 16, where at most one is left for the end.
+// One sum of a walk: element i goes to lane i mod 16. What is left for the end, less than a vector,
+// is put together in a register: from memory, a vector would wait for the stores of its elements.
 struct Sum {
-    Vector<double> wide[kSums] = {};
-    double left[kLanes] = {};
+    Vector<double> wide[kSums] = {}, left = {};
+    int left_slot = 0;
 
     SCHUSS_INLINE void add(Vector<double> value, int slot) { wide[slot] = wide[slot] + value; }
-    SCHUSS_INLINE void add(double value, int slot) { left[slot] = value; }
+    SCHUSS_INLINE void add(double value, int lane) {
+        Vector<double> numbers;
+        for (int k = 0; k < kDoubles; ++k) numbers[k] = k;
+        left_slot = lane / kDoubles;
+        const auto here = numbers == broadcast<Vector<double>>(lane % kDoubles);
+        left = select(here, broadcast<Vector<double>>(value), left);
+    }
     SCHUSS_INLINE double total() const {
-        double lanes[kLanes];
-        __builtin_memcpy(lanes, wide, sizeof lanes);
-        for (int k = 0; k < kLanes; ++k) lanes[k] = lanes[k] + left[k];
-        return meet(lanes);
+        Vector<double> sums[kSums];
+#pragma GCC unroll 8
+        for (int s = 0; s < kSums; ++s) sums[s] = s == left_slot ? wide[s] + left : wide[s];
+#pragma GCC unroll 4
+        for (int half = kSums / 2; half > 0; half /= 2)
+#pragma GCC unroll 4
+            for (int s = 0; s < half; ++s) sums[s] = sums[s] + sums[s + half];
+        return sum_lanes<double>(sums[0]);
     }
 };
 

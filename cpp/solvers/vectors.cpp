@@ -42,6 +42,10 @@ int VectorWork::threads(std::int64_t streams) const {
 template <class Block>
 void VectorWork::blocks(std::int64_t streams, int n_sums, const Block& block, Walk walk) {
     const std::int64_t count = (n_ + kBlock - 1) / kBlock, sums = n_sums;
+    if (count == 1) {
+        totals_.resize(static_cast<std::size_t>(sums));
+        return block(0, n_, totals_.data());
+    }
     of_blocks_.resize(static_cast<std::size_t>(count * sums));
     const int tasks = threads(streams);
     const auto share = [&](int task) {
@@ -73,7 +77,7 @@ VectorWork::Sizes VectorWork::probe_with(ProbeKernel kernel, const Probe& by) {
     blocks(2, kSums, [&](std::int64_t begin, std::int64_t count, double* sums) {
         kernel(by, begin, count, sums);
     });
-    double largest = 0.0;
+    double largest = n_ <= kBlock ? totals_[2] : 0.0;
     for (std::size_t b = 2; b < of_blocks_.size(); b += kSums)
         largest = std::max(largest, of_blocks_[b]);
     return {totals_[0], totals_[1], largest};
