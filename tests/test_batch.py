@@ -44,6 +44,16 @@ class Family:
         return tuple(np.array(part) for part in list(zip(*values, strict=True))[:wanted])
 
 
+class Saddles(Family):
+    """Sums of z^4 / 4 - z^2 / 2, z = a x - b: Hessians of any signs, and not quite symmetric."""
+
+    def one(self, k, x):
+        z = self.a[k] @ x - self.b[k]
+        hessian = (self.a[k].T * (3 * z * z - 1)) @ self.a[k]
+        hessian[np.tril_indices(x.size, -1)] *= 1 + 1e-13
+        return float((z**4).sum() / 4 - z @ z / 2), self.a[k].T @ (z**3 - z), hessian
+
+
 def wanted(method):
     return (3,) if method == "newton" else (2,)
 
@@ -73,6 +83,27 @@ def test_batch_equals_one_by_one(method, options, dtype, count, n):
         for extra in ("nhev", "min_curvature", "is_minimum", "shift") if second else ():
             assert batch[extra][k] == alone[extra]
     assert "maxiter" in options or batch.success.sum() > 0.8 * count
+
+
+@pytest.mark.parametrize("globalization", ["trust_region", "line_search", "none"])
+@pytest.mark.parametrize("n", [1, 2, 5, 10, 31, 32, 33])
+def test_hessians_in_lanes(n, globalization):
+    """Up to 32 variables Hessians are worked on together; alone they never are."""
+    family = Saddles(11, n)
+    options = {"method": "newton", "globalization": globalization, "maxiter": 25}
+    batch = minimize_batch(family.many, family.starts, (3,), **options)
+    for k in range(11):
+        alone = minimize(
+            lambda x, k=k: family.one(k, x)[:2],
+            family.starts[k],
+            jac=True,
+            hess=lambda x, k=k: family.one(k, x)[2],
+            **options,
+        )
+        assert same_bits(batch.x[k], alone.x)
+        assert [batch[f][k] for f in ("nit", "nhev")] == [alone.nit, alone.nhev]
+        assert batch.message[k] == alone.message
+        assert batch.min_curvature[k] == alone.min_curvature
 
 
 @pytest.mark.parametrize("method", METHODS)

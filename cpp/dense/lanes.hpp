@@ -175,5 +175,62 @@ void solve_lanes(const LaneWork& by) {
     if (by.b.data) lanes.solve();
 }
 
+// What Quadratic does with a new Hessian, in its order: mean, factorization, step.
+void newton_lanes(const LaneModels& by) {
+    using V = Vector<double>;
+    constexpr int lanes = kLaneCount<double>;
+    const std::int64_t n = by.n;
+    std::int64_t failed[lanes];
+    LaneWork work{};
+    work.n = n;
+    work.count = by.count;
+    work.space = by.space;
+    work.failed = failed;
+    const Lanes<double> systems(work);
+
+    // Lanes without a model repeat the first, and write what it writes.
+    const double *h[lanes], *g[lanes];
+    double* to[lanes];
+    for (int lane = 0; lane < lanes; ++lane) {
+        const LaneModel& model = by.models[lane < by.count ? lane : 0];
+        h[lane] = model.h;
+        g[lane] = model.g;
+        to[lane] = model.mean;
+    }
+    const auto gather = [](const double* const(&from)[lanes], std::int64_t at) {
+        V values;
+#pragma GCC unroll 8
+        for (int lane = 0; lane < lanes; ++lane) values[lane] = from[lane][at];
+        return values;
+    };
+    const V half = broadcast<V>(0.5);
+    V size{}, skew{}, sum{};
+    for (std::int64_t i = 0; i < n; ++i)
+        for (std::int64_t k = 0; k <= i; ++k) {
+            const V a = gather(h, i * n + k), b = gather(h, k * n + i), difference = a - b;
+            size = maximum(size, maximum(abs(a), abs(b)));
+            skew = maximum(skew, abs(difference));
+            sum = sum + difference;
+            const V mean = a * half + b * half;
+            systems.row(i)[k] = mean;
+#pragma GCC unroll 8
+            for (int lane = 0; lane < lanes; ++lane)
+                to[lane][i * n + k] = to[lane][k * n + i] = mean[lane];
+        }
+    systems.factor();
+    systems.judge();
+    for (std::int64_t i = 0; i < n; ++i) systems.y[i] = -gather(g, i);
+    systems.forward();
+    systems.backward();
+    for (int lane = 0; lane < by.count; ++lane) {
+        LaneModel& model = by.models[lane];
+        for (std::int64_t i = 0; i < n; ++i) model.step[i] = systems.y[i][lane];
+        model.size = size[lane];
+        model.skew = skew[lane];
+        model.sum = sum[lane];
+        model.failed = failed[lane];
+    }
+}
+
 }  // namespace
 }  // namespace schuss::SCHUSS_TARGET

@@ -18,6 +18,7 @@ const DenseTable dense_table = {
     {panel_kernels<float>, panel_kernels<double>},
     {kLaneCount<float>, kLaneCount<double>},
     {solve_lanes<float>, solve_lanes<double>},
+    newton_lanes,
 };
 
 }  // namespace schuss::SCHUSS_TARGET

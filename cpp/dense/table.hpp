@@ -53,10 +53,27 @@ struct LaneWork {
 };
 constexpr int kDenseVector = 64;  // bytes of the longest vector
 
+// A Hessian and a gradient, and the Newton step from them, each n x n or n doubles.
+struct LaneModel {
+    const double *h, *g;
+    double* mean;         // of h and its mirror image
+    double* step;         // -mean^-1 g
+    double size, skew;    // the largest |h|, and the largest difference from the mirror image
+    double sum;           // of the differences: finite if h is, and only then is anything else so
+    std::int64_t failed;  // the column whose pivot is not positive and finite, or -1
+};
+struct LaneModels {
+    std::int64_t n;  // at most kLaneOrder
+    int count;       // of models, at most the lanes
+    LaneModel* models;
+    char* space;  // as in LaneWork
+};
+
 struct DenseTable {
     PanelKernels panels[kDTypes];
     int lanes[kDTypes];
     void (*solve_lanes[kDTypes])(const LaneWork&);
+    void (*newton_lanes)(const LaneModels&);
 };
 
 }  // namespace schuss

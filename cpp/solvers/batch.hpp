@@ -24,10 +24,8 @@ class SolverBatch {
     const Solver& at(std::int64_t k) const { return *solvers_[static_cast<std::size_t>(k)]; }
 
   private:
-    template <class F>
-    void each(const F& task) const;
-
-    std::int64_t bytes_;  // of a point
+    std::int64_t bytes_;          // of a point
+    std::int64_t footprint_ = 0;  // bytes of a solver and what it owns; 0 where that is too much
     std::vector<std::unique_ptr<Solver>> solvers_;
     std::vector<std::int64_t> running_;
 };

@@ -11,8 +11,8 @@ RegionNewton::RegionNewton(std::int64_t n, DType iterates, const char* x0, const
       model_(n),
       p_(static_cast<std::size_t>(n)) {}
 
-std::string RegionNewton::receive_hessian(const double* h) {
-    if (std::string fault = model_.set(h, epsilon()); !fault.empty()) return fault;
+std::string RegionNewton::receive_hessian(const double* h, const LaneModel* ready) {
+    if (std::string fault = model_.set(h, epsilon(), ready); !fault.empty()) return fault;
     model_.gradient = gradient_;
     if (largest_ <= limits_.gtol && model_.convex()) {
         minimum_ = true;
@@ -52,8 +52,8 @@ PlainNewton::PlainNewton(std::int64_t n, DType iterates, const char* x0, const L
       model_(n),
       p_(static_cast<std::size_t>(n)) {}
 
-std::string PlainNewton::receive_hessian(const double* h) {
-    if (std::string fault = model_.set(h, epsilon()); !fault.empty()) return fault;
+std::string PlainNewton::receive_hessian(const double* h, const LaneModel* ready) {
+    if (std::string fault = model_.set(h, epsilon(), ready); !fault.empty()) return fault;
     copy_as_doubles(dtype(), g_->data(), n_, model_.gradient.data());
     if (largest_ <= limits_.gtol) {
         forget_best();  // the point where the method ended

@@ -15,7 +15,7 @@ class RegionNewton final : public RegionSolver {
 
   protected:
     bool gradient_decides() const override { return false; }
-    std::string receive_hessian(const double* h) override;
+    std::string receive_hessian(const double* h, const LaneModel* ready) override;
     double predict() override { return step_.predicted; }
     void propose() override;
     void arrive() override { wait_for(Request::kHessian); }
@@ -40,7 +40,7 @@ class PlainNewton final : public Solver {
   protected:
     bool gradient_decides() const override { return false; }
     void start(const VectorWork::Sizes&) override { wait_for(Request::kHessian); }
-    std::string receive_hessian(const double* h) override;
+    std::string receive_hessian(const double* h, const LaneModel* ready) override;
     void receive(double value, const char* gradient) override;
 
   private:

@@ -62,12 +62,21 @@ Quadratic::Quadratic(std::int64_t n)
       cholesky_(n, kFloat64),
       z_(static_cast<std::size_t>(cholesky_.padded())),
       w_(static_cast<std::size_t>(cholesky_.padded())) {
-    h_.reserve(static_cast<std::size_t>(n * n));  // in a batch the threads must not run out of it
+    // In a batch the threads must not run out of memory.
+    h_.reserve(static_cast<std::size_t>(n * n));
+    if (n <= kLaneOrder) newton_.reserve(static_cast<std::size_t>(n));
     curvature_ = std::numeric_limits<double>::infinity();
 }
 
-std::string Quadratic::set(const double* h, double epsilon) {
+std::string Quadratic::set(const double* h, double epsilon, const LaneModel* ready) {
     const auto n = static_cast<std::size_t>(n_);
+    if (ready && std::isfinite(ready->sum) && ready->skew <= std::sqrt(epsilon) * ready->size) {
+        h_.assign(ready->mean, ready->mean + n * n);
+        newton_.assign(ready->step, ready->step + (ready->failed < 0 ? n : 0));
+        ++count_;
+        curvature_ = std::numeric_limits<double>::infinity();
+        return "";
+    }
     struct Seen {
         std::uint64_t largest = 0, skew = 0;
     };
@@ -101,9 +110,17 @@ std::string Quadratic::set(const double* h, double epsilon) {
         for (std::size_t j = first; j < last; ++j)
             h_[i * n + j] = h_[j * n + i] = h[i * n + j] / 2.0 + h[j * n + i] / 2.0;
     });
+    newton_.clear();
     ++count_;
     curvature_ = std::numeric_limits<double>::infinity();
     return "";
+}
+
+bool Quadratic::known(std::vector<double>& p) {
+    if (newton_.empty()) return false;
+    std::copy(newton_.begin(), newton_.end(), p.begin());
+    shift_ = 0.0;
+    return true;
 }
 
 std::int64_t Quadratic::factor(double shift) {
@@ -215,6 +232,7 @@ Quadratic::Step Quadratic::within(double radius, std::vector<double>& p) {
     const auto n = static_cast<std::size_t>(n_);
     const std::vector<double>& g = gradient;
     const double g_length = std::sqrt(dot(g, g));
+    if (known(p) && std::sqrt(dot(p, p)) <= radius) return {-dot(g, p) / 2.0, true};
     double low = 0.0, high = 0.0;
     const auto between = [&] { return std::max(std::sqrt(low * high), low + 0.01 * (high - low)); };
 
@@ -271,6 +289,7 @@ Quadratic::Step Quadratic::within(double radius, std::vector<double>& p) {
 bool Quadratic::descend(std::vector<double>& p) {
     const Scratch space(cholesky_.bytes());
     cholesky_.use(space.get());
+    if (known(p)) return std::isfinite(dot(p, p));
     const double largest = largest_of(h_), first = kRounding * (largest > 0.0 ? largest : 1.0);
     shift_ = 0.0;
     for (int tries = 0; tries < kMostFactorizations; ++tries) {
@@ -288,6 +307,7 @@ bool Quadratic::descend(std::vector<double>& p) {
 bool Quadratic::newton(std::vector<double>& p) {
     const Scratch space(cholesky_.bytes());
     cholesky_.use(space.get());
+    if (known(p)) return std::isfinite(dot(p, p));
     shift_ = 0.0;
     if (const std::int64_t failed = factor(0.0); failed < 0) {
         solve_factored(p);

@@ -16,7 +16,8 @@ class Quadratic {
 
     // H at a new point, n x n; what is wrong with it, and then nothing has changed, or "". Elements
     // may differ from their mirror images by sqrt(epsilon) of the largest; their means are taken.
-    std::string set(const double* h, double epsilon);
+    // ready: what is known of it and of the gradient there, the same bits that come out here.
+    std::string set(const double* h, double epsilon, const LaneModel* ready = nullptr);
     std::vector<double> gradient;  // at the same point
 
     // The least q over |p| <= radius: Moré and Sorensen 1983; Conn, Gould and Toint, Trust-Region
@@ -43,6 +44,8 @@ class Quadratic {
 
   private:
     std::int64_t factor(double shift);
+    // The step without a shift, where it is known already.
+    bool known(std::vector<double>& p);
     void solve_factored(std::vector<double>& p);
     void bound(double pull, double& low, double& high) const;
     double multiply(const std::vector<double>& v) const;  // v.H v
@@ -56,6 +59,7 @@ class Quadratic {
     std::vector<double> h_;
     Cholesky cholesky_;
     std::vector<double> z_, w_;
+    std::vector<double> newton_;  // -H^-1 g where that came with H, or empty
     double curvature_, shift_ = 0.0;
     std::int64_t count_ = 0;
 };

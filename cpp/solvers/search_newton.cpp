@@ -45,9 +45,9 @@ void SearchNewton::aim() {
         wait_for(Request::kHessian);
 }
 
-std::string SearchNewton::receive_hessian(const double* h) {
+std::string SearchNewton::receive_hessian(const double* h, const LaneModel* ready) {
     Quadratic& model = own_.model;
-    if (std::string fault = model.set(h, epsilon()); !fault.empty()) return fault;
+    if (std::string fault = model.set(h, epsilon(), ready); !fault.empty()) return fault;
     copy_as_doubles(dtype(), g_->data(), n_, model.gradient.data());
     told_at_ = iterations_;
     own_.known = true;

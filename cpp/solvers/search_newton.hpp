@@ -39,7 +39,7 @@ class SearchNewton final : public Descent {
 
   protected:
     bool gradient_decides() const override { return false; }
-    std::string receive_hessian(const double* h) override;
+    std::string receive_hessian(const double* h, const LaneModel* ready) override;
     void receive(double value, const char* gradient) override;
     void aim() override;
 

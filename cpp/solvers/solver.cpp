@@ -54,10 +54,10 @@ void Solver::check_request(Request told) const {
     if (told != waiting_for_) throw std::logic_error("something else was requested");
 }
 
-std::string Solver::tell_hessian(const double* h) {
+std::string Solver::tell_hessian(const double* h, const LaneModel* ready) {
     check_request(Request::kHessian);
     const FloatEnvironment pinned;
-    return receive_hessian(h);
+    return receive_hessian(h, ready);
 }
 
 void Solver::tell_product(const double* product) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "dense/table.hpp"
 #include "solvers/archive.hpp"
 #include "solvers/vectors.hpp"
 
@@ -54,7 +55,8 @@ class Solver {
     // of dtype(); a Hessian n x n, and what is wrong with it comes back, "" where nothing is; of
     // products with a Hessian, direction() is the other factor.
     void tell(double value, const char* gradient);
-    std::string tell_hessian(const double* h);
+    // ready: what is known of the Hessian already.
+    std::string tell_hessian(const double* h, const LaneModel* ready = nullptr);
     void tell_product(const double* product);
     virtual const double* direction() const { return nullptr; }
     void stop(const std::string& message);    // by the caller
@@ -94,7 +96,7 @@ class Solver {
     // What comes after the first point, at which f and g are finite; and after each trial.
     virtual void start(const VectorWork::Sizes& sizes) = 0;
     virtual void receive(double value, const char* gradient) = 0;
-    virtual std::string receive_hessian(const double*) { return ""; }
+    virtual std::string receive_hessian(const double*, const LaneModel*) { return ""; }
     virtual void receive_product(const double*) {}
     void wait_for(Request request) { waiting_for_ = request; }
 
