@@ -68,6 +68,11 @@ def test_only_the_dense_box_fuses():
     assert users == {"dense"}
 
 
+def test_assembly_is_in_two_places():
+    users = {f.name for f in CPP if re.search(r"\basm\b", f.read_text())}
+    assert users == {"tile_avx2.hpp", "float_environment.hpp"}
+
+
 def test_pragmas_of_openmp():
     for file in CPP:
         assert file.name == "parallel.cpp" or "#pragma omp" not in file.read_text()

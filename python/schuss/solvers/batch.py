@@ -58,7 +58,7 @@ def minimize_batch(
 
     What fun raises is not touched.
 
-    Memory: a solver for each problem, which for "newton" takes 8 n² bytes and about 12 vectors.
+    Memory: a solver for each problem, which for "newton" takes 8 n² bytes and about 13 vectors.
 
     Example:
         >>> import numpy as np
