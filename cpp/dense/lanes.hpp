@@ -138,13 +138,19 @@ struct Lanes {
         for (std::int64_t top = (by.n - 1) / rows * rows; top >= 0; top -= rows) {
             const std::int64_t end = top + rows < by.n ? top + rows : by.n;
             for (std::int64_t k = end; k-- > 0;) {
-                V sums[lanes] = {};
-                for (std::int64_t i = end; i-- > (k < top ? top : k + 1);) {
-                    V& sum = sums[(i - top) % lanes];
-                    sum = add_product(row(i)[k], y[i], sum);
-                }
+                const std::int64_t first = k < top ? top : k + 1;
+                V sums[lanes];  // in registers, as all loops over them are unrolled
+#pragma GCC unroll 16
+                for (int s = 0; s < lanes; ++s) sums[s] = V{};
+                for (std::int64_t i = top + (end - 1 - top) / lanes * lanes; i > first - lanes;
+                     i -= lanes)
+#pragma GCC unroll 16
+                    for (int s = 0; s < lanes; ++s)
+                        if (i + s >= first && i + s < end)
+                            sums[s] = add_product(row(i + s)[k], y[i + s], sums[s]);
 #pragma GCC unroll 8
                 for (int half = lanes / 2; half > 0; half /= 2)
+#pragma GCC unroll 8
                     for (int s = 0; s < half; ++s) sums[s] = sums[s] + sums[s + half];
                 y[k] = k < top ? y[k] - sums[0] : (y[k] - sums[0]) * inverse[k];
             }
