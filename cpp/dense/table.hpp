@@ -59,7 +59,7 @@ struct LaneModel {
     double* mean;         // of h and its mirror image
     double* step;         // -mean^-1 g
     double size, skew;    // the largest |h|, and the largest difference from the mirror image
-    double sum;           // of the differences: finite if h is, and only then is anything else so
+    double sum;           // of the differences: finite only where all of h is
     std::int64_t failed;  // the column whose pivot is not positive and finite, or -1
 };
 struct LaneModels {

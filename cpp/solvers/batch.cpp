@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "dispatch/dispatch.hpp"
+#include "runtime/fetch.hpp"
 #include "runtime/float_environment.hpp"
 #include "runtime/parallel.hpp"
 #include "solvers/cholesky.hpp"
@@ -16,9 +17,6 @@ namespace {
 // Problems that a thread should have before it is worth waking; beyond the size, threads share the
 // work of one problem instead.
 constexpr std::int64_t kGrain = 16, kSmallBytes = 1 << 14;
-
-// Memory of a solver that is worth fetching before its turn: more does not stay in the first cache.
-constexpr std::int64_t kLine = 64, kMostFetched = 1 << 13;
 
 void tell_hessian(Solver& solver, const double* h, const LaneModel* ready = nullptr) {
     const std::string fault = solver.tell_hessian(h, ready);
@@ -75,11 +73,10 @@ SolverBatch::SolverBatch(std::int64_t count, std::int64_t bytes, const char* sta
     }
     // What a solver asks for when it is made lies behind it, wherever that is; if it does not, the
     // fetching is in vain.
+    const auto address = [&](std::int64_t k) { return reinterpret_cast<std::intptr_t>(&at(k)); };
     std::int64_t nearest = kMostFetched;
     for (std::int64_t k = 1; k < count; ++k)
-        nearest =
-            std::min<std::int64_t>(nearest, std::abs(reinterpret_cast<const char*>(&at(k)) -
-                                                     reinterpret_cast<const char*>(&at(k - 1))));
+        nearest = std::min<std::int64_t>(nearest, std::abs(address(k) - address(k - 1)));
     footprint_ = nearest < kMostFetched ? nearest : 0;
 }
 
@@ -91,6 +88,7 @@ void SolverBatch::points(char* to) const {
 
 void SolverBatch::tell(const double* values, const char* gradients, const double* hessians) {
     const auto count = static_cast<std::int64_t>(running_.size());
+    if (count == 0) return;
     const std::int64_t most = std::min<std::int64_t>(get_num_threads(), count / kGrain);
     const int tasks = bytes_ > kSmallBytes ? 1 : static_cast<int>(std::max<std::int64_t>(most, 1));
     const auto running = [&](std::int64_t row) -> Solver& {
@@ -104,11 +102,7 @@ void SolverBatch::tell(const double* values, const char* gradients, const double
         for (std::int64_t row = count * task / tasks; row < end; ++row) {
             Solver& solver = running(row);
             // Thousands do not stay in cache, and waiting for each is a third of the time (n = 10).
-            if (row + 1 < end) {
-                const char* next = reinterpret_cast<const char*>(&running(row + 1));
-                for (std::int64_t byte = 0; byte < footprint_; byte += kLine)
-                    __builtin_prefetch(next + byte, 1);
-            }
+            if (row + 1 < end) fetch(&running(row + 1), footprint_);
             const char* gradient = gradients + row * bytes_;
             solver.tell(values[row], gradient);
             if (solver.request() != Request::kHessian) continue;

@@ -5,13 +5,13 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
-#include <utility>
 
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
 
 #include "dispatch/dispatch.hpp"
+#include "runtime/fetch.hpp"
 #include "runtime/float_environment.hpp"
 #include "runtime/parallel.hpp"
 #include "runtime/states.hpp"
@@ -23,7 +23,6 @@ namespace {
 constexpr double kGrain = 2e5;
 
 constexpr std::size_t kLine = 64, kHugePage = 1 << 21;
-constexpr std::int64_t kMostFetched = 1 << 14;  // bytes: half of the first cache
 
 Memory allocate(std::size_t bytes) {
     const std::size_t alignment = bytes < kHugePage ? kLine : kHugePage;
@@ -194,12 +193,11 @@ void solve_in_lanes(DType dtype, const LaneWork& first, std::int64_t count, doub
             // The next systems, where they lie together: gathering them element by element is more
             // than the hardware fetches ahead by itself (n = 8: 1.7 times as fast).
             const LaneWork next = systems_from(first, (g + 1) * lanes);
-            const std::pair<const char*, std::int64_t> ahead[] = {
-                {next.a.data, next.a_next}, {next.b.data, next.b_next}, {next.x.data, next.x_next}};
-            for (const auto& [data, spacing] : ahead)
-                for (std::int64_t byte = 0; data && byte < std::min(lanes * spacing, kMostFetched);
-                     byte += static_cast<std::int64_t>(kLine))
-                    __builtin_prefetch(data + byte);
+            fetch(next.a.data, std::min(lanes * next.a_next, kMostFetched));
+            if (next.b.data) {
+                fetch(next.b.data, std::min(lanes * next.b_next, kMostFetched));
+                fetch(next.x.data, std::min(lanes * next.x_next, kMostFetched));
+            }
             table.solve_lanes[dtype](work);
         }
     });

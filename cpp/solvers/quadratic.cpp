@@ -227,12 +227,12 @@ void Quadratic::bound(double pull, double& low, double& high) const {
 }
 
 Quadratic::Step Quadratic::within(double radius, std::vector<double>& p) {
+    if (known(p) && std::sqrt(dot(p, p)) <= radius) return {-dot(gradient, p) / 2.0, true};
     const Scratch space(cholesky_.bytes());
     cholesky_.use(space.get());
     const auto n = static_cast<std::size_t>(n_);
     const std::vector<double>& g = gradient;
     const double g_length = std::sqrt(dot(g, g));
-    if (known(p) && std::sqrt(dot(p, p)) <= radius) return {-dot(g, p) / 2.0, true};
     double low = 0.0, high = 0.0;
     const auto between = [&] { return std::max(std::sqrt(low * high), low + 0.01 * (high - low)); };
 
@@ -287,9 +287,9 @@ Quadratic::Step Quadratic::within(double radius, std::vector<double>& p) {
 }
 
 bool Quadratic::descend(std::vector<double>& p) {
+    if (known(p)) return std::isfinite(dot(p, p));
     const Scratch space(cholesky_.bytes());
     cholesky_.use(space.get());
-    if (known(p)) return std::isfinite(dot(p, p));
     const double largest = largest_of(h_), first = kRounding * (largest > 0.0 ? largest : 1.0);
     shift_ = 0.0;
     for (int tries = 0; tries < kMostFactorizations; ++tries) {
@@ -305,9 +305,9 @@ bool Quadratic::descend(std::vector<double>& p) {
 
 // Gaussian elimination with partial pivoting where H has no Cholesky factor.
 bool Quadratic::newton(std::vector<double>& p) {
+    if (known(p)) return std::isfinite(dot(p, p));
     const Scratch space(cholesky_.bytes());
     cholesky_.use(space.get());
-    if (known(p)) return std::isfinite(dot(p, p));
     shift_ = 0.0;
     if (const std::int64_t failed = factor(0.0); failed < 0) {
         solve_factored(p);
