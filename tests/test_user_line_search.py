@@ -179,7 +179,6 @@ def test_line_searches_that_fail(fun, options, words):
         ({"fun": f_rosenbrock}, TypeError, "fun returned"),
         ({"jac": "cs"}, ValueError, "jac is 'cs'"),
     ],
-    ids=str,
 )
 def test_bad_line_searches(keywords, error, text):
     arguments = {"fun": bowl, "x": np.ones(2), "direction": [-1.0, -1.0]}
