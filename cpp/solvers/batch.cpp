@@ -44,8 +44,7 @@ class Company {
     void leave() {
         if (count_ > 0) {
             const FloatEnvironment pinned;
-            const auto vectors = static_cast<std::size_t>(n_ * (n_ + 1) / 2 + 2 * n_);
-            const Scratch space(vectors * kDenseVector);
+            const Scratch space(lane_bytes(n_));
             dense().newton_lanes({n_, static_cast<int>(count_), models_.data(), space.get()});
         }
         for (std::int64_t k = 0; k < count_; ++k) {

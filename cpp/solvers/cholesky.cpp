@@ -180,11 +180,10 @@ void solve_in_lanes(DType dtype, const LaneWork& first, std::int64_t count, doub
                     std::int64_t* failed) {
     const DenseTable& table = dense();
     const std::int64_t lanes = table.lanes[dtype], groups = (count + lanes - 1) / lanes;
-    const std::int64_t vectors = first.n * (first.n + 1) / 2 + 2 * first.n;
     const int tasks = tasks_for(groups, each * static_cast<double>(count));
     parallel_for(tasks, [&](int task) {
         const FloatEnvironment pinned;
-        const Scratch space(static_cast<std::size_t>(vectors * kDenseVector));
+        const Scratch space(lane_bytes(first.n));
         for (std::int64_t g = groups * task / tasks; g < groups * (task + 1) / tasks; ++g) {
             LaneWork work = systems_from(first, g * lanes);
             work.count = static_cast<int>(std::min(lanes, count - g * lanes));
@@ -204,6 +203,10 @@ void solve_in_lanes(DType dtype, const LaneWork& first, std::int64_t count, doub
 }
 
 }  // namespace
+
+std::size_t lane_bytes(std::int64_t n) {
+    return static_cast<std::size_t>((n * (n + 1) / 2 + 2 * n) * kDenseVector);
+}
 
 void solve_systems(DType dtype, const LaneWork& first, std::int64_t count, std::int64_t* failed) {
     const auto n = static_cast<double>(first.n);

@@ -63,6 +63,9 @@ class Cholesky {
     char *data_ = nullptr, *inverse_ = nullptr;
 };
 
+// That one group of systems in lanes needs.
+std::size_t lane_bytes(std::int64_t n);
+
 // Factors `count` matrices, writes their factors where there is room for them and solves where
 // there are right-hand sides. failed: for each the column whose pivot is not positive and finite,
 // which is neither written nor solved, or -1.
