@@ -21,9 +21,8 @@ py::array Batch::running() const {
 
 py::array Batch::points() const {
     const Busy busy(busy_, "batch");
-    py::array points(dtype_, {static_cast<py::ssize_t>(solvers_.running().size()), n_});
-    solvers_.points(static_cast<char*>(points.mutable_data()));
-    return points;
+    const auto count = static_cast<py::ssize_t>(solvers_.running().size());
+    return py::array(dtype_, {count, n_}, solvers_.points().data());
 }
 
 void Batch::tell(const py::array& values, const py::array& gradients, const py::object& hessians) {

@@ -18,25 +18,30 @@ namespace {
 // work of one problem instead.
 constexpr std::int64_t kGrain = 16, kSmallBytes = 1 << 14;
 
+constexpr std::int64_t kDone = -1;  // in place of a problem that runs
+
 void tell_hessian(Solver& solver, const double* h, const LaneModel* ready = nullptr) {
     const std::string fault = solver.tell_hessian(h, ready);
     if (!fault.empty()) solver.refuse("the Hessian " + fault);
 }
 
 // Solvers that were told a gradient and wait for the Hessian, until there is one for each lane.
+// Calls settle(solver, row) when they have it.
+template <class Settle>
 class Company {
   public:
-    explicit Company(std::int64_t n)
+    Company(std::int64_t n, const Settle& settle)
         : n_(n),
           lanes_(dense().lanes[kFloat64]),
+          settle_(settle),
           models_(static_cast<std::size_t>(lanes_)),
           numbers_(static_cast<std::size_t>(lanes_ * (n * n + 2 * n))) {}
 
-    void add(Solver& solver, const double* h, const char* gradient) {
+    void add(Solver& solver, std::int64_t row, const double* h, const char* gradient) {
         double* mean = numbers_.data() + count_ * (n_ * n_ + 2 * n_);
         double *step = mean + n_ * n_, *g = step + n_;
         copy_as_doubles(solver.dtype(), gradient, n_, g);
-        solvers_[count_] = &solver;
+        members_[count_] = {&solver, row};
         models_[static_cast<std::size_t>(count_)] = {h, g, mean, step, 0.0, 0.0, 0.0, -1};
         if (++count_ == lanes_) leave();
     }
@@ -49,23 +54,30 @@ class Company {
         }
         for (std::int64_t k = 0; k < count_; ++k) {
             const LaneModel& model = models_[static_cast<std::size_t>(k)];
-            tell_hessian(*solvers_[k], model.h, &model);
+            const auto [solver, row] = members_[k];
+            tell_hessian(*solver, model.h, &model);
+            settle_(*solver, row);
         }
         count_ = 0;
     }
 
   private:
+    struct Member {
+        Solver* solver;
+        std::int64_t row;
+    };
     std::int64_t n_, lanes_, count_ = 0;
+    const Settle& settle_;
     std::vector<LaneModel> models_;
     std::vector<double> numbers_;
-    Solver* solvers_[kDenseVector / sizeof(double)];
+    Member members_[kDenseVector / sizeof(double)];
 };
 
 }  // namespace
 
 SolverBatch::SolverBatch(std::int64_t count, std::int64_t bytes, const char* starts,
                          const Make& make)
-    : bytes_(bytes) {
+    : bytes_(bytes), points_(starts, starts + count * bytes) {
     for (std::int64_t k = 0; k < count; ++k) {
         solvers_.push_back(make(starts + k * bytes));
         running_.push_back(k);
@@ -79,12 +91,6 @@ SolverBatch::SolverBatch(std::int64_t count, std::int64_t bytes, const char* sta
     footprint_ = nearest < kMostFetched ? nearest : 0;
 }
 
-void SolverBatch::points(char* to) const {
-    for (std::size_t row = 0; row < running_.size(); ++row)
-        std::memcpy(to + static_cast<std::int64_t>(row) * bytes_, at(running_[row]).point()->data(),
-                    static_cast<std::size_t>(bytes_));
-}
-
 void SolverBatch::tell(const double* values, const char* gradients, const double* hessians) {
     const auto count = static_cast<std::int64_t>(running_.size());
     if (count == 0) return;
@@ -93,10 +99,18 @@ void SolverBatch::tell(const double* values, const char* gradients, const double
     const auto running = [&](std::int64_t row) -> Solver& {
         return *solvers_[static_cast<std::size_t>(running_[static_cast<std::size_t>(row)])];
     };
+    // While the solver is in the cache of the thread that told it.
+    const auto settle = [&](const Solver& solver, std::int64_t row) {
+        if (solver.done())
+            running_[static_cast<std::size_t>(row)] = kDone;
+        else
+            std::memcpy(points_.data() + row * bytes_, solver.point()->data(),
+                        static_cast<std::size_t>(bytes_));
+    };
     parallel_for(tasks, [&](int task) {
         const std::int64_t n = at(0).size();
-        std::optional<Company> company;
-        if (hessians && n <= kLaneOrder) company.emplace(n);
+        std::optional<Company<decltype(settle)>> company;
+        if (hessians && n <= kLaneOrder) company.emplace(n, settle);
         const std::int64_t end = count * (task + 1) / tasks;
         for (std::int64_t row = count * task / tasks; row < end; ++row) {
             Solver& solver = running(row);
@@ -104,15 +118,30 @@ void SolverBatch::tell(const double* values, const char* gradients, const double
             if (row + 1 < end) fetch(&running(row + 1), footprint_);
             const char* gradient = gradients + row * bytes_;
             solver.tell(values[row], gradient);
-            if (solver.request() != Request::kHessian) continue;
-            const double* h = hessians + row * n * n;
-            company ? company->add(solver, h, gradient) : tell_hessian(solver, h);
+            if (solver.request() == Request::kHessian) {
+                const double* h = hessians + row * n * n;
+                if (company) {
+                    company->add(solver, row, h, gradient);
+                    continue;
+                }
+                tell_hessian(solver, h);
+            }
+            settle(solver, row);
         }
         if (company) company->leave();
     });
-    running_.erase(std::remove_if(running_.begin(), running_.end(),
-                                  [&](std::int64_t k) { return at(k).done(); }),
-                   running_.end());
+    std::size_t left = 0;
+    for (std::size_t row = 0; row < running_.size(); ++row) {
+        if (running_[row] == kDone) continue;
+        if (left < row) {
+            running_[left] = running_[row];
+            const auto from = points_.begin() + static_cast<std::int64_t>(row) * bytes_;
+            std::copy_n(from, bytes_, points_.begin() + static_cast<std::int64_t>(left) * bytes_);
+        }
+        ++left;
+    }
+    running_.resize(left);
+    points_.resize(left * static_cast<std::size_t>(bytes_));
 }
 
 }  // namespace schuss

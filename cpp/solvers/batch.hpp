@@ -16,7 +16,7 @@ class SolverBatch {
 
     const std::vector<std::int64_t>& running() const { return running_; }
     // The points of those that run, one after the other.
-    void points(char* to) const;
+    const std::vector<char>& points() const { return points_; }
     // What was asked for at them, in their order; Hessians may be null.
     void tell(const double* values, const char* gradients, const double* hessians);
 
@@ -28,6 +28,7 @@ class SolverBatch {
     std::int64_t footprint_ = 0;  // bytes of a solver and what it owns; 0 where that is too much
     std::vector<std::unique_ptr<Solver>> solvers_;
     std::vector<std::int64_t> running_;
+    std::vector<char> points_;
 };
 
 }  // namespace schuss

@@ -37,15 +37,13 @@ int VectorWork::threads(std::int64_t streams) const {
     return static_cast<int>(std::max<std::int64_t>(1, std::min(most, n_ * streams / kGrain)));
 }
 
-// Calls block(begin, count, sums) for each block, and adds its sums up in order into totals_, in
+// Calls block(begin, count, sums) for each block, and adds its sums up in order into totals, in
 // whichever order a thread walks its blocks.
 template <class Block>
-void VectorWork::blocks(std::int64_t streams, int n_sums, const Block& block, Walk walk) {
+void VectorWork::blocks(std::int64_t streams, int n_sums, double* totals, const Block& block,
+                        Walk walk) {
     const std::int64_t count = (n_ + kBlock - 1) / kBlock, sums = n_sums;
-    if (count == 1) {
-        totals_.resize(static_cast<std::size_t>(sums));
-        return block(0, n_, totals_.data());
-    }
+    if (count == 1) return block(0, n_, totals);
     of_blocks_.resize(static_cast<std::size_t>(count * sums));
     const int tasks = threads(streams);
     const auto share = [&](int task) {
@@ -59,11 +57,10 @@ void VectorWork::blocks(std::int64_t streams, int n_sums, const Block& block, Wa
         parallel_for(tasks, share);
     else
         share(0);
-    totals_.assign(static_cast<std::size_t>(sums), 0.0);
+    std::fill_n(totals, sums, 0.0);
     for (std::int64_t b = 0; b < count; ++b)
         for (std::int64_t k = 0; k < sums; ++k)
-            totals_[static_cast<std::size_t>(k)] +=
-                of_blocks_[static_cast<std::size_t>(b * sums + k)];
+            totals[k] += of_blocks_[static_cast<std::size_t>(b * sums + k)];
 }
 
 VectorWork::Sizes VectorWork::probe(const Probe& by) { return probe_with(kernel().probe, by); }
@@ -74,21 +71,24 @@ VectorWork::Sizes VectorWork::norms(const char* g) {
 
 VectorWork::Sizes VectorWork::probe_with(ProbeKernel kernel, const Probe& by) {
     constexpr int kSums = 3;
-    blocks(2, kSums, [&](std::int64_t begin, std::int64_t count, double* sums) {
+    double totals[kSums];
+    blocks(2, kSums, totals, [&](std::int64_t begin, std::int64_t count, double* sums) {
         kernel(by, begin, count, sums);
     });
-    double largest = n_ <= kBlock ? totals_[2] : 0.0;
+    double largest = n_ <= kBlock ? totals[2] : 0.0;
     for (std::size_t b = 2; b < of_blocks_.size(); b += kSums)
         largest = std::max(largest, of_blocks_[b]);
-    return {totals_[0], totals_[1], largest};
+    return {totals[0], totals[1], largest};
 }
 
 const std::vector<double>& VectorWork::pair(CurvaturePair by) {
     by.streaming = (by.n_rows + 4) * n_ * size_of(directions_) > kStreaming;
-    blocks(by.n_rows + 6, 2 * by.n_rows, [&](std::int64_t begin, std::int64_t count, double* sums) {
-        kernel().pair(by, begin, count, sums);
-    });
-    return totals_;
+    products_.resize(static_cast<std::size_t>(2 * by.n_rows));
+    blocks(by.n_rows + 6, 2 * by.n_rows, products_.data(),
+           [&](std::int64_t begin, std::int64_t count, double* sums) {
+               kernel().pair(by, begin, count, sums);
+           });
+    return products_;
 }
 
 VectorWork::Slope VectorWork::combine(Combination by) {
@@ -96,17 +96,18 @@ VectorWork::Slope VectorWork::combine(Combination by) {
     // Backwards meets first what pair() left in the cache: 13 % where the rows are twice its size
     // (n = 10^5, 8 MiB of L3), nothing or a loss where they are much larger.
     const Walk walk = by.streaming ? Walk::kForward : Walk::kBackward;
+    double totals[2];
     blocks(
-        by.n_rows + 4, 2,
+        by.n_rows + 4, 2, totals,
         [&](std::int64_t begin, std::int64_t count, double* sums) {
             kernel().combination(by, begin, count, sums);
         },
         walk);
-    return {totals_[0], totals_[1]};
+    return {totals[0], totals[1]};
 }
 
 void VectorWork::advance(const Advance& by) {
-    blocks(3, 0, [&](std::int64_t begin, std::int64_t count, double*) {
+    blocks(3, 0, nullptr, [&](std::int64_t begin, std::int64_t count, double*) {
         kernel().advance(by, begin, count);
     });
 }

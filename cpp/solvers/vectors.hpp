@@ -59,11 +59,12 @@ class VectorWork {
     int threads(std::int64_t streams) const;
     enum class Walk { kForward, kBackward };
     template <class Block>
-    void blocks(std::int64_t streams, int n_sums, const Block& block, Walk walk = Walk::kForward);
+    void blocks(std::int64_t streams, int n_sums, double* totals, const Block& block,
+                Walk walk = Walk::kForward);
 
     std::int64_t n_;
     DType iterates_, directions_;
-    std::vector<double> of_blocks_, totals_;
+    std::vector<double> of_blocks_, products_;
 };
 
 }  // namespace schuss
