@@ -17,29 +17,38 @@ constexpr std::int64_t kStagger =
 
 std::int64_t round_up(std::int64_t x, std::int64_t to) { return (x + to - 1) / to * to; }
 
-}  // namespace
-
-States::States(const std::vector<std::int64_t>& bytes, int n_slots, int first)
-    : n_slots_(n_slots), memory_(nullptr, std::free) {
+// The end of the arrays, whose offsets are added.
+std::int64_t lay_out(const std::vector<std::int64_t>& bytes, int n_slots,
+                     std::vector<std::int64_t>& offsets) {
+    std::int64_t end = 0;
     for (const std::int64_t size : bytes)
         for (int slot = 0; slot < n_slots; ++slot) {
-            std::int64_t offset = round_up(size_, kLine);
-            if (size >= kPage) {
-                const std::int64_t in_page = (slot + first) * kStagger % kPage;
-                offset = round_up(offset - in_page, kPage) + in_page;
-            }
-            offsets_.push_back(offset);
-            size_ = offset + size;
+            offsets.push_back(staggered(end, size, slot + 1));
+            end = offsets.back() + size;
         }
-    const std::int64_t alignment = size_ >= kHugePage ? kHugePage : size_ >= kPage ? kPage : kLine;
-    if (size_ > PTRDIFF_MAX - alignment) throw std::bad_alloc();
-    memory_.reset(static_cast<char*>(std::calloc(static_cast<std::size_t>(size_ + alignment), 1)));
+    return end;
+}
+
+}  // namespace
+
+Block::Block(std::int64_t size) {
+    const std::int64_t alignment = size >= kHugePage ? kHugePage : size >= kPage ? kPage : kLine;
+    if (size > PTRDIFF_MAX - alignment) throw std::bad_alloc();
+    memory_.reset(static_cast<char*>(std::calloc(static_cast<std::size_t>(size + alignment), 1)));
     if (!memory_) throw std::bad_alloc();
     const auto address = reinterpret_cast<std::intptr_t>(memory_.get());
     base_ = memory_.get() + (round_up(address, alignment) - address);
 #if defined(__linux__)
-    if (size_ >= kHugePage) madvise(base_, static_cast<std::size_t>(size_), MADV_HUGEPAGE);
+    if (size >= kHugePage) madvise(base_, static_cast<std::size_t>(size), MADV_HUGEPAGE);
 #endif
 }
+
+std::int64_t staggered(std::int64_t from, std::int64_t bytes, int place) {
+    const std::int64_t offset = round_up(from, kLine), in_page = place * kStagger % kPage;
+    return bytes < kPage ? offset : round_up(offset - in_page, kPage) + in_page;
+}
+
+States::States(const std::vector<std::int64_t>& bytes, int n_slots)
+    : n_slots_(n_slots), size_(lay_out(bytes, n_slots, offsets_)), memory_(size_) {}
 
 }  // namespace schuss

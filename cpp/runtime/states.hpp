@@ -1,8 +1,9 @@
-// One block of memory for all state arrays of an optimizer or a solver: zero pages until touched,
-// 64-byte aligned, and staggered within the page, so that the streams of one kernel (parameter,
-// gradient, slots) do not meet at the same address modulo 4096.
+// The memory of state arrays and vectors: zero pages until touched, 64-byte aligned, and staggered
+// within the page, so that the streams of one kernel (parameter, gradient, slots) do not meet at the
+// same address modulo 4096.
 #pragma once
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <vector>
 
@@ -12,26 +13,42 @@ namespace schuss {
 
 inline std::int64_t size_of(DType dtype) { return dtype == kFloat32 ? 4 : 8; }
 
+// Aligned to a line, from a page on to a page, from a huge page on to that.
+class Block {
+  public:
+    explicit Block(std::int64_t size);  // throws std::bad_alloc
+    char* base() const { return base_; }
+
+  private:
+    struct Free {
+        void operator()(char* memory) const { std::free(memory); }
+    };
+    std::unique_ptr<char, Free> memory_;
+    char* base_;
+};
+
+// The first offset from `from` on for an array of so many bytes that is in that place in the page.
+std::int64_t staggered(std::int64_t from, std::int64_t bytes, int place);
+
+// One block for all state arrays of an optimizer or a solver.
 class States {
   public:
-    // Room for n_slots arrays of each of the given sizes in bytes; the places in the page are
-    // counted from first. Throws std::bad_alloc.
-    States(const std::vector<std::int64_t>& bytes, int n_slots, int first = 1);
+    // Room for n_slots arrays of each of the given sizes in bytes. Throws std::bad_alloc.
+    States(const std::vector<std::int64_t>& bytes, int n_slots);
 
     char* slot(std::size_t tensor, int slot) const {
-        return base_ + offsets_[tensor * static_cast<std::size_t>(n_slots_) +
+        return memory_.base() + offsets_[tensor * static_cast<std::size_t>(n_slots_) +
                                 static_cast<std::size_t>(slot)];
     }
     bool overlaps(const char* low, const char* high) const {
-        return low < base_ + size_ && base_ < high;
+        return low < memory_.base() + size_ && memory_.base() < high;
     }
 
   private:
     int n_slots_;
     std::vector<std::int64_t> offsets_;
-    std::int64_t size_ = 0;
-    std::unique_ptr<char, void (*)(void*)> memory_;
-    char* base_ = nullptr;
+    std::int64_t size_;
+    Block memory_;
 };
 
 }  // namespace schuss

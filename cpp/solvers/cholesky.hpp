@@ -58,7 +58,7 @@ class Cholesky {
 
     std::int64_t n_;
     DType dtype_;
-    PanelKernels kernels_;
+    const PanelKernels& kernels_;
     std::int64_t panels_;
     char *data_ = nullptr, *inverse_ = nullptr;
 };

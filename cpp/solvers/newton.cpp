@@ -7,13 +7,10 @@
 namespace schuss {
 
 RegionNewton::RegionNewton(std::int64_t n, DType iterates, const char* x0, const Limits& limits)
-    : RegionSolver(n, iterates, x0, limits, {0.25, 0.25}),
-      model_(n),
-      p_(static_cast<std::size_t>(n)) {}
+    : RegionSolver(n, iterates, x0, limits, {0.25, 0.25}), model_(n) {}
 
 std::string RegionNewton::receive_hessian(const double* h, const LaneModel* ready) {
     if (std::string fault = model_.set(h, epsilon(), ready); !fault.empty()) return fault;
-    model_.gradient = gradient_;
     if (largest_ <= limits_.gtol && model_.convex()) {
         minimum_ = true;
         flat(largest_);
@@ -24,10 +21,10 @@ std::string RegionNewton::receive_hessian(const double* h, const LaneModel* read
 }
 
 void RegionNewton::propose() {
-    step_ = model_.within(radius_, p_);
+    step_ = model_.within(gradient_, radius_, s_);  // which is free until the trial is told
     if (trials_ == 0)
         promise_ = step_.interior ? step_.predicted : std::numeric_limits<double>::infinity();
-    try_step(p_);
+    try_step(s_);
 }
 
 void RegionNewton::give_up() {
@@ -50,11 +47,12 @@ PlainNewton::PlainNewton(std::int64_t n, DType iterates, const char* x0, const L
     : Solver(n, iterates, kFloat64, x0, limits),
       rate_(rate),
       model_(n),
+      gradient_(static_cast<std::size_t>(n)),
       p_(static_cast<std::size_t>(n)) {}
 
 std::string PlainNewton::receive_hessian(const double* h, const LaneModel* ready) {
     if (std::string fault = model_.set(h, epsilon(), ready); !fault.empty()) return fault;
-    copy_as_doubles(dtype(), g_->data(), n_, model_.gradient.data());
+    copy_as_doubles(dtype(), g_->data(), n_, gradient_.data());
     if (largest_ <= limits_.gtol) {
         forget_best();  // the point where the method ended
         minimum_ = model_.convex();
@@ -66,7 +64,7 @@ std::string PlainNewton::receive_hessian(const double* h, const LaneModel* ready
                 "the largest element of the gradient, %.3g, is at most gtol = %.3g, but f curves "
                 "down there, by %.3g: a saddle or a maximum",
                 largest_, limits_.gtol, model_.curvature());
-    } else if (!model_.newton(p_)) {
+    } else if (!model_.newton(gradient_, p_)) {
         finish(Status::kNoDecrease, "the Hessian is singular: there is no Newton step");
     } else {
         const char* p = reinterpret_cast<const char*>(p_.data());

@@ -23,7 +23,6 @@ class RegionNewton final : public RegionSolver {
 
   private:
     Quadratic model_;
-    std::vector<double> p_;
     Quadratic::Step step_{};
     bool minimum_ = false;
     double promise_ = 0.0;  // what the Newton step from x_ was to gain
@@ -46,7 +45,7 @@ class PlainNewton final : public Solver {
   private:
     double rate_;
     Quadratic model_;
-    std::vector<double> p_;
+    std::vector<double> gradient_, p_;  // at x_, in double; the step from there
     double slope_ = 0.0;  // g.p
     bool minimum_ = false;
 };

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <functional>
 #include <limits>
 
 #include "runtime/parallel.hpp"
@@ -57,15 +58,19 @@ void pairs(std::int64_t n, const F& f) {
 }  // namespace
 
 Quadratic::Quadratic(std::int64_t n)
-    : gradient(static_cast<std::size_t>(n)),
-      n_(n),
-      cholesky_(n, kFloat64),
-      z_(static_cast<std::size_t>(cholesky_.padded())),
-      w_(static_cast<std::size_t>(cholesky_.padded())) {
+    : n_(n), cholesky_(n, kFloat64) {
     // In a batch the threads must not run out of memory.
     h_.reserve(static_cast<std::size_t>(n * n));
     if (n <= kLaneOrder) newton_.reserve(static_cast<std::size_t>(n));
     curvature_ = std::numeric_limits<double>::infinity();
+}
+
+Quadratic::Work::Work(Quadratic& model)
+    : space_(model.cholesky_.bytes() +
+             static_cast<std::size_t>(2 * model.cholesky_.padded()) * sizeof(double)) {
+    model.cholesky_.use(space_.get());
+    model.z_ = reinterpret_cast<double*>(space_.get() + model.cholesky_.bytes());
+    model.w_ = model.z_ + model.cholesky_.padded();
 }
 
 std::string Quadratic::set(const double* h, double epsilon, const LaneModel* ready) {
@@ -130,13 +135,13 @@ std::int64_t Quadratic::factor(double shift) {
     return cholesky_.factor({data, stride, n_ * stride}, shift);
 }
 
-double Quadratic::dot(const std::vector<double>& a, const std::vector<double>& b) const {
+double Quadratic::dot(const double* a, const double* b) const {
     double sum = 0.0;
-    for (std::size_t i = 0; i < static_cast<std::size_t>(n_); ++i) sum += a[i] * b[i];
+    for (std::int64_t i = 0; i < n_; ++i) sum += a[i] * b[i];
     return sum;
 }
 
-double Quadratic::multiply(const std::vector<double>& v) const {
+double Quadratic::multiply(const double* v) const {
     const auto n = static_cast<std::size_t>(n_);
     double sum = 0.0;
     for (std::size_t i = 0; i < n; ++i) {
@@ -148,22 +153,21 @@ double Quadratic::multiply(const std::vector<double>& v) const {
 }
 
 // p = -(factored matrix)^-1 g
-void Quadratic::solve_factored(std::vector<double>& p) {
-    for (std::size_t i = 0; i < static_cast<std::size_t>(n_); ++i) w_[i] = -gradient[i];
-    std::fill(w_.begin() + n_, w_.end(), 0.0);
-    char* y = reinterpret_cast<char*>(w_.data());
+void Quadratic::solve_factored(const std::vector<double>& g, std::vector<double>& p) {
+    std::transform(g.begin(), g.begin() + n_, w_, std::negate<>());
+    std::fill(w_ + n_, w_ + cholesky_.padded(), 0.0);
+    char* y = reinterpret_cast<char*>(w_);
     cholesky_.forward(y, n_);
     cholesky_.backward(y, n_);
-    std::copy_n(w_.begin(), n_, p.begin());
+    std::copy_n(w_, n_, p.begin());
 }
 
 // Conn, Gould and Toint, section 7.3.8: delta / |v|^2 with (H + lambda I + delta e e') v = 0.
 double Quadratic::lacking(std::int64_t failed) {
-    std::fill(z_.begin(), z_.end(), 0.0);
-    for (std::int64_t k = 0; k < failed; ++k)
-        z_[static_cast<std::size_t>(k)] = -cholesky_.element(failed, k);
-    if (failed > 0) cholesky_.backward(reinterpret_cast<char*>(z_.data()), failed);
-    z_[static_cast<std::size_t>(failed)] = 1.0;
+    std::fill_n(z_, cholesky_.padded(), 0.0);
+    for (std::int64_t k = 0; k < failed; ++k) z_[k] = -cholesky_.element(failed, k);
+    if (failed > 0) cholesky_.backward(reinterpret_cast<char*>(z_), failed);
+    z_[failed] = 1.0;
     const double squares = dot(z_, z_);
     if (std::isfinite(squares)) curvature_ = std::min(curvature_, multiply(z_) / squares);
     return -cholesky_.element(failed, failed) / squares;
@@ -171,23 +175,21 @@ double Quadratic::lacking(std::int64_t failed) {
 
 // Inverse iteration, from signs that no symmetry of a problem is likely to share.
 void Quadratic::smallest_direction() {
-    std::fill(z_.begin(), z_.end(), 0.0);
-    for (std::int64_t i = 0; i < n_; ++i)
-        z_[static_cast<std::size_t>(i)] = 1.0 + static_cast<double>(i * 37 % 11) / 16.0;
-    char* y = reinterpret_cast<char*>(z_.data());
+    std::fill_n(z_, cholesky_.padded(), 0.0);
+    for (std::int64_t i = 0; i < n_; ++i) z_[i] = 1.0 + static_cast<double>(i * 37 % 11) / 16.0;
+    char* y = reinterpret_cast<char*>(z_);
     for (int k = 0; k < kInverseIterations; ++k) {
         cholesky_.forward(y, n_);
         cholesky_.backward(y, n_);
         const double length = std::sqrt(dot(z_, z_));
-        for (double& value : z_) value /= length;
+        for (std::int64_t i = 0; i < n_; ++i) z_[i] /= length;
     }
     const double curvature = multiply(z_);
     if (std::isfinite(curvature)) curvature_ = std::min(curvature_, curvature);
 }
 
 bool Quadratic::convex() {
-    const Scratch space(cholesky_.bytes());
-    cholesky_.use(space.get());
+    const Work work(*this);
     const double largest = largest_of(h_);
     if (largest == 0.0) {
         curvature_ = std::min(curvature_, 0.0);
@@ -226,12 +228,11 @@ void Quadratic::bound(double pull, double& low, double& high) const {
                     std::max(low, norm) * std::numeric_limits<double>::epsilon());
 }
 
-Quadratic::Step Quadratic::within(double radius, std::vector<double>& p) {
-    if (known(p) && std::sqrt(dot(p, p)) <= radius) return {-dot(gradient, p) / 2.0, true};
-    const Scratch space(cholesky_.bytes());
-    cholesky_.use(space.get());
+Quadratic::Step Quadratic::within(const std::vector<double>& g, double radius,
+                                  std::vector<double>& p) {
+    if (known(p) && std::sqrt(dot(p, p)) <= radius) return {-dot(g, p) / 2.0, true};
+    const Work work(*this);
     const auto n = static_cast<std::size_t>(n_);
-    const std::vector<double>& g = gradient;
     const double g_length = std::sqrt(dot(g, g));
     double low = 0.0, high = 0.0;
     const auto between = [&] { return std::max(std::sqrt(low * high), low + 0.01 * (high - low)); };
@@ -242,7 +243,7 @@ Quadratic::Step Quadratic::within(double radius, std::vector<double>& p) {
         const std::int64_t failed = factor(lambda);
         if (failed < 0) {
             shift_ = lambda;
-            solve_factored(p);
+            solve_factored(g, p);
         }
         const double length = failed < 0 ? std::sqrt(dot(p, p)) : 0.0;
         if (failed < 0 && lambda == 0.0 && length <= radius) return {-dot(g, p) / 2.0, true};
@@ -256,9 +257,9 @@ Quadratic::Step Quadratic::within(double radius, std::vector<double>& p) {
         found = true;
         if (std::abs(length - radius) <= kEasy * radius) break;
         // w = L^-1 p
-        std::copy_n(p.begin(), n_, w_.begin());
-        std::fill(w_.begin() + n_, w_.end(), 0.0);
-        cholesky_.forward(reinterpret_cast<char*>(w_.data()), n_);
+        std::copy_n(p.begin(), n_, w_);
+        std::fill(w_ + n_, w_ + cholesky_.padded(), 0.0);
+        cholesky_.forward(reinterpret_cast<char*>(w_), n_);
         const double next = lambda + length * length / dot(w_, w_) * (length - radius) / radius;
         if (length > radius) {
             low = std::max(low, lambda);
@@ -266,7 +267,7 @@ Quadratic::Step Quadratic::within(double radius, std::vector<double>& p) {
             // Perhaps the hard case: along z the model hardly rises from p to the boundary.
             high = std::min(high, lambda);
             smallest_direction();
-            const double along = dot(p, z_), room = radius * radius - length * length;
+            const double along = dot(p.data(), z_), room = radius * radius - length * length;
             const double root = std::sqrt(along * along + room);
             const double t = along > 0.0 ? room / (along + root) : room / (along - root);
             const double rise = multiply(z_) + lambda;
@@ -283,13 +284,12 @@ Quadratic::Step Quadratic::within(double radius, std::vector<double>& p) {
         for (std::size_t i = 0; i < n; ++i) p[i] = g[i] == 0.0 ? 0.0 : -g[i] * (radius / g_length);
     if (const double length = std::sqrt(dot(p, p)); length > radius)
         for (std::size_t i = 0; i < n; ++i) p[i] *= radius / length;
-    return {-(dot(g, p) + multiply(p) / 2.0), false};
+    return {-(dot(g, p) + multiply(p.data()) / 2.0), false};
 }
 
-bool Quadratic::descend(std::vector<double>& p) {
+bool Quadratic::descend(const std::vector<double>& g, std::vector<double>& p) {
     if (known(p)) return std::isfinite(dot(p, p));
-    const Scratch space(cholesky_.bytes());
-    cholesky_.use(space.get());
+    const Work work(*this);
     const double largest = largest_of(h_), first = kRounding * (largest > 0.0 ? largest : 1.0);
     shift_ = 0.0;
     for (int tries = 0; tries < kMostFactorizations; ++tries) {
@@ -297,27 +297,26 @@ bool Quadratic::descend(std::vector<double>& p) {
             shift_ = std::max({first, 2.0 * shift_, 2.0 * (shift_ + lacking(failed))});
             continue;
         }
-        solve_factored(p);
+        solve_factored(g, p);
         return std::isfinite(dot(p, p));
     }
     return false;
 }
 
 // Gaussian elimination with partial pivoting where H has no Cholesky factor.
-bool Quadratic::newton(std::vector<double>& p) {
+bool Quadratic::newton(const std::vector<double>& g, std::vector<double>& p) {
     if (known(p)) return std::isfinite(dot(p, p));
-    const Scratch space(cholesky_.bytes());
-    cholesky_.use(space.get());
+    const Work work(*this);
     shift_ = 0.0;
     if (const std::int64_t failed = factor(0.0); failed < 0) {
-        solve_factored(p);
+        solve_factored(g, p);
         return std::isfinite(dot(p, p));
     } else {
         lacking(failed);
     }
     const auto n = static_cast<std::size_t>(n_);
     std::vector<double> a = h_;
-    for (std::size_t i = 0; i < n; ++i) p[i] = -gradient[i];
+    for (std::size_t i = 0; i < n; ++i) p[i] = -g[i];
     for (std::size_t k = 0; k < n; ++k) {
         std::size_t pivot = k;
         for (std::size_t i = k + 1; i < n; ++i)
@@ -339,9 +338,8 @@ bool Quadratic::newton(std::vector<double>& p) {
 }
 
 void Quadratic::visit(Archive& archive) {
-    archive(gradient, h_, curvature_, shift_, count_);
-    const auto n = static_cast<std::size_t>(n_);
-    if (gradient.size() != n || (!h_.empty() && h_.size() != n * n))
+    archive(h_, curvature_, shift_, count_);
+    if (!h_.empty() && h_.size() != static_cast<std::size_t>(n_ * n_))
         throw std::invalid_argument("the state is damaged");
 }
 

@@ -18,7 +18,8 @@ class Quadratic {
     // may differ from their mirror images by sqrt(epsilon) of the largest; their means are taken.
     // ready: what is known of it and of the gradient there, the same bits that come out here.
     std::string set(const double* h, double epsilon, const LaneModel* ready = nullptr);
-    std::vector<double> gradient;  // at the same point
+
+    // Three steps p, from the gradient g at the same point.
 
     // The least q over |p| <= radius: Moré and Sorensen 1983; Conn, Gould and Toint, Trust-Region
     // Methods, 2000, chapter 7.
@@ -26,12 +27,12 @@ class Quadratic {
         double predicted;  // the decrease of q
         bool interior;     // the Newton step itself: H is positive definite
     };
-    Step within(double radius, std::vector<double>& p);
+    Step within(const std::vector<double>& g, double radius, std::vector<double>& p);
     // -(H + shift I)^-1 g, shift 0 where H is positive definite: Nocedal and Wright 2006, algorithm
     // 3.3. False where no shift helps.
-    bool descend(std::vector<double>& p);
+    bool descend(const std::vector<double>& g, std::vector<double>& p);
     // -H^-1 g whatever the signs of its eigenvalues; false where H is singular.
-    bool newton(std::vector<double>& p);
+    bool newton(const std::vector<double>& g, std::vector<double>& p);
 
     // Whether H is positive semidefinite, as far as rounding lets one tell.
     bool convex();
@@ -43,13 +44,25 @@ class Quadratic {
     void visit(Archive& archive);
 
   private:
+    // Memory for the factor, z_ and w_, as long as it lives.
+    class Work {
+      public:
+        explicit Work(Quadratic& model);
+
+      private:
+        Scratch space_;
+    };
+
     std::int64_t factor(double shift);
     // The step without a shift, where it is known already.
     bool known(std::vector<double>& p);
-    void solve_factored(std::vector<double>& p);
+    void solve_factored(const std::vector<double>& g, std::vector<double>& p);
     void bound(double pull, double& low, double& high) const;
-    double multiply(const std::vector<double>& v) const;  // v.H v
-    double dot(const std::vector<double>& a, const std::vector<double>& b) const;
+    double multiply(const double* v) const;  // v.H v
+    double dot(const double* a, const double* b) const;
+    double dot(const std::vector<double>& a, const std::vector<double>& b) const {
+        return dot(a.data(), b.data());
+    }
     // How much the diagonal lacks for the factorization that failed to pass the failed column.
     double lacking(std::int64_t failed);
     // A unit vector along which the factored matrix is nearly as small as it gets.
@@ -58,8 +71,8 @@ class Quadratic {
     std::int64_t n_;
     std::vector<double> h_;
     Cholesky cholesky_;
-    std::vector<double> z_, w_;
-    std::vector<double> newton_;  // -H^-1 g where that came with H, or empty
+    double *z_ = nullptr, *w_ = nullptr;  // padded() elements each
+    std::vector<double> newton_;          // -H^-1 g where that came with H, or empty
     double curvature_, shift_ = 0.0;
     std::int64_t count_ = 0;
 };

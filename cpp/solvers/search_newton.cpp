@@ -12,7 +12,7 @@ constexpr double kShortest = 1e-18, kFirst = 0.1;  // the first as a part of x
 }  // namespace
 
 HessianCurvature::HessianCurvature(std::int64_t n) : model(n) {
-    for (auto* vector : {&d, &s_, &y_}) vector->resize(static_cast<std::size_t>(n));
+    for (auto* vector : {&gradient, &d, &s_, &y_}) vector->resize(static_cast<std::size_t>(n));
 }
 
 const Curvature::Place& HessianCurvature::place() {
@@ -22,7 +22,7 @@ const Curvature::Place& HessianCurvature::place() {
 }
 
 const Curvature::Terms& HessianCurvature::direction(const char*) {
-    if (known && model.descend(d))
+    if (known && model.descend(gradient, d))
         return terms_ = {0.0, {reinterpret_cast<const char*>(d.data())}, {1.0}};
     return terms_ = {-scale_, {}, {}};
 }
@@ -34,8 +34,8 @@ void HessianCurvature::forget(double scale) {
 
 void HessianCurvature::visit(Archive& archive) {
     model.visit(archive);
-    archive(known, d, scale_);
-    if (d.size() != y_.size()) throw std::invalid_argument("the state is damaged");
+    archive(known, gradient, d, scale_);
+    if (gradient.size() != y_.size() || d.size() != y_.size()) throw std::invalid_argument("the state is damaged");
 }
 
 void SearchNewton::aim() {
@@ -48,7 +48,7 @@ void SearchNewton::aim() {
 std::string SearchNewton::receive_hessian(const double* h, const LaneModel* ready) {
     Quadratic& model = own_.model;
     if (std::string fault = model.set(h, epsilon(), ready); !fault.empty()) return fault;
-    copy_as_doubles(dtype(), g_->data(), n_, model.gradient.data());
+    copy_as_doubles(dtype(), g_->data(), n_, own_.gradient.data());
     told_at_ = iterations_;
     own_.known = true;
     wait_for(Request::kValueAndGradient);
@@ -59,7 +59,7 @@ std::string SearchNewton::receive_hessian(const double* h, const LaneModel* read
         flat(largest_);
     } else {
         const double x = std::sqrt(work_.norms(x_->data()).squares);
-        escape_ = model.within(std::max(1.0, kFirst * x), own_.d).predicted;
+        escape_ = model.within(own_.gradient, std::max(1.0, kFirst * x), own_.d).predicted;
         direction_ = own_.place_of_direction();
         const double slope = work_.probe({g_->data(), direction_}).along;
         search_ = LineSearch({}, value_, slope, 1.0, lowest_, noise());

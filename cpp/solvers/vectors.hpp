@@ -15,9 +15,12 @@ class Vector {
   public:
     // place: where in the page it begins; vectors of one solver differ in it.
     Vector(std::int64_t n, DType dtype, int place)
-        : n_(n), dtype_(dtype), memory_({n * size_of(dtype)}, 1, place) {}
+        : n_(n),
+          dtype_(dtype),
+          memory_(staggered(0, bytes(), place) + bytes()),
+          data_(memory_.base() + staggered(0, bytes(), place)) {}
 
-    char* data() const { return memory_.slot(0, 0); }
+    char* data() const { return data_; }
     double* doubles() const { return reinterpret_cast<double*>(data()); }
     std::int64_t bytes() const { return n_ * size_of(dtype_); }
     std::int64_t size() const { return n_; }
@@ -26,7 +29,8 @@ class Vector {
   private:
     std::int64_t n_;
     DType dtype_;
-    States memory_;
+    Block memory_;
+    char* data_;
 };
 
 void copy_as_doubles(DType dtype, const char* from, std::int64_t n, double* to);
