@@ -87,6 +87,15 @@ struct Advance {
 };
 using AdvanceKernel = void (*)(const Advance&, std::int64_t begin, std::int64_t count);
 
+// What a trial says, at x_new, of the point x with the gradient g: s = x_new - x, y = g_new - g.
+// out: s.g, s.s, s.y, g_new.g_new and the largest |g_new|.
+struct Trial {
+    const char *x, *x_new, *g_new;
+    const double* g;
+    double *s, *y;
+};
+using TrialKernel = void (*)(const Trial&, std::int64_t begin, std::int64_t count, double* out);
+
 // A square tile of a symmetric matrix, row after row, below the diagonal or on it. First the update
 // a[i][j] = scale a[i][j] + s[i] w[j] + w[i] s[j] that was left over, then its share of the product
 // with v: along its rows, and unless it lies on the diagonal also down its columns.

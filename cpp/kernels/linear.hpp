@@ -83,26 +83,63 @@ struct Sum {
     }
 };
 
+// The largest |value| of a walk.
+struct Largest {
+    Vector<double> wide{};
+    double left = 0.0;
+
+    SCHUSS_INLINE void add(Vector<double> value) { wide = maximum(wide, abs(value)); }
+    SCHUSS_INLINE void add(double value) { left = maximum(left, abs(value)); }
+    SCHUSS_INLINE double total() const {
+        double largest = left;
+        for (int k = 0; k < kDoubles; ++k) largest = maximum(largest, wide[k]);
+        return largest;
+    }
+};
+
 template <class T, class D>
 void probe(const Probe& by, std::int64_t begin, std::int64_t count, double* out) {
     const char* g = by.g + begin * kSize<T>;
     const char* d = by.d + begin * kSize<D>;
     Sum along, squares;
-    Vector<double> wide{};
-    double left = 0.0;
+    Largest largest;
     walk(count, [&]<class V>(std::int64_t i, int slot) {
         const V gi = read<T, V>(g + i * kSize<T>);
         along.add(gi * read<D, V>(d + i * kSize<D>), slot);
         squares.add(gi * gi, slot);
-        if constexpr (sizeof(V) == sizeof wide)
-            wide = maximum(wide, abs(gi));
-        else
-            left = maximum(left, abs(gi));
+        largest.add(gi);
     });
     out[0] = along.total();
     out[1] = squares.total();
-    for (int k = 0; k < kDoubles; ++k) left = maximum(left, wide[k]);
-    out[2] = left;
+    out[2] = largest.total();
+}
+
+template <class T>
+void trial(const Trial& by, std::int64_t begin, std::int64_t count, double* out) {
+    const char *x = by.x + begin * kSize<T>, *x_new = by.x_new + begin * kSize<T>;
+    const char *g_new = by.g_new + begin * kSize<T>;
+    const char* g = reinterpret_cast<const char*>(by.g + begin);
+    char *s = reinterpret_cast<char*>(by.s + begin), *y = reinterpret_cast<char*>(by.y + begin);
+    Sum slope, length, curvature, squares;
+    Largest largest;
+    walk(count, [&]<class V>(std::int64_t i, int slot) {
+        constexpr std::int64_t size = sizeof(double);
+        const V gi = load<V>(g + i * size), new_gi = read<T, V>(g_new + i * kSize<T>);
+        const V si = read<T, V>(x_new + i * kSize<T>) - read<T, V>(x + i * kSize<T>);
+        const V yi = new_gi - gi;
+        store(s + i * size, si);
+        store(y + i * size, yi);
+        slope.add(si * gi, slot);
+        length.add(si * si, slot);
+        curvature.add(si * yi, slot);
+        squares.add(new_gi * new_gi, slot);
+        largest.add(new_gi);
+    });
+    out[0] = slope.total();
+    out[1] = length.total();
+    out[2] = curvature.total();
+    out[3] = squares.total();
+    out[4] = largest.total();
 }
 
 // out[2 r] = rows[r].y, out[2 r + 1] = rows[r].g for R rows.

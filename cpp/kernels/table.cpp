@@ -48,6 +48,7 @@ const KernelTable kernel_table = {
     {sum_squares<float>, sum_squares<double>},
     {{vector_kernels<float, float>, vector_kernels<float, double>},
      {vector_kernels<double, float>, vector_kernels<double, double>}},
+    {trial<float>, trial<double>},
     multiply_tile,
 };
 

@@ -9,6 +9,7 @@ struct KernelTable {
     int n_rules;
     SumSquaresKernel sum_squares[kDTypes];
     VectorKernels vectors[kDTypes][kDTypes];  // dtype of iterates, dtype of directions
+    TrialKernel trial[kDTypes];
     TileKernel tile;
 };
 

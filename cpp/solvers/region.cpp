@@ -22,14 +22,10 @@ RegionSolver::RegionSolver(std::int64_t n, DType iterates, const char* x0, const
     for (auto* vector : {&gradient_, &s_, &y_}) vector->resize(static_cast<std::size_t>(n));
 }
 
-VectorWork::Sizes RegionSolver::products(const std::vector<double>& a,
-                                         const std::vector<double>& b) {
-    return doubles_.probe(
-        {reinterpret_cast<const char*>(a.data()), reinterpret_cast<const char*>(b.data())});
-}
-
 double RegionSolver::dot(const std::vector<double>& a, const std::vector<double>& b) {
-    return products(a, b).along;
+    return doubles_
+        .probe({reinterpret_cast<const char*>(a.data()), reinterpret_cast<const char*>(b.data())})
+        .along;
 }
 
 void RegionSolver::try_step(const std::vector<double>& p) {
@@ -45,24 +41,17 @@ void RegionSolver::start(const VectorWork::Sizes&) {
 }
 
 void RegionSolver::receive(double value, const char* gradient) {
-    const auto n = static_cast<std::size_t>(n_);
-    copy_as_doubles(dtype(), trial_->data(), n_, s_.data());
-    copy_as_doubles(dtype(), x_->data(), n_, y_.data());
-    for (std::size_t i = 0; i < n; ++i) s_[i] -= y_[i];
-    copy_as_doubles(dtype(), gradient, n_, y_.data());
-    for (std::size_t i = 0; i < n; ++i) y_[i] -= gradient_[i];
-    const VectorWork::Sizes sizes = work_.norms(gradient);
-    const VectorWork::Sizes along = products(s_, gradient_);
-    const double length = std::sqrt(along.squares);
-    const bool finite = std::isfinite(value) && std::isfinite(sizes.squares);
-    const double predicted = predict(), slope = along.along;
+    const VectorWork::Compared seen = work_.compare(
+        {x_->data(), trial_->data(), gradient, gradient_.data(), s_.data(), y_.data()});
+    const double length = std::sqrt(seen.length_squared);
+    const bool finite = std::isfinite(value) && std::isfinite(seen.squares);
+    const double predicted = predict(), slope = seen.slope;
     double change = value - value_;
-    const double expected =
-        slope + products(s_, y_).along / 2.0;  // the mean of the slopes at both ends
+    const double expected = slope + seen.curvature / 2.0;  // the mean of the slopes at both ends
     // What rounding hides the slopes still say, as in the line search.
     if (finite && std::abs(change) <= noise() && value <= lowest_ + noise()) change = expected;
     const double ratio = finite && predicted > 0.0 ? -change / predicted : 0.0;
-    if (finite) learn(ratio, sizes);
+    if (finite) learn(ratio, std::sqrt(seen.squares));
     if (!(ratio >= habits_.poor))
         radius_ = std::min(radius_, length) * (finite ? habits_.shrink : kBackOut);
     else if (ratio > kGood && length > kNearBoundary * radius_)
@@ -79,10 +68,10 @@ void RegionSolver::receive(double value, const char* gradient) {
         return propose();
     }
     watch(value - value_, expected);
-    const bool last = ends(value, sizes.largest, predicted);
+    const bool last = ends(value, seen.largest, predicted);
     std::memcpy(g_->data(), gradient, static_cast<std::size_t>(g_->bytes()));
     copy_as_doubles(dtype(), gradient, n_, gradient_.data());
-    move(value, sizes.largest);
+    move(value, seen.largest);
     if (last) return;
     const bool stuck = idle(trials_);
     if (radius_ >= kLargest && progressed())

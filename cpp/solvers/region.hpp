@@ -24,14 +24,13 @@ class RegionSolver : public Solver {
     void receive(double value, const char* gradient) final;
     // The trial x_ + p.
     void try_step(const std::vector<double>& p);
-    // Of a with b and with itself.
-    VectorWork::Sizes products(const std::vector<double>& a, const std::vector<double>& b);
     double dot(const std::vector<double>& a, const std::vector<double>& b);
 
-    // How much the model falls along s_; learn from y_, unless the trial was far off; a step from
-    // x_ in the smaller region; one from a new x_; and what to do when no step helps.
+    // How much the model falls along s_; learn from y_, unless the trial was far off, with a
+    // gradient there of such a length; a step from x_ in the smaller region; one from a new x_; and
+    // what to do when no step helps.
     virtual double predict() = 0;
-    virtual void learn(double, const VectorWork::Sizes&) {}
+    virtual void learn(double, double) {}
     virtual void propose() = 0;
     virtual void arrive() = 0;
     virtual void give_up() = 0;

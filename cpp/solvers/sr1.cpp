@@ -37,11 +37,11 @@ double SR1::predict() {
     return -(dot(gradient_, s_) + dot(s_, b_s_) / 2.0);
 }
 
-void SR1::learn(double ratio, const VectorWork::Sizes& sizes) {
+void SR1::learn(double ratio, double gradient_length) {
     if (!(ratio > -kFar)) return;
     const auto n = static_cast<std::size_t>(n_);
     const double s_squares = dot(s_, s_), y_length = std::sqrt(dot(y_, y_));
-    const double lengths = std::sqrt(dot(gradient_, gradient_)) + std::sqrt(sizes.squares);
+    const double lengths = std::sqrt(dot(gradient_, gradient_)) + gradient_length;
     const double rounding = kGradientNoise * epsilon() * lengths;
     const double s_y = dot(s_, y_);
     if (!scaled_ && s_y > 0.0 && y_length > rounding) {

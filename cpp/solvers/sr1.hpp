@@ -22,7 +22,7 @@ class SR1 final : public RegionSolver {
 
   protected:
     double predict() override;
-    void learn(double ratio, const VectorWork::Sizes& sizes) override;
+    void learn(double ratio, double gradient_length) override;
     void propose() override;
     void arrive() override;
     void give_up() override;

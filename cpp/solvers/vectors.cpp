@@ -63,6 +63,15 @@ void VectorWork::blocks(std::int64_t streams, int n_sums, double* totals, const 
             totals[k] += of_blocks_[static_cast<std::size_t>(b * sums + k)];
 }
 
+double VectorWork::largest(int k, int n_sums, const double* totals) const {
+    if (n_ <= kBlock) return totals[k];
+    double largest = 0.0;
+    for (auto b = static_cast<std::size_t>(k); b < of_blocks_.size();
+         b += static_cast<std::size_t>(n_sums))
+        largest = std::max(largest, of_blocks_[b]);
+    return largest;
+}
+
 VectorWork::Sizes VectorWork::probe(const Probe& by) { return probe_with(kernel().probe, by); }
 
 VectorWork::Sizes VectorWork::norms(const char* g) {
@@ -75,10 +84,17 @@ VectorWork::Sizes VectorWork::probe_with(ProbeKernel kernel, const Probe& by) {
     blocks(2, kSums, totals, [&](std::int64_t begin, std::int64_t count, double* sums) {
         kernel(by, begin, count, sums);
     });
-    double largest = n_ <= kBlock ? totals[2] : 0.0;
-    for (std::size_t b = 2; b < of_blocks_.size(); b += kSums)
-        largest = std::max(largest, of_blocks_[b]);
-    return {totals[0], totals[1], largest};
+    return {totals[0], totals[1], largest(2, kSums, totals)};
+}
+
+VectorWork::Compared VectorWork::compare(const Trial& by) {
+    constexpr int kSums = 5;
+    double totals[kSums];
+    const TrialKernel kernel = kernels().trial[iterates_];
+    blocks(6, kSums, totals, [&](std::int64_t begin, std::int64_t count, double* sums) {
+        kernel(by, begin, count, sums);
+    });
+    return {totals[0], totals[1], totals[2], totals[3], largest(4, kSums, totals)};
 }
 
 const std::vector<double>& VectorWork::pair(CurvaturePair by) {

@@ -47,6 +47,11 @@ class VectorWork {
     };
     Sizes probe(const Probe& by);
     Sizes norms(const char* g);  // the same with d = g
+    struct Compared {
+        double slope, length_squared, curvature;  // s.g, s.s and s.y
+        double squares, largest;                  // of g_new
+    };
+    Compared compare(const Trial& by);
     // Products of each row with y and with g, two a row.
     const std::vector<double>& pair(CurvaturePair by);
     struct Slope {
@@ -65,6 +70,8 @@ class VectorWork {
     template <class Block>
     void blocks(std::int64_t streams, int n_sums, double* totals, const Block& block,
                 Walk walk = Walk::kForward);
+    // The largest of what the blocks have in place k of n_sums, where the last call left totals.
+    double largest(int k, int n_sums, const double* totals) const;
 
     std::int64_t n_;
     DType iterates_, directions_;
