@@ -1,6 +1,7 @@
 #include "solvers/batch.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <optional>
@@ -19,6 +20,37 @@ namespace {
 constexpr std::int64_t kGrain = 16, kSmallBytes = 1 << 14;
 
 constexpr std::int64_t kDone = -1;  // in place of a problem that runs
+
+// A thread's share of the rows, taken a piece at a time: whose own is used up helps with the next.
+// It keeps most of its rows from one call to the next, and nobody waits for a thread that wakes.
+class Shares {
+  public:
+    Shares(std::int64_t count, int tasks) : shares_(static_cast<std::size_t>(tasks)) {
+        for (int task = 0; task < tasks; ++task) {
+            shares_[static_cast<std::size_t>(task)].next = count * task / tasks;
+            shares_[static_cast<std::size_t>(task)].end = count * (task + 1) / tasks;
+        }
+    }
+
+    // Calls rows(first, end) for what there is to do.
+    template <class F>
+    void take(int task, const F& rows) {
+        const std::size_t tasks = shares_.size();
+        for (std::size_t k = 0; k < tasks; ++k) {
+            Share& share = shares_[(static_cast<std::size_t>(task) + k) % tasks];
+            for (std::int64_t first; (first = share.next.fetch_add(kPiece)) < share.end;)
+                rows(first, std::min(first + kPiece, share.end));
+        }
+    }
+
+  private:
+    static constexpr std::int64_t kPiece = 32;
+    struct alignas(64) Share {  // a cache line each
+        std::atomic<std::int64_t> next;
+        std::int64_t end;
+    };
+    std::vector<Share> shares_;
+};
 
 void tell_hessian(Solver& solver, const double* h, const LaneModel* ready = nullptr) {
     const std::string fault = solver.tell_hessian(h, ready);
@@ -107,27 +139,30 @@ void SolverBatch::tell(const double* values, const char* gradients, const double
             std::memcpy(points_.data() + row * bytes_, solver.point()->data(),
                         static_cast<std::size_t>(bytes_));
     };
+    Shares shares(count, tasks);
     parallel_for(tasks, [&](int task) {
         const std::int64_t n = at(0).size();
         std::optional<Company<decltype(settle)>> company;
         if (hessians && n <= kLaneOrder) company.emplace(n, settle);
-        const std::int64_t end = count * (task + 1) / tasks;
-        for (std::int64_t row = count * task / tasks; row < end; ++row) {
-            Solver& solver = running(row);
-            // Thousands do not stay in cache, and waiting for each is a third of the time (n = 10).
-            if (row + 1 < end) fetch(&running(row + 1), footprint_);
-            const char* gradient = gradients + row * bytes_;
-            solver.tell(values[row], gradient);
-            if (solver.request() == Request::kHessian) {
-                const double* h = hessians + row * n * n;
-                if (company) {
-                    company->add(solver, row, h, gradient);
-                    continue;
+        shares.take(task, [&](std::int64_t first, std::int64_t end) {
+            for (std::int64_t row = first; row < end; ++row) {
+                Solver& solver = running(row);
+                // Thousands do not stay in cache, and waiting for each is a third of the time
+                // (n = 10).
+                if (row + 1 < end) fetch(&running(row + 1), footprint_);
+                const char* gradient = gradients + row * bytes_;
+                solver.tell(values[row], gradient);
+                if (solver.request() == Request::kHessian) {
+                    const double* h = hessians + row * n * n;
+                    if (company) {
+                        company->add(solver, row, h, gradient);
+                        continue;
+                    }
+                    tell_hessian(solver, h);
                 }
-                tell_hessian(solver, h);
+                settle(solver, row);
             }
-            settle(solver, row);
-        }
+        });
         if (company) company->leave();
     });
     std::size_t left = 0;
