@@ -314,9 +314,15 @@ py::object AskTell::matrix() const {
             for (std::int64_t j = 0; j < size_; ++j) cells(i, j) = source.at(i, j);
         return result;
     };
-    if (const std::vector<double>* hessian = solver_->second_order().matrix) {
-        if (hessian->empty()) return py::none();
-        return py::array_t<double>({py::ssize_t{size_}, py::ssize_t{size_}}, hessian->data());
+    if (const std::vector<double>* lower = solver_->second_order().lower) {
+        if (lower->empty()) return py::none();
+        struct {
+            const double* lower;
+            double at(std::int64_t i, std::int64_t j) const {
+                return i < j ? at(j, i) : lower[i * (i + 1) / 2 + j];
+            }
+        } const hessian{lower->data()};
+        return fill(hessian);
     }
     if (const auto* sr1 = dynamic_cast<const SR1*>(solver_.get())) return fill(*sr1);
     const auto* descent = dynamic_cast<const Descent*>(solver_.get());

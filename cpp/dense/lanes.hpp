@@ -211,8 +211,8 @@ void newton_lanes(const LaneModels& by) {
     };
     const V half = broadcast<V>(0.5);
     V size{}, skew{}, sum{};
-    for (std::int64_t i = 0; i < n; ++i)
-        for (std::int64_t k = 0; k <= i; ++k) {
+    for (std::int64_t i = 0, e = 0; i < n; ++i)
+        for (std::int64_t k = 0; k <= i; ++k, ++e) {
             const V a = gather(h, i * n + k), b = gather(h, k * n + i), difference = a - b;
             size = maximum(size, maximum(abs(a), abs(b)));
             skew = maximum(skew, abs(difference));
@@ -221,7 +221,7 @@ void newton_lanes(const LaneModels& by) {
             systems.row(i)[k] = mean;
 #pragma GCC unroll 8
             for (int lane = 0; lane < lanes; ++lane)
-                to[lane][i * n + k] = to[lane][k * n + i] = mean[lane];
+                to[lane][e] = mean[lane];
         }
     systems.factor();
     systems.judge();

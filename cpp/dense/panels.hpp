@@ -147,13 +147,13 @@ void pack(const Strided& a, std::int64_t n, std::int64_t p, double shift, char* 
     constexpr std::int64_t rows = kRows<T>;
     T* own = panel(reinterpret_cast<T*>(to), p);
     const std::int64_t top = p * rows, here = n - top < rows ? n - top : rows;
-    const auto at = [&](std::int64_t i, std::int64_t j) {
-        return load<T>(a.data + i * a.row + j * a.column);
+    const auto row_of = [&](std::int64_t i) {
+        return a.data + i * a.row + i * (i - 1) / 2 * a.growth;
     };
     const int used = used_vectors<T>(n, p);
     for (std::int64_t k = here < rows ? 0 : top; k < top + rows; ++k)
         for (int v = 0; v < used; ++v) put(own + k * rows, v, Vector<T>{});
-    if (a.row == sizeof(T)) {
+    if (a.row == sizeof(T) && a.growth == 0) {
         for (std::int64_t k = 0; k < top; ++k)
             __builtin_memcpy(own + k * rows, a.data + top * a.row + k * a.column,
                              static_cast<std::size_t>(here) * sizeof(T));
@@ -164,13 +164,18 @@ void pack(const Strided& a, std::int64_t n, std::int64_t p, double shift, char* 
         for (std::int64_t first = 0; first < top; first += line) {
             const std::int64_t end = first + line < top ? first + line : top;
             for (std::int64_t i = 0; i < here; ++i) {
-                __builtin_prefetch(a.data + (top + i) * a.row + (first + 4 * line) * a.column);
-                for (std::int64_t k = first; k < end; ++k) own[k * rows + i] = at(top + i, k);
+                const char* from = row_of(top + i);
+                __builtin_prefetch(from + (first + 4 * line) * a.column);
+                for (std::int64_t k = first; k < end; ++k)
+                    own[k * rows + i] = load<T>(from + k * a.column);
             }
         }
     }
-    for (std::int64_t i = 0; i < here; ++i)
-        for (std::int64_t k = 0; k <= i; ++k) own[(top + k) * rows + i] = at(top + i, top + k);
+    for (std::int64_t i = 0; i < here; ++i) {
+        const char* from = row_of(top + i) + top * a.column;
+        for (std::int64_t k = 0; k <= i; ++k)
+            own[(top + k) * rows + i] = load<T>(from + k * a.column);
+    }
     for (std::int64_t i = 0; i < here; ++i) own[(top + i) * rows + i] += static_cast<T>(shift);
 }
 

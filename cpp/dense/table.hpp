@@ -8,10 +8,11 @@ namespace schuss {
 // after the other, `rows` elements each, up to and including the diagonal; above the diagonal and
 // beyond n are zeros. Columns are factored `block` at a time.
 
-// Where the elements of a matrix are: (i, j) at data + i row + j column, in bytes.
+// Where the elements of a matrix are: (i, j) at data + i row + j column, in bytes. Of a triangle
+// without gaps, which only pack reads, each row is `growth` longer than the one before.
 struct Strided {
     char* data;
-    std::int64_t row, column;
+    std::int64_t row, column, growth = 0;
 };
 
 struct PanelKernels {
@@ -53,10 +54,10 @@ struct LaneWork {
 };
 constexpr int kDenseVector = 64;  // bytes of the longest vector
 
-// A Hessian and a gradient, and the Newton step from them, each n x n or n doubles.
+// A Hessian, n x n, and a gradient, and the Newton step from them.
 struct LaneModel {
     const double *h, *g;
-    double* mean;         // of h and its mirror image
+    double* mean;         // of h and its mirror image, the lower triangle row after row
     double* step;         // -mean^-1 g
     double size, skew;    // the largest |h|, and the largest difference from the mirror image
     double sum;           // of the differences: finite only where all of h is

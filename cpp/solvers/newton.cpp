@@ -33,7 +33,7 @@ void RegionNewton::give_up() {
 }
 
 Solver::SecondOrder RegionNewton::second_order() const {
-    return {model_.count(), model_.curvature(), minimum_, model_.shift(), &model_.matrix()};
+    return {model_.count(), model_.curvature(), minimum_, model_.shift(), &model_.lower()};
 }
 
 void RegionNewton::visit(Archive& archive) {
@@ -95,7 +95,7 @@ void PlainNewton::receive(double value, const char* gradient) {
 }
 
 Solver::SecondOrder PlainNewton::second_order() const {
-    return {model_.count(), model_.curvature(), minimum_, 0.0, &model_.matrix()};
+    return {model_.count(), model_.curvature(), minimum_, 0.0, &model_.lower()};
 }
 
 void PlainNewton::visit(Archive& archive) {

@@ -23,6 +23,9 @@ const double kRounding = std::sqrt(std::numeric_limits<double>::epsilon());
 // The bits of |a|, which are in the order of the numbers, and those of infinity and NaN above them.
 std::uint64_t magnitude(double a) { return std::bit_cast<std::uint64_t>(a) & ~(1ull << 63); }
 
+// Elements of a lower triangle of n rows.
+std::size_t triangle(std::int64_t n) { return static_cast<std::size_t>(n * (n + 1) / 2); }
+
 double largest_of(const std::vector<double>& h) {
     double largest = 0.0;
     for (const double value : h) largest = std::max(largest, std::abs(value));
@@ -60,7 +63,7 @@ void pairs(std::int64_t n, const F& f) {
 Quadratic::Quadratic(std::int64_t n)
     : n_(n), cholesky_(n, kFloat64) {
     // In a batch the threads must not run out of memory.
-    h_.reserve(static_cast<std::size_t>(n * n));
+    h_.reserve(triangle(n));
     if (n <= kLaneOrder) newton_.reserve(static_cast<std::size_t>(n));
     curvature_ = std::numeric_limits<double>::infinity();
 }
@@ -76,7 +79,7 @@ Quadratic::Work::Work(Quadratic& model)
 std::string Quadratic::set(const double* h, double epsilon, const LaneModel* ready) {
     const auto n = static_cast<std::size_t>(n_);
     if (ready && std::isfinite(ready->sum) && ready->skew <= std::sqrt(epsilon) * ready->size) {
-        h_.assign(ready->mean, ready->mean + n * n);
+        h_.assign(ready->mean, ready->mean + triangle(n_));
         newton_.assign(ready->step, ready->step + (ready->failed < 0 ? n : 0));
         ++count_;
         curvature_ = std::numeric_limits<double>::infinity();
@@ -110,10 +113,11 @@ std::string Quadratic::set(const double* h, double epsilon, const LaneModel* rea
                       skew);
         return text;
     }
-    h_.resize(n * n);
+    h_.resize(triangle(n_));
     pairs(n_, [&](int, std::size_t i, std::size_t first, std::size_t last) {
+        double* row = h_.data() + i * (i + 1) / 2;
         for (std::size_t j = first; j < last; ++j)
-            h_[i * n + j] = h_[j * n + i] = h[i * n + j] / 2.0 + h[j * n + i] / 2.0;
+            row[j] = h[i * n + j] / 2.0 + h[j * n + i] / 2.0;
     });
     newton_.clear();
     ++count_;
@@ -129,10 +133,8 @@ bool Quadratic::known(std::vector<double>& p) {
 }
 
 std::int64_t Quadratic::factor(double shift) {
-    const auto stride = static_cast<std::int64_t>(sizeof(double));
-    // The matrix is symmetric: its columns are its rows.
-    char* data = const_cast<char*>(reinterpret_cast<const char*>(h_.data()));
-    return cholesky_.factor({data, stride, n_ * stride}, shift);
+    constexpr std::int64_t size = sizeof(double);
+    return cholesky_.factor({reinterpret_cast<char*>(h_.data()), size, size, size}, shift);
 }
 
 double Quadratic::dot(const double* a, const double* b) const {
@@ -142,12 +144,12 @@ double Quadratic::dot(const double* a, const double* b) const {
 }
 
 double Quadratic::multiply(const double* v) const {
-    const auto n = static_cast<std::size_t>(n_);
     double sum = 0.0;
-    for (std::size_t i = 0; i < n; ++i) {
+    const double* h = h_.data();
+    for (std::int64_t i = 0; i < n_; ++i) {
         double row = 0.0;
-        for (std::size_t j = 0; j < n; ++j) row += h_[i * n + j] * v[j];
-        sum += v[i] * row;
+        for (std::int64_t j = 0; j < i; ++j) row += *h++ * v[j];
+        sum += v[i] * (2.0 * row + *h++ * v[i]);
     }
     return sum;
 }
@@ -206,21 +208,26 @@ bool Quadratic::convex() {
 
 // Gershgorin's circles and the diagonal bound lambda, where |g| / radius is the pull.
 void Quadratic::bound(double pull, double& low, double& high) const {
-    const auto n = static_cast<std::size_t>(n_);
-    double lowest = std::numeric_limits<double>::infinity(), highest = -lowest, squares = 0.0;
-    double least = lowest, widest = 0.0;
-    for (std::size_t i = 0; i < n; ++i) {
-        double others = 0.0;
-        for (std::size_t j = 0; j < n; ++j) {
-            const double value = h_[i * n + j];
-            squares += value * value;
-            if (j != i) others += std::abs(value);
+    double* others = w_;  // the sums beside the diagonal
+    std::fill_n(others, n_, 0.0);
+    double squares = 0.0;
+    const double* h = h_.data();
+    for (std::int64_t i = 0; i < n_; ++i, ++h)
+        for (std::int64_t j = 0; j < i; ++j, ++h) {
+            squares += *h * *h;
+            others[i] += std::abs(*h);
+            others[j] += std::abs(*h);
         }
-        const double diagonal = h_[i * n + i];
+    squares *= 2.0;
+    double lowest = std::numeric_limits<double>::infinity(), highest = -lowest;
+    double least = lowest, widest = 0.0;
+    for (std::int64_t i = 0; i < n_; ++i) {
+        const double diagonal = h_[triangle(i) + static_cast<std::size_t>(i)];
+        squares += diagonal * diagonal;
         least = std::min(least, diagonal);
-        lowest = std::min(lowest, diagonal - others);
-        highest = std::max(highest, diagonal + others);
-        widest = std::max(widest, std::abs(diagonal) + others);
+        lowest = std::min(lowest, diagonal - others[i]);
+        highest = std::max(highest, diagonal + others[i]);
+        widest = std::max(widest, std::abs(diagonal) + others[i]);
     }
     const double norm = std::min(std::sqrt(squares), widest);
     low = std::max({0.0, -least, pull - std::min(highest, norm)});
@@ -315,7 +322,9 @@ bool Quadratic::newton(const std::vector<double>& g, std::vector<double>& p) {
         lacking(failed);
     }
     const auto n = static_cast<std::size_t>(n_);
-    std::vector<double> a = h_;
+    std::vector<double> a(n * n);
+    for (std::size_t i = 0, k = 0; i < n; ++i)
+        for (std::size_t j = 0; j <= i; ++j, ++k) a[i * n + j] = a[j * n + i] = h_[k];
     for (std::size_t i = 0; i < n; ++i) p[i] = -g[i];
     for (std::size_t k = 0; k < n; ++k) {
         std::size_t pivot = k;
@@ -339,7 +348,7 @@ bool Quadratic::newton(const std::vector<double>& g, std::vector<double>& p) {
 
 void Quadratic::visit(Archive& archive) {
     archive(h_, curvature_, shift_, count_);
-    if (!h_.empty() && h_.size() != static_cast<std::size_t>(n_ * n_))
+    if (!h_.empty() && h_.size() != triangle(n_))
         throw std::invalid_argument("the state is damaged");
 }
 

@@ -38,9 +38,10 @@ class Quadratic {
     bool convex();
     // The smallest z.H z / z.z of the directions looked at since H was set.
     double curvature() const { return curvature_; }
-    double shift() const { return shift_; }                   // of the last step
-    const std::vector<double>& matrix() const { return h_; }  // empty at first
-    std::int64_t count() const { return count_; }             // of the Hessians so far
+    double shift() const { return shift_; }  // of the last step
+    // The lower triangle of H, row after row; empty at first.
+    const std::vector<double>& lower() const { return h_; }
+    std::int64_t count() const { return count_; }  // of the Hessians so far
     void visit(Archive& archive);
 
   private:
@@ -69,7 +70,7 @@ class Quadratic {
     void smallest_direction();
 
     std::int64_t n_;
-    std::vector<double> h_;
+    std::vector<double> h_;  // lower()
     Cholesky cholesky_;
     double *z_ = nullptr, *w_ = nullptr;  // padded() elements each
     std::vector<double> newton_;          // -H^-1 g where that came with H, or empty

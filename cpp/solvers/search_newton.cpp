@@ -91,7 +91,7 @@ Solver::SecondOrder SearchNewton::second_order() const {
     const bool definite = told_at_ == iterations_ && model.shift() == 0.0;
     return {model.count(), model.curvature(),
             minimum_ || (status() == Status::kConverged && definite), model.shift(),
-            &model.matrix()};
+            &model.lower()};
 }
 
 void SearchNewton::visit(Archive& archive) {

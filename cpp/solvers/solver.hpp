@@ -76,7 +76,8 @@ class Solver {
         double curvature = 0.0;     // the smallest seen
         bool minimum = false;       // to second order
         double shift = 0.0;         // of the Hessian, in the last step
-        const std::vector<double>* matrix = nullptr;
+        // The lower triangle of the Hessian, row after row.
+        const std::vector<double>* lower = nullptr;
     };
     virtual SecondOrder second_order() const { return {}; }
     std::int64_t iterations() const { return iterations_; }
