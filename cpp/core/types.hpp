@@ -88,7 +88,7 @@ struct Advance {
 using AdvanceKernel = void (*)(const Advance&, std::int64_t begin, std::int64_t count);
 
 // What a trial says, at x_new, of the point x with the gradient g: s = x_new - x, y = g_new - g.
-// out: s.g, s.s, s.y, g_new.g_new and the largest |g_new|.
+// out: s.g, s.s, s.y, g_new.g_new and the largest |g_new|. y may be null.
 struct Trial {
     const char *x, *x_new, *g_new;
     const double* g;

@@ -119,7 +119,8 @@ void trial(const Trial& by, std::int64_t begin, std::int64_t count, double* out)
     const char *x = by.x + begin * kSize<T>, *x_new = by.x_new + begin * kSize<T>;
     const char *g_new = by.g_new + begin * kSize<T>;
     const char* g = reinterpret_cast<const char*>(by.g + begin);
-    char *s = reinterpret_cast<char*>(by.s + begin), *y = reinterpret_cast<char*>(by.y + begin);
+    char* s = reinterpret_cast<char*>(by.s + begin);
+    char* y = by.y ? reinterpret_cast<char*>(by.y + begin) : nullptr;
     Sum slope, length, curvature, squares;
     Largest largest;
     walk(count, [&]<class V>(std::int64_t i, int slot) {
@@ -128,7 +129,7 @@ void trial(const Trial& by, std::int64_t begin, std::int64_t count, double* out)
         const V si = read<T, V>(x_new + i * kSize<T>) - read<T, V>(x + i * kSize<T>);
         const V yi = new_gi - gi;
         store(s + i * size, si);
-        store(y + i * size, yi);
+        if (y) store(y + i * size, yi);
         slope.add(si * gi, slot);
         length.add(si * si, slot);
         curvature.add(si * yi, slot);

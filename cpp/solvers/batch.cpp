@@ -64,14 +64,15 @@ class Company {
   public:
     Company(std::int64_t n, const Settle& settle)
         : n_(n),
+          each_(n * (n + 1) / 2 + 2 * n),
           lanes_(dense().lanes[kFloat64]),
           settle_(settle),
           models_(static_cast<std::size_t>(lanes_)),
-          numbers_(static_cast<std::size_t>(lanes_ * (n * n + 2 * n))) {}
+          numbers_(static_cast<std::size_t>(lanes_ * each_)) {}
 
     void add(Solver& solver, std::int64_t row, const double* h, const char* gradient) {
-        double* mean = numbers_.data() + count_ * (n_ * n_ + 2 * n_);
-        double *step = mean + n_ * n_, *g = step + n_;
+        double* step = numbers_.data() + count_ * each_;
+        double *g = step + n_, *mean = g + n_;
         copy_as_doubles(solver.dtype(), gradient, n_, g);
         members_[count_] = {&solver, row};
         models_[static_cast<std::size_t>(count_)] = {h, g, mean, step, 0.0, 0.0, 0.0, -1};
@@ -98,7 +99,7 @@ class Company {
         Solver* solver;
         std::int64_t row;
     };
-    std::int64_t n_, lanes_, count_ = 0;
+    std::int64_t n_, each_, lanes_, count_ = 0;  // each_: numbers of a model
     const Settle& settle_;
     std::vector<LaneModel> models_;
     std::vector<double> numbers_;

@@ -18,14 +18,8 @@ constexpr int kMostTrials = 60;  // from one point
 
 RegionSolver::RegionSolver(std::int64_t n, DType iterates, const char* x0, const Limits& limits,
                            const Habits& habits)
-    : Solver(n, iterates, kFloat64, x0, limits), habits_(habits), doubles_(n, kFloat64, kFloat64) {
-    for (auto* vector : {&gradient_, &s_, &y_}) vector->resize(static_cast<std::size_t>(n));
-}
-
-double RegionSolver::dot(const std::vector<double>& a, const std::vector<double>& b) {
-    return doubles_
-        .probe({reinterpret_cast<const char*>(a.data()), reinterpret_cast<const char*>(b.data())})
-        .along;
+    : Solver(n, iterates, kFloat64, x0, limits), habits_(habits) {
+    for (auto* vector : {&gradient_, &s_}) vector->resize(static_cast<std::size_t>(n));
 }
 
 void RegionSolver::try_step(const std::vector<double>& p) {
@@ -42,7 +36,8 @@ void RegionSolver::start(const VectorWork::Sizes&) {
 
 void RegionSolver::receive(double value, const char* gradient) {
     const VectorWork::Compared seen = work_.compare(
-        {x_->data(), trial_->data(), gradient, gradient_.data(), s_.data(), y_.data()});
+        {x_->data(), trial_->data(), gradient, gradient_.data(), s_.data(),
+         y_.empty() ? nullptr : y_.data()});
     const double length = std::sqrt(seen.length_squared);
     const bool finite = std::isfinite(value) && std::isfinite(seen.squares);
     const double predicted = predict(), slope = seen.slope;

@@ -24,7 +24,9 @@ class RegionSolver : public Solver {
     void receive(double value, const char* gradient) final;
     // The trial x_ + p.
     void try_step(const std::vector<double>& p);
-    double dot(const std::vector<double>& a, const std::vector<double>& b);
+    double dot(const std::vector<double>& a, const std::vector<double>& b) {
+        return work_.dot(a.data(), b.data());
+    }
 
     // How much the model falls along s_; learn from y_, unless the trial was far off, with a
     // gradient there of such a length; a step from x_ in the smaller region; one from a new x_; and
@@ -36,14 +38,14 @@ class RegionSolver : public Solver {
     virtual void give_up() = 0;
 
     std::vector<double> gradient_;  // at x_, in double
-    std::vector<double> s_, y_;     // of the last trial: the step as x could take it, its g - g_
+    std::vector<double> s_;         // of the last trial: the step as x could take it
+    std::vector<double> y_;         // its g - g_; empty where nobody learns from it
     double radius_ = 1.0;
     int trials_ = 0;        // from x_
     double promise_ = 0.0;  // the decrease still to be had, as the trials from x_ have it
 
   private:
     Habits habits_;
-    VectorWork doubles_;
 };
 
 }  // namespace schuss

@@ -63,6 +63,11 @@ void VectorWork::blocks(std::int64_t streams, int n_sums, double* totals, const 
             totals[k] += of_blocks_[static_cast<std::size_t>(b * sums + k)];
 }
 
+double VectorWork::dot(const double* a, const double* b) {
+    const Probe by{reinterpret_cast<const char*>(a), reinterpret_cast<const char*>(b)};
+    return probe_with(kernels().vectors[kFloat64][kFloat64].probe, by).along;
+}
+
 double VectorWork::largest(int k, int n_sums, const double* totals) const {
     if (n_ <= kBlock) return totals[k];
     double largest = 0.0;

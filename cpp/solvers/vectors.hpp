@@ -47,6 +47,7 @@ class VectorWork {
     };
     Sizes probe(const Probe& by);
     Sizes norms(const char* g);  // the same with d = g
+    double dot(const double* a, const double* b);
     struct Compared {
         double slope, length_squared, curvature;  // s.g, s.s and s.y
         double squares, largest;                  // of g_new
