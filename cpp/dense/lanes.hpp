@@ -228,9 +228,14 @@ void newton_lanes(const LaneModels& by) {
     for (std::int64_t i = 0; i < n; ++i) systems.y[i] = -gather(g, i);
     systems.forward();
     systems.backward();
+    for (int lane = 0; lane < by.count; ++lane)
+        for (std::int64_t i = 0; i < n; ++i) by.models[lane].step[i] = systems.y[i][lane];
+    systems.forward();
+    V reach{};
+    for (std::int64_t i = 0; i < n; ++i) reach = reach + systems.y[i] * systems.y[i];
     for (int lane = 0; lane < by.count; ++lane) {
         LaneModel& model = by.models[lane];
-        for (std::int64_t i = 0; i < n; ++i) model.step[i] = systems.y[i][lane];
+        model.reach = reach[lane];
         model.size = size[lane];
         model.skew = skew[lane];
         model.sum = sum[lane];

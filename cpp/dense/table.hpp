@@ -58,7 +58,8 @@ constexpr int kDenseVector = 64;  // bytes of the longest vector
 struct LaneModel {
     const double *h, *g;
     double* mean;         // of h and its mirror image, the lower triangle row after row
-    double* step;         // -mean^-1 g
+    double* step;         // p = -mean^-1 g
+    double reach;         // |L^-1 p|^2, with mean = L L'
     double size, skew;    // the largest |h|, and the largest difference from the mirror image
     double sum;           // of the differences: finite only where all of h is
     std::int64_t failed;  // the column whose pivot is not positive and finite, or -1

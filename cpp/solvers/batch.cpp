@@ -75,7 +75,7 @@ class Company {
         double *g = step + n_, *mean = g + n_;
         copy_as_doubles(solver.dtype(), gradient, n_, g);
         members_[count_] = {&solver, row};
-        models_[static_cast<std::size_t>(count_)] = {h, g, mean, step, 0.0, 0.0, 0.0, -1};
+        models_[static_cast<std::size_t>(count_)] = {h, g, mean, step, 0.0, 0.0, 0.0, 0.0, -1};
         if (++count_ == lanes_) leave();
     }
 

@@ -16,12 +16,12 @@ std::string RegionNewton::receive_hessian(const double* h, const LaneModel* read
         flat(largest_);
         return "";
     }
-    propose();
+    propose(ready);
     return "";
 }
 
-void RegionNewton::propose() {
-    step_ = model_.within(gradient_, radius_, s_);  // which is free until the trial is told
+void RegionNewton::propose(const LaneModel* ready) {
+    step_ = model_.within(gradient_, radius_, s_, ready);  // which is free until the trial is told
     if (trials_ == 0)
         promise_ = step_.interior ? step_.predicted : std::numeric_limits<double>::infinity();
     try_step(s_);
@@ -64,7 +64,7 @@ std::string PlainNewton::receive_hessian(const double* h, const LaneModel* ready
                 "the largest element of the gradient, %.3g, is at most gtol = %.3g, but f curves "
                 "down there, by %.3g: a saddle or a maximum",
                 largest_, limits_.gtol, model_.curvature());
-    } else if (!model_.newton(gradient_, p_)) {
+    } else if (!model_.newton(gradient_, p_, ready)) {
         finish(Status::kNoDecrease, "the Hessian is singular: there is no Newton step");
     } else {
         const char* p = reinterpret_cast<const char*>(p_.data());

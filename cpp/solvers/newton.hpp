@@ -17,11 +17,13 @@ class RegionNewton final : public RegionSolver {
     bool gradient_decides() const override { return false; }
     std::string receive_hessian(const double* h, const LaneModel* ready) override;
     double predict() override { return step_.predicted; }
-    void propose() override;
+    void propose() override { propose(nullptr); }
     void arrive() override { wait_for(Request::kHessian); }
     void give_up() override;
 
   private:
+    void propose(const LaneModel* ready);
+
     Quadratic model_;
     Quadratic::Step step_{};
     bool minimum_ = false;

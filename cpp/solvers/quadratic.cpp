@@ -64,7 +64,6 @@ Quadratic::Quadratic(std::int64_t n)
     : n_(n), cholesky_(n, kFloat64) {
     // In a batch the threads must not run out of memory.
     h_.reserve(triangle(n));
-    if (n <= kLaneOrder) newton_.reserve(static_cast<std::size_t>(n));
     curvature_ = std::numeric_limits<double>::infinity();
 }
 
@@ -80,7 +79,6 @@ std::string Quadratic::set(const double* h, double epsilon, const LaneModel* rea
     const auto n = static_cast<std::size_t>(n_);
     if (ready && std::isfinite(ready->sum) && ready->skew <= std::sqrt(epsilon) * ready->size) {
         h_.assign(ready->mean, ready->mean + triangle(n_));
-        newton_.assign(ready->step, ready->step + (ready->failed < 0 ? n : 0));
         ++count_;
         curvature_ = std::numeric_limits<double>::infinity();
         return "";
@@ -119,15 +117,14 @@ std::string Quadratic::set(const double* h, double epsilon, const LaneModel* rea
         for (std::size_t j = first; j < last; ++j)
             row[j] = h[i * n + j] / 2.0 + h[j * n + i] / 2.0;
     });
-    newton_.clear();
     ++count_;
     curvature_ = std::numeric_limits<double>::infinity();
     return "";
 }
 
-bool Quadratic::known(std::vector<double>& p) {
-    if (newton_.empty()) return false;
-    std::copy(newton_.begin(), newton_.end(), p.begin());
+bool Quadratic::known(std::vector<double>& p, const LaneModel* ready) {
+    if (!ready || ready->failed >= 0) return false;
+    std::copy_n(ready->step, n_, p.begin());
     shift_ = 0.0;
     return true;
 }
@@ -162,6 +159,13 @@ void Quadratic::solve_factored(const std::vector<double>& g, std::vector<double>
     cholesky_.forward(y, n_);
     cholesky_.backward(y, n_);
     std::copy_n(w_, n_, p.begin());
+}
+
+double Quadratic::reach_of(const std::vector<double>& p) {
+    std::copy_n(p.begin(), n_, w_);
+    std::fill(w_ + n_, w_ + cholesky_.padded(), 0.0);
+    cholesky_.forward(reinterpret_cast<char*>(w_), n_);
+    return dot(w_, w_);
 }
 
 // Conn, Gould and Toint, section 7.3.8: delta / |v|^2 with (H + lambda I + delta e e') v = 0.
@@ -236,8 +240,10 @@ void Quadratic::bound(double pull, double& low, double& high) const {
 }
 
 Quadratic::Step Quadratic::within(const std::vector<double>& g, double radius,
-                                  std::vector<double>& p) {
-    if (known(p) && std::sqrt(dot(p, p)) <= radius) return {-dot(g, p) / 2.0, true};
+                                  std::vector<double>& p, const LaneModel* ready) {
+    bool given = known(p, ready);
+    if (given && std::sqrt(dot(p, p)) <= radius) return {-dot(g, p) / 2.0, true};
+    given = given && std::isfinite(ready->reach);
     const Work work(*this);
     const auto n = static_cast<std::size_t>(n_);
     const double g_length = std::sqrt(dot(g, g));
@@ -247,8 +253,8 @@ Quadratic::Step Quadratic::within(const std::vector<double>& g, double radius,
     double lambda = 0.0;
     bool found = false;  // p belongs to a lambda
     for (int tries = 0; tries < kMostFactorizations; ++tries) {
-        const std::int64_t failed = factor(lambda);
-        if (failed < 0) {
+        const std::int64_t failed = given ? -1 : factor(lambda);
+        if (failed < 0 && !given) {
             shift_ = lambda;
             solve_factored(g, p);
         }
@@ -263,11 +269,9 @@ Quadratic::Step Quadratic::within(const std::vector<double>& g, double radius,
         }
         found = true;
         if (std::abs(length - radius) <= kEasy * radius) break;
-        // w = L^-1 p
-        std::copy_n(p.begin(), n_, w_);
-        std::fill(w_ + n_, w_ + cholesky_.padded(), 0.0);
-        cholesky_.forward(reinterpret_cast<char*>(w_), n_);
-        const double next = lambda + length * length / dot(w_, w_) * (length - radius) / radius;
+        const double reach = given ? ready->reach : reach_of(p);
+        given = false;
+        const double next = lambda + length * length / reach * (length - radius) / radius;
         if (length > radius) {
             low = std::max(low, lambda);
         } else {
@@ -294,8 +298,9 @@ Quadratic::Step Quadratic::within(const std::vector<double>& g, double radius,
     return {-(dot(g, p) + multiply(p.data()) / 2.0), false};
 }
 
-bool Quadratic::descend(const std::vector<double>& g, std::vector<double>& p) {
-    if (known(p)) return std::isfinite(dot(p, p));
+bool Quadratic::descend(const std::vector<double>& g, std::vector<double>& p,
+                        const LaneModel* ready) {
+    if (known(p, ready)) return std::isfinite(dot(p, p));
     const Work work(*this);
     const double largest = largest_of(h_), first = kRounding * (largest > 0.0 ? largest : 1.0);
     shift_ = 0.0;
@@ -311,8 +316,9 @@ bool Quadratic::descend(const std::vector<double>& g, std::vector<double>& p) {
 }
 
 // Gaussian elimination with partial pivoting where H has no Cholesky factor.
-bool Quadratic::newton(const std::vector<double>& g, std::vector<double>& p) {
-    if (known(p)) return std::isfinite(dot(p, p));
+bool Quadratic::newton(const std::vector<double>& g, std::vector<double>& p,
+                       const LaneModel* ready) {
+    if (known(p, ready)) return std::isfinite(dot(p, p));
     const Work work(*this);
     shift_ = 0.0;
     if (const std::int64_t failed = factor(0.0); failed < 0) {

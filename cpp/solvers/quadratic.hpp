@@ -19,7 +19,7 @@ class Quadratic {
     // ready: what is known of it and of the gradient there, the same bits that come out here.
     std::string set(const double* h, double epsilon, const LaneModel* ready = nullptr);
 
-    // Three steps p, from the gradient g at the same point.
+    // Three steps p, from the gradient g at the same point; ready as it came with H.
 
     // The least q over |p| <= radius: Moré and Sorensen 1983; Conn, Gould and Toint, Trust-Region
     // Methods, 2000, chapter 7.
@@ -27,12 +27,13 @@ class Quadratic {
         double predicted;  // the decrease of q
         bool interior;     // the Newton step itself: H is positive definite
     };
-    Step within(const std::vector<double>& g, double radius, std::vector<double>& p);
+    Step within(const std::vector<double>& g, double radius, std::vector<double>& p,
+                const LaneModel* ready = nullptr);
     // -(H + shift I)^-1 g, shift 0 where H is positive definite: Nocedal and Wright 2006, algorithm
     // 3.3. False where no shift helps.
-    bool descend(const std::vector<double>& g, std::vector<double>& p);
+    bool descend(const std::vector<double>& g, std::vector<double>& p, const LaneModel* ready);
     // -H^-1 g whatever the signs of its eigenvalues; false where H is singular.
-    bool newton(const std::vector<double>& g, std::vector<double>& p);
+    bool newton(const std::vector<double>& g, std::vector<double>& p, const LaneModel* ready);
 
     // Whether H is positive semidefinite, as far as rounding lets one tell.
     bool convex();
@@ -55,9 +56,10 @@ class Quadratic {
     };
 
     std::int64_t factor(double shift);
-    // The step without a shift, where it is known already.
-    bool known(std::vector<double>& p);
+    // p without a shift, where it is ready.
+    bool known(std::vector<double>& p, const LaneModel* ready);
     void solve_factored(const std::vector<double>& g, std::vector<double>& p);
+    double reach_of(const std::vector<double>& p);  // |L^-1 p|^2, L L' the factored matrix
     void bound(double pull, double& low, double& high) const;
     double multiply(const double* v) const;  // v.H v
     double dot(const double* a, const double* b) const;
@@ -73,7 +75,6 @@ class Quadratic {
     std::vector<double> h_;  // lower()
     Cholesky cholesky_;
     double *z_ = nullptr, *w_ = nullptr;  // padded() elements each
-    std::vector<double> newton_;          // -H^-1 g where that came with H, or empty
     double curvature_, shift_ = 0.0;
     std::int64_t count_ = 0;
 };

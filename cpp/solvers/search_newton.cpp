@@ -22,7 +22,7 @@ const Curvature::Place& HessianCurvature::place() {
 }
 
 const Curvature::Terms& HessianCurvature::direction(const char*) {
-    if (known && model.descend(gradient, d))
+    if (known && model.descend(gradient, d, ready))
         return terms_ = {0.0, {reinterpret_cast<const char*>(d.data())}, {1.0}};
     return terms_ = {-scale_, {}, {}};
 }
@@ -53,7 +53,9 @@ std::string SearchNewton::receive_hessian(const double* h, const LaneModel* read
     own_.known = true;
     wait_for(Request::kValueAndGradient);
     if (largest_ > limits_.gtol) {
+        own_.ready = ready;
         Descent::aim();
+        own_.ready = nullptr;
     } else if (model.convex()) {
         minimum_ = true;
         flat(largest_);

@@ -24,6 +24,7 @@ class HessianCurvature final : public Curvature {
     bool known = false;            // the model is that of the point
     std::vector<double> gradient;  // there, in double
     std::vector<double> d;         // the direction
+    const LaneModel* ready = nullptr;  // what is known of it, while a Hessian is received
 
   private:
     std::vector<double> s_, y_;
