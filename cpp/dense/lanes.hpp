@@ -181,66 +181,130 @@ void solve_lanes(const LaneWork& by) {
     if (by.b.data) lanes.solve();
 }
 
-// What Quadratic does with a new Hessian, in its order: mean, factorization, step.
-void newton_lanes(const LaneModels& by) {
-    using V = Vector<double>;
-    constexpr int lanes = kLaneCount<double>;
-    const std::int64_t n = by.n;
-    std::int64_t failed[lanes];
-    LaneWork work{};
-    work.n = n;
-    work.count = by.count;
-    work.space = by.space;
-    work.failed = failed;
-    const Lanes<double> systems(work);
-
-    // Lanes without a model repeat the first, and write what it writes.
-    const double *h[lanes], *g[lanes];
-    double* to[lanes];
-    for (int lane = 0; lane < lanes; ++lane) {
-        const LaneModel& model = by.models[lane < by.count ? lane : 0];
-        h[lane] = model.h;
-        g[lane] = model.g;
-        to[lane] = model.mean;
+// What Quadratic does with new Hessians, in its order: mean, factorization, and the step or the
+// smallest curvature.
+class NewtonLanes {
+  public:
+    explicit NewtonLanes(const LaneModels& by)
+        : by_(by), work_{.n = by.n, .count = by.count, .space = by.space, .failed = failed_},
+          systems_(work_) {
+        // Lanes without a model repeat the first, and write what it writes.
+        for (int lane = 0; lane < kLanes; ++lane) {
+            const LaneModel& model = by.models[lane < by.count ? lane : 0];
+            h_[lane] = model.h;
+            g_[lane] = model.g;
+            mean_[lane] = model.mean;
+        }
     }
-    const auto gather = [](const double* const(&from)[lanes], std::int64_t at) {
+
+    void take_means() {
+        const double* h[kLanes];  // in registers, whatever is written
+        double* to[kLanes];
+#pragma GCC unroll 8
+        for (int lane = 0; lane < kLanes; ++lane) {
+            h[lane] = h_[lane];
+            to[lane] = mean_[lane];
+        }
+        V* own = systems_.l;
+        const std::int64_t n = by_.n;
+        const V half = broadcast<V>(0.5);
+        V size{}, skew{}, sum{};
+        for (std::int64_t i = 0, e = 0; i < n; ++i)
+            for (std::int64_t k = 0; k <= i; ++k, ++e) {
+                const V a = gather(h, i * n + k), b = gather(h, k * n + i);
+                const V difference = a - b;
+                size = maximum(size, maximum(abs(a), abs(b)));
+                skew = maximum(skew, abs(difference));
+                sum = sum + difference;
+                const V mean = a * half + b * half;
+                own[e] = mean;
+#pragma GCC unroll 8
+                for (int lane = 0; lane < kLanes; ++lane) to[lane][e] = mean[lane];
+            }
+        for (int lane = 0; lane < by_.count; ++lane) {
+            LaneModel& model = by_.models[lane];
+            model.size = size[lane];
+            model.skew = skew[lane];
+            model.sum = sum[lane];
+        }
+    }
+
+    void step() const {
+        systems_.factor();
+        systems_.judge();
+        for (std::int64_t i = 0; i < by_.n; ++i) systems_.y[i] = -gather(g_, i);
+        systems_.forward();
+        systems_.backward();
+        for (int lane = 0; lane < by_.count; ++lane)
+            for (std::int64_t i = 0; i < by_.n; ++i)
+                by_.models[lane].step[i] = systems_.y[i][lane];
+        systems_.forward();
+        const V reach = squares();
+        for (int lane = 0; lane < by_.count; ++lane) {
+            by_.models[lane].reach = reach[lane];
+            by_.models[lane].failed = failed_[lane];
+        }
+    }
+
+    void find_curvature(const Smallest& how) const {
+        V largest{};
+        for (std::int64_t e = 0; e < by_.n * (by_.n + 1) / 2; ++e)
+            largest = maximum(largest, abs(systems_.l[e]));
+        for (std::int64_t i = 0; i < by_.n; ++i) {
+            systems_.row(i)[i] = systems_.row(i)[i] + largest * broadcast<V>(how.rounding);
+            systems_.y[i] = broadcast<V>(how.start[i % 11]);
+        }
+        systems_.factor();
+        systems_.judge();
+        for (int k = 0; k < how.iterations; ++k) {
+            systems_.forward();
+            systems_.backward();
+            const V length = sqrt(squares());
+            for (std::int64_t i = 0; i < by_.n; ++i) systems_.y[i] = systems_.y[i] / length;
+        }
+        V curvature{};
+        for (std::int64_t i = 0, e = 0; i < by_.n; ++i, ++e) {
+            V row{};
+            for (std::int64_t k = 0; k < i; ++k, ++e)
+                row = row + gather(mean_, e) * systems_.y[k];
+            const V y = systems_.y[i];
+            curvature = curvature + y * (broadcast<V>(2.0) * row + gather(mean_, e) * y);
+        }
+        for (int lane = 0; lane < by_.count; ++lane) {
+            if (failed_[lane] < 0) by_.models[lane].curvature = curvature[lane];
+            by_.models[lane].failed = 0;
+        }
+    }
+
+  private:
+    using V = Vector<double>;
+    static constexpr int kLanes = kLaneCount<double>;
+
+    template <class From>
+    static V gather(const From& from, std::int64_t at) {
         V values;
 #pragma GCC unroll 8
-        for (int lane = 0; lane < lanes; ++lane) values[lane] = from[lane][at];
+        for (int lane = 0; lane < kLanes; ++lane) values[lane] = from[lane][at];
         return values;
-    };
-    const V half = broadcast<V>(0.5);
-    V size{}, skew{}, sum{};
-    for (std::int64_t i = 0, e = 0; i < n; ++i)
-        for (std::int64_t k = 0; k <= i; ++k, ++e) {
-            const V a = gather(h, i * n + k), b = gather(h, k * n + i), difference = a - b;
-            size = maximum(size, maximum(abs(a), abs(b)));
-            skew = maximum(skew, abs(difference));
-            sum = sum + difference;
-            const V mean = a * half + b * half;
-            systems.row(i)[k] = mean;
-#pragma GCC unroll 8
-            for (int lane = 0; lane < lanes; ++lane)
-                to[lane][e] = mean[lane];
-        }
-    systems.factor();
-    systems.judge();
-    for (std::int64_t i = 0; i < n; ++i) systems.y[i] = -gather(g, i);
-    systems.forward();
-    systems.backward();
-    for (int lane = 0; lane < by.count; ++lane)
-        for (std::int64_t i = 0; i < n; ++i) by.models[lane].step[i] = systems.y[i][lane];
-    systems.forward();
-    V reach{};
-    for (std::int64_t i = 0; i < n; ++i) reach = reach + systems.y[i] * systems.y[i];
-    for (int lane = 0; lane < by.count; ++lane) {
-        LaneModel& model = by.models[lane];
-        model.reach = reach[lane];
-        model.size = size[lane];
-        model.skew = skew[lane];
-        model.sum = sum[lane];
-        model.failed = failed[lane];
     }
+    V squares() const {
+        V sum{};
+        for (std::int64_t i = 0; i < by_.n; ++i) sum = sum + systems_.y[i] * systems_.y[i];
+        return sum;
+    }
+
+    const LaneModels& by_;
+    std::int64_t failed_[kLanes];
+    LaneWork work_;
+    Lanes<double> systems_;
+    const double *h_[kLanes], *g_[kLanes];
+    double* mean_[kLanes];
+};
+
+void newton_lanes(const LaneModels& by) {
+    NewtonLanes lanes(by);
+    lanes.take_means();
+    by.smallest ? lanes.find_curvature(*by.smallest) : lanes.step();
 }
 
 }  // namespace

@@ -62,13 +62,23 @@ struct LaneModel {
     double reach;         // |L^-1 p|^2, with mean = L L'
     double size, skew;    // the largest |h|, and the largest difference from the mirror image
     double sum;           // of the differences: finite only where all of h is
-    std::int64_t failed;  // the column whose pivot is not positive and finite, or -1
+    double curvature;     // what Smallest finds, where that was wanted and is there; else NaN
+    std::int64_t failed;  // -1 where there is a step; else the column whose pivot is not positive
+                          // and finite, or 0 where the curvature was wanted instead
+};
+// Inverse iteration for the smallest eigenvalue of a matrix, with `rounding` times its largest
+// element added to the diagonal, as far as that has a factor.
+struct Smallest {
+    double rounding;
+    int iterations;
+    double start[11];  // the elements of the first vector, again and again
 };
 struct LaneModels {
     std::int64_t n;  // at most kLaneOrder
     int count;       // of models, at most the lanes
     LaneModel* models;
-    char* space;  // as in LaneWork
+    char* space;               // as in LaneWork
+    const Smallest* smallest;  // null where steps are wanted
 };
 
 struct DenseTable {

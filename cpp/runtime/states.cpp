@@ -32,7 +32,10 @@ std::int64_t lay_out(const std::vector<std::int64_t>& bytes, int n_slots,
 }  // namespace
 
 Block::Block(std::int64_t size) {
-    const std::int64_t alignment = size >= kHugePage ? kHugePage : size >= kPage ? kPage : kLine;
+    const std::int64_t alignment = size >= kHugePage    ? kHugePage
+                                   : size >= kPage      ? kPage
+                                   : size >= 8 * kLine ? kLine
+                                                       : 1;
     if (size > PTRDIFF_MAX - alignment) throw std::bad_alloc();
     memory_.reset(static_cast<char*>(std::calloc(static_cast<std::size_t>(size + alignment), 1)));
     if (!memory_) throw std::bad_alloc();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "runtime/float_environment.hpp"
 #include "runtime/parallel.hpp"
 #include "solvers/cholesky.hpp"
+#include "solvers/quadratic.hpp"
 
 namespace schuss {
 namespace {
@@ -58,15 +60,16 @@ void tell_hessian(Solver& solver, const double* h, const LaneModel* ready = null
 }
 
 // Solvers that were told a gradient and wait for the Hessian, until there is one for each lane.
-// Calls settle(solver, row) when they have it.
+// Calls settle(solver, row) when they have it. smallest: whether they want the curvature.
 template <class Settle>
 class Company {
   public:
-    Company(std::int64_t n, const Settle& settle)
+    Company(std::int64_t n, const Settle& settle, const Smallest* smallest)
         : n_(n),
           each_(n * (n + 1) / 2 + 2 * n),
           lanes_(dense().lanes[kFloat64]),
           settle_(settle),
+          smallest_(smallest),
           models_(static_cast<std::size_t>(lanes_)),
           numbers_(static_cast<std::size_t>(lanes_ * each_)) {}
 
@@ -75,7 +78,7 @@ class Company {
         double *g = step + n_, *mean = g + n_;
         copy_as_doubles(solver.dtype(), gradient, n_, g);
         members_[count_] = {&solver, row};
-        models_[static_cast<std::size_t>(count_)] = {h, g, mean, step, 0.0, 0.0, 0.0, 0.0, -1};
+        models_[static_cast<std::size_t>(count_)] = {h, g, mean, step, 0.0, 0.0, 0.0, 0.0, NAN, 0};
         if (++count_ == lanes_) leave();
     }
 
@@ -83,7 +86,7 @@ class Company {
         if (count_ > 0) {
             const FloatEnvironment pinned;
             const Scratch space(lane_bytes(n_));
-            dense().newton_lanes({n_, static_cast<int>(count_), models_.data(), space.get()});
+            dense().newton_lanes({n_, static_cast<int>(count_), models_.data(), space.get(), smallest_});
         }
         for (std::int64_t k = 0; k < count_; ++k) {
             const LaneModel& model = models_[static_cast<std::size_t>(k)];
@@ -101,6 +104,7 @@ class Company {
     };
     std::int64_t n_, each_, lanes_, count_ = 0;  // each_: numbers of a model
     const Settle& settle_;
+    const Smallest* smallest_;
     std::vector<LaneModel> models_;
     std::vector<double> numbers_;
     Member members_[kDenseVector / sizeof(double)];
@@ -143,8 +147,11 @@ void SolverBatch::tell(const double* values, const char* gradients, const double
     Shares shares(count, tasks);
     parallel_for(tasks, [&](int task) {
         const std::int64_t n = at(0).size();
-        std::optional<Company<decltype(settle)>> company;
-        if (hessians && n <= kLaneOrder) company.emplace(n, settle);
+        std::optional<Company<decltype(settle)>> steps, ends;
+        if (hessians && n <= kLaneOrder) {
+            steps.emplace(n, settle, nullptr);
+            ends.emplace(n, settle, &kSmallest);
+        }
         shares.take(task, [&](std::int64_t first, std::int64_t end) {
             for (std::int64_t row = first; row < end; ++row) {
                 Solver& solver = running(row);
@@ -155,7 +162,7 @@ void SolverBatch::tell(const double* values, const char* gradients, const double
                 solver.tell(values[row], gradient);
                 if (solver.request() == Request::kHessian) {
                     const double* h = hessians + row * n * n;
-                    if (company) {
+                    if (auto& company = solver.gradient_small() ? ends : steps) {
                         company->add(solver, row, h, gradient);
                         continue;
                     }
@@ -164,7 +171,8 @@ void SolverBatch::tell(const double* values, const char* gradients, const double
                 settle(solver, row);
             }
         });
-        if (company) company->leave();
+        for (auto* company : {&steps, &ends})
+            if (*company) (*company)->leave();
     });
     std::size_t left = 0;
     for (std::size_t row = 0; row < running_.size(); ++row) {

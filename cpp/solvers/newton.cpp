@@ -11,7 +11,7 @@ RegionNewton::RegionNewton(std::int64_t n, DType iterates, const char* x0, const
 
 std::string RegionNewton::receive_hessian(const double* h, const LaneModel* ready) {
     if (std::string fault = model_.set(h, epsilon(), ready); !fault.empty()) return fault;
-    if (largest_ <= limits_.gtol && model_.convex()) {
+    if (gradient_small() && model_.convex(ready)) {
         minimum_ = true;
         flat(largest_);
         return "";
@@ -53,9 +53,9 @@ PlainNewton::PlainNewton(std::int64_t n, DType iterates, const char* x0, const L
 std::string PlainNewton::receive_hessian(const double* h, const LaneModel* ready) {
     if (std::string fault = model_.set(h, epsilon(), ready); !fault.empty()) return fault;
     copy_as_doubles(dtype(), g_->data(), n_, gradient_.data());
-    if (largest_ <= limits_.gtol) {
+    if (gradient_small()) {
         forget_best();  // the point where the method ended
-        minimum_ = model_.convex();
+        minimum_ = model_.convex(ready);
         if (minimum_)
             flat(largest_);
         else

@@ -15,7 +15,6 @@ namespace {
 
 constexpr double kEasy = 0.1, kHard = 0.2;  // Conn, Gould and Toint, 7.3.4: how exact is enough
 constexpr int kMostFactorizations = 40;
-constexpr int kInverseIterations = 4;
 
 // Negative eigenvalues down to this part of the largest element are rounding.
 const double kRounding = std::sqrt(std::numeric_limits<double>::epsilon());
@@ -59,6 +58,12 @@ void pairs(std::int64_t n, const F& f) {
 }
 
 }  // namespace
+
+// From signs that no symmetry of a problem is likely to share: 1 + (37 i mod 11) / 16.
+const Smallest kSmallest{kRounding,
+                         4,
+                         {1.0, 1.25, 1.5, 1.0625, 1.3125, 1.5625, 1.125, 1.375, 1.625, 1.1875,
+                          1.4375}};
 
 Quadratic::Quadratic(std::int64_t n)
     : n_(n), cholesky_(n, kFloat64) {
@@ -175,33 +180,39 @@ double Quadratic::lacking(std::int64_t failed) {
     if (failed > 0) cholesky_.backward(reinterpret_cast<char*>(z_), failed);
     z_[failed] = 1.0;
     const double squares = dot(z_, z_);
-    if (std::isfinite(squares)) curvature_ = std::min(curvature_, multiply(z_) / squares);
+    if (std::isfinite(squares)) note(multiply(z_) / squares);
     return -cholesky_.element(failed, failed) / squares;
 }
 
-// Inverse iteration, from signs that no symmetry of a problem is likely to share.
 void Quadratic::smallest_direction() {
     std::fill_n(z_, cholesky_.padded(), 0.0);
-    for (std::int64_t i = 0; i < n_; ++i) z_[i] = 1.0 + static_cast<double>(i * 37 % 11) / 16.0;
+    for (std::int64_t i = 0; i < n_; ++i) z_[i] = kSmallest.start[i % 11];
     char* y = reinterpret_cast<char*>(z_);
-    for (int k = 0; k < kInverseIterations; ++k) {
+    for (int k = 0; k < kSmallest.iterations; ++k) {
         cholesky_.forward(y, n_);
         cholesky_.backward(y, n_);
         const double length = std::sqrt(dot(z_, z_));
         for (std::int64_t i = 0; i < n_; ++i) z_[i] /= length;
     }
-    const double curvature = multiply(z_);
+    note(multiply(z_));
+}
+
+void Quadratic::note(double curvature) {
     if (std::isfinite(curvature)) curvature_ = std::min(curvature_, curvature);
 }
 
-bool Quadratic::convex() {
+bool Quadratic::convex(const LaneModel* ready) {
+    if (ready && std::isfinite(ready->curvature)) {
+        note(ready->curvature);
+        return true;
+    }
     const Work work(*this);
     const double largest = largest_of(h_);
     if (largest == 0.0) {
-        curvature_ = std::min(curvature_, 0.0);
+        note(0.0);
         return true;
     }
-    const double shift = kRounding * largest;
+    const double shift = kSmallest.rounding * largest;
     if (const std::int64_t failed = factor(shift); failed >= 0) {
         lacking(failed);
         return false;

@@ -10,6 +10,9 @@
 
 namespace schuss {
 
+// How curvature is looked for where no factorization fails.
+extern const Smallest kSmallest;
+
 class Quadratic {
   public:
     explicit Quadratic(std::int64_t n);
@@ -36,7 +39,7 @@ class Quadratic {
     bool newton(const std::vector<double>& g, std::vector<double>& p, const LaneModel* ready);
 
     // Whether H is positive semidefinite, as far as rounding lets one tell.
-    bool convex();
+    bool convex(const LaneModel* ready);
     // The smallest z.H z / z.z of the directions looked at since H was set.
     double curvature() const { return curvature_; }
     double shift() const { return shift_; }  // of the last step
@@ -70,6 +73,7 @@ class Quadratic {
     double lacking(std::int64_t failed);
     // A unit vector along which the factored matrix is nearly as small as it gets.
     void smallest_direction();
+    void note(double curvature);  // of a direction that was looked at
 
     std::int64_t n_;
     std::vector<double> h_;  // lower()

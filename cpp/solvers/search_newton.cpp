@@ -52,11 +52,11 @@ std::string SearchNewton::receive_hessian(const double* h, const LaneModel* read
     told_at_ = iterations_;
     own_.known = true;
     wait_for(Request::kValueAndGradient);
-    if (largest_ > limits_.gtol) {
+    if (!gradient_small()) {
         own_.ready = ready;
         Descent::aim();
         own_.ready = nullptr;
-    } else if (model.convex()) {
+    } else if (model.convex(ready)) {
         minimum_ = true;
         flat(largest_);
     } else {

@@ -50,6 +50,7 @@ class Solver {
         return waiting_for_ == Request::kValueAndGradient ? trial_ : x_;
     }
     bool done() const { return status_ != Status::kRunning; }
+    bool gradient_small() const { return largest_ <= limits_.gtol; }  // at x
 
     // What was requested, at point(); std::logic_error for anything else. A gradient has n elements
     // of dtype(); a Hessian n x n, and what is wrong with it comes back, "" where nothing is; of
