@@ -205,6 +205,24 @@ def test_a_batch_equals_one_by_one(isa, dtype, n):
             assert (x[k] == solve_spd(a[k], b[k])).all()
 
 
+# Columns for which there are rows to spare in the factor travel through it, others do not.
+@pytest.mark.parametrize("n", [*range(1, 50), 95, 96, 97, 200])
+def test_columns_alone_and_among_many_have_the_same_bits(isa, dtype, n):
+    rng = np.random.default_rng(n)
+    a = positive(rng, n, dtype=dtype)
+    b = rng.standard_normal((n, 60)).astype(dtype)
+    b[: n // 2, ::3] = 0.0
+    b[:, ::5] *= -0.0
+    b[n // 2, 7] = np.inf
+    with np.errstate(invalid="ignore"):
+        x = solve_spd(a, b)
+        for columns in (1, 2, 3, 8, 11, 12, 23, 47):
+            part = solve_spd(a, b[:, :columns])
+            assert part.tobytes() == np.ascontiguousarray(x[:, :columns]).tobytes()
+        assert solve_spd(a, b[:, 7]).tobytes() == np.ascontiguousarray(x[:, 7]).tobytes()
+    assert (solve_spd(np.eye(n, dtype=dtype), b[:, :1]) == b[:, :1]).all()
+
+
 def test_threads_change_no_bits(dtype, threads):
     rng = np.random.default_rng(6)
     single, many = positive(rng, 700, dtype=dtype), positive(rng, 500, 12, dtype=dtype)

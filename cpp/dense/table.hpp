@@ -24,10 +24,10 @@ struct PanelKernels {
     void (*unpack)(const char* panels, std::int64_t n, std::int64_t p, const Strided& l);
 
     // Columns of the block from `first` on, of panel p: A becomes L, once the panels above have
-    // theirs. inverse: 1 / L[j][j]. Returns the column whose pivot is not positive and finite,
-    // which is left in its place, or -1.
-    std::int64_t (*factor)(char* panels, char* inverse, std::int64_t n, std::int64_t p,
-                           std::int64_t first);
+    // theirs; rows from n to height go along. inverse: 1 / L[j][j]. Returns the column whose pivot
+    // is not positive and finite, which is left in its place, or -1.
+    std::int64_t (*factor)(char* panels, char* inverse, std::int64_t n, std::int64_t height,
+                           std::int64_t p, std::int64_t first);
     // A - L L', of panel p, the columns after the block from `first` on by those of the block.
     void (*update)(char* panels, std::int64_t n, std::int64_t p, std::int64_t first);
 

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #if defined(__linux__)
 #include <sys/mman.h>
@@ -101,21 +102,44 @@ char* Cholesky::at(std::int64_t i, std::int64_t k) const {
 }
 
 std::int64_t Cholesky::factor(const Strided& a, double shift) {
+    along_ = 0;
+    pack(a, shift);
+    return factor_packed();
+}
+
+std::int64_t Cholesky::factor(const Strided& a, const Strided& b, std::int64_t columns) {
+    pack(a, 0.0);
+    along_ = columns <= panels_ * kernels_.rows - n_ ? columns : 0;
+    const std::int64_t size = size_of(dtype_);
+    for (std::int64_t c = 0; c < along_; ++c) {
+        char* to = at(n_ + c, 0);
+        const char* from = b.data + c * b.column;
+        for (std::int64_t k = 0; k < n_; ++k, to += kernels_.rows * size, from += b.row)
+            std::memcpy(to, from, static_cast<std::size_t>(size));
+    }
+    return factor_packed();
+}
+
+void Cholesky::pack(const Strided& a, double shift) {
     const FloatEnvironment pinned;
-    const std::int64_t rows = kernels_.rows, block = kernels_.block;
     const auto order = static_cast<double>(n_);
     share(parallel, 0, panels_, order * order / 2.0,
           [&](std::int64_t p) { kernels_.pack(a, n_, p, shift, data_); });
+}
+
+std::int64_t Cholesky::factor_packed() {
+    const FloatEnvironment pinned;
+    const std::int64_t rows = kernels_.rows, block = kernels_.block, height = n_ + along_;
     for (std::int64_t first = 0; first < n_; first += block) {
         const std::int64_t end = std::min(first + block, n_), below = (end + rows - 1) / rows;
         for (std::int64_t p = first / rows; p < below; ++p)
-            if (const std::int64_t failed = kernels_.factor(data_, inverse_, n_, p, first);
+            if (const std::int64_t failed = kernels_.factor(data_, inverse_, n_, height, p, first);
                 failed >= 0)
                 return failed;
         if (below == panels_) break;
         const auto left = static_cast<double>(n_ - end);
         share(parallel, below, panels_, left * static_cast<double>(block * block) / 2.0,
-              [&](std::int64_t p) { kernels_.factor(data_, inverse_, n_, p, first); });
+              [&](std::int64_t p) { kernels_.factor(data_, inverse_, n_, height, p, first); });
         share(parallel, below, panels_, left * left * static_cast<double>(block) / 2.0,
               [&](std::int64_t p) { kernels_.update(data_, n_, p, first); });
     }
@@ -143,24 +167,41 @@ void Cholesky::backward(char* y, std::int64_t order) const {
 }
 
 void Cholesky::solve(const Strided& b, const Strided& x, std::int64_t columns) const {
+    dtype_ == kFloat64 ? solve_in<double>(b, x, columns) : solve_in<float>(b, x, columns);
+}
+
+template <class T>
+void Cholesky::solve_in(const Strided& b, const Strided& x, std::int64_t columns) const {
     const auto order = static_cast<double>(n_);
+    std::vector<std::vector<T>> arrived = take_along<T>();
     share(parallel, 0, columns, order * order * static_cast<double>(columns), [&](std::int64_t c) {
-        const char* from = b.data + c * b.column;
-        char* to = x.data + c * x.column;
-        dtype_ == kFloat64 ? solve_one<double>(from, b.row, to, x.row)
-                           : solve_one<float>(from, b.row, to, x.row);
+        std::vector<T> y;
+        if (along_ > 0) {
+            y = std::move(arrived[static_cast<std::size_t>(c)]);
+        } else {
+            y.resize(static_cast<std::size_t>(padded()));
+            for (std::int64_t i = 0; i < n_; ++i)
+                std::memcpy(&y[static_cast<std::size_t>(i)], b.data + i * b.row + c * b.column,
+                            sizeof(T));
+            forward(reinterpret_cast<char*>(y.data()), n_);
+        }
+        backward(reinterpret_cast<char*>(y.data()), n_);
+        for (std::int64_t i = 0; i < n_; ++i)
+            std::memcpy(x.data + i * x.row + c * x.column, &y[static_cast<std::size_t>(i)],
+                        sizeof(T));
     });
 }
 
 template <class T>
-void Cholesky::solve_one(const char* b, std::int64_t b_next, char* x, std::int64_t x_next) const {
-    std::vector<T> y(static_cast<std::size_t>(padded()));
-    for (std::int64_t i = 0; i < n_; ++i)
-        std::memcpy(&y[static_cast<std::size_t>(i)], b + i * b_next, sizeof(T));
-    forward(reinterpret_cast<char*>(y.data()), n_);
-    backward(reinterpret_cast<char*>(y.data()), n_);
-    for (std::int64_t i = 0; i < n_; ++i)
-        std::memcpy(x + i * x_next, &y[static_cast<std::size_t>(i)], sizeof(T));
+std::vector<std::vector<T>> Cholesky::take_along() const {
+    std::vector<std::vector<T>> arrived(static_cast<std::size_t>(along_));
+    for (std::size_t c = 0; c < arrived.size(); ++c) {
+        arrived[c].resize(static_cast<std::size_t>(padded()));
+        T* from = reinterpret_cast<T*>(at(n_ + static_cast<std::int64_t>(c), 0));
+        for (std::int64_t k = 0; k < n_; ++k)
+            arrived[c][static_cast<std::size_t>(k)] = std::exchange(from[k * kernels_.rows], T{});
+    }
+    return arrived;
 }
 
 namespace {
@@ -223,7 +264,8 @@ void solve_systems(DType dtype, const LaneWork& first, std::int64_t count, std::
         cholesky.parallel = tasks == 1;
         for (std::int64_t k = count * task / tasks; k < count * (task + 1) / tasks; ++k) {
             const LaneWork work = systems_from(first, k);
-            failed[k] = cholesky.factor(work.a);
+            failed[k] = work.b.data ? cholesky.factor(work.a, work.b, work.b_columns)
+                                    : cholesky.factor(work.a);
             if (failed[k] >= 0) continue;
             if (work.l.data) cholesky.write(work.l);
             if (work.b.data) cholesky.solve(work.b, work.x, work.b_columns);
