@@ -185,9 +185,8 @@ void solve_lanes(const LaneWork& by) {
 // smallest curvature.
 class NewtonLanes {
   public:
-    explicit NewtonLanes(const LaneModels& by)
-        : by_(by), work_{.n = by.n, .count = by.count, .space = by.space, .failed = failed_},
-          systems_(work_) {
+    explicit NewtonLanes(const LaneModels& by) : by_(by), work_(work_of(by)), systems_(work_) {
+        work_.failed = failed_;
         // Lanes without a model repeat the first, and write what it writes.
         for (int lane = 0; lane < kLanes; ++lane) {
             const LaneModel& model = by.models[lane < by.count ? lane : 0];
@@ -236,8 +235,7 @@ class NewtonLanes {
         systems_.forward();
         systems_.backward();
         for (int lane = 0; lane < by_.count; ++lane)
-            for (std::int64_t i = 0; i < by_.n; ++i)
-                by_.models[lane].step[i] = systems_.y[i][lane];
+            for (std::int64_t i = 0; i < by_.n; ++i) by_.models[lane].step[i] = systems_.y[i][lane];
         systems_.forward();
         const V reach = squares();
         for (int lane = 0; lane < by_.count; ++lane) {
@@ -265,8 +263,7 @@ class NewtonLanes {
         V curvature{};
         for (std::int64_t i = 0, e = 0; i < by_.n; ++i, ++e) {
             V row{};
-            for (std::int64_t k = 0; k < i; ++k, ++e)
-                row = row + gather(mean_, e) * systems_.y[k];
+            for (std::int64_t k = 0; k < i; ++k, ++e) row = row + gather(mean_, e) * systems_.y[k];
             const V y = systems_.y[i];
             curvature = curvature + y * (broadcast<V>(2.0) * row + gather(mean_, e) * y);
         }
@@ -280,6 +277,13 @@ class NewtonLanes {
     using V = Vector<double>;
     static constexpr int kLanes = kLaneCount<double>;
 
+    static LaneWork work_of(const LaneModels& by) {
+        LaneWork work{};
+        work.n = by.n;
+        work.count = by.count;
+        work.space = by.space;
+        return work;
+    }
     template <class From>
     static V gather(const From& from, std::int64_t at) {
         V values;

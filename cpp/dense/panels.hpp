@@ -270,8 +270,9 @@ std::int64_t factor_used(char* data, char* inverse_data, std::int64_t n, std::in
 template <class T>
 std::int64_t factor(char* panels, char* inverse, std::int64_t n, std::int64_t height,
                     std::int64_t p, std::int64_t first) {
-    return with_used<T>(
-        height, p, [&]<int kUsed>() { return factor_used<T, kUsed>(panels, inverse, n, p, first); });
+    return with_used<T>(height, p, [&]<int kUsed>() {
+        return factor_used<T, kUsed>(panels, inverse, n, p, first);
+    });
 }
 
 template <class T>

@@ -117,7 +117,7 @@ void probe(const Probe& by, std::int64_t begin, std::int64_t count, double* out)
 template <class T>
 void trial(const Trial& by, std::int64_t begin, std::int64_t count, double* out) {
     const char *x = by.x + begin * kSize<T>, *x_new = by.x_new + begin * kSize<T>;
-    const char *g_new = by.g_new + begin * kSize<T>;
+    const char* g_new = by.g_new + begin * kSize<T>;
     const char* g = reinterpret_cast<const char*>(by.g + begin);
     char* s = reinterpret_cast<char*>(by.s + begin);
     char* y = by.y ? reinterpret_cast<char*>(by.y + begin) : nullptr;

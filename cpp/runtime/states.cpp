@@ -32,8 +32,8 @@ std::int64_t lay_out(const std::vector<std::int64_t>& bytes, int n_slots,
 }  // namespace
 
 Block::Block(std::int64_t size) {
-    const std::int64_t alignment = size >= kHugePage    ? kHugePage
-                                   : size >= kPage      ? kPage
+    const std::int64_t alignment = size >= kHugePage   ? kHugePage
+                                   : size >= kPage     ? kPage
                                    : size >= 8 * kLine ? kLine
                                                        : 1;
     if (size > PTRDIFF_MAX - alignment) throw std::bad_alloc();

@@ -39,7 +39,7 @@ class States {
 
     char* slot(std::size_t tensor, int slot) const {
         return memory_.base() + offsets_[tensor * static_cast<std::size_t>(n_slots_) +
-                                static_cast<std::size_t>(slot)];
+                                         static_cast<std::size_t>(slot)];
     }
     bool overlaps(const char* low, const char* high) const {
         return low < memory_.base() + size_ && memory_.base() < high;

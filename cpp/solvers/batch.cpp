@@ -86,7 +86,8 @@ class Company {
         if (count_ > 0) {
             const FloatEnvironment pinned;
             const Scratch space(lane_bytes(n_));
-            dense().newton_lanes({n_, static_cast<int>(count_), models_.data(), space.get(), smallest_});
+            dense().newton_lanes(
+                {n_, static_cast<int>(count_), models_.data(), space.get(), smallest_});
         }
         for (std::int64_t k = 0; k < count_; ++k) {
             const LaneModel& model = models_[static_cast<std::size_t>(k)];

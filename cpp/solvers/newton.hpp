@@ -48,7 +48,7 @@ class PlainNewton final : public Solver {
     double rate_;
     Quadratic model_;
     std::vector<double> gradient_, p_;  // at x_, in double; the step from there
-    double slope_ = 0.0;  // g.p
+    double slope_ = 0.0;                // g.p
     bool minimum_ = false;
 };
 

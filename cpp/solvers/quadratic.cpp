@@ -60,13 +60,10 @@ void pairs(std::int64_t n, const F& f) {
 }  // namespace
 
 // From signs that no symmetry of a problem is likely to share: 1 + (37 i mod 11) / 16.
-const Smallest kSmallest{kRounding,
-                         4,
-                         {1.0, 1.25, 1.5, 1.0625, 1.3125, 1.5625, 1.125, 1.375, 1.625, 1.1875,
-                          1.4375}};
+const Smallest kSmallest{
+    kRounding, 4, {1.0, 1.25, 1.5, 1.0625, 1.3125, 1.5625, 1.125, 1.375, 1.625, 1.1875, 1.4375}};
 
-Quadratic::Quadratic(std::int64_t n)
-    : n_(n), cholesky_(n, kFloat64) {
+Quadratic::Quadratic(std::int64_t n) : n_(n), cholesky_(n, kFloat64) {
     // In a batch the threads must not run out of memory.
     h_.reserve(triangle(n));
     curvature_ = std::numeric_limits<double>::infinity();
@@ -119,8 +116,7 @@ std::string Quadratic::set(const double* h, double epsilon, const LaneModel* rea
     h_.resize(triangle(n_));
     pairs(n_, [&](int, std::size_t i, std::size_t first, std::size_t last) {
         double* row = h_.data() + i * (i + 1) / 2;
-        for (std::size_t j = first; j < last; ++j)
-            row[j] = h[i * n + j] / 2.0 + h[j * n + i] / 2.0;
+        for (std::size_t j = first; j < last; ++j) row[j] = h[i * n + j] / 2.0 + h[j * n + i] / 2.0;
     });
     ++count_;
     curvature_ = std::numeric_limits<double>::infinity();

@@ -35,9 +35,9 @@ void RegionSolver::start(const VectorWork::Sizes&) {
 }
 
 void RegionSolver::receive(double value, const char* gradient) {
-    const VectorWork::Compared seen = work_.compare(
-        {x_->data(), trial_->data(), gradient, gradient_.data(), s_.data(),
-         y_.empty() ? nullptr : y_.data()});
+    const VectorWork::Compared seen =
+        work_.compare({x_->data(), trial_->data(), gradient, gradient_.data(), s_.data(),
+                       y_.empty() ? nullptr : y_.data()});
     const double length = std::sqrt(seen.length_squared);
     const bool finite = std::isfinite(value) && std::isfinite(seen.squares);
     const double predicted = predict(), slope = seen.slope;

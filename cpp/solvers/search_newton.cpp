@@ -35,7 +35,8 @@ void HessianCurvature::forget(double scale) {
 void HessianCurvature::visit(Archive& archive) {
     model.visit(archive);
     archive(known, gradient, d, scale_);
-    if (gradient.size() != y_.size() || d.size() != y_.size()) throw std::invalid_argument("the state is damaged");
+    if (gradient.size() != y_.size() || d.size() != y_.size())
+        throw std::invalid_argument("the state is damaged");
 }
 
 void SearchNewton::aim() {

@@ -21,9 +21,9 @@ class HessianCurvature final : public Curvature {
     void visit(Archive& archive) override;
 
     Quadratic model;
-    bool known = false;            // the model is that of the point
-    std::vector<double> gradient;  // there, in double
-    std::vector<double> d;         // the direction
+    bool known = false;                // the model is that of the point
+    std::vector<double> gradient;      // there, in double
+    std::vector<double> d;             // the direction
     const LaneModel* ready = nullptr;  // what is known of it, while a Hessian is received
 
   private:

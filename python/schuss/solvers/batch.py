@@ -58,7 +58,8 @@ def minimize_batch(
 
     What fun raises is not touched.
 
-    Memory: a solver for each problem, which for "newton" takes 8 n² bytes and about 13 vectors.
+    Memory: a solver for each problem, which for "newton" takes 4 n² bytes, about 8 vectors and a
+    kilobyte.
 
     Example:
         >>> import numpy as np

@@ -54,8 +54,8 @@ class Newton(Solver):
     `is_minimum`, whether x is a minimum to second order, within rounding; and `shift`, λ or τ of
     the last step. With "none" `x` is where the run converged, or else the best point seen.
 
-    Memory: 8 n² bytes for H in float64, and about 12 vectors; 4 n² more for its factor during a
-    step.
+    Memory: 4 n² bytes for H, of which the lower triangle is kept, and about 8 vectors; 4 n² more
+    for its factor during a step, and 8 n² for `hess` when it is asked for.
 
     Example:
         >>> import numpy as np
