@@ -305,3 +305,21 @@ def test_one_hash(method, size, options, dtype, threads):
             assert run(method, n, dtype, **options) == expected
     threads(2)
     assert run(method, n, dtype, pickled=True, **options) == expected
+
+
+@pytest.mark.parametrize("n", [1, 2, 15, 16, 17, 63, 4096, 4097, 9001])
+def test_every_element_of_a_gradient_counts_in_a_trust_region(n, dtype, isa):
+    """As above, with products with the identity for the step and for the curvature."""
+    for k in {0, n // 2, n - 2, n - 1} - {-1}:
+        for value, status, steps in ((2e-5, -1, 1), (-0.9e-5, 0, 1), (np.nan, -1, 0)):
+            g = np.full(n, -0.5 / np.sqrt(n), dtype)
+            solver = core_solver("newton_cg", np.zeros(n, dtype))
+            solver.tell(1.0, g)
+            solver.tell_product(solver.direction())
+            assert solver.request == "value_and_gradient"
+            g[:] = 1e-7
+            g[k] = value
+            solver.tell(0.875, g)
+            while solver.request == "hessian_product":
+                solver.tell_product(solver.direction())
+            assert (solver.status, solver.nit) == (status, steps)
