@@ -245,11 +245,13 @@ std::int64_t factor_used(char* data, char* inverse_data, std::int64_t n, std::in
             } else {
                 scale = inverse[j + c];
             }
-            const auto limit = broadcast<Vector<T>>(static_cast<double>(lane));
 #pragma GCC unroll 4
             for (int v = 0; v < kUsed; ++v) {
-                tile[c][v] = select(row_numbers<T>(v) < limit, Vector<T>{},
-                                    tile[c][v] * broadcast<Vector<T>>(scale));
+                tile[c][v] = tile[c][v] * broadcast<Vector<T>>(scale);
+                if (diagonal) {
+                    const auto limit = broadcast<Vector<T>>(static_cast<double>(lane));
+                    tile[c][v] = select(row_numbers<T>(v) < limit, Vector<T>{}, tile[c][v]);
+                }
                 put(column, v, tile[c][v]);
             }
 #pragma GCC unroll 8
