@@ -156,7 +156,7 @@ void pack(const Strided& a, std::int64_t n, std::int64_t p, double shift, char* 
     if (a.row == sizeof(T) && a.growth == 0) {
         for (std::int64_t k = 0; k < top; ++k)
             __builtin_memcpy(own + k * rows, a.data + top * a.row + k * a.column,
-                             static_cast<std::size_t>(here) * sizeof(T));
+                             static_cast<decltype(sizeof(T))>(here) * sizeof(T));
     } else {
         // A cache line of each row at a time: rows are what lies together, if anything does. They
         // are more streams than the hardware fetches ahead by itself: 3 times as fast in float32.

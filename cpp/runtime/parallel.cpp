@@ -24,7 +24,7 @@ namespace schuss {
 namespace {
 
 std::atomic<int> thread_limit{1};
-std::atomic<bool> region_running{false};
+[[maybe_unused]] std::atomic<bool> region_running{false};
 bool in_forked_child = false;
 
 #if defined(__linux__)

@@ -4,14 +4,14 @@
 #include <cstdlib>
 #include <new>
 
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
+#include "runtime/memory.hpp"
 
 namespace schuss {
 namespace {
 
-constexpr std::int64_t kLine = 64, kPage = 4096, kHugePage = 1 << 21;
+constexpr auto kLineSize = static_cast<std::int64_t>(kLine),
+               kPageSize = static_cast<std::int64_t>(kPage),
+               kHugeSize = static_cast<std::int64_t>(kHugePage);
 constexpr std::int64_t kStagger =
     1088;  // a quarter page and a line: four streams spread over the page
 
@@ -32,23 +32,21 @@ std::int64_t lay_out(const std::vector<std::int64_t>& bytes, int n_slots,
 }  // namespace
 
 Block::Block(std::int64_t size) {
-    const std::int64_t alignment = size >= kHugePage   ? kHugePage
-                                   : size >= kPage     ? kPage
-                                   : size >= 8 * kLine ? kLine
-                                                       : 1;
+    const std::int64_t alignment = size >= kHugeSize       ? kHugeSize
+                                   : size >= kPageSize     ? kPageSize
+                                   : size >= 8 * kLineSize ? kLineSize
+                                                           : 1;
     if (size > PTRDIFF_MAX - alignment) throw std::bad_alloc();
     memory_.reset(static_cast<char*>(std::calloc(static_cast<std::size_t>(size + alignment), 1)));
     if (!memory_) throw std::bad_alloc();
     const auto address = reinterpret_cast<std::intptr_t>(memory_.get());
     base_ = memory_.get() + (round_up(address, alignment) - address);
-#if defined(__linux__)
-    if (size >= kHugePage) madvise(base_, static_cast<std::size_t>(size), MADV_HUGEPAGE);
-#endif
+    if (size >= kHugeSize) advise_huge_pages(base_, static_cast<std::size_t>(size));
 }
 
 std::int64_t staggered(std::int64_t from, std::int64_t bytes, int place) {
-    const std::int64_t offset = round_up(from, kLine), in_page = place * kStagger % kPage;
-    return bytes < kPage ? offset : round_up(offset - in_page, kPage) + in_page;
+    const std::int64_t offset = round_up(from, kLineSize), in_page = place * kStagger % kPageSize;
+    return bytes < kPageSize ? offset : round_up(offset - in_page, kPageSize) + in_page;
 }
 
 States::States(const std::vector<std::int64_t>& bytes, int n_slots)

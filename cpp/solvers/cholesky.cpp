@@ -2,14 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
 #include <cstring>
-#include <new>
 #include <utility>
-
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
 
 #include "dispatch/dispatch.hpp"
 #include "runtime/fetch.hpp"
@@ -23,20 +17,11 @@ namespace {
 // Multiplications that a thread should have before it is worth waking.
 constexpr double kGrain = 2e5;
 
-constexpr std::size_t kLine = 64, kHugePage = 1 << 21;
-
 Memory allocate(std::size_t bytes) {
-    const std::size_t alignment = bytes < kHugePage ? kLine : kHugePage;
-    const std::size_t whole = (bytes + alignment - 1) / alignment * alignment;
-    void* memory = std::aligned_alloc(alignment, whole);
-    if (!memory) throw std::bad_alloc();
-#if defined(__linux__)
-    if (alignment == kHugePage) madvise(memory, whole, MADV_HUGEPAGE);
-#endif
-    return {static_cast<char*>(memory), std::free};
+    return allocate_aligned(bytes, bytes < kHugePage ? kLine : kHugePage);
 }
 
-thread_local Memory page{nullptr, std::free};
+thread_local Memory page;
 thread_local bool taken = false;
 
 // Threads that so many multiplications keep busy, no more than there are pieces.

@@ -3,14 +3,12 @@
 // bits depend neither on the threads nor on whether a small system came alone or in a batch.
 #pragma once
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "dense/table.hpp"
+#include "runtime/memory.hpp"
 
 namespace schuss {
-
-using Memory = std::unique_ptr<char, void (*)(void*)>;
 
 // Memory for the time of one call: a huge page that the thread keeps, where that is enough and
 // free. Pages that are new each time cost a fifth of the factorization at n = 256.
@@ -24,7 +22,7 @@ class Scratch {
 
   private:
     bool kept_;
-    Memory own_{nullptr, nullptr};
+    Memory own_;
 };
 
 class Cholesky {
