@@ -50,6 +50,24 @@ def in_process(code, environment):
     )
 
 
+@pytest.mark.skipif(_core.build_info()["openmp"] == "no", reason="no threads to limit")
+def test_limits_of_others_are_kept(threads):
+    """A limit that threadpoolctl sets holds in its thread while it lasts."""
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    threads(3)
+    elsewhere = []
+    with threadpoolctl.threadpool_limits(1):
+        assert schuss.config.get_num_threads() == 1
+        worker = threading.Thread(target=lambda: elsewhere.append(schuss.config.get_num_threads()))
+        worker.start()
+        worker.join()
+        threads(5)
+        assert schuss.config.get_num_threads() == 1
+        assert run(0) == run(0)
+    assert schuss.config.get_num_threads() == 5
+    assert elsewhere == [3]  # OpenMP's limits belong to a thread
+
+
 PRINT_THREADS = "import schuss; print(schuss.config.get_num_threads())"
 
 

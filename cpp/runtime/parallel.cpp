@@ -14,6 +14,9 @@
 #if defined(__unix__) || defined(__APPLE__)
 #include <pthread.h>
 #endif
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
 #if defined(__linux__)
 #include <sched.h>
 #endif
@@ -24,8 +27,9 @@ namespace schuss {
 namespace {
 
 std::atomic<int> thread_limit{1};
-[[maybe_unused]] std::atomic<bool> region_running{false};
+[[maybe_unused]] std::atomic<int> sharers{0};  // calls that have work for several threads
 bool in_forked_child = false;
+[[maybe_unused]] int openmp_default = 1;  // threads of a region of which nobody has said anything
 
 #if defined(__linux__)
 // The CPU quota of the control group that this process lives in; infinity without one.
@@ -89,10 +93,14 @@ void init_threads() {
     if (n == 0) n = threads_from("OMP_NUM_THREADS");
     if (n == 0) n = usable_cpus();
     thread_limit = n;
+#if defined(_OPENMP)
+    openmp_default = threads_from("OMP_NUM_THREADS");
+    if (openmp_default == 0) openmp_default = omp_get_num_procs();
+#endif
 #if defined(__unix__) || defined(__APPLE__)
     pthread_atfork(nullptr, nullptr, [] {
         in_forked_child = true;
-        region_running = false;
+        sharers = 0;
     });
 #endif
 }
@@ -103,7 +111,15 @@ void set_num_threads(int n) {
     thread_limit = n;
 }
 
-int get_num_threads() { return has_openmp() && !in_forked_child ? thread_limit.load() : 1; }
+int get_num_threads() {
+#if defined(_OPENMP)
+    if (in_forked_child) return 1;
+    const int allowed = omp_get_max_threads();  // of this thread; threadpoolctl lowers it
+    return allowed < openmp_default ? std::min(allowed, thread_limit.load()) : thread_limit.load();
+#else
+    return 1;
+#endif
+}
 
 bool has_openmp() {
 #if defined(_OPENMP)
@@ -115,13 +131,21 @@ bool has_openmp() {
 
 void run_tasks(int tasks, void (*run)(const void*, int), const void* context) {
 #if defined(_OPENMP)
-    if (tasks > 1 && !in_forked_child && !region_running.exchange(true)) {
+    if (tasks > 1 && !in_forked_child) {
+        struct Sharer {
+            const bool alone = sharers.fetch_add(1) == 0;
+            ~Sharer() { --sharers; }
+        } const sharer;
+        if (sharer.alone) {
 #pragma omp parallel for num_threads(tasks) schedule(static, 1)
-        for (int k = 0; k < tasks; ++k) {
-            const FloatEnvironment pinned;
-            run(context, k);
+            for (int k = 0; k < tasks; ++k) {
+                const FloatEnvironment pinned;
+                run(context, k);
+            }
+            return;
         }
-        region_running = false;
+        const FloatEnvironment pinned;
+        for (int k = 0; k < tasks; ++k) run(context, k);
         return;
     }
 #endif

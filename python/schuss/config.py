@@ -15,7 +15,8 @@ def set_num_threads(n: int) -> None:
     """Let a step use at most n threads, at least 1.
 
     At import the number is that of SCHUSS_NUM_THREADS, else of OMP_NUM_THREADS, else what the CPU
-    affinity and the control group of this process allow. It never changes a result.
+    affinity and the control group of this process allow. A limit of OpenMP's own that is lower, as
+    `threadpoolctl.threadpool_limits` sets it, holds as long as it lasts. It never changes a result.
 
     Example:
         >>> before = get_num_threads()
