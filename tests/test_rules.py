@@ -27,7 +27,7 @@ PREPARATIONS = {
 PAIRS = [
     (case, preparation)
     for case, preparation in itertools.product(CASES, PREPARATIONS)
-    if not (preparation == "decayed" and case.name in ("AdamW", "Lion"))
+    if not (preparation == "decayed" and "weight_decay" in _core.rules()[case.rule]["hyper"])
 ]
 
 
