@@ -66,3 +66,12 @@ def test_every_isa_has_every_rule():
         with schuss.config.use_isa(isa):
             tables.append(_core.rules())
     assert all(table == tables[0] for table in tables)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/cpuinfo"), reason="the kernel's list is not here")
+def test_features_are_those_that_the_kernel_sees():
+    with open("/proc/cpuinfo") as file:
+        flags = set(next((line for line in file if line.startswith("flags")), "").split())
+    isas = schuss.config.available_isas()
+    assert ("avx2" in isas) == ({"avx2", "fma"} <= flags)
+    assert ("avx512" in isas) == ({"avx512f", "avx512dq", "avx512bw", "avx512vl"} <= flags)

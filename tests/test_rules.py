@@ -10,6 +10,7 @@ import pytest
 import schuss
 from cases import CASES, RULES
 from helpers import aligned, gradients, run_twin, same_bits, split
+from schuss import _core
 
 LENGTHS = [*range(71), 4097, 70_001]
 STEPS = 6
@@ -23,7 +24,7 @@ PREPARATIONS = {
 }
 
 
-# In AdamW and Lion the decay is part of the rule.
+# Where the decay is part of the rule, it is in its cases.
 PAIRS = [
     (case, preparation)
     for case, preparation in itertools.product(CASES, PREPARATIONS)
