@@ -21,7 +21,7 @@ constexpr std::int64_t kCut = 64;
 constexpr std::int64_t kStreaming = 16 << 20;
 
 // Elements that are gathered at a time where an array is not direct.
-constexpr std::int64_t kTile = 2048;
+constexpr std::int64_t kGatherTile = 2048;
 
 std::size_t tensor_at(const Plan& plan, std::int64_t element) {
     return static_cast<std::size_t>(
@@ -33,8 +33,8 @@ std::size_t tensor_at(const Plan& plan, std::int64_t element) {
 template <class T>
 void update_tensor(UpdateKernel kernel, int n_slots, const Tensor& tensor, std::int64_t begin,
                    std::int64_t end, const Group& group, bool streaming) {
-    alignas(64) T param[kTile];
-    alignas(64) T grad[kTile];
+    alignas(64) T param[kGatherTile];
+    alignas(64) T grad[kGatherTile];
     const auto update_piece = [&](std::int64_t at, std::int64_t count) {
         const std::int64_t bytes = at * static_cast<std::int64_t>(sizeof(T));
         Piece piece;
@@ -57,7 +57,8 @@ void update_tensor(UpdateKernel kernel, int n_slots, const Tensor& tensor, std::
         if (!tensor.param.direct) scatter(tensor.param.view, at, count, param);
     };
     if (tensor.param.direct && tensor.grad.direct) return update_piece(begin, end - begin);
-    for (; begin < end; begin += kTile) update_piece(begin, std::min(kTile, end - begin));
+    for (; begin < end; begin += kGatherTile)
+        update_piece(begin, std::min(kGatherTile, end - begin));
 }
 
 }  // namespace
