@@ -25,10 +25,6 @@ T option(const py::dict& options, const char* name) {
     return py::cast<T>(options[name]);
 }
 
-py::dtype numpy_dtype(DType dtype) {
-    return dtype == kFloat32 ? py::dtype::of<float>() : py::dtype::of<double>();
-}
-
 }  // namespace
 
 SolverBatch::Make maker(const std::string& method, std::int64_t n, DType dtype,

@@ -1,11 +1,12 @@
-"""The name that somebody may have meant, for the ends of error messages."""
+"""Misspelt names: what somebody may have meant, and attributes that do not exist."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["did_you_mean"]
+__all__ = ["Declared", "did_you_mean"]
 
 # What PyTorch, optax, Keras and SciPy call our arguments.
 ELSEWHERE: dict[str, tuple[str, ...]] = {
@@ -60,3 +61,27 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     if not found:
         found = [known[near] for near in get_close_matches(wanted, known, n=1)]
     return f"; did you mean {' and '.join(map(repr, found))}?" if found else ""
+
+
+class Declared:
+    """Attributes that a class does not declare cannot be assigned: a typo would change nothing.
+
+    Names that begin with an underscore may be.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not name.startswith("_") and not self._declares(name):
+            raise AttributeError(self._unknown(name))
+        object.__setattr__(self, name, value)
+
+    if not TYPE_CHECKING:  # type checkers find what is misspelt by themselves
+
+        def __getattr__(self, name: str) -> Any:
+            raise AttributeError(self._unknown(name), name=name, obj=self)
+
+    def _declares(self, name: str) -> bool:
+        return hasattr(type(self), name) or name in getattr(self, "__dataclass_fields__", ())
+
+    def _unknown(self, name: str) -> str:
+        known = [k for k in dir(self) if not k.startswith("_")]
+        return f"{type(self).__name__} has no attribute {name!r}{did_you_mean(name, known)}"

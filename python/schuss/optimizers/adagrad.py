@@ -48,7 +48,9 @@ class AdaGrad(Optimizer):
 
     epsilon = Hyperparameter()
     epsilon_inside_sqrt = Option(flag)
-    initial_accumulator = Option(lambda name, value: number(name, value, minimum=0.0))
+    initial_accumulator = Option(
+        lambda name, value: number(name, value, minimum=0.0), lambda value: ("it", value)
+    )
 
     def __init__(
         self,
