@@ -421,8 +421,8 @@ class Optimizer(Declared):
     def _arguments(self, cls: type | None = None) -> list[str]:
         return [
             name
-            for name, p in inspect.signature((cls or type(self)).__init__).parameters.items()
-            if name != "self" and p.kind is not p.VAR_KEYWORD
+            for name, p in inspect.signature(cls or type(self)).parameters.items()
+            if p.kind is not p.VAR_KEYWORD
         ]
 
     def _settings(self) -> list[Hyperparameter | Option]:

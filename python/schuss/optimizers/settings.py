@@ -79,8 +79,15 @@ def _refuse_in_float32(label: str, value: float, what: str, came: float, path: s
 
 
 def _in_float32(value: float) -> float:
-    with np.errstate(over="ignore", under="ignore"):
-        return float(np.float32(value))
+    """Return 0, 1 or infinity where float32 makes that of a number >= 0, else the number.
+
+    By comparisons, which no rounding mode and no flush-to-zero of the host changes.
+    """
+    if value <= 2.0**-150:
+        return 0.0
+    if value >= 2.0**128 - 2.0**103:
+        return math.inf
+    return 1.0 if 1.0 - 2.0**-25 <= value < 1.0 else value
 
 
 class Hyperparameter(_Setting):
