@@ -33,7 +33,7 @@ void register_solvers(py::module_& m) {
         .def_property_readonly(
             "status", [](const AskTell& self) { return static_cast<int>(self.solver().status()); })
         .def_property_readonly("message",
-                               [](const AskTell& self) { return self.solver().message(); })
+                               &AskTell::message)
         .def(py::pickle([](const AskTell& self) { return self.state(); }, &AskTell::from_state));
 
     py::class_<Batch>(m, "Batch")

@@ -55,7 +55,12 @@ def clip_by_global_norm(grads: Any, max_norm: float, inplace: bool = False) -> A
     if norm <= limit:
         return _apply(np.copyto, grads, inplace)
     factor = limit / (norm + 1e-6)
-    return _apply(lambda out, g: np.multiply(g, g.dtype.type(factor), out=out), grads, inplace)
+
+    def scale(out: Any, g: Any) -> None:
+        dtype = np.promote_types(g.dtype, np.float32)  # float16 would make 0 of a small factor
+        np.multiply(g, dtype.type(factor), out=out, dtype=dtype, casting="same_kind")
+
+    return _apply(scale, grads, inplace)
 
 
 def clip_by_value(grads: Any, max_value: float, inplace: bool = False) -> Any:
