@@ -92,8 +92,7 @@ void Stepper::assign_groups(const std::vector<int>& group_of, const std::vector<
         leaves_[k].group = group_of.at(k);
         leaves_[k].frozen = frozen.at(static_cast<std::size_t>(group_of[k]));
     }
-    carry.assign(frozen.size(),
-                 std::vector<double>(rule().carry, rule().carry + rule().n_carry));
+    carry.assign(frozen.size(), std::vector<double>(rule().carry, rule().carry + rule().n_carry));
     planned_ = false;
 }
 
@@ -260,9 +259,9 @@ StepReport Stepper::run(std::vector<Group>& groups, Unfit& unfit) {
         // A norm that is not finite makes all of the gradients so: look at them as they came.
         const double factor = std::isfinite(norm) ? report.clip_factor : 1.0;
         if (!(*report.grad_norm * factor <= surely_fit(plan_, rule().squares)))
-            unfit = find_unfit(plan_,
-                               {factor / options_.grad_scale, options_.max_value, /*l2=*/0.0},
-                               rule().squares);
+            unfit =
+                find_unfit(plan_, {factor / options_.grad_scale, options_.max_value, /*l2=*/0.0},
+                           rule().squares);
         report.nonfinite = unfit.count;
         report.skipped = check && unfit.count > 0;
         if (report.clip_factor != 1.0)
@@ -275,7 +274,8 @@ StepReport Stepper::run(std::vector<Group>& groups, Unfit& unfit) {
 
 void Stepper::step(py::handle params, py::handle grads) {
     const Busy busy(stepping_, kWhat);
-    if (hyper_.empty()) throw std::runtime_error("this optimizer is being loaded in another thread");
+    if (hyper_.empty())
+        throw std::runtime_error("this optimizer is being loaded in another thread");
     const Release at_the_end(params_, grads_);
     structure_.collect(params, "params", params_);
     structure_.collect(grads, "grads", grads_);
@@ -301,10 +301,10 @@ void Stepper::step(py::handle params, py::handle grads) {
 }
 
 void Stepper::refuse(const Unfit& unfit) const {
-    const std::string message =
-        std::to_string(unfit.count) + " gradient elements are not finite" +
-        (rule().squares ? ", or their squares are not" : "") + ", the first in " +
-        label("grads", paths()[unfit.first]) + "; nothing was written";
+    const std::string message = std::to_string(unfit.count) + " gradient elements are not finite" +
+                                (rule().squares ? ", or their squares are not" : "") +
+                                ", the first in " + label("grads", paths()[unfit.first]) +
+                                "; nothing was written";
     PyErr_SetString(PyExc_FloatingPointError, message.c_str());
     throw py::error_already_set();
 }
@@ -383,8 +383,8 @@ py::dict Stepper::slots(const std::shared_ptr<Stepper>& self, std::size_t leaf) 
     py::dict result;
     for (int s = 0; s < self->rule().n_slots; ++s)
         result[self->slot_name(s).c_str()] =
-            py::array(numpy_dtype(l.dtype), l.shape, state_strides(l),
-                      self->states_->slot(leaf, s), py::cast(self));
+            py::array(numpy_dtype(l.dtype), l.shape, state_strides(l), self->states_->slot(leaf, s),
+                      py::cast(self));
     return result;
 }
 

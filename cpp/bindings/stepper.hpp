@@ -100,8 +100,8 @@ class Stepper {
     Plan plan_;
     Pace pace_;
     bool planned_ = false;
-    std::vector<Extent> extents_;       // of the parameters, by address
-    std::vector<const char*> reached_;  // the highest end among extents_ up to each
+    std::vector<Extent> extents_;             // of the parameters, by address
+    std::vector<const char*> reached_;        // the highest end among extents_ up to each
     std::vector<std::vector<double>> hyper_;  // none until set, and again after a restore
     Options options_{};
     std::vector<py::object> params_, grads_;  // held while a step runs, whatever happens outside

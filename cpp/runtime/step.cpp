@@ -210,9 +210,9 @@ Unfit find_unfit(const Plan& plan, const Preparation& by, bool squares) {
     for (std::size_t t = plan.tensors.size(); t-- > 0;) {
         const Tensor& tensor = plan.tensors[t];
         if (tensor.frozen) continue;
-        const std::int64_t found = (tensor.dtype == kFloat32 ? count_unfit<float>
-                                                             : count_unfit<double>)(tensor, by,
-                                                                                    squares);
+        const std::int64_t found =
+            (tensor.dtype == kFloat32 ? count_unfit<float> : count_unfit<double>)(tensor, by,
+                                                                                  squares);
         unfit.count += found;
         if (found > 0) unfit.first = t;
     }
