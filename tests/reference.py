@@ -249,8 +249,7 @@ def sum_squares(x):
 
 
 def clip_factor(norm, max_norm):
-    factor = max_norm / (norm + 1e-6)
-    return factor if factor < 1.0 else 1.0
+    return 1.0 if norm <= max_norm else max_norm / (norm + 1e-6)
 
 
 # Solvers: vectors are converted to double, and results rounded once to the dtype that keeps them.

@@ -141,3 +141,9 @@ def test_an_array_that_stands_twice_is_clipped_once():
 def test_an_endless_limit_is_refused_as_a_number_and_none_is_for_optimizers():
     with pytest.raises(ValueError, match="max_norm is inf"):
         clipping.clip_by_global_norm(np.ones(2), math.inf)
+
+
+def test_a_factor_that_float16_cannot_hold_clips_all_the_same():
+    g = np.full(1_000_000, 60_000.0, np.float16)
+    clipped = clipping.clip_by_global_norm(g, 1.0)
+    np.testing.assert_allclose(clipped, 1e-3, rtol=1e-3)

@@ -359,14 +359,13 @@ def test_raise_names_the_array_and_writes_nothing(n, rng):
 
 def test_a_finite_check_alone_never_clips():
     """Even where the norm itself is beyond all doubles."""
-    for scaling in ({}, {"grad_scale": 1e-150}):
-        p, q = np.ones(3), np.ones(3)
-        g = np.array([1.5e308, 1.5e308, 0.0]) if not scaling else np.array([1e200, 1.0, 0.0])
-        checked = schuss.SGD(learning_rate=1e-308, nonfinite="skip", **scaling)
-        checked.step(p, g)
-        schuss.SGD(learning_rate=1e-308, **scaling).step(q, g)
-        assert same_bits(p, q)
-        assert checked.last_step.clip_factor == 1.0
+    p, q = np.ones(3), np.ones(3)
+    g = np.array([1.5e308, 1.5e308, 0.0])
+    checked = schuss.SGD(learning_rate=1e-308, nonfinite="skip")
+    checked.step(p, g)
+    schuss.SGD(learning_rate=1e-308).step(q, g)
+    assert same_bits(p, q)
+    assert checked.last_step.clip_factor == 1.0
 
 
 def test_large_finite_gradients_are_not_taken_for_infinite():

@@ -86,6 +86,10 @@ bool overlaps_itself(PyObject* array) {
 
 bool is_array(PyObject* o) { return py::detail::npy_api::get().PyArray_Check_(o); }
 
+py::dtype numpy_dtype(DType dtype) {
+    return dtype == kFloat32 ? py::dtype::of<float>() : py::dtype::of<double>();
+}
+
 DType check_param(PyObject* o, const std::string& label) {
     check_array(o, label);
     const auto type = element_of(o);

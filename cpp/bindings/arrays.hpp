@@ -15,6 +15,7 @@ namespace py = pybind11;
 inline py::detail::PyArray_Proxy* fields(PyObject* array) { return py::detail::array_proxy(array); }
 
 bool is_array(PyObject* o);
+py::dtype numpy_dtype(DType dtype);
 
 // Throws TypeError or ValueError unless o is an array that a step can update / read.
 DType check_param(PyObject* o, const std::string& label);

@@ -25,10 +25,6 @@ T option(const py::dict& options, const char* name) {
     return py::cast<T>(options[name]);
 }
 
-py::dtype numpy_dtype(DType dtype) {
-    return dtype == kFloat32 ? py::dtype::of<float>() : py::dtype::of<double>();
-}
-
 }  // namespace
 
 SolverBatch::Make maker(const std::string& method, std::int64_t n, DType dtype,
@@ -285,7 +281,13 @@ py::tuple AskTell::best(bool copy) const {
     return py::make_tuple(copied(*best.x), copied(*best.gradient), best.value);
 }
 
+std::string AskTell::message() const {
+    const Busy busy(busy_, "solver");
+    return solver_->message();
+}
+
 py::object AskTell::history() const {
+    const Busy busy(busy_, "solver");
     const auto* descent = dynamic_cast<const Descent*>(solver_.get());
     const auto* pairs = descent ? dynamic_cast<const PairHistory*>(&descent->curvature()) : nullptr;
     if (!pairs) return py::none();
@@ -302,11 +304,13 @@ py::object AskTell::history() const {
 }
 
 py::tuple AskTell::second_order() const {
+    const Busy busy(busy_, "solver");
     const Solver::SecondOrder known = solver_->second_order();
     return py::make_tuple(known.hessians, known.curvature, known.minimum, known.shift);
 }
 
 py::object AskTell::matrix() const {
+    const Busy busy(busy_, "solver");
     const auto fill = [&](const auto& source) {
         py::array_t<double> result({py::ssize_t{size_}, py::ssize_t{size_}});
         auto cells = result.template mutable_unchecked<2>();

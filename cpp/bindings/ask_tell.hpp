@@ -36,6 +36,7 @@ class AskTell {
     // Hessians or products told, the smallest curvature, whether a minimum, the shift.
     py::tuple second_order() const;
     const char* request() const;
+    std::string message() const;
 
     const Solver& solver() const { return *solver_; }
     py::tuple state() const;

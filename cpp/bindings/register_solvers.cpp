@@ -32,8 +32,7 @@ void register_solvers(py::module_& m) {
         .def_property_readonly("nfev", read(&Solver::evaluations))
         .def_property_readonly(
             "status", [](const AskTell& self) { return static_cast<int>(self.solver().status()); })
-        .def_property_readonly("message",
-                               [](const AskTell& self) { return self.solver().message(); })
+        .def_property_readonly("message", &AskTell::message)
         .def(py::pickle([](const AskTell& self) { return self.state(); }, &AskTell::from_state));
 
     py::class_<Batch>(m, "Batch")

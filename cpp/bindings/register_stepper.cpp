@@ -29,7 +29,6 @@ double global_norm(py::handle grads) {
     std::vector<py::object> leaves;
     structure.collect(grads, "grads", leaves);
     Plan plan;
-    plan.offsets.push_back(0);
     for (std::size_t k = 0; k < leaves.size(); ++k) {
         const std::string name = label("grads", structure.paths()[k]);
         Tensor tensor;
@@ -39,8 +38,7 @@ double global_norm(py::handle grads) {
         tensor.ordered_grad = operand(array, type, c_order(array), tensor.dtype);
         tensor.count = 1;
         for (const std::int64_t n : shape_of(array)) tensor.count *= n;
-        plan.offsets.push_back(plan.offsets.back() + tensor.count);
-        plan.tensors.push_back(std::move(tensor));
+        plan.add(std::move(tensor));
     }
     const py::gil_scoped_release released;
     return gradient_norm(plan, useful_threads(plan));
@@ -55,7 +53,7 @@ void register_stepper(py::module_& m) {
         .def(py::init<const std::string&, py::handle, const py::dict&>(), py::arg("rule"),
              py::arg("params"), py::arg("fills"))
         .def("step", &Stepper::step, py::arg("params"), py::arg("grads"))
-        .def("assign_groups", &Stepper::assign_groups, py::arg("group_of"), py::arg("groups"))
+        .def("assign_groups", &Stepper::assign_groups, py::arg("group_of"), py::arg("frozen"))
         .def("set_hyper", &Stepper::set_hyper, py::arg("hyper"))
         .def(
             "set_options",
@@ -71,8 +69,11 @@ void register_stepper(py::module_& m) {
         .def("slots", &Stepper::slots, py::arg("leaf"))
         .def_property_readonly("rule", [](const Stepper& self) { return self.rule().name; })
         .def_property_readonly("paths", &Stepper::paths)
-        .def_readwrite("step_count", &Stepper::step_count)
-        .def_readwrite("carry", &Stepper::carry)
+        .def("snapshot", &Stepper::snapshot)
+        .def("restore", &Stepper::restore, py::arg("step_count"), py::arg("carry"),
+             py::arg("slots"))
+        .def_readonly("step_count", &Stepper::step_count)
+        .def_readonly("carry", &Stepper::carry)
         .def_property_readonly("report", [](const Stepper& self) -> py::object {
             if (!self.report) return py::none();
             const StepReport& r = *self.report;

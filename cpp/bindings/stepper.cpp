@@ -15,6 +15,8 @@
 namespace schuss {
 namespace {
 
+constexpr char kWhat[] = "optimizer";
+
 // Work worth letting other Python threads run meanwhile: about 20 microseconds.
 constexpr std::int64_t kReleaseGil = 65536;
 
@@ -67,7 +69,7 @@ Stepper::Stepper(const std::string& rule, py::handle params, const py::dict& fil
         for (const std::int64_t n : leaf.shape) leaf.count *= n;
         leaves_.push_back(std::move(leaf));
     }
-    assign_groups(std::vector<int>(leaves_.size()), 1);
+    assign_groups(std::vector<int>(leaves_.size()), {false});
 }
 
 const Rule& Stepper::rule() const { return kernels().rules[rule_]; }
@@ -75,19 +77,22 @@ const Rule& Stepper::rule() const { return kernels().rules[rule_]; }
 std::string Stepper::slot_name(int slot) const { return word(rule().slots, slot); }
 
 void Stepper::set_hyper(const std::vector<std::vector<double>>& hyper) {
-    const Busy busy(stepping_, "optimizer");
+    const Busy busy(stepping_, kWhat);
     hyper_ = hyper;
 }
 
 void Stepper::set_options(const Options& options) {
-    const Busy busy(stepping_, "optimizer");
+    const Busy busy(stepping_, kWhat);
     options_ = options;
 }
 
-void Stepper::assign_groups(const std::vector<int>& group_of, int groups) {
-    for (std::size_t k = 0; k < leaves_.size(); ++k) leaves_[k].group = group_of.at(k);
-    carry.assign(static_cast<std::size_t>(groups),
-                 std::vector<double>(rule().carry, rule().carry + rule().n_carry));
+void Stepper::assign_groups(const std::vector<int>& group_of, const std::vector<bool>& frozen) {
+    const Busy busy(stepping_, kWhat);
+    for (std::size_t k = 0; k < leaves_.size(); ++k) {
+        leaves_[k].group = group_of.at(k);
+        leaves_[k].frozen = frozen.at(static_cast<std::size_t>(group_of[k]));
+    }
+    carry.assign(frozen.size(), std::vector<double>(rule().carry, rule().carry + rule().n_carry));
     planned_ = false;
 }
 
@@ -141,11 +146,7 @@ bool Stepper::plan_holds() {
 void Stepper::make_plan() {
     planned_ = false;
     Plan plan;
-    plan.offsets.push_back(0);
-    for (std::size_t k = 0; k < leaves_.size(); ++k) {
-        plan.tensors.push_back(check_pair(k));
-        plan.offsets.push_back(plan.offsets.back() + leaves_[k].count);
-    }
+    for (std::size_t k = 0; k < leaves_.size(); ++k) plan.add(check_pair(k));
     check_memory();
     allocate();
     for (std::size_t k = 0; k < leaves_.size(); ++k) {
@@ -175,6 +176,7 @@ Tensor Stepper::check_pair(std::size_t k) const {
     tensor.dtype = leaf.dtype;
     tensor.count = leaf.count;
     tensor.group = leaf.group;
+    tensor.frozen = leaf.frozen;
     tensor.param = operand(p, leaf.dtype == kFloat32 ? Element::kFloat32 : Element::kFloat64,
                            leaf.axes, leaf.dtype);
     tensor.grad = operand(g, type, leaf.axes, leaf.dtype);
@@ -240,7 +242,7 @@ std::vector<Group> Stepper::groups_for_step(std::vector<std::vector<double>>& ne
 }
 
 // Reads the gradients where asked to, and updates unless that forbids it. Runs without the GIL.
-StepReport Stepper::run(std::vector<Group>& groups) {
+StepReport Stepper::run(std::vector<Group>& groups, Unfit& unfit) {
     using Clock = std::chrono::steady_clock;
     const FloatEnvironment pinned;
     const Clock::time_point start = Clock::now();
@@ -252,15 +254,18 @@ StepReport Stepper::run(std::vector<Group>& groups) {
     if (clip || check) {
         const double norm = gradient_norm(plan_, threads);
         report.grad_norm = norm / options_.grad_scale;
-        report.nonfinite = 0;
-        if (!std::isfinite(norm))
-            for (const Tensor& tensor : plan_.tensors) *report.nonfinite += count_nonfinite(tensor);
-        report.skipped = check && *report.nonfinite > 0;
-        const double factor = options_.max_norm / (*report.grad_norm + 1e-6);
-        if (clip && !(factor >= 1.0)) {
-            report.clip_factor = factor;
-            for (Group& group : groups) group.preparation.scale *= factor;
-        }
+        if (clip && !(*report.grad_norm <= options_.max_norm))
+            report.clip_factor = options_.max_norm / (*report.grad_norm + 1e-6);
+        // A norm that is not finite makes all of the gradients so: look at them as they came.
+        const double factor = std::isfinite(norm) ? report.clip_factor : 1.0;
+        if (!(*report.grad_norm * factor <= surely_fit(plan_, rule().squares)))
+            unfit =
+                find_unfit(plan_, {factor / options_.grad_scale, options_.max_value, /*l2=*/0.0},
+                           rule().squares);
+        report.nonfinite = unfit.count;
+        report.skipped = check && unfit.count > 0;
+        if (report.clip_factor != 1.0)
+            for (Group& group : groups) group.preparation.scale *= report.clip_factor;
     }
     if (!report.skipped) update(rule(), plan_, groups, threads);
     if (useful > 1) pace_.record(std::chrono::duration<double>(Clock::now() - start).count());
@@ -268,7 +273,9 @@ StepReport Stepper::run(std::vector<Group>& groups) {
 }
 
 void Stepper::step(py::handle params, py::handle grads) {
-    const Busy busy(stepping_, "optimizer");
+    const Busy busy(stepping_, kWhat);
+    if (hyper_.empty())
+        throw std::runtime_error("this optimizer is being loaded in another thread");
     const Release at_the_end(params_, grads_);
     structure_.collect(params, "params", params_);
     structure_.collect(grads, "grads", grads_);
@@ -276,13 +283,14 @@ void Stepper::step(py::handle params, py::handle grads) {
     std::vector<std::vector<double>> next_carry = carry;
     std::vector<Group> groups = groups_for_step(next_carry);
     StepReport taken;
-    if (plan_.total() >= kReleaseGil) {
+    Unfit unfit;
+    if (plan_.trained.back() >= kReleaseGil) {
         const py::gil_scoped_release released;
-        taken = run(groups);
+        taken = run(groups, unfit);
     } else {
-        taken = run(groups);
+        taken = run(groups, unfit);
     }
-    if (taken.skipped && options_.nonfinite == Nonfinite::kRaise) refuse(*taken.nonfinite);
+    if (taken.skipped && options_.nonfinite == Nonfinite::kRaise) refuse(unfit);
     if (!taken.skipped) {
         ++step_count;
         carry = std::move(next_carry);
@@ -292,12 +300,11 @@ void Stepper::step(py::handle params, py::handle grads) {
     report = taken;
 }
 
-void Stepper::refuse(std::int64_t found) const {
-    std::size_t first = 0;
-    while (first + 1 < leaves_.size() && count_nonfinite(plan_.tensors[first]) == 0) ++first;
-    const std::string message = std::to_string(found) +
-                                " gradient elements are not finite, the first in " +
-                                label("grads", paths()[first]) + "; nothing was written";
+void Stepper::refuse(const Unfit& unfit) const {
+    const std::string message = std::to_string(unfit.count) + " gradient elements are not finite" +
+                                (rule().squares ? ", or their squares are not" : "") +
+                                ", the first in " + label("grads", paths()[unfit.first]) +
+                                "; nothing was written";
     PyErr_SetString(PyExc_FloatingPointError, message.c_str());
     throw py::error_already_set();
 }
@@ -308,22 +315,76 @@ py::tuple Stepper::layout(std::size_t leaf) const {
                           py::tuple(py::cast(l.axes)));
 }
 
-py::dict Stepper::slots(const std::shared_ptr<Stepper>& self, std::size_t leaf) {
-    self->allocate();
-    const Leaf& l = self->leaves_.at(leaf);
-    std::vector<py::ssize_t> strides(l.shape.size());
-    py::ssize_t stride = size_of(l.dtype);
-    for (auto a = l.axes.rbegin(); a != l.axes.rend(); ++a) {
+// Of a state array, which lies as its parameter does.
+std::vector<std::int64_t> Stepper::state_strides(const Leaf& leaf) {
+    std::vector<std::int64_t> strides(leaf.shape.size());
+    std::int64_t stride = size_of(leaf.dtype);
+    for (auto a = leaf.axes.rbegin(); a != leaf.axes.rend(); ++a) {
         const auto axis = static_cast<std::size_t>(*a);
         strides[axis] = stride;
-        stride *= l.shape[axis];
+        stride *= leaf.shape[axis];
     }
-    const py::dtype dtype = l.dtype == kFloat32 ? py::dtype::of<float>() : py::dtype::of<double>();
-    const std::vector<py::ssize_t> shape(l.shape.begin(), l.shape.end());
+    return strides;
+}
+
+View Stepper::slot_walk(std::size_t leaf, int slot) const {
+    const Leaf& l = leaves_[leaf];
+    View view{states_->slot(leaf, slot),
+              l.dtype == kFloat32 ? Element::kFloat32 : Element::kFloat64, l.shape,
+              state_strides(l)};
+    collapse(view);
+    return view;
+}
+
+py::tuple Stepper::snapshot(const std::shared_ptr<Stepper>& self) {
+    const Busy busy(self->stepping_, kWhat);
+    self->allocate();
+    py::list all;
+    for (std::size_t k = 0; k < self->leaves_.size(); ++k) {
+        const Leaf& leaf = self->leaves_[k];
+        py::dict slots;
+        for (int s = 0; s < self->rule().n_slots; ++s) {
+            py::array copy(numpy_dtype(leaf.dtype),
+                           std::vector<py::ssize_t>(leaf.shape.begin(), leaf.shape.end()));
+            const View from = self->slot_walk(k, s);
+            if (leaf.dtype == kFloat32)
+                gather(from, 0, leaf.count, static_cast<float*>(copy.mutable_data()));
+            else
+                gather(from, 0, leaf.count, static_cast<double*>(copy.mutable_data()));
+            slots[self->slot_name(s).c_str()] = std::move(copy);
+        }
+        all.append(std::move(slots));
+    }
+    return py::make_tuple(self->step_count, self->carry, std::move(all));
+}
+
+void Stepper::restore(std::int64_t step_count_, const std::vector<std::vector<double>>& carry_,
+                      const std::vector<py::dict>& slots) {
+    const Busy busy(stepping_, kWhat);
+    allocate();
+    for (std::size_t k = 0; k < leaves_.size(); ++k)
+        for (int s = 0; s < rule().n_slots; ++s) {
+            const auto from = py::cast<py::array>(slots.at(k)[slot_name(s).c_str()]);
+            const View to = slot_walk(k, s);
+            if (leaves_[k].dtype == kFloat32)
+                scatter(to, 0, leaves_[k].count, static_cast<const float*>(from.data()));
+            else
+                scatter(to, 0, leaves_[k].count, static_cast<const double*>(from.data()));
+        }
+    step_count = step_count_;
+    carry = carry_;
+    hyper_.clear();  // a step that read its settings before this is refused
+}
+
+py::dict Stepper::slots(const std::shared_ptr<Stepper>& self, std::size_t leaf) {
+    const Busy busy(self->stepping_, kWhat);
+    self->allocate();
+    const Leaf& l = self->leaves_.at(leaf);
     py::dict result;
     for (int s = 0; s < self->rule().n_slots; ++s)
         result[self->slot_name(s).c_str()] =
-            py::array(dtype, shape, strides, self->states_->slot(leaf, s), py::cast(self));
+            py::array(numpy_dtype(l.dtype), l.shape, state_strides(l), self->states_->slot(leaf, s),
+                      py::cast(self));
     return result;
 }
 

@@ -126,6 +126,7 @@ struct Rule {
     const char* name;
     const char* hyper;
     const char* slots;
+    bool squares;  // takes the square of the gradient, which overflows long before it does
     int n_slots;
     int n_carry;
     double carry[kMaxCarry];  // scalar state of the rule before its first step

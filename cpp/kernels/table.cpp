@@ -17,6 +17,7 @@ constexpr Rule entry(const char* name) {
     rule.name = name;
     rule.hyper = R::hyper;
     rule.slots = R::slots;
+    if constexpr (requires { R::squares; }) rule.squares = R::squares;
     rule.n_slots = word_count(R::slots);
     if constexpr (requires { R::carry; }) {
         rule.n_carry = sizeof(R::carry) / sizeof(double);

@@ -9,6 +9,7 @@ namespace {
 struct AdaDelta {
     static constexpr char hyper[] = "learning_rate rho epsilon";
     static constexpr char slots[] = "square_avg acc_delta";
+    static constexpr bool squares = true;
     enum { kLearningRate, kRho, kTake, kEpsilon, kCoefficients };
     static void coefficients(const double* h, std::int64_t, double*, double* c) {
         c[kLearningRate] = h[0];

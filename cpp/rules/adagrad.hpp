@@ -10,6 +10,7 @@ namespace {
 struct AdaGrad {
     static constexpr char hyper[] = "learning_rate epsilon epsilon_inside_sqrt";
     static constexpr char slots[] = "sum";
+    static constexpr bool squares = true;
     enum { kLearningRate, kEpsilonInside, kEpsilonOutside, kCoefficients };
     static void coefficients(const double* h, std::int64_t, double*, double* c) {
         c[kLearningRate] = h[0];

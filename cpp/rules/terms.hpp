@@ -36,6 +36,7 @@ SCHUSS_INLINE V sign(V x) {
 struct Moments {
     static constexpr char hyper[] = "learning_rate beta1 beta2 epsilon";
     static constexpr char slots[] = "exp_avg exp_avg_sq";
+    static constexpr bool squares = true;
     // A rule with coefficients of its own counts on from kOwn.
     enum { kBeta1, kTake1, kBeta2, kTake2, kStepSize, kInverseRoot2, kEpsilon, kOwn };
     enum { kCoefficients = kOwn };

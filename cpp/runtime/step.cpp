@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "dispatch/dispatch.hpp"
 #include "runtime/float_environment.hpp"
@@ -23,10 +24,10 @@ constexpr std::int64_t kStreaming = 16 << 20;
 // Elements that are gathered at a time where an array is not direct.
 constexpr std::int64_t kGatherTile = 2048;
 
-std::size_t tensor_at(const Plan& plan, std::int64_t element) {
-    return static_cast<std::size_t>(
-        std::upper_bound(plan.offsets.begin(), plan.offsets.end(), element) - plan.offsets.begin() -
-        1);
+// The tensor that has this element; offsets as in Plan.
+std::size_t tensor_at(const std::vector<std::int64_t>& offsets, std::int64_t element) {
+    return static_cast<std::size_t>(std::upper_bound(offsets.begin(), offsets.end(), element) -
+                                    offsets.begin() - 1);
 }
 
 // Elements [begin, end) of one tensor.
@@ -64,29 +65,33 @@ void update_tensor(UpdateKernel kernel, int n_slots, const Tensor& tensor, std::
 }  // namespace
 
 int useful_threads(const Plan& plan) {
-    return static_cast<int>(std::clamp<std::int64_t>(plan.total() / kGrain, 1, get_num_threads()));
+    return static_cast<int>(
+        std::clamp<std::int64_t>(plan.trained.back() / kGrain, 1, get_num_threads()));
 }
 
 void update(const Rule& rule, const Plan& plan, const std::vector<Group>& groups, int threads) {
+    const std::vector<std::int64_t>& offsets = plan.trained;
     const auto cut = [&](int task) {
-        const std::int64_t element = plan.total() * task / threads;
+        const std::int64_t element = offsets.back() * task / threads;
         if (task == 0 || task == threads) return element;
-        const std::int64_t first = plan.offsets[tensor_at(plan, element)];
+        const std::int64_t first = offsets[tensor_at(offsets, element)];
         return first + (element - first) / kCut * kCut;
     };
     std::int64_t bytes = 0;
-    for (const Tensor& t : plan.tensors) bytes += t.count * size_of(t.dtype) * (2 + rule.n_slots);
+    for (const Tensor& t : plan.tensors)
+        if (!t.frozen) bytes += t.count * size_of(t.dtype) * (2 + rule.n_slots);
     const bool streaming = bytes > kStreaming;
     parallel_for(threads, [&](int task) {
         const std::int64_t end = cut(task + 1);
         std::int64_t begin = cut(task);
-        for (std::size_t t = tensor_at(plan, begin); begin < end; ++t) {
+        for (std::size_t t = tensor_at(offsets, begin); begin < end; ++t) {
+            const std::int64_t first = offsets[t], last = std::min(end, offsets[t + 1]);
+            if (begin == last) continue;
             const Tensor& tensor = plan.tensors[t];
             const Group& group = groups[static_cast<std::size_t>(tensor.group)];
             const Preparation& by = group.preparation;
             const bool plain = by.scale == 1.0 && by.l2 == 0.0 && std::isinf(by.limit);
             const UpdateKernel kernel = (plain ? rule.plain : rule.prepared)[tensor.dtype];
-            const std::int64_t first = plan.offsets[t], last = std::min(end, plan.offsets[t + 1]);
             (tensor.dtype == kFloat32 ? update_tensor<float>
                                       : update_tensor<double>)(kernel, rule.n_slots, tensor,
                                                                begin - first, last - first, group,
@@ -108,11 +113,14 @@ void gather_as(DType dtype, const View& view, std::int64_t begin, std::int64_t c
 
 // Elements [begin, begin + count) of all gradients, at most kBlock.
 void gather_gradients(const Plan& plan, std::int64_t begin, std::int64_t count, double* to) {
-    for (std::size_t t = tensor_at(plan, begin); count > 0; ++t) {
+    for (std::size_t t = tensor_at(plan.offsets, begin); count > 0; ++t) {
         const Tensor& tensor = plan.tensors[t];
         const std::int64_t at = begin - plan.offsets[t];
         const std::int64_t n = std::min(count, plan.offsets[t + 1] - begin);
-        gather_as(tensor.dtype, tensor.ordered_grad.view, at, n, to);
+        if (tensor.frozen)
+            std::fill_n(to, n, 0.0);
+        else
+            gather_as(tensor.dtype, tensor.ordered_grad.view, at, n, to);
         to += n;
         begin += n;
         count -= n;
@@ -121,29 +129,39 @@ void gather_gradients(const Plan& plan, std::int64_t begin, std::int64_t count, 
 
 double sum_squares(const Plan& plan, double scale, int threads) {
     const SumSquaresKernel* kernel = kernels().sum_squares;
-    const std::int64_t blocks = (plan.total() + kBlock - 1) / kBlock;
+    const std::int64_t total = plan.offsets.back();
+    const std::int64_t blocks = (total + kBlock - 1) / kBlock;
     std::vector<double> sums(static_cast<std::size_t>(blocks));
+    // Blocks of frozen tensors stay 0 and are no work.
+    const auto cut = [&](int task) {
+        if (task == threads) return blocks;
+        const std::int64_t element = plan.trained.back() * task / threads;
+        const std::size_t t = tensor_at(plan.trained, element);
+        return (plan.offsets[t] + (element - plan.trained[t])) / kBlock;
+    };
     parallel_for(threads, [&](int task) {
         double buffer[kBlock];
-        const std::int64_t end = blocks * (task + 1) / threads;
-        for (std::int64_t b = blocks * task / threads; b < end;) {
+        const std::int64_t end = cut(task + 1);
+        for (std::int64_t b = cut(task); b < end;) {
             const std::int64_t begin = b * kBlock;
-            const std::size_t t = tensor_at(plan, begin);
+            const std::size_t t = tensor_at(plan.offsets, begin);
             const Tensor& tensor = plan.tensors[t];
             const std::int64_t at = begin - plan.offsets[t];
             // As many whole blocks as the tensor holds from here, and its last one where the sum
             // ends.
             const std::int64_t left = plan.offsets[t + 1] - begin;
-            const bool last = plan.offsets[t + 1] == plan.total();
+            const bool last = plan.offsets[t + 1] == total;
             const std::int64_t whole =
                 std::min(end - b, last ? (left + kBlock - 1) / kBlock : left / kBlock);
             double* out = &sums[static_cast<std::size_t>(b)];
-            if (whole > 0 && tensor.ordered_grad.direct) {
+            if (whole > 0 && tensor.frozen) {
+                b += whole;
+            } else if (whole > 0 && tensor.ordered_grad.direct) {
                 kernel[tensor.dtype](tensor.ordered_grad.view.data + at * size_of(tensor.dtype),
                                      std::min(left, whole * kBlock), scale, out);
                 b += whole;
             } else {
-                const std::int64_t count = std::min(kBlock, plan.total() - begin);
+                const std::int64_t count = std::min(kBlock, total - begin);
                 gather_gradients(plan, begin, count, buffer);
                 kernel[kFloat64](reinterpret_cast<const char*>(buffer), count, scale, out);
                 b += 1;
@@ -167,15 +185,45 @@ double gradient_norm(const Plan& plan, int threads) {
     return std::sqrt(sum_squares(plan, shift, threads)) / shift;
 }
 
-std::int64_t count_nonfinite(const Tensor& tensor) {
-    double buffer[kBlock];
+namespace {
+
+template <class T>
+std::int64_t count_unfit(const Tensor& tensor, const Preparation& by, bool squares) {
+    const T scale = static_cast<T>(by.scale), limit = static_cast<T>(by.limit);
+    T buffer[kBlock];
     std::int64_t found = 0;
     for (std::int64_t at = 0; at < tensor.count; at += kBlock) {
         const std::int64_t n = std::min(kBlock, tensor.count - at);
-        gather_as(tensor.dtype, tensor.grad.view, at, n, buffer);
-        found += std::count_if(buffer, buffer + n, [](double x) { return !std::isfinite(x); });
+        gather(tensor.grad.view, at, n, buffer);
+        found += std::count_if(buffer, buffer + n, [&](T g) {
+            const T prepared = std::clamp(scale * g, -limit, limit);
+            return !std::isfinite(g) || !std::isfinite(squares ? prepared * prepared : prepared);
+        });
     }
     return found;
+}
+
+}  // namespace
+
+Unfit find_unfit(const Plan& plan, const Preparation& by, bool squares) {
+    const FloatEnvironment pinned;
+    Unfit unfit;
+    for (std::size_t t = plan.tensors.size(); t-- > 0;) {
+        const Tensor& tensor = plan.tensors[t];
+        if (tensor.frozen) continue;
+        const std::int64_t found =
+            (tensor.dtype == kFloat32 ? count_unfit<float> : count_unfit<double>)(tensor, by,
+                                                                                  squares);
+        unfit.count += found;
+        if (found > 0) unfit.first = t;
+    }
+    return unfit;
+}
+
+double surely_fit(const Plan& plan, bool squares) {
+    const double largest = plan.narrowest == kFloat32 ? std::numeric_limits<float>::max()
+                                                      : std::numeric_limits<double>::max();
+    return 0.5 * (squares ? std::sqrt(largest) : largest);  // half, since norms are rounded
 }
 
 }  // namespace schuss

@@ -2,7 +2,9 @@
 // for, one before it that reads the gradients (and a second where squares leave the range of
 // doubles).
 #pragma once
+#include <algorithm>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "kernels/table.hpp"
@@ -21,6 +23,7 @@ struct Tensor {
     DType dtype = kFloat32;
     std::int64_t count = 0;
     int group = 0;
+    bool frozen = false;   // keeps its bits, and its gradient counts as zeros
     Operand param, grad;   // in walk order: the parameter's own order in memory
     Operand ordered_grad;  // the same gradient in C order, which sums follow
     char* slots[kMaxSlots] = {};
@@ -34,9 +37,16 @@ struct Group {
 
 struct Plan {
     std::vector<Tensor> tensors;
-    std::vector<std::int64_t> offsets;  // first element of each tensor among all, and the total
+    std::vector<std::int64_t> offsets{0};  // first element of each tensor among all, and the total
+    std::vector<std::int64_t> trained{0};  // the same, where frozen tensors have no elements
+    DType narrowest = kFloat64;            // of the tensors that are trained
 
-    std::int64_t total() const { return offsets.back(); }
+    void add(Tensor tensor) {
+        offsets.push_back(offsets.back() + tensor.count);
+        trained.push_back(trained.back() + (tensor.frozen ? 0 : tensor.count));
+        if (!tensor.frozen) narrowest = std::min(narrowest, tensor.dtype);
+        tensors.push_back(std::move(tensor));
+    }
 };
 
 // Threads that a step of this plan has work for.
@@ -48,7 +58,15 @@ void update(const Rule& rule, const Plan& plan, const std::vector<Group>& groups
 // so that it does not depend on how the parameters are split. NaN or infinite when an element is.
 double gradient_norm(const Plan& plan, int threads);
 
-// Gradient elements of this tensor that are NaN or infinite once converted to the compute dtype.
-std::int64_t count_nonfinite(const Tensor& tensor);
+// Gradient elements that no rule can use: NaN or infinite once converted to the compute dtype, or
+// once prepared; or, for a rule that squares, once squared.
+struct Unfit {
+    std::int64_t count = 0;
+    std::size_t first = 0;  // tensor
+};
+Unfit find_unfit(const Plan& plan, const Preparation& by, bool squares);
+
+// Gradients whose norm, prepared, is at most this have no such element.
+double surely_fit(const Plan& plan, bool squares);
 
 }  // namespace schuss

@@ -33,7 +33,9 @@ def global_norm(grads: Any) -> float:
 
 
 def clip_by_global_norm(grads: Any, max_norm: float, inplace: bool = False) -> Any:
-    """Multiply all gradients by max_norm / (norm + 1e-6) where that is below 1.
+    """Multiply all gradients by max_norm / (norm + 1e-6) where their norm is above max_norm.
+
+    A norm within max_norm changes no bit.
 
     Args:
         grads: one array, or nested lists, tuples and dicts of floating-point arrays.
@@ -49,10 +51,16 @@ def clip_by_global_norm(grads: Any, max_norm: float, inplace: bool = False) -> A
     ICML 2013, Algorithm 1; 1e-6 as in PyTorch.
     """
     limit = positive("max_norm", max_norm)
-    factor = limit / (global_norm(grads) + 1e-6)
-    if factor >= 1.0:
+    norm = global_norm(grads)
+    if norm <= limit:
         return _apply(np.copyto, grads, inplace)
-    return _apply(lambda out, g: np.multiply(g, g.dtype.type(factor), out=out), grads, inplace)
+    factor = limit / (norm + 1e-6)
+
+    def scale(out: Any, g: Any) -> None:
+        dtype = np.promote_types(g.dtype, np.float32)  # float16 would make 0 of a small factor
+        np.multiply(g, dtype.type(factor), out=out, dtype=dtype, casting="same_kind")
+
+    return _apply(scale, grads, inplace)
 
 
 def clip_by_value(grads: Any, max_value: float, inplace: bool = False) -> Any:

@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Annotated, Any, Literal, SupportsFloat, TypeAlias, get_type_hints
 
+from .suggest import Declared
+
 __all__ = [
     "ReduceOnPlateau",
     "Schedule",
@@ -582,7 +584,7 @@ class join(_Schedule):
 
 
 @dataclass(eq=False)
-class ReduceOnPlateau(_Checked):
+class ReduceOnPlateau(Declared, _Checked):
     """Multiply the value by `factor` when a metric has stopped improving.
 
     A metric improves when it is better than the best so far by more than the margin:

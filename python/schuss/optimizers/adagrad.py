@@ -49,7 +49,7 @@ class AdaGrad(Optimizer):
 
     epsilon = Hyperparameter()
     epsilon_inside_sqrt = Option(flag)
-    initial_accumulator = Option(tolerance)
+    initial_accumulator = Option(tolerance, lambda value: ("it", value))
 
     def __init__(
         self,

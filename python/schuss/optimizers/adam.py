@@ -225,7 +225,7 @@ class RAdam(_Moments):
     Algorithm 2.
     """
 
-    threshold = Hyperparameter(minimum=4.0)
+    threshold = Hyperparameter(minimum=4.0, double=True)
 
     def __init__(
         self,
@@ -283,7 +283,7 @@ class NAdam(_Moments):
     its schedule of momenta.
     """
 
-    momentum_decay = Hyperparameter()
+    momentum_decay = Hyperparameter(double=True)
 
     def __init__(
         self,

@@ -6,8 +6,10 @@ import copy
 import inspect
 import math
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, is_dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
@@ -16,6 +18,7 @@ import numpy as np
 from .. import _core
 from ..checks import flag, positive
 from ..structures import map_leaves
+from ..suggest import Declared, did_you_mean
 from .settings import Hyperparameter, Option
 
 if TYPE_CHECKING:
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["Common", "Optimizer", "StepInfo"]
 
 RULES = _core.rules()
+
+PATIENCE = 60.0  # seconds to wait for a step, a load or a copy in another thread
 
 
 class Common(TypedDict, total=False):
@@ -48,11 +53,12 @@ class StepInfo:
     Attributes:
         step: steps taken so far, this one included unless it was skipped.
         learning_rate: the rate that it used (of the optimizer, not of overrides).
-        grad_norm: 2-norm of all gradients over `grad_scale`, before clipping; None where nothing
-            asked for it (neither `max_norm` nor a finite check).
-        clip_factor: what `max_norm` multiplied the gradients by; 1.0 for no clipping.
+        grad_norm: 2-norm of all gradients over `grad_scale`, before clipping, frozen parameters
+            left out; None where nothing asked for it (neither `max_norm` nor a finite check).
+        clip_factor: what `max_norm` multiplied the gradients by; exactly 1.0 for no clipping.
         skipped: True where `nonfinite="skip"` left everything as it was.
-        nonfinite: gradient elements that were NaN or infinite; None where they were not looked at.
+        nonfinite: gradient elements that counted as not finite (see `Optimizer`); None where they
+            were not looked at.
     """
 
     step: int
@@ -67,7 +73,7 @@ class _Scheduled(NamedTuple):
     """A schedule, and where its values go: hyperparameters, lists of values, positions in them."""
 
     schedule: Schedule
-    places: list[tuple[Hyperparameter, list[float], int]]
+    places: list[tuple[Hyperparameter, list[float], int, str | None]]  # the last: see `_float32`
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,16 @@ class _Layout:
 
 
 def _limit(name: str, value: Any) -> float | None:
-    return None if value is None else positive(name, value)
+    if value is None:
+        return None
+    return positive(name, value)
+
+
+def _scale(name: str, value: Any) -> float:
+    scale = positive(name, value)
+    if math.isinf(1.0 / scale):
+        raise ValueError(f"{name} is {value!r}; a number with a finite reciprocal is wanted")
+    return scale
 
 
 def _policy(name: str, value: Any) -> str:
@@ -93,7 +108,35 @@ def _policy(name: str, value: Any) -> str:
     return str(value)
 
 
-class Optimizer:
+def _refuse_params(value: Any) -> None:
+    """Say where parameters go, when they come first as in other libraries."""
+    containers = (list, tuple, Mapping, Iterator)
+    if (
+        isinstance(value, containers)
+        or hasattr(value, "parameters")
+        or (hasattr(value, "shape") and math.prod(value.shape) != 1)
+    ):
+        raise TypeError(
+            f"learning_rate is a {type(value).__name__}; a number or a schedule is wanted: "
+            "parameters go to step(params, grads), not to the constructor"
+        )
+
+
+def _stateful(schedule: Any, label: str) -> Iterator[tuple[str, Any]]:
+    """Yield each part of a schedule that has a state, with what leads to it."""
+    if hasattr(schedule, "state_dict") and hasattr(schedule, "load_state_dict"):
+        yield label, schedule
+    elif is_dataclass(schedule) and not isinstance(schedule, type):
+        for field in fields(schedule):
+            part = getattr(schedule, field.name)
+            if isinstance(part, tuple):
+                for k, child in enumerate(part):
+                    yield from _stateful(child, f"{label}.{field.name}[{k}]")
+            else:
+                yield from _stateful(part, f"{label}.{field.name}")
+
+
+class Optimizer(Declared):
     """Base of all first-order optimizers; use one of its subclasses.
 
     ``opt.step(params, grads)`` updates ``params`` in place. ``params`` and ``grads`` are one array,
@@ -102,32 +145,50 @@ class Optimizer:
 
     Every hyperparameter is a number or a schedule, a callable f(t) with t the number of steps
     already taken. Every optimizer also takes the keywords below. All but `overrides` may be
-    assigned to as attributes later on.
+    assigned to as attributes later on; a name that does not exist is an AttributeError. Attributes
+    of your own begin with an underscore.
+
+    A parameter whose `learning_rate` is the number 0 by an override is frozen: it keeps its bits,
+    and so do its states, whatever its gradient is, which must have the right shape and counts as
+    zeros in norms and finite checks. A rate of 0 that is the optimizer's own, or the value of a
+    schedule, makes an ordinary step: states go on, and a gradient that is NaN is NaN.
+
+    Numbers must survive the dtype of the parameters: an epsilon that float32 makes 0 of, a beta
+    that it makes 1 of, a rate that it makes infinite are a ValueError at the first step, or when
+    they are assigned later. Learning rates and decays from a schedule may fade to 0.
+
+    One thread at a time: while `step` runs in one thread, another that steps, loads, copies,
+    pickles, resets or reads states waits, or gets a RuntimeError. What it gets is whole.
 
     Args:
-        max_norm: clip the gradients, taken as one vector, to this 2-norm: all are multiplied by
-            max_norm / (norm + 1e-6) where that is below 1. Above 0, or None. A norm that is NaN
-            makes every parameter NaN, unless `nonfinite` says otherwise.
+        max_norm: clip the gradients, taken as one vector, to this 2-norm: where their norm is
+            above it, all are multiplied by max_norm / (norm + 1e-6); else no bit changes. Above 0,
+            or None. A norm that is NaN makes every parameter NaN, unless `nonfinite` says
+            otherwise.
         max_value: then clip each element to [-max_value, max_value]. Above 0, or None.
         grad_scale: gradients are divided by it first (loss scaling, accumulation). Above 0.
-        nonfinite: what to do when a gradient element is NaN or infinite: "propagate" (the
-            default: nothing), "skip" (parameters, states and step count keep their bits) or
-            "raise" (FloatingPointError, nothing written).
+        nonfinite: what to do when a gradient element is NaN or infinite, as it came or after
+            scaling and clipping, in the dtype of its parameter; in rules that square gradients also
+            where its square is (above 1.8e19 in float32, 1.3e154 in float64): "propagate" (the
+            default: nothing. A state that has become infinite stays so, and its parameter does not
+            move again), "skip" (parameters, states and step count keep their bits) or "raise"
+            (FloatingPointError, nothing written).
         maximize: ascend instead of descend.
         overrides: hyperparameters of single parameters: fnmatch patterns on paths such as
             "layers.0.bias", each with a dict of values. Where several match, the last one counts.
+            A learning_rate that is the number 0 freezes.
 
     Gradients are never written, and none of this makes a pass or a copy of its own, but that norms
     and finite checks read the gradients once more. The sign of ``maximize``, 1 / grad_scale and the
     clip factor are one coefficient, rounded once to the dtype of the parameter.
     """
 
-    learning_rate = Hyperparameter()
-    weight_decay = Hyperparameter()
+    learning_rate = Hyperparameter(fades=True)
+    weight_decay = Hyperparameter(fades=True)
 
     max_norm = Option(_limit)
-    max_value = Option(_limit)
-    grad_scale = Option(positive)
+    max_value = Option(_limit, lambda limit: ("it", min(limit, 1.0)))  # infinity is no limit
+    grad_scale = Option(_scale, lambda scale: ("its reciprocal", 1.0 / scale))
     nonfinite = Option(_policy)
     maximize = Option(flag)
 
@@ -150,13 +211,18 @@ class Optimizer:
         self._stepper: _core.Stepper | None = None
         self._pending: dict[str, Any] | None = None  # loaded before there is a structure
         self._groups: list[tuple[str, ...]] = [()]  # the override patterns of each group
+        self._float32: list[str | None] = [None]  # and a parameter of it that is trained in float32
         self._group_of: dict[str, int] = {}  # and the group of each parameter
         self._hyper: list[list[float]] = []  # hyperparameters of each group at this step
         self._scheduled: list[_Scheduled] = []
-        self._first_step = threading.Lock()
+        self._turn = threading.RLock()
+        _refuse_params(hyperparameters.get("learning_rate"))
         for name, value in hyperparameters.items():
             if not isinstance(getattr(type(self), name, None), Hyperparameter):
-                raise TypeError(f"{type(self).__name__} has no argument {name!r}")
+                known = {*self._arguments(), *self._arguments(Optimizer)}
+                raise TypeError(
+                    f"{type(self).__name__} has no argument {name!r}{did_you_mean(name, known)}"
+                )
             setattr(self, name, value)
         self.max_norm = max_norm
         self.max_value = max_value
@@ -177,31 +243,48 @@ class Optimizer:
         Raises:
             TypeError, ValueError: for arrays that do not fit; nothing has been written.
             FloatingPointError: with nonfinite="raise"; nothing has been written.
+            RuntimeError: when another thread steps, loads or reads the states; likewise.
         """
         stepper = self._stepper
-        if stepper is None:
-            self._begin(params, grads)
-            return
-        if self._stale:
-            self._configure(stepper)
-        if self._scheduled:
-            self._evaluate(stepper)
-        stepper.step(params, grads)
+        if stepper is None or self._stale or self._scheduled:
+            with self._alone():
+                self._step(params, grads)
+        else:
+            stepper.step(params, grads)
 
-    def _begin(self, params: Any, grads: Any) -> None:
-        """Take the first step; the structure is only kept when it succeeds."""
-        if not self._first_step.acquire(blocking=False):
-            raise RuntimeError("this optimizer is taking its first step in another thread")
-        try:
+    def _step(self, params: Any, grads: Any) -> None:
+        """Take a step with settings that are new; the first one binds the structure."""
+        stepper = self._stepper
+        if stepper is None:
             stepper = self._bind(params, self.rule)
             if self._pending is not None:
-                self._restore(stepper, self._pending)
-            self._configure(stepper)
+                stepper.restore(*self._fitted(stepper, self._pending))
+            self._stale = True
+        try:
+            if self._stale:
+                self._configure(stepper)
             self._evaluate(stepper)
             stepper.step(params, grads)
+        except BaseException:
+            self._stale = True
+            raise
+        if self._stepper is None:  # the structure is only kept when the step succeeds
             self._stepper, self._pending = stepper, None
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Wait for what another thread does with settings and states.
+
+        A step whose settings are numbers does not pass here: the core refuses what comes meanwhile.
+        """
+        if not self._turn.acquire(timeout=PATIENCE):
+            raise RuntimeError(
+                "this optimizer is at work in another thread, or was when this process forked"
+            )
+        try:
+            yield
         finally:
-            self._first_step.release()
+            self._turn.release()
 
     def zero_grad(self, grads: Any) -> None:
         """Fill every gradient array with zeros, in place."""
@@ -236,21 +319,54 @@ class Optimizer:
         unused = set(self._overrides)
         groups: dict[tuple[str, ...], int] = {(): 0}
         group_of = []
-        for path in stepper.paths:
+        float32: list[str | None] = [None]
+        for leaf, path in enumerate(stepper.paths):
             patterns = tuple(p for p in self._overrides if fnmatchcase(path, p))
             unused.difference_update(patterns)
-            group_of.append(groups.setdefault(patterns, len(groups)))
+            group = groups.setdefault(patterns, len(groups))
+            group_of.append(group)
+            float32 += [None] * (len(groups) - len(float32))
+            if stepper.layout(leaf)[1] == "float32" and not self._freezes(patterns):
+                float32[group] = path
         if unused:
+            near = did_you_mean(min(unused), stepper.paths)
             raise ValueError(
-                f"overrides: {sorted(unused)} match none of the parameters {stepper.paths}"
+                f"overrides: {sorted(unused)} match none of the parameters {stepper.paths}{near}"
             )
-        self._groups = list(groups)
+        self._groups, self._float32 = list(groups), float32
         self._group_of = dict(zip(stepper.paths, group_of, strict=True))
-        stepper.assign_groups(group_of, len(groups))
+        stepper.assign_groups(group_of, [self._freezes(patterns) for patterns in groups])
+        for setting in self._settings():
+            for path in self._float32_paths(setting.name):
+                if not callable(value := self.__dict__[setting.name]):
+                    setting.check_float32(setting.name, value, path)
         return stepper
+
+    def _freezes(self, patterns: tuple[str, ...]) -> bool:
+        """Whether these overrides set the learning rate to the number 0."""
+        value = self._value("learning_rate", patterns)[1]
+        overridden = any("learning_rate" in self._overrides[p] for p in patterns)
+        return overridden and not callable(value) and value == 0.0
+
+    def _value(self, name: str, patterns: tuple[str, ...]) -> tuple[str, Value]:
+        """Return a hyperparameter of a group, after the name of the place that gives it."""
+        label, value = name, self.__dict__[name]
+        for pattern in patterns:
+            if name in self._overrides[pattern]:
+                label, value = f"overrides[{pattern!r}][{name!r}]", self._overrides[pattern][name]
+        return label, value
+
+    def _float32_paths(self, name: str) -> Iterator[str]:
+        """Yield a float32 parameter for each group that takes `name` from the optimizer."""
+        for patterns, path in zip(
+            self.__dict__.get("_groups", ()), self.__dict__.get("_float32", ()), strict=True
+        ):
+            if path is not None and not any(name in self._overrides[p] for p in patterns):
+                yield path
 
     def _configure(self, stepper: _core.Stepper) -> None:
         """Hand over all settings; what is scheduled waits for `_evaluate`."""
+        self._stale = False  # first, so that what is assigned meanwhile is seen at the next step
         if self._stepper is not None and self.rule != stepper.rule:
             raise ValueError(
                 f"the settings now ask for the rule {self.rule!r}, but the states are those of "
@@ -261,15 +377,15 @@ class Optimizer:
         names = names if "weight_decay" in names else [*names, "weight_decay"]
         self._hyper = [[0.0] * len(names) for _ in self._groups]
         scheduled: dict[int, _Scheduled] = {}
-        for values, patterns in zip(self._hyper, self._groups, strict=True):
+        for values, patterns, path in zip(self._hyper, self._groups, self._float32, strict=True):
             for k, name in enumerate(names):
-                value = self.__dict__[name]
-                for pattern in patterns:
-                    value = self._overrides[pattern].get(name, value)
+                label, value = self._value(name, patterns)
                 if callable(value):
                     found = scheduled.setdefault(id(value), _Scheduled(value, []))
-                    found.places.append((getattr(type(self), name), values, k))
+                    found.places.append((getattr(type(self), name), values, k, path))
                 else:
+                    if label != name and path is not None:  # the optimizer's own are checked
+                        getattr(type(self), name).check_float32(label, value, path)
                     values[k] = float(value)
         self._scheduled = list(scheduled.values())
         stepper.set_hyper(self._hyper)
@@ -280,16 +396,29 @@ class Optimizer:
             nonfinite=self.nonfinite,
             maximize=self.maximize,
         )
-        self._stale = False
 
     def _evaluate(self, stepper: _core.Stepper) -> None:
         """Ask each schedule once for its value at this step."""
         t = stepper.step_count
         for schedule, places in self._scheduled:
             value = schedule(t)
-            for setting, values, k in places:
+            for setting, values, k, path in places:
                 values[k] = setting.at(t, value)
+                if path is not None:
+                    label = f"{setting.name}({t})"
+                    setting.check_float32(label, values[k], path, scheduled=True)
         stepper.set_hyper(self._hyper)
+
+    def _arguments(self, cls: type | None = None) -> list[str]:
+        return [
+            name
+            for name, p in inspect.signature(cls or type(self)).parameters.items()
+            if p.kind is not p.VAR_KEYWORD
+        ]
+
+    def _settings(self) -> list[Hyperparameter | Option]:
+        found = inspect.getmembers(type(self), lambda m: isinstance(m, (Hyperparameter, Option)))
+        return [setting for name, setting in found if name in self.__dict__]
 
     def _hyperparameters(self) -> dict[str, Hyperparameter]:
         found = inspect.getmembers(type(self), lambda member: isinstance(member, Hyperparameter))
@@ -310,7 +439,7 @@ class Optimizer:
                 if name not in known:
                     raise ValueError(
                         f"overrides[{pattern!r}] has {name!r}; the hyperparameters of "
-                        f"{type(self).__name__} are {sorted(known)}"
+                        f"{type(self).__name__} are {sorted(known)}{did_you_mean(name, known)}"
                     )
             result[pattern] = {
                 name: known[name].check(f"overrides[{pattern!r}][{name!r}]", value)
@@ -344,15 +473,14 @@ class Optimizer:
     def state(self) -> Any:
         """The states, in the structure of the parameters: each leaf a dict of live slot arrays.
 
-        An empty dict before the first step.
+        Live: every step changes them, and so does writing into them. Read beside a step of another
+        thread they may hold values of two steps; `state_dict` makes copies of one moment. An empty
+        dict before the first step.
         """
-        if self._stepper is None:
+        stepper = self._stepper
+        if stepper is None:
             return {}
-        return self._stepper.unflatten(self._slots(self._stepper))
-
-    @staticmethod
-    def _slots(stepper: _core.Stepper) -> list[dict[str, NDArray[Any]]]:
-        return [stepper.slots(leaf) for leaf in range(len(stepper.paths))]
+        return stepper.unflatten([stepper.slots(leaf) for leaf in range(len(stepper.paths))])
 
     def __repr__(self) -> str:
         own = inspect.signature(type(self).__init__).parameters.values()
@@ -370,24 +498,44 @@ class Optimizer:
     def state_dict(self) -> dict[str, Any]:
         """Return what `load_state_dict` needs to go on bit for bit: plain dicts, arrays, numbers.
 
-        Hyperparameters that are numbers are in it; schedules and overrides are not: give them to
-        the constructor again.
+        Hyperparameters that are numbers are in it, and under "schedules" the state of each schedule
+        that has one (`ReduceOnPlateau`, also within `warmup` or `join`; any callable with
+        `state_dict` and `load_state_dict`). Schedules themselves and overrides are not: give them
+        to the constructor again.
+
+        Raises:
+            RuntimeError: while another thread steps.
         """
-        if self._stepper is None and self._pending is not None:
-            return {**copy.deepcopy(self._pending), "hyperparameters": self._constants()}
-        state: dict[str, dict[str, NDArray[Any]]] = {}
-        carry: dict[str, list[float]] = {}
-        if (stepper := self._stepper) is not None:
-            for path, slots in zip(stepper.paths, self._slots(stepper), strict=True):
-                state[path] = {name: array.copy("C") for name, array in slots.items()}
-                carry[path] = list(stepper.carry[self._group_of[path]])
+        with self._alone():
+            return self._state_dict()
+
+    def _state_dict(self) -> dict[str, Any]:
+        schedules = {
+            label: copy.deepcopy(part.state_dict()) for label, part in self._schedules().items()
+        }
+        own = {"hyperparameters": self._constants(), "schedules": schedules}
+        stepper = self._stepper
+        if stepper is None and self._pending is not None:
+            return {**copy.deepcopy(self._pending), **own}
+        step, carry, slots = (0, [], []) if stepper is None else stepper.snapshot()
+        paths = [] if stepper is None else stepper.paths
         return {
             "optimizer": type(self).__name__,
             "rule": self._rule_of_states() or self.rule,
-            "step": self.step_count,
-            "hyperparameters": self._constants(),
-            "carry": carry,
-            "state": state,
+            "step": step,
+            "carry": {path: list(carry[self._group_of[path]]) for path in paths},
+            "state": dict(zip(paths, slots, strict=True)),
+            **own,
+        }
+
+    def _schedules(self) -> dict[str, Any]:
+        """Return the parts of schedules that have a state, by the places that lead to them."""
+        places = {name: self.__dict__[name] for name in self._hyperparameters()}
+        for pattern, values in self._overrides.items():
+            for name, value in values.items():
+                places[f"overrides[{pattern!r}][{name!r}]"] = value
+        return {
+            label: part for name, value in places.items() for label, part in _stateful(value, name)
         }
 
     def _constants(self) -> dict[str, float]:
@@ -395,25 +543,71 @@ class Optimizer:
         return {name: value for name, value in values.items() if not callable(value)}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over the states, step count and constant hyperparameters of `state_dict()`.
+        """Take over states, step count, constant hyperparameters and the states of schedules.
 
         Before the first step the states wait for the parameters. Where anything does not fit, a
-        ValueError says what, and nothing has changed.
+        ValueError says what, and nothing has changed. A schedule with a state that `state_dict`
+        lacks, as those of schuss 0.1.0 do, goes on from where it is, with a warning.
+
+        Raises:
+            RuntimeError: while another thread steps; nothing has changed.
         """
-        constants = self._check_state_dict(state_dict)
-        if not state_dict["state"] and state_dict["step"] == 0:
-            self.reset()  # saved before the first step
-        elif self._stepper is not None:
-            self._restore(self._stepper, state_dict)
-        else:
-            self._pending = copy.deepcopy(dict(state_dict))
-        for name, value in constants.items():
-            setattr(self, name, value)
+        with self._alone():
+            constants = self._check_state_dict(state_dict)
+            stepper = self._stepper
+            unbound = not state_dict["state"] and state_dict["step"] == 0  # before the first step
+            bind = stepper is not None and not unbound
+            fitted = self._fitted(stepper, state_dict) if stepper is not None and bind else None
+            undo = self._load_schedules(state_dict, constants)
+            try:
+                if stepper is not None and fitted is not None:
+                    stepper.restore(*fitted)
+            except BaseException:
+                undo()
+                raise
+            if unbound:
+                self.reset()
+            elif stepper is None:
+                self._pending = copy.deepcopy(dict(state_dict))
+            self.__dict__.update(constants)
+            self._stale = True
+
+    def _load_schedules(
+        self, saved: Mapping[str, Any], constants: Mapping[str, float]
+    ) -> Callable[[], None]:
+        """Load the states of schedules, all or none; return what undoes it."""
+        states = saved.get("schedules", {})
+        parts = {k: v for k, v in self._schedules().items() if k.split(".")[0] not in constants}
+        if unknown := sorted(set(states) - set(parts)):
+            raise ValueError(
+                f"state_dict['schedules'] has states of {unknown}; schedules with a state are at "
+                f"{sorted(parts)}: give the constructor the same schedules, or delete these items"
+            )
+        before = {label: copy.deepcopy(part.state_dict()) for label, part in parts.items()}
+
+        def undo() -> None:
+            for label, part in parts.items():
+                part.load_state_dict(before[label])
+
+        label = ""
+        try:
+            for label, state in states.items():
+                parts[label].load_state_dict(copy.deepcopy(state))
+        except Exception as error:
+            undo()
+            raise ValueError(f"state_dict['schedules'][{label!r}] does not fit: {error}") from error
+        if missing := sorted(set(parts) - set(states)):
+            warnings.warn(
+                f"state_dict has no state of the schedules at {missing}; they go on from where "
+                "they are",
+                stacklevel=3,
+            )
+        return undo
 
     def _check_state_dict(self, saved: Mapping[str, Any]) -> dict[str, float]:
         """Check what can be without the parameters; return the hyperparameters."""
         wanted = {"optimizer", "rule", "step", "hyperparameters", "carry", "state"}
-        if not isinstance(saved, Mapping) or set(saved) != wanted:
+        if not isinstance(saved, Mapping) or set(saved) - {"schedules"} != wanted:
             raise ValueError(f"state_dict is no dict with the keys {sorted(wanted)}")
         if saved["optimizer"] != type(self).__name__:
             raise ValueError(
@@ -423,8 +617,8 @@ class Optimizer:
         step = saved["step"]
         if not isinstance(step, (int, np.integer)) or not 0 <= step < 1 << 62:
             raise ValueError(f"state_dict['step'] is {step!r}; a number of steps is wanted")
-        for name in ("hyperparameters", "carry", "state"):
-            if not isinstance(saved[name], Mapping):
+        for name in ("hyperparameters", "carry", "state", "schedules"):
+            if not isinstance(saved.get(name, {}), Mapping):
                 raise ValueError(f"state_dict[{name!r}] is {saved[name]!r}; a dict is wanted")
         for path, slots in saved["state"].items():
             if not isinstance(slots, Mapping):
@@ -439,6 +633,8 @@ class Optimizer:
                 constants[name] = known[name].number(label, value)
             except TypeError as error:
                 raise ValueError(str(error)) from None
+            for path in self._float32_paths(name):
+                known[name].check_float32(label, constants[name], path)
         # With the loaded values in place, would this optimizer use that rule?
         trial = object.__new__(type(self))
         trial.__dict__.update({**self.__dict__, **constants, "_stepper": None})
@@ -449,9 +645,11 @@ class Optimizer:
             )
         return constants
 
-    def _restore(self, stepper: _core.Stepper, saved: Mapping[str, Any]) -> None:
-        """Check everything, and only then write the states, the carry and the step count."""
-        slots = dict(zip(stepper.paths, self._slots(stepper), strict=True))
+    def _fitted(
+        self, stepper: _core.Stepper, saved: Mapping[str, Any]
+    ) -> tuple[int, list[list[float]], list[dict[str, NDArray[Any]]]]:
+        """Check that all of it fits, and return it as the core restores it."""
+        slots = {path: stepper.slots(leaf) for leaf, path in enumerate(stepper.paths)}
         state = saved["state"]
         if set(state) != set(slots):
             raise ValueError(
@@ -487,44 +685,48 @@ class Optimizer:
                     "and the overrides"
                 )
             carry[group] = [float(x) for x in values]
-        for path, arrays in slots.items():
-            for name, array in arrays.items():
-                array[...] = state[path][name]
-        stepper.carry = carry
-        stepper.step_count = int(saved["step"])
+        arrays_of = [
+            {name: np.require(state[path][name], requirements="C") for name in slots[path]}
+            for path in stepper.paths
+        ]
+        return int(saved["step"]), carry, arrays_of
 
     def reset(self) -> None:
-        """Forget states, step count and structure; hyperparameters stay."""
-        self._stepper = None
-        self._pending = None
-        self._stale = True
+        """Forget states, step count and structure; hyperparameters and schedules stay."""
+        with self._alone():
+            self._stepper = None
+            self._pending = None
+            self._groups, self._float32 = [()], [None]
+            self._stale = True
 
     def __getstate__(self) -> dict[str, Any]:
-        own = ("_stepper", "_first_step", "_hyper", "_scheduled")
-        attributes = {k: v for k, v in self.__dict__.items() if k not in own}
-        stepper = self._stepper
-        if stepper is None:
-            return {"attributes": attributes, "bound": None}
-        layouts = [_Layout(*stepper.layout(leaf)) for leaf in range(len(stepper.paths))]
+        own = ("_stepper", "_turn", "_hyper", "_scheduled")
+        with self._alone():
+            attributes = {k: v for k, v in self.__dict__.items() if k not in own}
+            stepper = self._stepper
+            if stepper is None:
+                return {"attributes": attributes, "bound": None}
+            layouts = [_Layout(*stepper.layout(leaf)) for leaf in range(len(stepper.paths))]
+            step, carry, slots = stepper.snapshot()
         return {
             "attributes": attributes,
             "bound": {
                 "rule": stepper.rule,
                 "structure": stepper.unflatten(layouts),
-                "step": stepper.step_count,
-                "carry": {p: list(stepper.carry[g]) for p, g in self._group_of.items()},
-                "state": dict(zip(stepper.paths, self._slots(stepper), strict=True)),
+                "step": step,
+                "carry": {p: list(carry[g]) for p, g in self._group_of.items()},
+                "state": dict(zip(stepper.paths, slots, strict=True)),
             },
         }
 
     def __setstate__(self, pickled: dict[str, Any]) -> None:
         self.__dict__.update(pickled["attributes"])
         self._stepper = None
-        self._first_step = threading.Lock()
+        self._turn = threading.RLock()
         self._hyper, self._scheduled = [], []
         self._stale = True
         bound = pickled["bound"]
         if bound is not None:
             template = map_leaves(_Layout.template, bound["structure"])
             self._stepper = self._bind(template, bound["rule"])
-            self._restore(self._stepper, bound)
+            self._stepper.restore(*self._fitted(self._stepper, bound))

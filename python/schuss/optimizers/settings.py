@@ -18,15 +18,11 @@ def _read(obj: Any, name: str) -> Any:
     try:
         return obj.__dict__[name]
     except KeyError:
-        raise AttributeError(f"{type(obj).__name__} has no {name!r} yet") from None
+        raise AttributeError(name) from None
 
 
-class Hyperparameter:
-    """A number in [minimum, below), or a schedule of such numbers, on an optimizer."""
-
-    def __init__(self, *, minimum: float = 0.0, below: float = math.inf) -> None:
-        self.minimum = minimum
-        self.below = below
+class _Setting:
+    """A checked attribute of an optimizer, kept in its `__dict__`."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -34,9 +30,62 @@ class Hyperparameter:
     def __get__(self, obj: Any, owner: type | None = None) -> Any:
         return self if obj is None else _read(obj, self.name)
 
-    def __set__(self, obj: Any, value: float | Schedule) -> None:
-        obj.__dict__[self.name] = self.check(self.name, value)
-        obj._stale = True
+    def __set__(self, obj: Any, value: Any) -> None:
+        checked = self.check(self.name, value)
+        if not callable(checked):
+            for path in obj._float32_paths(self.name):
+                self.check_float32(self.name, checked, path)
+        obj.__dict__[self.name] = checked
+        obj.__dict__["_stale"] = True
+
+    def check(self, name: str, value: Any) -> Any:
+        """Return the value in its final form, or raise an error that names it."""
+        raise NotImplementedError
+
+    def check_float32(self, label: str, value: Any, path: str) -> None:
+        """Refuse a number that turns into another kind of number for float32 parameters."""
+        raise NotImplementedError
+
+
+def _refuse_in_float32(label: str, value: float, what: str, came: float, path: str) -> None:
+    where = f"params[{path!r}]" if path else "params"
+    raise ValueError(
+        f"{label} is {value!r}; float32, the dtype of {where}, makes {came:g} of {what}, and a "
+        "number that it can hold is wanted"
+    )
+
+
+def _in_float32(value: float) -> float:
+    """Return 0, 1 or infinity where float32 makes that of a number >= 0, else the number.
+
+    By comparisons, which no rounding mode and no flush-to-zero of the host changes.
+    """
+    if value <= 2.0**-150:
+        return 0.0
+    if value >= 2.0**128 - 2.0**103:
+        return math.inf
+    return 1.0 if 1.0 - 2.0**-25 <= value < 1.0 else value
+
+
+class Hyperparameter(_Setting):
+    """A number in [minimum, below), or a schedule of such numbers, on an optimizer.
+
+    fades: a schedule may run down to less than the dtype of the parameters holds, which is 0.
+    double: only coefficients in double are made of it, whatever the dtype of the parameters.
+    """
+
+    def __init__(
+        self,
+        *,
+        minimum: float = 0.0,
+        below: float = math.inf,
+        fades: bool = False,
+        double: bool = False,
+    ) -> None:
+        self.minimum = minimum
+        self.below = below
+        self.fades = fades
+        self.double = double
 
     def check(self, name: str, value: object) -> float | Schedule:
         """Return a checked number, or a schedule as it is: its values are checked at each step."""
@@ -46,6 +95,15 @@ class Hyperparameter:
         """Return the value as a float in range, or raise an error that names it."""
         return number(name, value, minimum=self.minimum, below=self.below)
 
+    def check_float32(self, label: str, value: float, path: str, scheduled: bool = False) -> None:
+        """Refuse what float32 makes 0, infinite, or no longer less than `below` of."""
+        if self.double or 1e-30 < value < 0.99:
+            return
+        came = _in_float32(value)
+        vanishes = came == 0.0 != value and not (scheduled and self.fades)
+        if vanishes or not came < self.below:
+            _refuse_in_float32(label, value, "it", came, path)
+
     def at(self, t: int, value: object) -> float:
         """Return the checked value of a schedule after t steps."""
         if type(value) is float and self.minimum <= value < self.below:
@@ -53,18 +111,29 @@ class Hyperparameter:
         return self.number(f"{self.name}({t})", value)
 
 
-class Option:
-    """A setting that is no hyperparameter; `check(name, value)` returns it in its final form."""
+class Option(_Setting):
+    """A setting that is no hyperparameter; `check(name, value)` returns it in its final form.
 
-    def __init__(self, check: Callable[[str, Any], Any]) -> None:
-        self.check = check
+    in_kernels: name and value of what is made of it in the dtype of the parameters, if anything is.
+    """
 
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
+    def __init__(
+        self,
+        check: Callable[[str, Any], Any],
+        in_kernels: Callable[[Any], tuple[str, float]] | None = None,
+    ) -> None:
+        self._check = check
+        self._in_kernels = in_kernels
 
-    def __get__(self, obj: Any, owner: type | None = None) -> Any:
-        return self if obj is None else _read(obj, self.name)
+    def check(self, name: str, value: Any) -> Any:
+        """Return the value in its final form, or raise an error that names it."""
+        return self._check(name, value)
 
-    def __set__(self, obj: Any, value: Any) -> None:
-        obj.__dict__[self.name] = self.check(self.name, value)
-        obj._stale = True
+    def check_float32(self, label: str, value: Any, path: str) -> None:
+        """Refuse what the kernels would see as 0 or infinite."""
+        if self._in_kernels is None or value is None:
+            return
+        what, used = self._in_kernels(value)
+        came = _in_float32(used)
+        if came == 0.0 != used or math.isinf(came):
+            _refuse_in_float32(label, value, what, came, path)

@@ -13,6 +13,7 @@ import numpy as np
 from .. import _core
 from ..checks import count, flag, fraction, positive, tolerance
 from ..structures import map_leaves
+from ..suggest import Declared
 from .result import Result
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def checked_options(options: dict[str, Any], dtype: str) -> dict[str, Any]:
 # -- solvers ---------------------------------------------------------------------------------------
 
 
-class Solver:
+class Solver(Declared):
     """Base of all solvers, which ask for values and gradients; use one of its subclasses.
 
     A solver never calls your function. You do, in a loop of your own::

@@ -1,0 +1,82 @@
+"""Misspelt names: what somebody may have meant, and attributes that do not exist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = ["Declared", "did_you_mean"]
+
+# What PyTorch, optax, Keras and SciPy call our arguments.
+ELSEWHERE: dict[str, tuple[str, ...]] = {
+    "alpha": ("beta",),
+    "b1": ("beta1",),
+    "b2": ("beta2",),
+    "betas": ("beta1", "beta2"),
+    "beta_1": ("beta1",),
+    "beta_2": ("beta2",),
+    "clipnorm": ("max_norm",),
+    "clipvalue": ("max_value",),
+    "decay": ("weight_decay",),
+    "eps": ("epsilon",),
+    "eps_root": ("epsilon_root",),
+    "eta": ("learning_rate",),
+    "global_clipnorm": ("max_norm",),
+    "initial_accumulator_value": ("initial_accumulator",),
+    "lr": ("learning_rate",),
+    "max_eval": ("maxfun",),
+    "max_grad_norm": ("max_norm",),
+    "max_iter": ("maxiter",),
+    "maxcor": ("history_size",),
+    "step_size": ("learning_rate",),
+    "tol": ("gtol",),
+    "tolerance_change": ("ftol",),
+    "tolerance_grad": ("gtol",),
+    "wd": ("weight_decay",),
+}
+
+
+def _plain(name: str) -> str:
+    return name.strip("-").replace("-", "_").lower()
+
+
+def did_you_mean(name: str, candidates: Iterable[str]) -> str:
+    """Return the end of a message that names what is near, or "" where nothing is.
+
+    Case, and dashes for underscores, count for nothing; the names of arguments in PyTorch, optax,
+    Keras and SciPy are understood.
+
+    Example:
+        >>> did_you_mean("weight_deacy", ["learning_rate", "weight_decay"])
+        "; did you mean 'weight_decay'?"
+        >>> did_you_mean("betas", ["beta1", "beta2", "epsilon"])
+        "; did you mean 'beta1' and 'beta2'?"
+        >>> did_you_mean("colour", ["beta1"])
+        ''
+    """
+    known = {_plain(candidate): candidate for candidate in candidates}
+    wanted = _plain(name)
+    found = [known[other] for other in ELSEWHERE.get(wanted, ()) if other in known]
+    if not found:
+        found = [known[near] for near in get_close_matches(wanted, known, n=1)]
+    return f"; did you mean {' and '.join(map(repr, found))}?" if found else ""
+
+
+class Declared:
+    """Attributes that a class does not declare cannot be assigned: a typo would change nothing.
+
+    Names that begin with an underscore may be. Reading stays Python's own: a `__getattr__` would
+    make each step a tenth slower.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not name.startswith("_") and not self._declares(name):
+            raise AttributeError(self._unknown(name))
+        object.__setattr__(self, name, value)
+
+    def _declares(self, name: str) -> bool:
+        return hasattr(type(self), name) or name in getattr(self, "__dataclass_fields__", ())
+
+    def _unknown(self, name: str) -> str:
+        known = [k for k in dir(self) if not k.startswith("_")]
+        return f"{type(self).__name__} has no attribute {name!r}{did_you_mean(name, known)}"
