@@ -131,28 +131,27 @@ struct Lanes {
         }
     }
 
-    // A panel at a time from the last, its rows summed in the lanes that they have there, the last
-    // first.
+    // As in panels: as many unknowns as a sum there has lanes, from the last.
     void backward() const {
-        constexpr std::int64_t rows = kRows<T>, lanes = kLaneCount<T>;
-        for (std::int64_t top = (by.n - 1) / rows * rows; top >= 0; top -= rows) {
-            const std::int64_t end = top + rows < by.n ? top + rows : by.n;
-            for (std::int64_t k = end; k-- > 0;) {
-                const std::int64_t first = k < top ? top : k + 1;
-                V sums[lanes];  // in registers, as all loops over them are unrolled
-#pragma GCC unroll 16
-                for (int s = 0; s < lanes; ++s) sums[s] = V{};
-                for (std::int64_t i = top + (end - 1 - top) / lanes * lanes; i > first - lanes;
-                     i -= lanes)
-#pragma GCC unroll 16
+        constexpr int lanes = kLanesOfSum<T>;
+        for (std::int64_t first = (by.n - 1) / lanes * lanes; first >= 0; first -= lanes) {
+            const std::int64_t end = first + lanes < by.n ? first + lanes : by.n;
+            for (std::int64_t k = first; k < end; ++k) {
+                V sums[lanes] = {};  // in registers, as all loops over them are unrolled
+                for (std::int64_t i = (by.n - 1) / lanes * lanes; i > first; i -= lanes)
+#pragma GCC unroll 8
                     for (int s = 0; s < lanes; ++s)
-                        if (i + s >= first && i + s < end)
-                            sums[s] = add_product(row(i + s)[k], y[i + s], sums[s]);
-#pragma GCC unroll 8
+                        if (i + s < by.n) sums[s] = add_product(row(i + s)[k], y[i + s], sums[s]);
+#pragma GCC unroll 4
                 for (int half = lanes / 2; half > 0; half /= 2)
-#pragma GCC unroll 8
+#pragma GCC unroll 4
                     for (int s = 0; s < half; ++s) sums[s] = sums[s] + sums[s + half];
-                y[k] = k < top ? y[k] - sums[0] : (y[k] - sums[0]) * inverse[k];
+                y[k] = y[k] - sums[0];
+            }
+            for (std::int64_t i = end; i-- > first;) {
+                y[i] = y[i] * inverse[i];
+                for (std::int64_t k = first; k < i; ++k)
+                    y[k] = subtract_product(row(i)[k], y[i], y[k]);
             }
         }
     }
