@@ -136,7 +136,11 @@ struct Lanes {
         constexpr int lanes = kLanesOfSum<T>;
         for (std::int64_t first = (by.n - 1) / lanes * lanes; first >= 0; first -= lanes) {
             const std::int64_t end = first + lanes < by.n ? first + lanes : by.n;
-            for (std::int64_t k = first; k < end; ++k) {
+            V own[lanes];
+#pragma GCC unroll 8
+            for (int c = 0; c < lanes; ++c) {
+                const std::int64_t k = first + c;
+                if (k >= end) break;
                 V sums[lanes] = {};  // in registers, as all loops over them are unrolled
                 for (std::int64_t i = (by.n - 1) / lanes * lanes; i > first; i -= lanes)
 #pragma GCC unroll 8
@@ -146,12 +150,16 @@ struct Lanes {
                 for (int half = lanes / 2; half > 0; half /= 2)
 #pragma GCC unroll 4
                     for (int s = 0; s < half; ++s) sums[s] = sums[s] + sums[s + half];
-                y[k] = y[k] - sums[0];
+                own[c] = y[k] - sums[0];
             }
-            for (std::int64_t i = end; i-- > first;) {
-                y[i] = y[i] * inverse[i];
-                for (std::int64_t k = first; k < i; ++k)
-                    y[k] = subtract_product(row(i)[k], y[i], y[k]);
+#pragma GCC unroll 8
+            for (int s = lanes - 1; s >= 0; --s) {
+                const std::int64_t i = first + s;
+                if (i >= end) continue;
+                y[i] = own[s] = own[s] * inverse[i];
+                const V* left = row(i) + first;
+#pragma GCC unroll 8
+                for (int c = 0; c < s; ++c) own[c] = subtract_product(left[c], own[s], own[c]);
             }
         }
     }
