@@ -140,8 +140,11 @@ struct Lanes {
 #pragma GCC unroll 8
             for (int c = 0; c < lanes; ++c) {
                 const std::int64_t k = first + c;
-                if (k >= end) break;
-                V sums[lanes] = {};  // in registers, as all loops over them are unrolled
+                if (k >= end) continue;
+                V sums[lanes];  // in registers, as all loops over them are unrolled
+#pragma GCC unroll 8
+                for (int s = 0; s < lanes; ++s)
+                    sums[s] = V{};  // in registers, as all loops over them are unrolled
                 for (std::int64_t i = (by.n - 1) / lanes * lanes; i > first; i -= lanes)
 #pragma GCC unroll 8
                     for (int s = 0; s < lanes; ++s)
