@@ -30,7 +30,8 @@ def cholesky(A: npt.ArrayLike, *, overwrite: bool = False) -> npt.NDArray[Any]:
     Args:
         A: n x n, or a batch (..., n, n), symmetric positive definite; float32 or float64 in any
             layout. Integers are converted to float64.
-        overwrite: write L into A, which must be an array of float32 or float64, and return A.
+        overwrite: write L into A, which must be an array of float32 or float64, and return A;
+            in place for one matrix, of a batch once all have been factored.
 
     Raises:
         numpy.linalg.LinAlgError: a leading minor is not positive; it is named, and its index in a
@@ -59,7 +60,8 @@ def solve_spd(A: npt.ArrayLike, b: npt.ArrayLike, *, overwrite: bool = False) ->
             layout. Integers are converted to float64.
         b: of A's shape without its last axis, a vector for each matrix; or of as many axes as A,
             (..., n, k): k right-hand sides for each.
-        overwrite: write x into b, which must be an array of the dtype of A, and return b.
+        overwrite: write x into b, which must be an array of the dtype of A, and return b;
+            in place for one matrix, of a batch once all have been solved.
 
     Raises:
         numpy.linalg.LinAlgError: a leading minor is not positive; it is named, and its index in a
