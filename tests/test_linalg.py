@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from fractions import Fraction
 
 import numpy as np
@@ -287,3 +288,13 @@ def test_other_inputs():
 def test_errors(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_overwriting_one_matrix_needs_no_second_one():
+    a, b = np.eye(500), np.ones((500, 500))
+    for call, least in ((lambda: cholesky(a, overwrite=True), a), (lambda: solve_spd(a, b), b)):
+        tracemalloc.start()
+        call()
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert (peak < least.nbytes / 2) == (least is a)

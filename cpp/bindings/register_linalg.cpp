@@ -113,13 +113,15 @@ void solve(const py::array& a, LaneWork work, const Stack& from) {
 py::array cholesky(const py::object& given, bool overwrite) {
     const py::array a = matrices(given);
     if (overwrite) check_overwrite(given, a, a.dtype(), "A");
-    const py::array result = new_array(a, a.dtype());
+    // One matrix is read whole before anything is written; of a batch a later one may fail.
+    const bool in_place = overwrite && a.ndim() == 2;
+    const py::array result = in_place ? a : new_array(a, a.dtype());
     const Stack from = stack(a, 2), to = stack(result, 2);
     LaneWork work{};
     work.l = to.at;
     work.l_next = to.next;
     solve(a, work, from);
-    if (!overwrite) return result;
+    if (!overwrite || in_place) return result;
     a.attr("__setitem__")(py::ellipsis(), result);
     return a;
 }
@@ -133,7 +135,8 @@ py::array solve_spd(const py::object& a_given, const py::object& b_given, bool o
                               text_of(shape_of(a.ptr())) +
                               "; A's without its last axis, or with another last axis, is wanted");
     if (overwrite) check_overwrite(b_given, b, a.dtype(), "b");
-    const py::array x = new_array(b, a.dtype());
+    const bool in_place = overwrite && a.ndim() == 2;
+    const py::array x = in_place ? b : new_array(b, a.dtype());
     const bool same = fields(b.ptr())->descr == fields(a.ptr())->descr;
     if (!same && py::detail::npy_api::get().PyArray_CopyInto_(x.ptr(), b.ptr()))
         throw py::error_already_set();
@@ -146,7 +149,7 @@ py::array solve_spd(const py::object& a_given, const py::object& b_given, bool o
     work.x_next = to.next;
     work.b_columns = one ? 1 : x.shape(x.ndim() - 1);
     solve(a, work, from);
-    if (!overwrite) return x;
+    if (!overwrite || in_place) return x;
     b.attr("__setitem__")(py::ellipsis(), x);
     return b;
 }

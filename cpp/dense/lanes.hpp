@@ -131,28 +131,38 @@ struct Lanes {
         }
     }
 
-    // A panel at a time from the last, its rows summed in the lanes that they have there, the last
-    // first.
+    // As in panels: as many unknowns as a sum there has lanes, from the last.
     void backward() const {
-        constexpr std::int64_t rows = kRows<T>, lanes = kLaneCount<T>;
-        for (std::int64_t top = (by.n - 1) / rows * rows; top >= 0; top -= rows) {
-            const std::int64_t end = top + rows < by.n ? top + rows : by.n;
-            for (std::int64_t k = end; k-- > 0;) {
-                const std::int64_t first = k < top ? top : k + 1;
+        constexpr int lanes = kLanesOfSum<T>;
+        for (std::int64_t first = (by.n - 1) / lanes * lanes; first >= 0; first -= lanes) {
+            const std::int64_t end = first + lanes < by.n ? first + lanes : by.n;
+            V own[lanes];
+#pragma GCC unroll 8
+            for (int c = 0; c < lanes; ++c) {
+                const std::int64_t k = first + c;
+                if (k >= end) continue;
                 V sums[lanes];  // in registers, as all loops over them are unrolled
-#pragma GCC unroll 16
-                for (int s = 0; s < lanes; ++s) sums[s] = V{};
-                for (std::int64_t i = top + (end - 1 - top) / lanes * lanes; i > first - lanes;
-                     i -= lanes)
-#pragma GCC unroll 16
+#pragma GCC unroll 8
+                for (int s = 0; s < lanes; ++s)
+                    sums[s] = V{};  // in registers, as all loops over them are unrolled
+                for (std::int64_t i = (by.n - 1) / lanes * lanes; i > first; i -= lanes)
+#pragma GCC unroll 8
                     for (int s = 0; s < lanes; ++s)
-                        if (i + s >= first && i + s < end)
-                            sums[s] = add_product(row(i + s)[k], y[i + s], sums[s]);
-#pragma GCC unroll 8
+                        if (i + s < by.n) sums[s] = add_product(row(i + s)[k], y[i + s], sums[s]);
+#pragma GCC unroll 4
                 for (int half = lanes / 2; half > 0; half /= 2)
-#pragma GCC unroll 8
+#pragma GCC unroll 4
                     for (int s = 0; s < half; ++s) sums[s] = sums[s] + sums[s + half];
-                y[k] = k < top ? y[k] - sums[0] : (y[k] - sums[0]) * inverse[k];
+                own[c] = y[k] - sums[0];
+            }
+#pragma GCC unroll 8
+            for (int s = lanes - 1; s >= 0; --s) {
+                const std::int64_t i = first + s;
+                if (i >= end) continue;
+                y[i] = own[s] = own[s] * inverse[i];
+                const V* left = row(i) + first;
+#pragma GCC unroll 8
+                for (int c = 0; c < s; ++c) own[c] = subtract_product(left[c], own[s], own[c]);
             }
         }
     }

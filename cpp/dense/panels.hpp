@@ -28,6 +28,14 @@ constexpr int kLaneCount = kVectorBytes / static_cast<int>(sizeof(T));
 template <class T>
 constexpr int kRows = kVectors * kLaneCount<T>;
 
+// A sum over rows for back substitution, the same on every ISA: row i in lane i mod kLanesOfSum,
+// the last rows first; then halves are added to halves. 256 bits are one, two or half a vector.
+constexpr int kSumBytes = 32, kPartBytes = kVectorBytes < kSumBytes ? kVectorBytes : kSumBytes;
+constexpr int kParts = kSumBytes / kPartBytes;
+template <class T>
+constexpr int kLanesOfSum = kSumBytes / static_cast<int>(sizeof(T));
+
+static_assert(kRows<double> % kLanesOfSum<double> == 0 && kRows<float> % kLanesOfSum<float> == 0);
 static_assert(kBlock % kRows<double> == 0 && kBlock % kRows<float> == 0);
 static_assert(kRows<double> % kColumns == 0 && kRows<float> % kColumns == 0);
 
@@ -150,7 +158,8 @@ void pack(const Strided& a, std::int64_t n, std::int64_t p, double shift, char* 
     const auto row_of = [&](std::int64_t i) {
         return a.data + i * a.row + i * (i - 1) / 2 * a.growth;
     };
-    const int used = used_vectors<T>(n, p);
+    // Whole sums of back substitution, which multiplies what is beyond n by zero.
+    const int used = (used_vectors<T>(n, p) + kParts - 1) / kParts * kParts;
     for (std::int64_t k = here < rows ? 0 : top; k < top + rows; ++k)
         for (int v = 0; v < used; ++v) put(own + k * rows, v, Vector<T>{});
     if (a.row == sizeof(T) && a.growth == 0) {
@@ -323,45 +332,64 @@ void forward(const char* data, const char* inverse_data, std::int64_t n, char* y
     }
 }
 
-// The product of a column and x, of the vectors from `first` on: the last first.
-template <class T, int kFirst, int kUsed>
-SCHUSS_INLINE T dot_column(const T* column, const Vector<T> (&x)[kUsed]) {
-    Vector<T> sum = part(column, kUsed - 1) * x[kUsed - 1];
-#pragma GCC unroll 4
-    for (int v = kUsed - 2; v >= kFirst; --v) sum = add_product(part(column, v), x[v], sum);
-    return sum_lanes<T>(sum);
-}
+template <class T>
+struct LaneSum {
+    using Part = typename Wide<T, kPartBytes>::Vector;
+    Part parts[kParts] = {};
 
-// The unknowns of one vector of a panel's rows, when those of the vectors after it are in x.
-template <class T, int kVector, int kUsed>
-SCHUSS_INLINE void backward_in_panel(const T* square, const T* inverse, std::int64_t here, T* y,
-                                     Vector<T> (&x)[kUsed]) {
-    constexpr int first = kVector * kLaneCount<T>;
-    std::int64_t k = first + kLaneCount<T> < here ? first + kLaneCount<T> : here;
-    while (k-- > first) {
-        y[k] = (y[k] - dot_column<T, kVector, kUsed>(square + k * kRows<T>, x)) * inverse[k];
-        const auto own = row_numbers<T>(kVector) == broadcast<Vector<T>>(static_cast<double>(k));
-        x[kVector] = select(own, broadcast<Vector<T>>(y[k]), x[kVector]);
+    SCHUSS_INLINE static Part part(const T* from, int q) {
+        return load<Part>(reinterpret_cast<const char*>(from) + q * kPartBytes);
     }
-    if constexpr (kVector > 0)
-        backward_in_panel<T, kVector - 1, kUsed>(square, inverse, here, y, x);
+    SCHUSS_INLINE void add(const T* column, const LaneSum& x) {
+#pragma GCC unroll 2
+        for (int q = 0; q < kParts; ++q)
+            parts[q] = add_product(part(column, q), x.parts[q], parts[q]);
+    }
+    SCHUSS_INLINE T total() const {
+        if constexpr (kParts == 2) return sum_lanes<T, kPartBytes>(parts[0] + parts[1]);
+        return sum_lanes<T, kPartBytes>(parts[0]);
+    }
+};
+
+template <class T>
+SCHUSS_INLINE LaneSum<T> get_lanes(const T* from) {
+    LaneSum<T> x;
+#pragma GCC unroll 2
+    for (int q = 0; q < kParts; ++q) x.parts[q] = LaneSum<T>::part(from, q);
+    return x;
 }
 
+// As many columns as there are lanes, from the last: each less its sum over the rows after them;
+// among themselves one after the other.
 template <class T>
 void backward(const char* data, const char* inverse_data, std::int64_t n, char* y_data) {
     constexpr std::int64_t rows = kRows<T>;
+    constexpr int lanes = kLanesOfSum<T>;
     const T *panels = reinterpret_cast<const T*>(data),
             *inverse = reinterpret_cast<const T*>(inverse_data);
     T* y = reinterpret_cast<T*>(y_data);
-    for (std::int64_t p = (n - 1) / rows, top = p * rows; p >= 0; --p, top -= rows) {
-        const T* own = panel(panels, p);
-        with_used<T>(n, p, [&]<int kUsed>() {
-            Vector<T> x[kUsed] = {};
-            backward_in_panel<T, kUsed - 1, kUsed>(own + top * rows, inverse + top, n - top,
-                                                   y + top, x);
-            for (std::int64_t k = 0; k < top; ++k)
-                y[k] -= dot_column<T, 0, kUsed>(own + k * rows, x);
-        });
+    for (std::int64_t first = (n - 1) / lanes * lanes; first >= 0; first -= lanes) {
+        LaneSum<T> sums[lanes];
+        for (std::int64_t p = (n - 1) / rows; p >= first / rows; --p) {
+            const std::int64_t top = p * rows;
+            const T* column = panel(panels, p) + first * rows;
+            for (std::int64_t i = rows - lanes; i >= 0; i -= lanes) {
+                if (top + i <= first) break;
+                if (top + i >= n) continue;
+                const LaneSum<T> x = get_lanes(y + top + i);
+#pragma GCC unroll 8
+                for (int c = 0; c < lanes; ++c) sums[c].add(column + c * rows + i, x);
+            }
+        }
+#pragma GCC unroll 8
+        for (int c = 0; c < lanes; ++c) y[first + c] -= sums[c].total();
+        const std::int64_t end = first + lanes < n ? first + lanes : n;
+        for (std::int64_t i = end; i-- > first;) {
+            const T* own = row(panels, i);
+            y[i] = y[i] * inverse[i];
+            for (std::int64_t k = i; k-- > first;)
+                y[k] = subtract_product(own[k * rows], y[i], y[k]);
+        }
     }
 }
 

@@ -1,0 +1,142 @@
+"""Writes data/bits.json, which every machine compares with: `python tests/make_bits.py`.
+
+Inputs are made of + - * / and roots in a fixed order: the bits of `sum`, `@` and `exp` depend on
+the machine.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import zlib
+from pathlib import Path
+
+import numpy as np
+import schuss
+from cases import CASES
+
+STORED = Path(__file__).parent / "data" / "bits.json"
+DTYPES = ("float32", "float64")
+SOLVERS = {
+    "lbfgs": {},
+    "bfgs": {},
+    "sr1": {},
+    "gradient_descent": {},
+    "newton": {},
+    "newton, line search": {"globalization": "line_search"},
+    "newton, none": {"globalization": "none"},
+    "newton_cg": {},
+}
+
+
+def numbers(count, dtype, seed=1):
+    """From -1 to 1, by a linear congruence."""
+    out = np.empty(count, dtype)
+    for k in range(count):
+        seed = (seed * 1103515245 + 12345) % 2**31
+        out[k] = seed / 2**30 - 1.0
+    return out
+
+
+def crc(*arrays):
+    value = 0
+    for a in arrays:
+        value = zlib.crc32(np.ascontiguousarray(a).tobytes(), value)
+    return value
+
+
+def positive(n, dtype, seed=1):
+    """A positive definite matrix: off the diagonal small, in its rows together below it."""
+    a = numbers(n * n, dtype, seed).reshape(n, n)
+    a = a + a.T
+    a[np.diag_indices(n)] = numbers(n, dtype, seed + 1) + dtype(2 * n + 2)
+    return a
+
+
+def hills(x, curved=0.25):
+    """Sum of sqrt(1 + d²) + curved (x[i + 1] - x[i])⁴: value, gradient and Hessian, in order."""
+    x = [float(v) for v in x]
+    n, f = len(x), 0.0
+    g, h = np.zeros(n), np.zeros((n, n))
+    for i in range(n):
+        d = x[i] - 3.0 / (i + 1)
+        root = math.sqrt(1.0 + d * d)
+        f += root
+        g[i] += d / root
+        h[i, i] += 1.0 / (root * root * root)
+        if i + 1 < n:
+            e = x[i + 1] - x[i]
+            f += curved * (e * e) * (e * e)
+            slope, bend = 4.0 * curved * e * e * e, 12.0 * curved * e * e
+            g[i] -= slope
+            g[i + 1] += slope
+            h[i, i] += bend
+            h[i + 1, i + 1] += bend
+            h[i, i + 1] -= bend
+            h[i + 1, i] -= bend
+    return f, g, h
+
+
+def solver(name, dtype):
+    n, method, options = 37, name.split(",")[0], SOLVERS[name]
+    x0 = numbers(n, dtype, 5)
+    seen = []
+
+    def value(x):
+        f, g, _ = hills(x)
+        seen.append(x.copy())
+        return f, g.astype(dtype)
+
+    more = dict(options)
+    if method == "newton":
+        more["hess"] = lambda x: hills(x)[2]
+    if method == "newton_cg":
+
+        def product(x, v):
+            h, out = hills(x)[2], np.zeros(n)
+            for j in range(n):
+                out = out + h[:, j] * float(v[j])
+            return out.astype(dtype)
+
+        more["hessp"] = product
+    result = schuss.minimize(value, x0, jac=True, method=method, options={"maxiter": 12}, **more)
+    return crc(*seen, result.x)
+
+
+def rule(case, dtype, common):
+    n, shapes = 1037, ((1037,), (3, 7), (129,))
+    params = [numbers(math.prod(s), dtype, 3).reshape(s) for s in shapes]
+    opt = case.make(**common)
+    for t in range(5):
+        grads = [numbers(math.prod(s), dtype, 7 + t).reshape(s) for s in shapes]
+        opt.step(params, grads)
+    assert params[0].size == n
+    return crc(*params)
+
+
+def table():
+    """Name -> CRC of everything."""
+    bits = {}
+    for name in DTYPES:
+        dtype = np.dtype(name).type
+        for case in CASES:
+            for label, common in (("", {}), (", max_norm", {"max_norm": 0.5})):
+                bits[f"{case}{label} {name}"] = rule(case, dtype, common)
+        for n in (1, 15, 4097, 9001):
+            g = numbers(n, dtype)
+            bits[f"norm {n} {name}"] = crc(np.float64(schuss.clipping.global_norm(g)))
+        for n in (2, 5, 33, 73, 150):
+            a, b = positive(n, dtype), numbers(n * 5, dtype, 9).reshape(n, 5)
+            bits[f"cholesky {n} {name}"] = crc(schuss.linalg.cholesky(a))
+            bits[f"solve_spd {n} {name}"] = crc(schuss.linalg.solve_spd(a, b))
+        for n in (4, 21, 40):
+            a = np.stack([positive(n, dtype, s) for s in range(7)])
+            b = numbers(7 * n, dtype, 9).reshape(7, n)
+            bits[f"batch of solve_spd {n} {name}"] = crc(schuss.linalg.solve_spd(a, b))
+        for method in SOLVERS:
+            bits[f"{method} {name}"] = solver(method, dtype)
+    return bits
+
+
+if __name__ == "__main__":
+    STORED.write_text(json.dumps(table(), indent=1) + "\n")

@@ -1,0 +1,54 @@
+"""The bits are those of data/bits.json, on every machine and instruction set."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import make_bits
+import numpy as np
+import pytest
+import schuss
+from schuss.linalg import cholesky, solve_spd
+
+HERE = Path(__file__).parent
+
+
+def test_bits_are_the_stored_ones(isa):
+    """Where results are meant to change: `python tests/make_bits.py` writes the file anew."""
+    stored, found = json.loads(make_bits.STORED.read_text()), make_bits.table()
+    assert sorted(found) == sorted(stored)
+    assert [name for name in stored if found[name] != stored[name]] == []
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_one_hash_of_systems(dtype, threads, part):
+    """n = 1 to 200, ISA x threads, one and several right-hand sides."""
+    rng = np.random.default_rng(part)
+    for n in range(1 + part, 201, 4):
+        m = rng.standard_normal((n, n))
+        a = (m @ m.T / n + 0.1 * np.eye(n)).astype(dtype)
+        b = rng.standard_normal((n, 5)).astype(dtype)
+        found = set()
+        for isa, count in itertools.product(schuss.config.available_isas(), (1, 2)):
+            threads(count)
+            with schuss.config.use_isa(isa):
+                found.add(make_bits.crc(cholesky(a), solve_spd(a, b), solve_spd(a, b[:, 0])))
+        assert len(found) == 1, n
+
+
+def test_multiply_add_in_software(tmp_path):
+    """Equal to std::fma, in fused.cpp: ties, cancellation, subnormals, overflow, signs of zero."""
+    compiler = shutil.which(os.environ.get("CXX", "c++"))
+    if compiler is None or "LD_PRELOAD" in os.environ:
+        pytest.skip("no compiler, or one that runs under a preloaded sanitizer")
+    flags = ["-std=c++20", "-O2", "-ffp-contract=off", "-Wno-psabi", "-DSCHUSS_TARGET=baseline"]
+    program = tmp_path / "fused"
+    source = [f"-I{HERE.parent / 'cpp'}", HERE / "fused.cpp", "-o", program]
+    subprocess.run([compiler, *flags, *source], check=True)
+    done = subprocess.run([program, "20000"], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
