@@ -410,6 +410,10 @@ def test_schedules_start_at_the_rate_and_end_low(name):
     values = [schedule(t) for t in range(100)]
     assert max(values) == pytest.approx(0.5)
     assert values[-1] < 0.5 / 3
+    warmed = [comparison._schedule(f"warmup+{name}", 0.5, 100)(t) for t in range(100)]
+    assert max(warmed) == pytest.approx(0.5)
+    assert warmed[0] <= 0.1
+    assert warmed[-1] < 0.5 / 3
 
 
 @pytest.mark.parametrize(
@@ -481,8 +485,26 @@ def test_divergence_is_a_result(blobs):
     result = lab.compare(["sgd"], data=blobs, learning_rate=1e30, **SMALL)
     assert not math.isfinite(result.results[0].train_loss[-1])
     plain = json.loads(json.dumps(result.to_dict(), allow_nan=False))
-    for curve in ("train_loss", "gradient_norm", "update_ratio"):
+    for curve in ("train_loss", "test_accuracy", "gradient_norm", "update_ratio"):
         assert plain["results"][0][curve][-1] is None
+
+
+def test_a_network_of_nan_has_no_accuracy(rng):
+    """Though 96 % of the rows are of the class that argmax takes for NaN."""
+    labels = (np.arange(500) % 25 == 0).astype(int)
+    made = data.split("rare", rng.normal(size=(500, 3)), labels)
+    result = lab.compare(["sgd", "adam"], data=made, epochs=2, hidden=(4,), learning_rate=1e30)
+    for entry in result.results:
+        assert math.isnan(entry.test_accuracy[-1])
+        assert entry.epochs_to(0.95) is None
+    params = [{"weight": np.zeros((2, 2)), "bias": np.array([0.0, np.inf])}]
+    assert math.isnan(network.accuracy(params, np.zeros((4, 2)), np.ones(4, int)))
+    rich = pytest.importorskip("rich.console")
+    console = rich.Console(width=80, record=True, file=io.StringIO())
+    console.print(lab.report.table(result))
+    assert console.export_text().count("diverged") == 2
+    pytest.importorskip("matplotlib")
+    lab.plots.comparison(result)
 
 
 def test_to_dict(blobs):
@@ -598,6 +620,15 @@ def test_plot(results):
 
     labels = nothing_is_cut_off(figure)
     assert labels == [x.name.replace("Gone", "Gone (diverged)") for x in results.results]
+
+
+@pytest.mark.parametrize("name", ["us$^$eu.csv", "$x$", "a$b"])
+def test_a_name_with_dollars_is_drawn_as_it_is(results, name):
+    pytest.importorskip("matplotlib")
+    figure = lab.plots.comparison(dataclasses.replace(results, data=name))
+    nothing_is_cut_off(figure)
+    assert lab.plots.style.plain(name) in figure.get_suptitle()
+    assert lab.plots.style.plain("$x$") == r"\$x\$"
 
 
 def nothing_is_cut_off(figure):
