@@ -482,11 +482,13 @@ def test_a_function_of_the_users_and_random_settings(folder, capsys):
 
 
 def test_two_searches_that_start_together_lose_nothing(folder):
-    command = [sys.executable, "-m", "schuss", "search", "--train", "slow:bowl", "--json", "-"]
-    command += "--learning-rate 0.1,0.2,0.3 --processes 1 --optimizers".split()
+    words = "search --train slow:bowl --json - --learning-rate 0.1,0.2,0.3 --processes 1"
+    command = [sys.executable, "-m", "schuss", *words.split(), "--optimizers"]
     names = ["sgd", "momentum"]
     both = [
-        subprocess.Popen([*command, name], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [*command, name], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         for name in names
     ]
     said = [each.communicate(timeout=120)[1] for each in both]

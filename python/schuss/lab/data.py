@@ -21,7 +21,7 @@ __all__ = ["Dataset", "digits", "get", "load", "split"]
 Array = npt.NDArray[Any]
 
 TEST_EVERY = 5
-BLOCK = 4096  # rows that are worked on at once, so that a file needs little memory
+BLOCK = 512  # rows that are worked on at once, so that a file needs little memory
 SEPARATORS = "\t;|, "
 
 
@@ -164,8 +164,8 @@ def _classes(y: Array) -> tuple[tuple[str, ...], Array]:
 
 def _place(words: list[str]) -> Any:
     """What to sort words by: their numbers, where all are spelt as numbers are, else themselves."""
-    numbers = [_exact(word) for word in words]
-    if any(number is None for number in numbers):
+    numbers = [number for number in map(_exact, words) if number is not None]
+    if len(numbers) < len(words):
         return words.__getitem__
     if any(number != number // 1 for number in numbers):
         raise ValueError("y holds fractions: labels are whole numbers or words, not quantities")
