@@ -326,7 +326,8 @@ def test_orthogonal_layers_of_a_batch_are_drawn_one_after_the_other() -> None:
     alone = [orthogonal((4, 3), rng=rng, dtype=np.float64, gain=2.0) for _ in range(6)]
     batch = orthogonal((6, 4, 3), rng=0, dtype=np.float64, gain=2.0, batch_axis=0)
     assert np.array_equal(batch, alone)
-    apart = orthogonal((2, 4, 3, 3), rng=0, dtype=np.float64, gain=2.0, batch_axis=(0, -1))
+    axes = {"out_axis": 2, "batch_axis": (0, -1)}
+    apart = orthogonal((2, 4, 3, 3), rng=0, dtype=np.float64, gain=2.0, **axes)
     assert apart.flags.c_contiguous
     for layer in np.moveaxis(apart, -1, 1).reshape(6, 4, 3):
         assert np.allclose(layer.T @ layer, 4 * np.eye(3), rtol=0, atol=1e-13)
@@ -525,6 +526,7 @@ def test_bad_axes(f: Initializer, axes, error, message) -> None:
         (lambda: he_uniform((2, 2), negative_slope=math.nan), ValueError, "negative_slope must"),
         (lambda: he_normal((2, 2), negative_slope=math.inf), ValueError, "negative_slope must"),
         (lambda: orthogonal((2, 2), gain=math.inf), ValueError, "gain must be"),
+        (lambda: orthogonal((2, 2), batch_axis=0), ValueError, "leave one for the rows"),
         (lambda: orthogonal((2, 2), out_axis=2), ValueError, "out_axis must be within 2"),
         (lambda: gain("swish"), ValueError, "activation must be one of linear, .*, got 'swish'"),
         (lambda: relu_bias(2, value=math.nan), ValueError, "value must be"),

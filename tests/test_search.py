@@ -323,7 +323,7 @@ def test_a_file_that_another_search_uses_is_refused(tmp_path):
     file = tmp_path / "a.jsonl"
 
     def train(optimizer):
-        with pytest.raises(ValueError, match="a.jsonl is in use by another search"):
+        with pytest.raises(ValueError, match=r"a\.jsonl is in use by another search"):
             lab.search(["sgd"], {}, train=bowl, results_file=file)
         return 1.0
 

@@ -343,9 +343,9 @@ def _parse(file: Iterable[str]) -> tuple[Array, Array]:
             raise ValueError(
                 f"line {numbers[labels.index(code)]}: the label is missing (column {columns})"
             )
-    if len(spelt) > 1 and all(_is_number(word, decimal) for word in spelt):
-        if any(_number(word, decimal) % 1 for word in spelt):
-            raise ValueError("y holds fractions: labels are whole numbers or words, not quantities")
+    numeric = all(_is_number(word, decimal) for word in spelt)
+    if numeric and any(_number(word, decimal) % 1 for word in spelt):
+        raise ValueError("y holds fractions: labels are whole numbers or words, not quantities")
     x = np.concatenate(blocks)
     bad = np.argwhere(~np.isfinite(x))
     if bad.size:
