@@ -48,7 +48,7 @@ SCHEDULES: dict[str, list[Any]] = {
     ],
     "compositions": [
         schedules.warmup(0.1, warmup_steps=20),
-        schedules.warmup(schedules.cosine(0.1, total_steps=80), warmup_steps=20),
+        schedules.warmup(schedules.cosine(0.1, total_steps=60), warmup_steps=20),
         schedules.join([0.1, schedules.linear(0.05, total_steps=30)], boundaries=[50]),
     ],
 }

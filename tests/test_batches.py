@@ -26,6 +26,7 @@ def test_every_row_once_and_together(
 ) -> None:
     x = np.arange(3.0 * samples).reshape(samples, 3)
     y = np.arange(samples)
+    drop_last = drop_last and samples >= (batch_size or 0)  # else it is refused
     made = minibatches(x, y, batch_size=batch_size, rng=1, shuffle=shuffle, drop_last=drop_last)
     epoch = list(made)
     size = batch_size or samples
@@ -135,6 +136,8 @@ def test_repr() -> None:
         ([np.float64(1.0)], {"batch_size": 1}, ValueError, "at least 1 dimension"),
         ([np.ones(3), np.ones(4)], {"batch_size": 1}, ValueError, r"same first size, got \[3, 4\]"),
         ([np.ones(3)], {"batch_size": 0}, ValueError, "batch_size must be an integer >= 1 or None"),
+        ([np.ones((3, 2))], {"batch_size": 4, "drop_last": True}, ValueError, "leaves no batch"),
+        ([np.ones(0)], {"batch_size": 1, "drop_last": True}, ValueError, "no batch of the 0 samp"),
         ([np.ones(3)], {"batch_size": 1.5}, TypeError, r"batch_size must be .*, got 1\.5"),
         ([np.ones(3)], {"batch_size": 1, "rng": -1}, ValueError, "rng must be .*, got -1"),
         ([np.ones(3)], {"batch_size": 1, "rng": "a"}, TypeError, "rng must be .*, got 'a'"),

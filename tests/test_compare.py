@@ -10,6 +10,7 @@ import math
 import subprocess
 import sys
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -136,6 +137,84 @@ def test_csv_labels_that_are_numbers_sort_as_numbers(tmp_path):
     assert data.load(tmp_path / "a.csv").classes == ("2", "10")
 
 
+ROWS = [(i / 4, -i, "cat" if i % 2 else "dog") for i in range(20)]
+
+
+def _csv(separator=",", form=str, begin="", end="\n"):
+    return begin + "".join(separator.join(map(form, row)) + end for row in ROWS)
+
+
+GOOD_FILES = {
+    "commas": _csv(),
+    "spaces after commas": _csv(", "),
+    "semicolons": _csv(";", begin="a;b;label\n"),
+    "decimal commas": _csv(";", lambda cell: str(cell).replace(".", ",")),
+    "tabs": _csv("\t", end="\r\n"),
+    "bars": _csv("|"),
+    "spaces": _csv("  ", begin="a b label\n"),
+    "quotes": _csv(form=lambda cell: f'"{cell}"'),
+    "numbers in the header": _csv(begin="2019,temp,label\n"),
+    "comments": _csv(begin="# exported 2026-11-27\n#\n\na,b,label\n"),
+    "empty lines": _csv(end="\n\n"),
+    "utf-8 with a mark": _csv().encode("utf-8-sig"),
+    "utf-16": _csv(";", begin="a;b;label\n").encode("utf-16"),
+    "latin-1": _csv(begin="Größe,b,label\n").encode("latin-1"),
+}
+
+
+@pytest.mark.parametrize("name", GOOD_FILES)
+def test_csv_as_people_have_it(name, tmp_path):
+    _text(GOOD_FILES[name])(tmp_path / "a.csv")
+    loaded = data.load(tmp_path / "a.csv")
+    _text(_csv())(tmp_path / "b.csv")
+    plain = data.load(tmp_path / "b.csv")
+    assert loaded.classes == ("cat", "dog")
+    assert np.array_equal(loaded.x_train, plain.x_train)
+    assert np.array_equal(loaded.y_test, plain.y_test)
+
+
+def _labels(tmp_path, names):
+    (tmp_path / "a.csv").write_text("".join(f"{i},{n}\n" for i, n in enumerate(names * 10)))
+    return data.load(tmp_path / "a.csv").classes
+
+
+def test_labels_are_as_they_are_spelt(tmp_path):
+    large = ["9007199254740992", "9007199254740993", "9007199254740994"]
+    assert _labels(tmp_path, large) == tuple(large)
+    assert _labels(tmp_path, ["1", "1.0", "2"]) == ("1", "2")
+    assert _labels(tmp_path, ["01", "1", "10"]) == ("01", "1", "10")
+    np.savez(tmp_path / "b.npz", X=np.ones((20, 1)), y=np.array([b"a", b"b"] * 10))
+    assert data.load(tmp_path / "b.npz").classes == ("a", "b")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_mean_goes_before_the_digits_do(tmp_path, rng, dtype):
+    z = rng.normal(size=500)
+    x = np.c_[(1_700_000_000 + 10 * z if dtype is np.float64 else 1e4 + z), np.full(500, 0.1)]
+    np.savez(tmp_path / "a.npz", X=x.astype(dtype), y=(z > 0).astype(int))
+    lines = (f"{a:.3f},{b},{int(c > 0)}\n" for (a, b), c in zip(x, z, strict=True))
+    (tmp_path / "a.csv").write_text("".join(lines))
+    for name in ("a.npz", "a.csv"):
+        train = data.load(tmp_path / name).x_train.astype(np.float64)
+        assert train[:, 0].std() == pytest.approx(1, abs=0.01)
+        assert abs(train[:, 0].mean()) < 1e-6
+        assert len(np.unique(train[:, 0])) > 370
+        assert not train[:, 1].any()
+
+
+@pytest.mark.parametrize("form", ["{:.6f}", "{:.0f}"], ids=["fractions", "digits"])
+def test_memory_of_a_csv(tmp_path, rng, form):
+    x = np.abs(rng.normal(size=(20_000, 20))).clip(0, 9)
+    with (tmp_path / "a.csv").open("w") as file:
+        for k, row in enumerate(x):
+            file.write(",".join([form.format(cell) for cell in row] + [str(k % 2)]) + "\n")
+    tracemalloc.start()
+    data.load(tmp_path / "a.csv")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4 * (tmp_path / "a.csv").stat().st_size
+
+
 def _npz(**arrays):
     return lambda path: np.savez(path, **arrays)
 
@@ -171,6 +250,19 @@ BAD_FILES = {
     "narrow.csv": (_text("1\n2\n3\n"), "two columns"),
     "header.csv": (_text("a,b\n"), "no rows"),
     "empty.csv": (_text(""), "no rows"),
+    "ambiguous.npz": (_npz(X=np.ones((20, 2)), x=np.zeros((20, 2)), y=LABELS), "both X and x"),
+    "pandas.npz": (_npz(X=np.ones((20, 2)), y=LABELS.astype(object)), "save y.astype(str)"),
+    "times.npz": (_npz(X=np.ones((20, 2)), y=LABELS.astype("M8[s]")), "whole numbers or words"),
+    "emptyword.npz": (_npz(X=np.ones((20, 2)), y=np.array(["a", ""] * 10)), "empty label"),
+    "nolabel.csv": (_text("a,b\n" + TWENTY + "1,\n"), "line 22: the label is missing (column 2)"),
+    "nanlabel.csv": (_text(TWENTY + "1,NaN\n"), "line 21: the label is missing"),
+    "trailing.csv": (_text(TWENTY.replace("\n", ",\n")), "the label column is empty"),
+    "quantity.csv": (
+        _text("".join(f"{i},{i + 100}\n" for i in range(60))),
+        "60 distinct labels in 60 rows look like a quantity",
+    ),
+    "prices.csv": (_text("".join(f"{i},{i + 0.25}\n" for i in range(60))), "fractions"),
+    "column.csv": (_text("# from here\n" + TWENTY + "?,0\n"), "is not a number (column 1)"),
     "binary.csv": (_text(b"\xff\xfe\x00\x81"), "not a text file"),
 }
 
@@ -410,6 +502,10 @@ def test_schedules_start_at_the_rate_and_end_low(name):
     values = [schedule(t) for t in range(100)]
     assert max(values) == pytest.approx(0.5)
     assert values[-1] < 0.5 / 3
+    warmed = [comparison._schedule(f"warmup+{name}", 0.5, 100)(t) for t in range(100)]
+    assert max(warmed) == pytest.approx(0.5)
+    assert warmed[0] <= 0.1
+    assert warmed[-1] < 0.5 / 3
 
 
 @pytest.mark.parametrize(
@@ -481,8 +577,26 @@ def test_divergence_is_a_result(blobs):
     result = lab.compare(["sgd"], data=blobs, learning_rate=1e30, **SMALL)
     assert not math.isfinite(result.results[0].train_loss[-1])
     plain = json.loads(json.dumps(result.to_dict(), allow_nan=False))
-    for curve in ("train_loss", "gradient_norm", "update_ratio"):
+    for curve in ("train_loss", "test_accuracy", "gradient_norm", "update_ratio"):
         assert plain["results"][0][curve][-1] is None
+
+
+def test_a_network_of_nan_has_no_accuracy(rng):
+    """Though 96 % of the rows are of the class that argmax takes for NaN."""
+    labels = (np.arange(500) % 25 == 0).astype(int)
+    made = data.split("rare", rng.normal(size=(500, 3)), labels)
+    result = lab.compare(["sgd", "adam"], data=made, epochs=2, hidden=(4,), learning_rate=1e30)
+    for entry in result.results:
+        assert math.isnan(entry.test_accuracy[-1])
+        assert entry.epochs_to(0.95) is None
+    params = [{"weight": np.zeros((2, 2)), "bias": np.array([0.0, np.inf])}]
+    assert math.isnan(network.accuracy(params, np.zeros((4, 2)), np.ones(4, int)))
+    rich = pytest.importorskip("rich.console")
+    console = rich.Console(width=80, record=True, file=io.StringIO())
+    console.print(lab.report.table(result))
+    assert console.export_text().count("diverged") == 2
+    pytest.importorskip("matplotlib")
+    lab.plots.comparison(result)
 
 
 def test_to_dict(blobs):
@@ -598,6 +712,15 @@ def test_plot(results):
 
     labels = nothing_is_cut_off(figure)
     assert labels == [x.name.replace("Gone", "Gone (diverged)") for x in results.results]
+
+
+@pytest.mark.parametrize("name", ["us$^$eu.csv", "$x$", "a$b"])
+def test_a_name_with_dollars_is_drawn_as_it_is(results, name):
+    pytest.importorskip("matplotlib")
+    figure = lab.plots.comparison(dataclasses.replace(results, data=name))
+    nothing_is_cut_off(figure)
+    assert lab.plots.style.plain(name) in figure.get_suptitle()
+    assert lab.plots.style.plain("$x$") == r"\$x\$"
 
 
 def nothing_is_cut_off(figure):

@@ -241,6 +241,9 @@ LAYOUTS = [
     ((200, 10, 3, 5), {"in_axis": 1, "out_axis": 0}, 3 * 5 * 10, 3 * 5 * 200),
     ((10, 20, 4, 50), {"in_axis": (0, 1), "out_axis": (2, 3)}, 10 * 20, 4 * 50),
     ((10, 7, 20, 50), {"in_axis": [0, -2], "out_axis": -1}, 7 * 10 * 20, 7 * 50),
+    ((8, 100, 50), {"batch_axis": 0}, 100, 50),
+    ((3, 200, 4, 20), {"in_axis": 1, "batch_axis": (0, -2)}, 200, 20),
+    ((3, 5, 8, 10, 40), {"batch_axis": [2]}, 3 * 5 * 10, 3 * 5 * 40),
 ]
 
 
@@ -316,6 +319,19 @@ def test_orthogonal(shape: list[int], out_axis: int, factor: float, seed: int) -
     rows, columns = matrix.shape
     small = matrix.T @ matrix if rows >= columns else matrix @ matrix.T
     assert np.allclose(small, factor**2 * np.eye(min(rows, columns)), rtol=0, atol=1e-13)
+
+
+def test_orthogonal_layers_of_a_batch_are_drawn_one_after_the_other() -> None:
+    rng = np.random.default_rng(0)
+    alone = [orthogonal((4, 3), rng=rng, dtype=np.float64, gain=2.0) for _ in range(6)]
+    batch = orthogonal((6, 4, 3), rng=0, dtype=np.float64, gain=2.0, batch_axis=0)
+    assert np.array_equal(batch, alone)
+    axes = {"out_axis": 2, "batch_axis": (0, -1)}
+    apart = orthogonal((2, 4, 3, 3), rng=0, dtype=np.float64, gain=2.0, **axes)
+    assert apart.flags.c_contiguous
+    for layer in np.moveaxis(apart, -1, 1).reshape(6, 4, 3):
+        assert np.allclose(layer.T @ layer, 4 * np.eye(3), rtol=0, atol=1e-13)
+    assert orthogonal((0, 4, 3), batch_axis=0).shape == (0, 4, 3)
 
 
 def test_orthogonal_in_float32() -> None:
@@ -399,6 +415,21 @@ def test_output_bias_of_numbers_is_the_mean() -> None:
     assert output_bias([0, 1], activation="linear").tolist() == [0.5]
 
 
+@pytest.mark.parametrize(
+    "targets", [[250_000, 310_000, 199_000], [30, 35, 90], [0, 10**9], [0, 1, 3], [-1, 2]], ids=str
+)
+def test_output_bias_does_not_guess_what_integers_are(targets: list[int]) -> None:
+    with pytest.raises(ValueError, match="activation='linear' is wanted for quantities, classes"):
+        output_bias(targets)
+    assert output_bias(targets, activation="linear", dtype=float).tolist() == [np.mean(targets)]
+    assert output_bias(np.array(targets, float), dtype=float).tolist() == [np.mean(targets)]
+    if min(targets) >= 0:
+        with pytest.raises(ValueError, match="classes, their number, is wanted"):
+            output_bias(targets, activation="softmax")
+    assert output_bias([0, 1, 3], classes=4).shape == (4,)
+    assert np.array_equal(output_bias([0.0, 1.0, 2.0, 2.0]), output_bias([0, 1, 2, 2]))
+
+
 def test_output_bias_sums_in_double() -> None:
     # In float16 the sum would overflow, in float32 it would stop growing at 2^24.
     assert output_bias(np.full(70_000, 3.0, np.float16)).tolist() == [3.0]
@@ -465,6 +496,9 @@ def test_fans_need_two_dimensions(f: Initializer) -> None:
         ({"in_axis": 1}, ValueError, "in_axis and out_axis must name different axes"),
         ({"in_axis": (0, -2)}, ValueError, "in_axis and out_axis must name different axes"),
         ({"in_axis": 0.5}, TypeError, "in_axis must be an integer or a sequence"),
+        ({"batch_axis": 2}, ValueError, "batch_axis must be within 2 dimensions, got 2"),
+        ({"batch_axis": 0}, ValueError, "batch_axis must name axes that in_axis and out_axis do"),
+        ({"batch_axis": "a"}, TypeError, "batch_axis must be an integer or a sequence"),
     ],
 )
 def test_bad_axes(f: Initializer, axes, error, message) -> None:
@@ -492,6 +526,7 @@ def test_bad_axes(f: Initializer, axes, error, message) -> None:
         (lambda: he_uniform((2, 2), negative_slope=math.nan), ValueError, "negative_slope must"),
         (lambda: he_normal((2, 2), negative_slope=math.inf), ValueError, "negative_slope must"),
         (lambda: orthogonal((2, 2), gain=math.inf), ValueError, "gain must be"),
+        (lambda: orthogonal((2, 2), batch_axis=0), ValueError, "leave one for the rows"),
         (lambda: orthogonal((2, 2), out_axis=2), ValueError, "out_axis must be within 2"),
         (lambda: gain("swish"), ValueError, "activation must be one of linear, .*, got 'swish'"),
         (lambda: relu_bias(2, value=math.nan), ValueError, "value must be"),

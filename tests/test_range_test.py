@@ -45,6 +45,17 @@ def test_where_it_diverges_and_what_it_suggests(curvature):
     assert result.suggestion in result.rates
 
 
+@pytest.mark.parametrize("constant", [0.0, -100.0, 100.0, -25.0])
+def test_a_constant_in_the_loss_changes_nothing(constant):
+    plain, _ = bowl()
+    result = lab.range_test(plain, steps=100, low=1e-4, high=1e4)
+    step, _ = bowl()
+    moved = lab.range_test(lambda rate: step(rate) + constant, steps=100, low=1e-4, high=1e4)
+    assert moved.rates == result.rates
+    assert moved.suggestion == result.suggestion
+    assert moved.diverged
+
+
 def test_the_mean():
     losses = iter(np.linspace(3, 1, 30))
     result = lab.range_test(lambda rate: next(losses), steps=30)

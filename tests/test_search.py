@@ -190,7 +190,17 @@ def test_direction(direction, rate):
     }
 
 
-@pytest.mark.parametrize("score", [math.inf, math.nan, FloatingPointError()])
+@pytest.mark.parametrize(
+    "score",
+    [
+        math.inf,
+        math.nan,
+        FloatingPointError(),
+        OverflowError(),
+        ZeroDivisionError(),
+        np.linalg.LinAlgError(),
+    ],
+)
 def test_scores_that_are_not_finite(score):
     def train(optimizer):
         if isinstance(score, Exception):
@@ -206,7 +216,7 @@ def test_scores_that_are_not_finite(score):
     [
         (lambda optimizer: "high", "train returned 'high' with SGD"),
         (lambda optimizer: None, "train returned None"),
-        (lambda optimizer: 1 / 0, "train failed with SGD .*ZeroDivisionError"),
+        (lambda optimizer: [][0], "train failed with SGD .*IndexError"),
     ],
 )
 def test_a_train_that_fails(train, words):
@@ -306,6 +316,20 @@ def test_another_experiment_is_refused_and_the_file_left_alone(tmp_path, blobs):
     with pytest.raises(ValueError, match="another experiment: digest"):
         lab.search(["sgd"], {}, data=other, epochs=1, results_file=file)
     assert file.read_bytes() == before
+
+
+def test_a_file_that_another_search_uses_is_refused(tmp_path):
+    """In the same process too: a search in the train of another one."""
+    file = tmp_path / "a.jsonl"
+
+    def train(optimizer):
+        with pytest.raises(ValueError, match=r"a\.jsonl is in use by another search"):
+            lab.search(["sgd"], {}, train=bowl, results_file=file)
+        return 1.0
+
+    lab.search(["sgd"], {"learning_rate": [0.1, 0.2]}, train=train, results_file=file)
+    assert len(file.read_text().splitlines()) == 3
+    assert lab.search(["sgd"], {}, train=train, results_file=file).resumed == 0  # it is free again
 
 
 @pytest.mark.parametrize(
@@ -455,6 +479,38 @@ def test_a_function_of_the_users_and_random_settings(folder, capsys):
         assert trial["settings"]["momentum"] in (0.5, 0.9)
         assert trial["settings"]["nesterov"] is True
     assert "lowest" in capsys.readouterr().out
+
+
+def test_two_searches_that_start_together_lose_nothing(folder):
+    words = "search --train slow:bowl --json - --learning-rate 0.1,0.2,0.3 --processes 1"
+    command = [sys.executable, "-m", "schuss", *words.split(), "--optimizers"]
+    names = ["sgd", "momentum"]
+    both = [
+        subprocess.Popen(
+            [*command, name], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for name in names
+    ]
+    said = [each.communicate(timeout=120)[1] for each in both]
+    lines = (folder / "schuss-search.jsonl").read_text().splitlines()
+    found = [json.loads(line)["optimizer"] for line in lines[1:]]
+    for name, each, err in zip(("SGD", "Momentum"), both, said, strict=True):
+        assert found.count(name) == (3 if each.returncode == 0 else 0)
+        if each.returncode:
+            assert err == (
+                "schuss search: results_file: schuss-search.jsonl is in use by another search; "
+                "name another file, or wait\n"
+            )
+    assert 0 in (each.returncode for each in both)
+
+
+def test_a_function_that_fails_shows_its_traceback(folder, capsys):
+    (folder / "broken.py").write_text("def train(optimizer):\n    return [][3]\n")
+    arguments = "search --train broken:train --optimizers sgd --processes 1"
+    assert main(arguments.split()) == 2
+    err = capsys.readouterr().err
+    assert "broken.py" in err
+    assert err.splitlines()[-1].startswith("schuss search: train failed with SGD")
 
 
 @pytest.mark.parametrize(

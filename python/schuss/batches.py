@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Generic, SupportsIndex, TypeVar, overload
 
 import numpy as np
 
-from .initializers import _generator
+from .random import generator
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from .initializers import _Rng
+    from .random import Rng
 
 __all__ = ["minibatches"]
 
@@ -38,6 +38,10 @@ class minibatches(Generic[_Batch]):  # noqa: N801  (called like a function)
         shuffle: Whether the order is random.
         drop_last: Whether a last batch of fewer than `batch_size` samples is left out.
 
+    Raises:
+        TypeError, ValueError: An argument that makes no sense; with `drop_last`, fewer samples
+            than `batch_size`, of which no batch can be made.
+
     Example:
         >>> x, y = np.arange(10.0).reshape(5, 2), np.arange(5)
         >>> batches = minibatches(x, y, batch_size=2, rng=0)
@@ -58,7 +62,7 @@ class minibatches(Generic[_Batch]):  # noqa: N801  (called like a function)
         /,
         *,
         batch_size: SupportsIndex | None,
-        rng: _Rng = ...,
+        rng: Rng = ...,
         shuffle: bool = ...,
         drop_last: bool = ...,
     ) -> None: ...
@@ -68,7 +72,7 @@ class minibatches(Generic[_Batch]):  # noqa: N801  (called like a function)
         self: minibatches[tuple[NDArray[Any], ...]],
         *arrays: ArrayLike,
         batch_size: SupportsIndex | None,
-        rng: _Rng = ...,
+        rng: Rng = ...,
         shuffle: bool = ...,
         drop_last: bool = ...,
     ) -> None: ...
@@ -77,7 +81,7 @@ class minibatches(Generic[_Batch]):  # noqa: N801  (called like a function)
         self,
         *arrays: ArrayLike,
         batch_size: SupportsIndex | None,
-        rng: _Rng = None,
+        rng: Rng = None,
         shuffle: bool = True,
         drop_last: bool = False,
     ) -> None:
@@ -90,7 +94,12 @@ class minibatches(Generic[_Batch]):  # noqa: N801  (called like a function)
             raise ValueError(f"arrays must have the same first size, got {lengths}")
         self._samples = lengths[0]
         self._batch_size = _size(batch_size, self._samples)
-        self._generator = _generator(rng) if shuffle and batch_size is not None else None
+        if drop_last and batch_size is not None and self._samples < self._batch_size:
+            raise ValueError(
+                f"batch_size is {self._batch_size}, so that drop_last leaves no batch of the "
+                f"{self._samples} samples; at least as many samples are wanted"
+            )
+        self._generator = generator(rng) if shuffle and batch_size is not None else None
         self._drop_last = drop_last
 
     def __len__(self) -> int:

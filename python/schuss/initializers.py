@@ -10,7 +10,8 @@ seed gives the same values for good, and the same in float32 and float64 up to t
 Weights have the shape (fan_in, fan_out), as in `x @ w`. Higher dimensions follow JAX: the axes
 other than `in_axis` and `out_axis` are a receptive field, and each fan counts it in. For a kernel
 of shape (height, width, in, out) the defaults fit; for PyTorch's (out, in, height, width) pass
-`in_axis=1, out_axis=0`.
+`in_axis=1, out_axis=0`. Axes of `batch_axis` count layers, heads or experts of their own, which
+no fan counts in: eight layers in one array are `he_normal((8, 512, 512), batch_axis=0)`.
 """
 
 from __future__ import annotations
@@ -23,12 +24,15 @@ from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias
 
 import numpy as np
 
-if TYPE_CHECKING:  # numpy.random takes as long to import as all of schuss
+from .random import generator
+
+if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+    from .random import Rng
 
     _Array: TypeAlias = NDArray[Any]
     _Integers: TypeAlias = SupportsIndex | Sequence[SupportsIndex]
-    _Rng: TypeAlias = int | Sequence[int] | np.random.SeedSequence | np.random.Generator | None
 
 __all__ = [
     "constant",
@@ -56,17 +60,6 @@ _TRUNCATED_STDDEV = 0.87962566103423978
 
 
 # Arguments.
-
-
-def _generator(rng: _Rng) -> np.random.Generator:
-    if isinstance(rng, np.random.Generator):
-        return rng
-    try:
-        return np.random.Generator(np.random.PCG64(rng))
-    except (TypeError, ValueError) as error:
-        raise type(error)(
-            f"rng must be None, a seed (an integer >= 0) or a numpy.random.Generator, got {rng!r}"
-        ) from None
 
 
 def _integers(name: str, value: _Integers) -> tuple[int, ...]:
@@ -114,18 +107,29 @@ def _require_finite(name: str, value: float, minimum: float = -math.inf) -> None
         raise ValueError(f"{name} must be {wanted}, got {value!r}")
 
 
-def _fans(shape: _Integers, in_axis: _Integers, out_axis: _Integers) -> tuple[int, int]:
+def _fans(
+    shape: _Integers, in_axis: _Integers, out_axis: _Integers, batch_axis: _Integers
+) -> tuple[int, int]:
     """Return (fan_in, fan_out): inputs per output and outputs per input, at least 1 each."""
     sizes = _matrix_sizes(shape)
     inputs = _axes("in_axis", in_axis, len(sizes))
     outputs = _axes("out_axis", out_axis, len(sizes))
+    batch = _axes("batch_axis", batch_axis, len(sizes))
     if len({*inputs, *outputs}) < len(inputs) + len(outputs):
         raise ValueError(
             f"in_axis and out_axis must name different axes, got {in_axis!r} and {out_axis!r}"
         )
-    fan_in = math.prod(size for axis, size in enumerate(sizes) if axis not in outputs)
-    fan_out = math.prod(size for axis, size in enumerate(sizes) if axis not in inputs)
-    return max(fan_in, 1), max(fan_out, 1)
+    if len({*inputs, *outputs, *batch}) < len(inputs) + len(outputs) + len(batch):
+        raise ValueError(
+            f"batch_axis must name axes that in_axis and out_axis do not, got {batch_axis!r}, "
+            f"{in_axis!r} and {out_axis!r}"
+        )
+
+    def fan(others: tuple[int, ...]) -> int:
+        left_out = {*others, *batch}
+        return math.prod(size for axis, size in enumerate(sizes) if axis not in left_out)
+
+    return max(fan(outputs), 1), max(fan(inputs), 1)
 
 
 # Distributions.
@@ -134,24 +138,24 @@ def _fans(shape: _Integers, in_axis: _Integers, out_axis: _Integers) -> tuple[in
 def _draw(
     sample: Callable[[np.random.Generator, tuple[int, ...]], Any],
     shape: _Integers,
-    rng: _Rng,
+    rng: Rng,
     dtype: DTypeLike,
     offset: float,
     scale: float,
 ) -> _Array:
     sizes, target = _sizes(shape), _float_dtype(dtype)
-    values: _Array = np.asarray(sample(_generator(rng), sizes), dtype=np.float64)
+    values: _Array = np.asarray(sample(generator(rng), sizes), dtype=np.float64)
     values *= scale
     values += offset
     return values.astype(target, copy=False)
 
 
-def _standard_truncated(generator: np.random.Generator, sizes: tuple[int, ...]) -> _Array:
+def _standard_truncated(source: np.random.Generator, sizes: tuple[int, ...]) -> _Array:
     """Draw from N(0, 1) given abs(z) <= 2, divided by its standard deviation."""
-    values = generator.standard_normal(math.prod(sizes))
+    values = source.standard_normal(math.prod(sizes))
     tails = np.flatnonzero(np.abs(values) > 2.0)
     while tails.size:
-        values[tails] = generator.standard_normal(tails.size)
+        values[tails] = source.standard_normal(tails.size)
         tails = tails[np.abs(values[tails]) > 2.0]
     values /= _TRUNCATED_STDDEV
     return values.reshape(sizes)
@@ -160,7 +164,7 @@ def _standard_truncated(generator: np.random.Generator, sizes: tuple[int, ...]) 
 def uniform(
     shape: _Integers,
     *,
-    rng: _Rng = None,
+    rng: Rng = None,
     dtype: DTypeLike = np.float32,
     low: float = -0.05,
     high: float = 0.05,
@@ -189,7 +193,7 @@ def uniform(
 def normal(
     shape: _Integers,
     *,
-    rng: _Rng = None,
+    rng: Rng = None,
     dtype: DTypeLike = np.float32,
     mean: float = 0.0,
     stddev: float = 0.05,
@@ -217,7 +221,7 @@ def normal(
 def truncated_normal(
     shape: _Integers,
     *,
-    rng: _Rng = None,
+    rng: Rng = None,
     dtype: DTypeLike = np.float32,
     mean: float = 0.0,
     stddev: float = 0.05,
@@ -291,10 +295,11 @@ def gain(activation: str, negative_slope: float = 0.01) -> float:
 def glorot_uniform(
     shape: _Integers,
     *,
-    rng: _Rng = None,
+    rng: Rng = None,
     dtype: DTypeLike = np.float32,
     in_axis: _Integers = -2,
     out_axis: _Integers = -1,
+    batch_axis: _Integers = (),
     gain: float = 1.0,
 ) -> _Array:
     """Uniform weights for linear and tanh layers (Xavier).
@@ -307,6 +312,7 @@ def glorot_uniform(
         dtype: A real floating-point type.
         in_axis: Axis or axes of the inputs.
         out_axis: Axis or axes of the outputs.
+        batch_axis: Axis or axes that count layers of their own, in no fan.
         gain: Factor on the standard deviation, finite, at least 0; see `gain`.
 
     Example:
@@ -319,17 +325,18 @@ def glorot_uniform(
         Networks, eq. 16.
     """
     _require_finite("gain", gain, minimum=0.0)
-    bound = gain * math.sqrt(6.0 / sum(_fans(shape, in_axis, out_axis)))
+    bound = gain * math.sqrt(6.0 / sum(_fans(shape, in_axis, out_axis, batch_axis)))
     return uniform(shape, rng=rng, dtype=dtype, low=-bound, high=bound)
 
 
 def glorot_normal(
     shape: _Integers,
     *,
-    rng: _Rng = None,
+    rng: Rng = None,
     dtype: DTypeLike = np.float32,
     in_axis: _Integers = -2,
     out_axis: _Integers = -1,
+    batch_axis: _Integers = (),
     gain: float = 1.0,
 ) -> _Array:
     """Truncated normal weights for linear and tanh layers (Xavier).
@@ -342,6 +349,7 @@ def glorot_normal(
         dtype: A real floating-point type.
         in_axis: Axis or axes of the inputs.
         out_axis: Axis or axes of the outputs.
+        batch_axis: Axis or axes that count layers of their own, in no fan.
         gain: Factor on the standard deviation, finite, at least 0; see `gain`.
 
     Example:
@@ -355,17 +363,18 @@ def glorot_normal(
         The normal is truncated, as in JAX and Keras; see `truncated_normal`.
     """
     _require_finite("gain", gain, minimum=0.0)
-    stddev = gain * math.sqrt(2.0 / sum(_fans(shape, in_axis, out_axis)))
+    stddev = gain * math.sqrt(2.0 / sum(_fans(shape, in_axis, out_axis, batch_axis)))
     return truncated_normal(shape, rng=rng, dtype=dtype, stddev=stddev)
 
 
 def lecun_uniform(
     shape: _Integers,
     *,
-    rng: _Rng = None,
+    rng: Rng = None,
     dtype: DTypeLike = np.float32,
     in_axis: _Integers = -2,
     out_axis: _Integers = -1,
+    batch_axis: _Integers = (),
     gain: float = 1.0,
 ) -> _Array:
     """Uniform weights of variance 1 / fan_in; for SELU with gain 1.
@@ -378,6 +387,7 @@ def lecun_uniform(
         dtype: A real floating-point type.
         in_axis: Axis or axes of the inputs.
         out_axis: Axis or axes of the outputs.
+        batch_axis: Axis or axes that count layers of their own, in no fan.
         gain: Factor on the standard deviation, finite, at least 0; see `gain`.
 
     Example:
@@ -389,7 +399,7 @@ def lecun_uniform(
         LeCun et al. 1998, Efficient BackProp, eq. 16.
     """
     _require_finite("gain", gain, minimum=0.0)
-    fan_in, _ = _fans(shape, in_axis, out_axis)
+    fan_in, _ = _fans(shape, in_axis, out_axis, batch_axis)
     bound = gain * math.sqrt(3.0 / fan_in)
     return uniform(shape, rng=rng, dtype=dtype, low=-bound, high=bound)
 
@@ -397,10 +407,11 @@ def lecun_uniform(
 def lecun_normal(
     shape: _Integers,
     *,
-    rng: _Rng = None,
+    rng: Rng = None,
     dtype: DTypeLike = np.float32,
     in_axis: _Integers = -2,
     out_axis: _Integers = -1,
+    batch_axis: _Integers = (),
     gain: float = 1.0,
 ) -> _Array:
     """Truncated normal weights of variance 1 / fan_in; for SELU with gain 1.
@@ -413,6 +424,7 @@ def lecun_normal(
         dtype: A real floating-point type.
         in_axis: Axis or axes of the inputs.
         out_axis: Axis or axes of the outputs.
+        batch_axis: Axis or axes that count layers of their own, in no fan.
         gain: Factor on the standard deviation, finite, at least 0; see `gain`.
 
     Example:
@@ -425,7 +437,7 @@ def lecun_normal(
         The normal is truncated, as in JAX and Keras; see `truncated_normal`.
     """
     _require_finite("gain", gain, minimum=0.0)
-    fan_in, _ = _fans(shape, in_axis, out_axis)
+    fan_in, _ = _fans(shape, in_axis, out_axis, batch_axis)
     stddev = gain / math.sqrt(fan_in)
     return truncated_normal(shape, rng=rng, dtype=dtype, stddev=stddev)
 
@@ -433,10 +445,11 @@ def lecun_normal(
 def he_uniform(
     shape: _Integers,
     *,
-    rng: _Rng = None,
+    rng: Rng = None,
     dtype: DTypeLike = np.float32,
     in_axis: _Integers = -2,
     out_axis: _Integers = -1,
+    batch_axis: _Integers = (),
     negative_slope: float = 0.0,
 ) -> _Array:
     """Uniform weights for ReLU layers (Kaiming).
@@ -449,6 +462,7 @@ def he_uniform(
         dtype: A real floating-point type.
         in_axis: Axis or axes of the inputs.
         out_axis: Axis or axes of the outputs.
+        batch_axis: Axis or axes that count layers of their own, in no fan.
         negative_slope: Slope of the rectifier below zero, finite; 0 for ReLU.
 
     Example:
@@ -465,6 +479,7 @@ def he_uniform(
         dtype=dtype,
         in_axis=in_axis,
         out_axis=out_axis,
+        batch_axis=batch_axis,
         gain=gain("leaky_relu", negative_slope),
     )
 
@@ -472,10 +487,11 @@ def he_uniform(
 def he_normal(
     shape: _Integers,
     *,
-    rng: _Rng = None,
+    rng: Rng = None,
     dtype: DTypeLike = np.float32,
     in_axis: _Integers = -2,
     out_axis: _Integers = -1,
+    batch_axis: _Integers = (),
     negative_slope: float = 0.0,
 ) -> _Array:
     """Truncated normal weights for ReLU layers (Kaiming).
@@ -488,6 +504,7 @@ def he_normal(
         dtype: A real floating-point type.
         in_axis: Axis or axes of the inputs.
         out_axis: Axis or axes of the outputs.
+        batch_axis: Axis or axes that count layers of their own, in no fan.
         negative_slope: Slope of the rectifier below zero, finite; 0 for ReLU.
 
     Example:
@@ -505,6 +522,7 @@ def he_normal(
         dtype=dtype,
         in_axis=in_axis,
         out_axis=out_axis,
+        batch_axis=batch_axis,
         gain=gain("leaky_relu", negative_slope),
     )
 
@@ -512,9 +530,10 @@ def he_normal(
 def orthogonal(
     shape: _Integers,
     *,
-    rng: _Rng = None,
+    rng: Rng = None,
     dtype: DTypeLike = np.float32,
     out_axis: SupportsIndex = -1,
+    batch_axis: _Integers = (),
     gain: float = 1.0,
 ) -> _Array:
     """A random orthogonal matrix times `gain`.
@@ -527,6 +546,7 @@ def orthogonal(
         rng: None, a seed or a generator.
         dtype: A real floating-point type.
         out_axis: Axis of the outputs, the columns of the matrix.
+        batch_axis: Axis or axes that count matrices of their own, drawn one after the other.
         gain: Factor, finite; see `gain`.
 
     Example:
@@ -542,15 +562,23 @@ def orthogonal(
     """
     _require_finite("gain", gain)
     sizes, target = _matrix_sizes(shape), _float_dtype(dtype)
-    (axis,) = _axes("out_axis", operator.index(out_axis), len(sizes))
-    columns = sizes[axis]
-    rest = sizes[:axis] + sizes[axis + 1 :]
-    rows = math.prod(rest)
-    normals = _generator(rng).standard_normal((max(rows, columns), min(rows, columns)))
+    (column,) = _axes("out_axis", operator.index(out_axis), len(sizes))
+    batch = _axes("batch_axis", batch_axis, len(sizes))
+    rest = [axis for axis in range(len(sizes)) if axis != column and axis not in batch]
+    order = [*batch, *rest, column]
+    if sorted(order) != list(range(len(sizes))) or not rest:
+        raise ValueError(
+            "batch_axis must name axes other than out_axis and leave one for the rows, "
+            f"got {batch_axis!r} and {out_axis!r} for {len(sizes)} dimensions"
+        )
+    rows, columns = math.prod(sizes[axis] for axis in rest), sizes[column]
+    stack = [sizes[axis] for axis in batch]
+    normals = generator(rng).standard_normal((*stack, max(rows, columns), min(rows, columns)))
     q, r = np.linalg.qr(normals)
-    q *= gain * np.copysign(1.0, np.diagonal(r))
-    matrix = q if rows >= columns else q.T
-    return np.ascontiguousarray(np.moveaxis(matrix.reshape(*rest, columns), -1, axis), target)
+    q *= gain * np.copysign(1.0, np.diagonal(r, axis1=-2, axis2=-1))[..., np.newaxis, :]
+    matrix = q if rows >= columns else np.swapaxes(q, -2, -1)
+    ordered = matrix.reshape([sizes[axis] for axis in order])
+    return np.ascontiguousarray(np.transpose(ordered, np.argsort(order)), target)
 
 
 # Constants and biases.
@@ -560,7 +588,7 @@ def constant(
     shape: _Integers,
     value: ArrayLike,
     *,
-    rng: _Rng = None,
+    rng: Rng = None,
     dtype: DTypeLike = np.float32,
 ) -> _Array:
     """The same value everywhere.
@@ -580,7 +608,7 @@ def constant(
     return np.full(_sizes(shape), value, _float_dtype(dtype))
 
 
-def zeros(shape: _Integers, *, rng: _Rng = None, dtype: DTypeLike = np.float32) -> _Array:
+def zeros(shape: _Integers, *, rng: Rng = None, dtype: DTypeLike = np.float32) -> _Array:
     """Zeros, the usual bias.
 
     w = 0
@@ -597,7 +625,7 @@ def zeros(shape: _Integers, *, rng: _Rng = None, dtype: DTypeLike = np.float32) 
     return constant(shape, 0.0, dtype=dtype)
 
 
-def ones(shape: _Integers, *, rng: _Rng = None, dtype: DTypeLike = np.float32) -> _Array:
+def ones(shape: _Integers, *, rng: Rng = None, dtype: DTypeLike = np.float32) -> _Array:
     """Ones, the usual scale of a normalization layer.
 
     w = 1
@@ -615,7 +643,7 @@ def ones(shape: _Integers, *, rng: _Rng = None, dtype: DTypeLike = np.float32) -
 
 
 def relu_bias(
-    shape: _Integers, *, rng: _Rng = None, dtype: DTypeLike = np.float32, value: float = 0.1
+    shape: _Integers, *, rng: Rng = None, dtype: DTypeLike = np.float32, value: float = 0.1
 ) -> _Array:
     """A small positive bias, so that most rectifiers start active.
 
@@ -641,7 +669,7 @@ def relu_bias(
 def lstm_bias(
     shape: _Integers,
     *,
-    rng: _Rng = None,
+    rng: Rng = None,
     dtype: DTypeLike = np.float32,
     forget_gate: SupportsIndex = 1,
     value: float = 1.0,
@@ -699,11 +727,17 @@ def output_bias(
     Args:
         targets: Shape (samples,) for one output or for class labels, else (samples, outputs).
         dtype: A real floating-point type.
-        activation: The output's activation. None decides by the targets: softmax for one-hot rows
-            and for labels 0, 1, 2, ... (integers, one dimension); sigmoid for other targets that
-            are all 0 or 1; else linear. Two classes labeled 0 and 1 count as sigmoid.
-        classes: Number of classes when softmax targets are labels; by default the largest label
-            plus one.
+        activation: The output's activation. None decides by the values of the targets: softmax
+            for one-hot rows and for labels 0, 1, ..., k - 1 with k > 2, each of which is there (one
+            dimension); sigmoid for other targets that are all 0 or 1; else linear. Two classes
+            labeled 0 and 1 count as sigmoid. Other integers may be labels or quantities, and
+            None is refused.
+        classes: Number of classes when softmax targets are labels, some of which may be missing;
+            implies softmax. By default all labels are there.
+
+    Raises:
+        TypeError, ValueError: Targets that do not fit the activation: for softmax, labels with
+            gaps where `classes` is not given. Integers that may be labels or quantities.
 
     Example:
         >>> output_bias([0.0, 0.5, 1.0, 2.5]).tolist()
@@ -755,14 +789,32 @@ def _output_activation(samples: _Array) -> Literal["sigmoid", "softmax", "linear
     if ((samples == 0) | (samples == 1)).all():
         one_hot = samples.ndim == 2 and samples.shape[1] > 1 and (samples.sum(axis=1) == 1).all()
         return "softmax" if one_hot else "sigmoid"
-    return "softmax" if samples.ndim == 1 and samples.dtype.kind in "iu" else "linear"
+    if samples.ndim == 1:
+        values = np.unique(samples)
+        if np.array_equal(values, np.arange(len(values))):
+            return "softmax"
+        if samples.dtype.kind in "iu":
+            raise ValueError(
+                "targets must be labels 0, 1, 2, ... without gaps where activation is None, got "
+                f"{len(values)} different integers from {values[0]} to {values[-1]}; "
+                "activation='linear' is wanted for quantities, classes=... for labels"
+            )
+    return "linear"
 
 
 def _class_shares(labels: _Array, classes: int | None) -> _Array:
-    if (labels != np.floor(labels)).any() or labels.min() < 0:
+    values, counts = np.unique(labels, return_counts=True)
+    if (values != np.floor(values)).any() or values[0] < 0:
         raise ValueError("targets must be labels 0, 1, 2, ... for softmax, got others")
-    largest = int(labels.max())
-    count = largest + 1 if classes is None else operator.index(classes)
+    largest = int(values[-1])
+    if classes is None and largest >= len(values):
+        raise ValueError(
+            f"targets have {len(values)} different labels up to {largest}; classes, their number, "
+            "is wanted for softmax where some are missing"
+        )
+    count = len(values) if classes is None else operator.index(classes)
     if count <= largest:
         raise ValueError(f"classes must be more than the largest label {largest}, got {classes!r}")
-    return np.bincount(labels.astype(np.intp), minlength=count) / len(labels)
+    shares = np.zeros(count)
+    shares[values.astype(np.intp)] = counts / len(labels)
+    return shares

@@ -5,7 +5,7 @@ Any callable will do; the ones here are small frozen values. They compare, hash,
 print as the call that makes them, and are defined for every integer `t >= 0`: after its last step
 a schedule holds its final value::
 
-    opt = schuss.AdamW(learning_rate=warmup(cosine(1e-3, total_steps=10_000), warmup_steps=500))
+    opt = schuss.AdamW(learning_rate=warmup(cosine(1e-3, total_steps=9_500), warmup_steps=500))
 """
 # Lower-case classes because they are called like functions, as contextlib.suppress is:
 # ruff: noqa: N801
@@ -386,7 +386,6 @@ class inverse_sqrt(_Schedule):
     f(t) = initial sqrt(timescale / max(t + 1, timescale))
 
     With the default it is the classic initial / sqrt(t + 1) of stochastic approximation.
-    `warmup(inverse_sqrt(peak, n), n)` is the schedule of the Transformer.
 
     Args:
         initial: Value of the first `timescale` steps, finite.
@@ -398,8 +397,7 @@ class inverse_sqrt(_Schedule):
         [1.0, 0.5, 0.25]
 
     Reference:
-        Zinkevich 2003, Online Convex Programming, theorem 1; Vaswani et al. 2017, Attention Is All
-        You Need, eq. 3.
+        Zinkevich 2003, Online Convex Programming, theorem 1.
     """
 
     initial: _Real
@@ -526,22 +524,22 @@ class warmup_stable_decay(_Schedule):
 
 @dataclass(frozen=True)
 class warmup(_Schedule):
-    """Linear warmup in front of a schedule or a value.
+    """Linear warmup in front of a schedule or a value, which runs from its own beginning after it.
 
-    f(t) = min((t + 1) / warmup_steps, 1) schedule(t)
+    f(t) = schedule(0) (t + 1) / warmup_steps for t < warmup_steps, then schedule(t - warmup_steps)
 
-    The first step is not wasted on a rate of 0, and step `warmup_steps` (t = warmup_steps - 1) is
-    the first at full strength. The schedule keeps its own clock: `warmup(cosine(0.1, 1_000), 100)`
-    ends at t = 1,000. To start the schedule after the warmup instead, use `join`.
+    The first step is not wasted on a rate of 0, and the peak is what the schedule begins with: it
+    is reached at step `warmup_steps` (t = warmup_steps - 1) and held for the step after it. The
+    schedule is late by the warmup: `warmup(cosine(0.1, 900), 100)` ends at t = 1,000.
 
     Args:
         schedule_or_value: A callable f(t), or a finite number.
-        warmup_steps: Steps of the climb; 0 and 1 leave the schedule as it is.
+        warmup_steps: Steps of the climb; 0 leaves the schedule as it is.
 
     Example:
-        >>> f = warmup(1.0, warmup_steps=4)
-        >>> [f(t) for t in range(6)]
-        [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
+        >>> f = warmup(linear(1.0, total_steps=4), warmup_steps=4)
+        >>> [f(t) for t in range(8)]
+        [0.25, 0.5, 0.75, 1.0, 1.0, 0.75, 0.5, 0.25]
 
     Reference:
         Goyal et al. 2017, Accurate, Large Minibatch SGD, section 2.2.
@@ -551,7 +549,9 @@ class warmup(_Schedule):
     warmup_steps: _Count
 
     def _at(self, t: int) -> float:
-        return _progress(t + 1, self.warmup_steps) * _evaluate(self.schedule_or_value, t)
+        if t < self.warmup_steps:
+            return _progress(t + 1, self.warmup_steps) * _evaluate(self.schedule_or_value, 0)
+        return _evaluate(self.schedule_or_value, t - self.warmup_steps)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +101,10 @@ def run(arguments: argparse.Namespace) -> Search:
         options.look_here()
         train = functions.load(arguments.train)
     rates = arguments.learning_rate or [0.001, 0.01, 0.1]
-    with lab.report.progress_bar(Console(stderr=True), "trials") as progress:
+    with (
+        lab.report.progress_bar(Console(stderr=True), "trials") as progress,
+        _traceback_of_train(),
+    ):
         return lab.search(
             arguments.optimizers,
             {"learning_rate": rates, **dict(arguments.set)},
@@ -114,6 +120,18 @@ def run(arguments: argparse.Namespace) -> Search:
             results_file=arguments.results,
             progress=progress,
         )
+
+
+@contextmanager
+def _traceback_of_train() -> Iterator[None]:
+    """Show where a user's function failed, before the line that says so."""
+    from schuss.lab.search import TrainError
+
+    try:
+        yield
+    except TrainError as error:
+        traceback.print_exception(error.__cause__)
+        raise
 
 
 def show(arguments: argparse.Namespace, result: Search) -> None:

@@ -42,7 +42,7 @@ class Result:
         init: what the weights were drawn from.
         train_loss: nats, before training and after each epoch; not finite where it diverged. Of a
             solver, at the best point so far.
-        test_accuracy: 0 to 1, at the same times.
+        test_accuracy: 0 to 1, at the same times; NaN where it diverged.
         gradient_norm: for each epoch, the median of |g| over some of its steps, g being all
             gradients as one vector.
         update_ratio: for each epoch, the median of |change of x| / |x| over the same steps, x being
@@ -70,7 +70,12 @@ class Result:
         return None if self.numpy_us is None else self.numpy_us / self.step_us
 
     def epochs_to(self, accuracy: float) -> int | None:
-        """The first epoch after which the test accuracy was at least `accuracy`, or None."""
+        """The first epoch after which the test accuracy was at least `accuracy`, or None.
+
+        None also where the run diverged afterwards.
+        """
+        if math.isnan(self.test_accuracy[-1]):
+            return None
         reached = (epoch for epoch, value in enumerate(self.test_accuracy) if value >= accuracy)
         return next(reached, None)
 
@@ -135,7 +140,7 @@ class Comparison:
         for entry, result in zip(plain["results"], self.results, strict=True):
             entry["ratio"] = result.ratio
             entry["epochs_to_95"] = result.epochs_to(0.95)
-            for curve in ("train_loss", "gradient_norm", "update_ratio"):
+            for curve in ("train_loss", "test_accuracy", "gradient_norm", "update_ratio"):
                 entry[curve] = [value if math.isfinite(value) else None for value in entry[curve]]
         return plain
 
@@ -181,7 +186,7 @@ def compare(
         learning_rate: one for all; None is one for each that is good on the digits, smaller for
             batches of less than 64, and the default of the class where there is none.
         schedule: a name from `schedule_names()`, over all steps; "warmup+" before it is a linear
-            rise over the first 5 %.
+            rise over the first 5 %, and the schedule has the other steps.
         seed: of the initial parameters and the order of the batches.
         data: a data set, the path of a .npz or .csv, or None for scikit-learn's digits.
         progress: called as `progress(label, epochs_done, epochs_in_all)` after each epoch.
@@ -333,8 +338,9 @@ def _schedule(name: str, rate: float, steps: int) -> schedules.Schedule | float:
         raise ValueError(f"unknown schedule {name!r}; known: {known}, and warmup+ before each")
     if name == "constant":
         return rate
-    made = _SCHEDULES[base](rate, steps)
-    return schedules.warmup(made, math.ceil(steps / 20)) if prefix else made
+    rise = math.ceil(steps / 20) if prefix else 0
+    made = _SCHEDULES[base](rate, max(steps - rise, 1))
+    return schedules.warmup(made, rise) if prefix else made
 
 
 class _Record:

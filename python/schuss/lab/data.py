@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
+import itertools
 import zipfile
 import zlib
-from dataclasses import dataclass, replace
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,8 @@ __all__ = ["Dataset", "digits", "get", "load", "split"]
 Array = npt.NDArray[Any]
 
 TEST_EVERY = 5
+BLOCK = 512  # rows that are worked on at once, so that a file needs little memory
+SEPARATORS = "\t;|, "
 
 
 @dataclass(frozen=True)
@@ -61,12 +67,17 @@ def digits() -> Dataset:
 def load(path: str | Path) -> Dataset:
     """Rows and labels from an .npz (arrays X and y) or a .csv (label in the last column).
 
-    Inputs are standardized with the mean and the standard deviation of the training part.
+    Inputs are standardized with the mean and the standard deviation of the training part, in
+    float64, and are float32 afterwards.
 
     Args:
         path: the file. In a .npz, y is (rows,) and X is (rows, columns), or images such as
-            (rows, height, width), which are flattened. In a .csv the first line may be a header.
-            Labels are whole numbers or words.
+            (rows, height, width), which are flattened. In a .csv, cells are separated by commas,
+            semicolons, tabs, bars or spaces; where it is not commas, decimal commas are taken too.
+            Lines that begin with # above the rows are skipped, and a first row with a cell that is
+            no number is a header. UTF-8, UTF-16 with its mark, else Latin-1. Labels are whole
+            numbers or words; those of a .csv are classes as they are spelt, and equal as numbers
+            only where the spelling is that of the number.
 
     Raises:
         ValueError: whatever is wrong with the file, in one line that begins with its name.
@@ -79,12 +90,14 @@ def load(path: str | Path) -> Dataset:
     if not path.is_file():
         raise ValueError(f"{path}: no such file")
     try:
-        x, y = reader(path)
-        return _standardize(split(path.name, x, y))
+        x, classes, labels = _checked(*reader(path))
+        is_test = _held_out(classes, labels)
+        x_train, x_test = _standardized(x, is_test)
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror or error}") from error
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+    return Dataset(path.name, classes, x_train, labels[~is_test], x_test, labels[is_test])
 
 
 def split(name: str, x: Array, y: Array) -> Dataset:
@@ -96,54 +109,123 @@ def split(name: str, x: Array, y: Array) -> Dataset:
         >>> data.classes, data.y_train.tolist(), data.y_test.tolist()
         (('a', 'b'), [0, 0, 0, 0, 1, 1, 1, 1], [0, 1])
     """
+    x, classes, labels = _checked(x, y)
+    is_test = _held_out(classes, labels)
+    x = x.astype(np.float32)
+    return Dataset(name, classes, x[~is_test], labels[~is_test], x[is_test], labels[is_test])
+
+
+def _checked(x: Array, y: Array) -> tuple[Array, tuple[str, ...], Array]:
+    """Rows of finite numbers, the names of the classes, and each row's class by number."""
     if x.ndim < 2 or y.ndim != 1 or len(x) != len(y) or x[:1].size == 0:
         raise ValueError(
             f"expected rows X (n, columns) and labels y (n,), got shapes {x.shape} and {y.shape}"
         )
     if x.dtype.kind not in "buif":
         raise ValueError(f"X must hold real numbers, got dtype {x.dtype}")
-    with np.errstate(over="ignore"):
-        x = x.reshape(len(x), -1).astype(np.float32)
-    bad = np.flatnonzero(~np.isfinite(x).all(axis=1))
+    x = x.reshape(len(x), -1)
+    largest = float(np.finfo(np.float32).max)
+    bad = np.flatnonzero(~((x <= largest) & (x >= -largest)).all(axis=1))
     if bad.size:
-        raise ValueError(f"X holds NaN or infinity in {bad.size} rows, first at index {bad[0]}")
+        raise ValueError(
+            f"X holds NaN or infinity (in float32) in {bad.size} rows, first at index {bad[0]}"
+        )
+    return x, *_classes(y)
+
+
+def _classes(y: Array) -> tuple[tuple[str, ...], Array]:
+    """The names of the classes, numbers in their order and words in theirs, and each row's."""
+    if y.dtype.kind == "S":
+        try:
+            y = np.char.decode(y, "utf-8")
+        except UnicodeDecodeError:
+            y = np.char.decode(y, "latin-1")
+    if y.dtype.kind == "O":
+        y = np.array([str(label) for label in y])
+    if y.dtype.kind not in "buifU":
+        raise ValueError(f"y must hold whole numbers or words, got dtype {y.dtype}")
     if y.dtype.kind == "f" and not np.isfinite(y).all():
         raise ValueError("y holds NaN or infinity")
     if y.dtype.kind == "f" and (y != np.floor(y)).any():
-        raise ValueError("y holds fractions: labels are whole numbers or words")
-    if y.dtype.kind == "f":
-        y = y.astype(np.int64)
-    names, labels, counts = np.unique(y, return_inverse=True, return_counts=True)
-    if len(names) < 2:
-        raise ValueError(f"need at least two classes, got {len(names)}")
+        raise ValueError("y holds fractions: labels are whole numbers or words, not quantities")
+    if y.dtype.kind == "U" and (np.char.strip(y) == "").any():
+        empty = int(np.flatnonzero(np.char.strip(y) == "")[0])
+        raise ValueError(f"y holds an empty label, first at index {empty}")
+    values, labels = np.unique(y, return_inverse=True)
+    names = values.tolist()
+    if y.dtype.kind == "U":
+        order = sorted(range(len(names)), key=_place(names))
+        names = [names[index] for index in order]
+        labels = np.argsort(order)[labels]
+    elif y.dtype.kind == "f":
+        names = [int(value) for value in names]
+    return tuple(map(str, names)), labels
+
+
+def _place(words: list[str]) -> Any:
+    """What to sort words by: their numbers, where all are spelt as numbers are, else themselves."""
+    numbers = [number for number in map(_exact, words) if number is not None]
+    if len(numbers) < len(words):
+        return words.__getitem__
+    if any(number != number // 1 for number in numbers):
+        raise ValueError("y holds fractions: labels are whole numbers or words, not quantities")
+    return numbers.__getitem__
+
+
+def _exact(word: str) -> int | float | None:
+    """The number that is spelt like this, if any."""
+    for kind in (int, float):
+        try:
+            number = kind(word)
+        except ValueError:
+            continue
+        if str(number) == word and abs(number) < float("inf"):
+            return number
+    return None
+
+
+def _held_out(classes: tuple[str, ...], labels: Array) -> Array:
+    """Which rows are for testing: every fifth of each class."""
+    counts = np.bincount(labels, minlength=len(classes))
+    if len(classes) < 2:
+        raise ValueError(f"need at least two classes, got {len(classes)}")
+    if counts.min() < TEST_EVERY and len(classes) * TEST_EVERY > len(labels):
+        raise ValueError(
+            f"{len(classes)} distinct labels in {len(labels)} rows look like a quantity; classes "
+            f"of at least {TEST_EVERY} rows each are wanted"
+        )
     if counts.min() < TEST_EVERY:
-        rarest = names[counts.argmin()]
+        rarest = classes[counts.argmin()]
         raise ValueError(
             f"class {rarest} has {counts.min()} rows; at least {TEST_EVERY} are wanted"
         )
     order = np.argsort(labels, kind="stable")
     first = np.repeat(np.cumsum(counts) - counts, counts)
-    is_test = np.empty(len(y), bool)
-    is_test[order] = (np.arange(len(y)) - first) % TEST_EVERY == TEST_EVERY - 1
-    return Dataset(
-        name,
-        tuple(str(value) for value in names),
-        x[~is_test],
-        labels[~is_test],
-        x[is_test],
-        labels[is_test],
-    )
+    is_test = np.empty(len(labels), bool)
+    is_test[order] = (np.arange(len(labels)) - first) % TEST_EVERY == TEST_EVERY - 1
+    return is_test
 
 
-def _standardize(data: Dataset) -> Dataset:
-    mean = data.x_train.mean(axis=0, dtype=np.float64)
-    deviation = data.x_train.std(axis=0, dtype=np.float64)
+def _standardized(x: Array, is_test: Array) -> tuple[Array, Array]:
+    """The part to train on and the part to test on, in float32 once mean and scale are gone."""
+    parts = np.flatnonzero(~is_test), np.flatnonzero(is_test)
+
+    def blocks(rows: Array) -> Iterator[tuple[slice, Array]]:
+        for start in range(0, len(rows), BLOCK):
+            part = slice(start, start + BLOCK)
+            yield part, x[rows[part]].astype(np.float64)
+
+    train = parts[0]
+    # From the first row on, so that a constant column has its mean and no deviation, exactly.
+    first = x[train[0]].astype(np.float64)
+    mean = first + sum((b - first).sum(axis=0) for _, b in blocks(train)) / len(train)
+    deviation = np.sqrt(sum(((b - mean) ** 2).sum(axis=0) for _, b in blocks(train)) / len(train))
     deviation[deviation == 0] = 1
-    return replace(
-        data,
-        x_train=((data.x_train - mean) / deviation).astype(np.float32),
-        x_test=((data.x_test - mean) / deviation).astype(np.float32),
-    )
+    done = tuple(np.empty((len(rows), x.shape[1]), np.float32) for rows in parts)
+    for rows, result in zip(parts, done, strict=True):
+        for part, block in blocks(rows):
+            result[part] = (block - mean) / deviation
+    return done[0], done[1]
 
 
 def _read_npz(path: Path) -> tuple[Array, Array]:
@@ -152,44 +234,175 @@ def _read_npz(path: Path) -> tuple[Array, Array]:
         raise ValueError("not a .npz file")
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            names = {name.lower(): name for name in arrays.files}
-            if "x" not in names or "y" not in names:
-                found = ", ".join(arrays.files) or "none"
-                raise ValueError(f"expected arrays X and y, found {found}")
-            return np.asarray(arrays[names["x"]]), np.asarray(arrays[names["y"]])
+            return _array(arrays, "X"), _array(arrays, "y")
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise ValueError(f"damaged: {error}") from error
 
 
+def _array(arrays: Any, name: str) -> Array:
+    found = [each for each in arrays.files if each.lower() == name.lower()]
+    if not found:
+        there = ", ".join(arrays.files) or "none"
+        raise ValueError(f"expected arrays X and y, found {there}")
+    if len(found) > 1:
+        raise ValueError(f"holds both {' and '.join(found)}; one of them is wanted")
+    try:
+        return np.asarray(arrays[found[0]])
+    except ValueError as error:
+        if "Object arrays" not in str(error):
+            raise
+        kind = "str" if name == "y" else "float"
+        raise ValueError(
+            f"{found[0]} holds Python objects; save {found[0]}.astype({kind})"
+        ) from error
+
+
+# -- text ------------------------------------------------------------------------------------------
+
+
 def _read_csv(path: Path) -> tuple[Array, Array]:
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            lines = [(reader.line_num, row) for row in reader if row]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError("not a text file of comma-separated values") from error
-    if lines and not any(map(_is_number, lines[0][1][:-1])):
-        del lines[0]
-    if not lines:
+        with path.open(newline="", encoding=_encoding(path)) as file:
+            return _parse(file)
+    except (UnicodeError, csv.Error) as error:
+        raise ValueError("not a text file of separated values") from error
+
+
+def _encoding(path: Path) -> str:
+    with path.open("rb") as file:
+        begin = file.read(3)
+        if begin.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return "utf-16"
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        try:
+            decoder.decode(begin)
+            for chunk in iter(lambda: file.read(1 << 16), b""):
+                if b"\0" in chunk:
+                    raise ValueError("not a text file of separated values")
+                decoder.decode(chunk)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return "latin-1"
+    return "utf-8-sig"
+
+
+def _parse(file: Iterable[str]) -> tuple[Array, Array]:
+    lines = iter(file)
+    skipped = 0
+    for line in lines:
+        if line.strip() and not line.lstrip().startswith("#"):
+            lines = itertools.chain([line], lines)
+            break
+        skipped += 1
+    sample = list(itertools.islice(lines, 50))
+    if not sample:
         raise ValueError("no rows of numbers")
-    columns = len(lines[0][1])
-    if columns < 2:
-        raise ValueError("need at least two columns, the last one being the label")
-    for line, row in lines:
+    separator = max(SEPARATORS, key=lambda each: _fit(sample, each))
+    decimal = "," if separator != "," else "."
+    rows = _rows(itertools.chain(sample, lines), separator)
+    columns = 0
+    blocks: list[Array] = []
+    block, numbers = array("d"), array("q")  # of cells, and of the line of each row
+    words: dict[str, int] = {}
+    labels = array("q")
+    for number, row in rows:
+        line_number = number + skipped
+        if not columns:
+            columns = len(row)
+            if columns < 2 and len(sample) == 1:
+                raise ValueError("not a text file of separated values")
+            if columns < 2:
+                raise ValueError("need at least two columns, the last one being the label")
+            if any(cell.strip() and not _is_number(cell, decimal) for cell in row[:-1]):
+                continue  # a header
         if len(row) != columns:
-            raise ValueError(f"line {line} has {len(row)} columns where {columns} are expected")
-        for cell in row[:-1]:
-            if not _is_number(cell):
-                raise ValueError(f"line {line}: {cell!r} is not a number")
-    x = np.array([[float(cell) for cell in row[:-1]] for _, row in lines])
-    labels = [row[-1].strip() for _, row in lines]
-    y = np.array([float(label) for label in labels] if all(map(_is_number, labels)) else labels)
-    return x, y
+            raise ValueError(
+                f"line {line_number} has {len(row)} columns where {columns} are expected"
+            )
+        try:
+            block.extend([_number(cell, decimal) for cell in row[:-1]])
+        except ValueError:
+            at = next(k for k, cell in enumerate(row) if not _is_number(cell, decimal))
+            raise ValueError(
+                f"line {line_number}: {row[at].strip()!r} is not a number (column {at + 1})"
+            ) from None
+        labels.append(words.setdefault(row[-1].strip(), len(words)))
+        numbers.append(line_number)
+        if len(labels) % BLOCK == 0:
+            blocks.append(_narrow(block, columns - 1))
+            block = array("d")
+    if block:
+        blocks.append(_narrow(block, columns - 1))
+    if not blocks:
+        raise ValueError("no rows of numbers")
+    spelt = list(words)
+    if all(not word for word in spelt):
+        raise ValueError("the label column is empty (a separator at the end of each line?)")
+    for code, word in enumerate(spelt):
+        if word.lower() in ("", "nan"):
+            raise ValueError(
+                f"line {numbers[labels.index(code)]}: the label is missing (column {columns})"
+            )
+    numeric = all(_is_number(word, decimal) for word in spelt)
+    if numeric and any(_number(word, decimal) % 1 for word in spelt):
+        raise ValueError("y holds fractions: labels are whole numbers or words, not quantities")
+    x = np.concatenate(blocks)
+    bad = np.argwhere(~np.isfinite(x))
+    if bad.size:
+        raise ValueError(
+            f"line {numbers[bad[0, 0]]}: NaN or infinity is not a number (column {bad[0, 1] + 1})"
+        )
+    # Spellings of one number are one label.
+    one = {_exact(word): word for word in reversed(spelt)}
+    merged = [word if _exact(word) is None else one[_exact(word)] for word in spelt]
+    return x, np.array(merged)[np.frombuffer(labels, np.int64)]
 
 
-def _is_number(text: str) -> bool:
+def _rows(lines: Iterable[str], separator: str) -> Iterator[tuple[int, list[str]]]:
+    """Each row that is not empty, and the number of its last line."""
+    if separator == " ":
+        lines = (line.strip() for line in lines)
+    reader = csv.reader(lines, delimiter=separator, skipinitialspace=separator != "\t")
+    for row in reader:
+        if len(row) > 1 or (row and row[0].strip()):
+            yield reader.line_num, row
+
+
+def _fit(sample: list[str], separator: str) -> tuple[float, int]:
+    """How well a separator makes rows of numbers with a label: in how many, and of what length."""
+    decimal = "," if separator != "," else "."
     try:
-        float(text)
+        rows = [row for _, row in _rows(sample, separator)]
+    except csv.Error:
+        return 0.0, 0
+    if not rows or len(rows[0]) < 2:
+        return 0.0, 0
+    good = sum(
+        len(row) == len(rows[0])
+        and all(not cell.strip() or _is_number(cell, decimal) for cell in row[:-1])
+        for row in rows
+    )
+    return good / len(rows), len(rows[0])
+
+
+def _number(text: str, decimal: str) -> float:
+    return float(text.replace(",", ".", 1) if decimal == "," else text)
+
+
+def _is_number(text: str, decimal: str) -> bool:
+    try:
+        _number(text, decimal)
     except ValueError:
         return False
     return True
+
+
+def _narrow(cells: array[float], columns: int) -> Array:
+    """The cells in the smallest type that holds each of them exactly."""
+    wide = np.frombuffer(cells, np.float64).reshape(-1, columns)
+    with np.errstate(invalid="ignore", over="ignore"):
+        for dtype in (np.uint8, np.int16, np.float32):
+            small = wide.astype(dtype)
+            if np.array_equal(small, wide):
+                return small
+    return wide

@@ -21,6 +21,7 @@ Example:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -132,8 +133,11 @@ def mean_loss(params: Params, x: Array, y: Array) -> float:
 
 
 def accuracy(params: Params, x: Array, y: Array) -> float:
-    """Fraction of rows whose largest logit is that of the label."""
-    return float((forward(params, x).argmax(axis=1) == y).mean())
+    """Fraction of rows whose largest logit is that of the label; NaN where one is not finite."""
+    logits = forward(params, x)
+    if not np.isfinite(logits).all():
+        return math.nan
+    return float((logits.argmax(axis=1) == y).mean())
 
 
 def loss_and_gradients(params: Params, x: Array, y: Array) -> tuple[float, Params]:

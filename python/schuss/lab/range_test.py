@@ -24,7 +24,6 @@ from schuss.lab.interrupt import Interrupted
 __all__ = ["RangeTest", "find_learning_rate", "range_test"]
 
 SMOOTHING = 0.9  # part of the mean that one step leaves as it was
-DIVERGED = 4.0  # times the smallest smoothed loss
 SETTLED = 10  # steps before the mean says something
 
 
@@ -39,7 +38,8 @@ class RangeTest:
         smoothed: their mean, in which older ones count exponentially less.
         suggestion: the rate at which the smoothed loss falls fastest by the logarithm of the rate;
             NaN where it never falls.
-        diverged: whether the loss rose to four times its smallest mean, or became infinite.
+        diverged: whether the mean rose from its smallest value by more than the range of the
+            losses until then, or became infinite. A constant added to the loss changes nothing.
     """
 
     name: str
@@ -109,7 +109,7 @@ def range_test(
     rates: list[float] = []
     losses: list[float] = []
     smoothed: list[float] = []
-    mean, lowest, diverged = 0.0, math.inf, False
+    mean, lowest, span, diverged = 0.0, math.inf, 0.0, False
 
     def result() -> RangeTest:
         done = len(smoothed)
@@ -128,9 +128,10 @@ def range_test(
                 progress(name, t + 1, steps)
             if t < SETTLED:
                 continue
-            diverged = not smoothed[-1] <= DIVERGED * lowest
-            lowest = min(lowest, smoothed[-1])
-            if diverged and math.isfinite(lowest):
+            if smoothed[-1] < lowest:
+                lowest, span = smoothed[-1], max(losses) - min(losses)
+            diverged = not smoothed[-1] - lowest <= span
+            if diverged:
                 break
     except KeyboardInterrupt:
         if len(smoothed) <= SETTLED:

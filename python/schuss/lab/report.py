@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -82,12 +83,12 @@ def table(result: Comparison) -> Table:
     ):
         rows.add_column(heading, justify="right", no_wrap=True)
     for entry in result.results:
-        epochs = entry.epochs_to(0.95)
+        epochs, accuracy = entry.epochs_to(0.95), entry.test_accuracy[-1]
         rows.add_row(
             entry.label,
             f"{entry.settings['learning_rate']:.4g}" if "learning_rate" in entry.settings else "-",
             f"{entry.train_loss[-1]:.2g}",
-            f"{entry.test_accuracy[-1]:.1%}",
+            "diverged" if math.isnan(accuracy) else f"{accuracy:.1%}",
             "-" if epochs is None else str(epochs),
             f"{entry.step_us:.1f}",
             "-" if entry.numpy_us is None else f"{entry.numpy_us:.1f}",

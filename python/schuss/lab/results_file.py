@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any
 
 __all__ = ["ResultsFile"]
 
@@ -17,13 +19,26 @@ KINDS: dict[str, Any] = {
     "seconds": (int, float),
 }
 
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(file: FileIO) -> None:
+        file.seek(2**30)  # what is locked cannot be read by others; nothing is there
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock(file: FileIO) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
 
 class ResultsFile:
     """The trials of one experiment: `with ResultsFile(path, experiment) as file: file.add(entry)`.
 
     The first line says what the results depend on; each other one is a trial, written as soon as
     it ends. A last line without an end is what was being written when the work was stopped; it is
-    forgotten.
+    forgotten. The file is locked while it is open; the lock ends with its process.
 
     Args:
         path: None keeps nothing.
@@ -33,34 +48,54 @@ class ResultsFile:
         entries: what the file held when it was opened, in the order of its lines.
 
     Raises:
-        ValueError: a file of something else, or of another experiment.
+        ValueError: a file of something else, of another experiment, or that is in use.
     """
 
     def __init__(self, path: str | Path | None, experiment: dict[str, Any]) -> None:
         self.entries: list[dict[str, Any]] = []
-        self._file: BinaryIO | None = None
+        self._file: FileIO | None = None
         if path is None:
             return
         path = Path(path)
         if path.is_dir() or not path.parent.is_dir():
             raise ValueError(f"results_file: {path} cannot be written")
+        self._file = path.open("a+b", buffering=0)
+        try:
+            self._begin(path, experiment)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _begin(self, path: Path, experiment: dict[str, Any]) -> None:
+        """Take hold of the file, read what is there, and begin a new one with its first line."""
+        assert self._file is not None
+        try:
+            _lock(self._file)
+        except (BlockingIOError, PermissionError) as error:
+            raise ValueError(
+                f"results_file: {path} is in use by another search; name another file, or wait"
+            ) from error
         header = _line({"schuss search": FORMAT, "experiment": experiment})
-        content = path.read_bytes() if path.exists() else b""
+        self._file.seek(0)
+        content = self._file.readall()
         whole = content[: content.rfind(b"\n") + 1]
         if whole:
             self.entries = _read(path, whole, experiment)
         elif not header.startswith(content):
             raise ValueError(f"results_file: {path} is no file of schuss search")
-        self._file = path.open("r+b" if path.exists() else "xb", buffering=0)
         self._file.truncate(len(whole))
-        self._file.seek(len(whole))
         if not whole:
-            self._file.write(header)
+            self._append(header)
 
     def add(self, entry: dict[str, Any]) -> None:
         """Write one more line."""
         if self._file is not None:
-            self._file.write(_line(entry))
+            self._append(_line(entry))
+
+    def _append(self, line: bytes) -> None:
+        assert self._file is not None
+        while line:
+            line = line[self._file.write(line) :]
 
     def __enter__(self) -> ResultsFile:
         return self

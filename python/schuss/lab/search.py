@@ -42,6 +42,10 @@ Train = Callable[[Any], float]
 Settings = dict[str, Any]
 
 
+class TrainError(ValueError):
+    """A user's `train` raised; the cause has its traceback."""
+
+
 @dataclass(frozen=True)
 class Trial:
     """One optimizer with its settings, and how it did.
@@ -168,7 +172,7 @@ def search(
         samples: None tries the whole grid; a number draws as many combinations, or fewer where the
             grid has no more.
         train: a function of yours that trains with an optimizer and returns a score. One that is
-            not finite, or a FloatingPointError, counts as diverged.
+            not finite, or an ArithmeticError or `numpy.linalg.LinAlgError`, counts as diverged.
         direction: "maximize" where a higher score is better, as in scikit-learn, or "minimize" for
             a `train` that returns a loss.
         epochs: passes over the rows, for the network.
@@ -185,7 +189,8 @@ def search(
 
     Raises:
         ValueError: an argument that makes no sense, before anything is trained; a file of another
-            experiment; a `train` that failed.
+            experiment, or one that another search is using; a `train` that failed, with its own
+            exception as the cause.
         ChildProcessError: a worker died.
         ModuleNotFoundError: scikit-learn is missing.
 
@@ -349,9 +354,6 @@ class _Network:
                 if math.isnan(loss):  # nothing comes back from there
                     return math.nan
                 rule.step(params, grads)
-        # Logits that are NaN have a largest one for argmax, and so an accuracy.
-        if not math.isfinite(network.mean_loss(params, data.x_test, data.y_test)):
-            return math.nan
         return network.accuracy(params, data.x_test, data.y_test)
 
 
@@ -402,11 +404,11 @@ def _score(train: Train, trial: Trial) -> Trial:
     begin = perf_counter()
     try:
         score = train(catalog.build(trial.optimizer, **trial.settings))
-    except FloatingPointError:
+    except (ArithmeticError, np.linalg.LinAlgError):
         score = math.nan
     except Exception as error:  # whatever a user's function raises
         message = f"train failed with {what}: {type(error).__name__}: {error}"
-        raise ValueError(message) from error
+        raise TrainError(message) from error
     seconds = perf_counter() - begin
     if isinstance(score, np.ndarray) and score.size == 1:
         score = score.item()

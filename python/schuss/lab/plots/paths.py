@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from schuss.lab.plots.style import COLORS, STYLES, grid
+from schuss.lab.plots.style import COLORS, STYLES, grid, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -105,7 +105,7 @@ def _landscape(result: Landscape) -> tuple[Figure, Callable[[int], list[Line2D]]
         handlelength=3,
         frameon=False,
     )
-    figure.suptitle(f"{surface.formula}\n{surface.note}".rstrip())
+    figure.suptitle(plain(f"{surface.formula}\n{surface.note}".rstrip()))
 
     def reveal(points: int) -> list[Line2D]:
         for line, x, y in lines:

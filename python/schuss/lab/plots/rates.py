@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from schuss.lab.plots.style import OURS, STYLES, TEXTBOOK, grid
+from schuss.lab.plots.style import OURS, STYLES, TEXTBOOK, grid, plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,7 +49,7 @@ def range_test(result: RangeTest) -> Figure:
     axes.set_xscale("log")
     axes.set_xlabel("learning rate")
     axes.set_ylabel("training loss (nats)")
-    axes.set_title(f"{result.name}: the loss while the rate grows".lstrip(": "))
+    axes.set_title(plain(f"{result.name}: the loss while the rate grows".lstrip(": ")))
     axes.legend(frameon=False)
     grid(axes)
     return figure

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from schuss.lab.plots.style import COLORS, grid
+from schuss.lab.plots.style import COLORS, grid, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,7 +55,7 @@ def search(result: Search, x: str = "learning_rate") -> Figure:
     else:
         figure = Figure(figsize=(9, 5.5), layout="constrained")
         _draw_points(figure, figure.subplots(), result, trials, x)
-    figure.suptitle(result.summary(), fontsize="medium")
+    figure.suptitle(plain(result.summary()), fontsize="medium")
     return figure
 
 
@@ -130,8 +130,8 @@ def _draw_heat(
                 axes.add_patch(
                     _cell(*at, facecolor="none", edgecolor="#D55E00", linewidth=2.5, clip_on=False)
                 )
-    axes.set_xticks(range(len(columns)), [_text(value) for value in columns])
-    axes.set_yticks(range(len(rows)), list(rows))
+    axes.set_xticks(range(len(columns)), [plain(_text(value)) for value in columns])
+    axes.set_yticks(range(len(rows)), [plain(row) for row in rows])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set_xlabel(x.replace("_", " "))

@@ -19,3 +19,8 @@ def grid(axes: Axes, along: Literal["both", "x", "y"] = "both") -> None:
     axes.grid(True, axis=along, color="#E4E4E4", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def plain(text: str) -> str:
+    """A user's text as matplotlib draws it letter by letter: no mathematics between two dollars."""
+    return text.replace("$", r"\$")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from schuss.lab.plots.style import COLORS, OURS, STYLES, TEXTBOOK, grid
+from schuss.lab.plots.style import COLORS, OURS, STYLES, TEXTBOOK, grid, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,7 +66,7 @@ def comparison(result: Comparison) -> Figure:
         handlelength=3,
         frameon=False,
     )
-    figure.suptitle(result.summary())
+    figure.suptitle(plain(result.summary()))
     return figure
 
 
@@ -144,7 +144,8 @@ def _draw_spread(axes: Axes, what: str, deviations: dict[str, list[float]]) -> N
 def _finish_accuracy(axes: Axes, result: Comparison) -> None:
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-    worst = min(entry.test_accuracy[-1] for entry in result.results)
+    ends = [entry.test_accuracy[-1] for entry in result.results]
+    worst = min((end for end in ends if math.isfinite(end)), default=0.0)
     axes.set_ylim(max(0.0, min(0.95, worst) - 0.05), 1.005)
     axes.yaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
