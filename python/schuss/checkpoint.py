@@ -316,7 +316,7 @@ class _Encoder:
     def check_steps(self) -> None:
         """Refuse a file whose parameters may have changed while they were read."""
         for label, optimizer, step in self._steps:
-            _ = optimizer.state  # refused in the middle of a step
+            _ = optimizer.state or optimizer.state_dict()  # refused in the middle of a step
             if optimizer.step_count != step:
                 raise RuntimeError(
                     f"{label} took a step in another thread while it was saved; save between steps"

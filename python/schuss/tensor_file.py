@@ -154,6 +154,7 @@ def _pieces(array: NDArray[Any]) -> Iterator[memoryview]:
     for piece in np.nditer(
         array,
         flags=["external_loop", "buffered", "zerosize_ok"],
+        op_flags=[["readonly", "contig"]],
         order="C",
         op_dtypes=[array.dtype.newbyteorder("<")],
         casting="equiv",
