@@ -409,14 +409,18 @@ def test_callables_are_asked_for_by_their_places(path):
     opt.step(p, copy.deepcopy(p))
     other.step(q, copy.deepcopy(q))
     assert same_trees(p, q)
-    with pytest.raises(ValueError, match=r"learning_rate was halves, momentum was .*<lambda>.*") as e:
+    with pytest.raises(
+        ValueError, match=r"learning_rate was halves, momentum was .*<lambda>.*"
+    ) as e:
         schuss.load(path)
     assert not isinstance(e.value, schuss.CheckpointError)
     assert "load(path, schedules={'learning_rate': f, 'momentum': f, " in str(e.value)
     del places["momentum"]
     with pytest.raises(ValueError, match=r"\(momentum was .*schedules=\{'momentum': f\}"):
         schuss.load(path, schedules=places)
-    with pytest.raises(ValueError, match=r"schedules has \['rate'\]; .* asks for \['learning_rate'"):
+    with pytest.raises(
+        ValueError, match=r"schedules has \['rate'\]; .* asks for \['learning_rate'"
+    ):
         schuss.load(path, schedules={**places, "momentum": halves, "rate": halves})
     for wrong in ([halves], {"momentum": 0.5}):
         with pytest.raises(TypeError, match="schedules"):
@@ -549,7 +553,9 @@ def test_every_solver_is_in_the_list():
 def test_the_state_of_a_solver_has_a_format_of_its_own(path, monkeypatch):
     schuss.save(path, solver=schuss.LBFGS(np.ones(3)))
     monkeypatch.setattr(checkpoint, "STATE_FORMAT", 77)
-    words = rf"of schuss {schuss.__version__}, cannot be restored: .* format \[\d+, '{sys.byteorder}'\]"
+    words = (
+        rf"of schuss {schuss.__version__}, cannot be restored: .* format \[\d+, '{sys.byteorder}'\]"
+    )
     with pytest.raises(schuss.CheckpointError, match=words):
         schuss.load(path)
 
@@ -575,7 +581,9 @@ def test_another_format_is_refused_with_its_number(path, monkeypatch):
     monkeypatch.setattr(checkpoint, "FORMAT", "2")
     schuss.save(path, a=1)
     monkeypatch.undo()
-    with pytest.raises(schuss.CheckpointError, match="has format 2, of schuss .*format 1 is wanted"):
+    with pytest.raises(
+        schuss.CheckpointError, match="has format 2, of schuss .*format 1 is wanted"
+    ):
         schuss.load(path)
 
 
