@@ -444,7 +444,7 @@ def test_several_optimizers(path):
 
 
 def test_own_optimizers_and_schedules(path):
-    with pytest.raises(TypeError, match="optimizer is of type test_checkpoint.Own"):
+    with pytest.raises(TypeError, match=r"optimizer is of type test_checkpoint\.Own"):
         schuss.save(path, optimizer=Own())
 
     class Slow(schedules.constant):
@@ -582,7 +582,7 @@ def test_another_format_is_refused_with_its_number(path, monkeypatch):
     schuss.save(path, a=1)
     monkeypatch.undo()
     with pytest.raises(
-        schuss.CheckpointError, match="has format 2, of schuss .*format 1 is wanted"
+        schuss.CheckpointError, match=r"has format 2, of schuss .*format 1 is wanted"
     ):
         schuss.load(path)
 

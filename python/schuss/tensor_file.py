@@ -154,7 +154,7 @@ def _pieces(array: NDArray[Any]) -> Iterator[memoryview]:
     for piece in np.nditer(
         array,
         flags=["external_loop", "buffered", "zerosize_ok"],
-        op_flags=[["readonly", "contig"]],
+        op_flags=[["readonly", "contig"]],  # type: ignore[list-item]  # not in the stubs
         order="C",
         op_dtypes=[array.dtype.newbyteorder("<")],
         casting="equiv",
