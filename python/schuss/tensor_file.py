@@ -151,10 +151,10 @@ def write(
 
 def _pieces(array: NDArray[Any]) -> Iterator[memoryview]:
     """The bytes of an array in the file; views of it where it has them like that."""
-    for piece in np.nditer(
+    for piece in np.nditer(  # type: ignore[call-overload]  # its stubs lack "contig"
         array,
         flags=["external_loop", "buffered", "zerosize_ok"],
-        op_flags=[["readonly", "contig"]],  # type: ignore[list-item]  # not in the stubs
+        op_flags=[["readonly", "contig"]],
         order="C",
         op_dtypes=[array.dtype.newbyteorder("<")],
         casting="equiv",
