@@ -24,6 +24,7 @@ from .solvers import (
 
 if TYPE_CHECKING:
     from . import schedules
+    from .checkpoint import CheckpointError, load, save
 
     __version__: str
 
@@ -31,6 +32,7 @@ __all__ = [
     "BFGS",
     "LBFGS",
     "SR1",
+    "CheckpointError",
     "GradientDescent",
     "Newton",
     "NewtonCG",
@@ -41,10 +43,12 @@ __all__ = [
     "initializers",
     "linalg",
     "line_search",
+    "load",
     "minibatches",
     "minimize",
     "minimize_batch",
     "optimizers",
+    "save",
     "schedules",
     "scipy_method",
     "solvers",
@@ -56,6 +60,8 @@ def __getattr__(name: str) -> Any:
     """What takes long to import, when somebody asks for it."""
     if name == "schedules":
         return import_module(".schedules", __name__)
+    if name in ("CheckpointError", "load", "save"):
+        return getattr(import_module(".checkpoint", __name__), name)
     if name != "__version__":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib.metadata import PackageNotFoundError, version

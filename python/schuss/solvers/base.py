@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Solver"]
 
 NO_LIMIT = 2**62
+# Of the bytes in `Solver._state`; one more with every change of what `visit` lists in cpp/solvers.
+STATE_FORMAT = 1
 GTOL = {"float32": 1e-3, "float64": 1e-5}  # by the dtype of the iterates
 
 
@@ -248,6 +250,21 @@ class Solver(Declared):
     def _matrix(self) -> dict[str, Any]:
         """What a method adds to its result."""
         return {}
+
+    def _state(self) -> tuple[Any, ...]:
+        """What `_from_state` needs: the method, x, the options as the core has them, and bytes."""
+        return self._solver.__getstate__()
+
+    @classmethod
+    def _from_state(cls, state: tuple[Any, ...]) -> Self:
+        method, x, options, _ = state
+        if method != cls._method:
+            raise ValueError(f"the state of {cls.__name__} is of the method {method!r}")
+        checked_options(options, dtype_of_iterates(x).name)
+        solver = cls.__new__(cls)
+        solver._solver = _core.Solver.__new__(_core.Solver)
+        solver._solver.__setstate__(state)
+        return solver
 
     def __copy__(self) -> Self:
         return copy.deepcopy(self)  # one that shared its state would follow the other
