@@ -5,8 +5,6 @@
 namespace schuss {
 namespace {
 
-constexpr double kMostGrowth = 2.0;
-
 char* bytes(std::vector<double>& values) { return reinterpret_cast<char*>(values.data()); }
 
 }  // namespace
@@ -26,7 +24,7 @@ void DenseInverse::learn(const Lesson& lesson) {
     learned_ = lesson.good;
     s_y_ = lesson.products[0];
     y_y_ = lesson.products[2];
-    growth_ = updates_ < 2 * n_ ? std::clamp(lesson.s_b_s / s_y_, 1.0, kMostGrowth) : 1.0;
+    growth_ = updates_ < 2 * n_ ? std::max(lesson.s_b_s / s_y_, 1.0) : 1.0;
     // y = keep (g_new - g) - damp g, H g_new = u, H g = -d.
     on_u_ = lesson.keep;
     on_d_ = lesson.keep + lesson.damp;
@@ -42,10 +40,11 @@ const Curvature::Terms& DenseInverse::direction(const char* gradient) {
     copy_as_doubles(iterates_, gradient, n_, g_.data());
     if (learned_ && empty_) {
         // The first pair knows the scale, Nocedal and Wright 2006, equation 6.20.
-        h_.set_identity(s_y_ / y_y_);
+        scale_ = std::max(scale_, s_y_ / y_y_);
+        h_.set_identity(scale_);
         growth_ = 1.0;
         empty_ = false;
-        for (std::size_t i = 0; i < n; ++i) v_[i] = s_y_ / y_y_ * y_[i];
+        for (std::size_t i = 0; i < n; ++i) v_[i] = scale_ * y_[i];
         multiply(g_, u_);
     } else {
         multiply(g_, u_);

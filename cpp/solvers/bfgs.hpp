@@ -4,10 +4,11 @@
 //
 // v costs no product of its own: with d = -H g, H y = H g_new + d. One product with H an iteration.
 //
-// Before each of the first 2 n updates H grows by s.B s / s.y where that is more than 1, up to 2:
-// the self-scaling of Al-Baali 1998. BFGS mends an H that is too large faster than one that is too
+// Before each of the first 2 n updates H grows by s.B s / s.y where that is more than 1: the
+// self-scaling of Al-Baali 1998. BFGS mends an H that is too large faster than one that is too
 // small; over 150 test problems it takes 21 % fewer evaluations with it, and hess_inv is no less
-// exact.
+// exact. For the same reason the first pair may make H larger, but not smaller: on data in raw
+// units its curvature is that of the steepest direction alone.
 #pragma once
 #include "solvers/descent.hpp"
 #include "solvers/symmetric.hpp"

@@ -16,10 +16,6 @@ constexpr double kGradientNoise = 10.0;
 
 constexpr double kPowell = 0.2;  // Powell 1978: s.y is raised to this part of s.B s
 
-// The first step as a part of x: 1.2 % fewer evaluations over the standard problems than a step
-// of 1. Half of x saves more, and loses problems.
-constexpr double kFirst = 0.1;
-
 // A direction whose angle with -g is closer to a right one is not used.
 constexpr double kRight = 1e-14;
 
@@ -32,11 +28,10 @@ Descent::Descent(std::int64_t n, DType iterates, DType directions, const char* x
       settings_(settings),
       curvature_(std::move(curvature)) {}
 
-// Of a direction along the gradient, of which nothing else is known: the step is a tenth of x long,
-// or 1 where that is more, but no longer than the gradient.
+// Of a direction along the gradient: what the last good pair knew, or else as far as a first step.
 double Descent::scale() {
-    const double x = std::sqrt(work_.norms(x_->data()).squares);
-    return std::min(1.0, std::max(1.0, kFirst * x) / std::sqrt(gradient_squares_));
+    const double gradient = std::sqrt(gradient_squares_);
+    return scale_ > 0.0 ? scale_ : fair_length(gradient) / gradient;
 }
 
 void Descent::start(const VectorWork::Sizes& sizes) {
@@ -53,7 +48,12 @@ void Descent::receive(double value, const char* gradient) {
             return take(value, gradient, sizes);
         return search_failed();
     }
-    switch (search_.tell(value, sizes.along)) {
+    const LineSearch::Verdict verdict = search_.tell(value, sizes.along);
+    // What the slope along the direction says no longer matters.
+    if (gradient_decides() && sizes.largest <= limits_.gtol &&
+        value <= std::min(value_ + noise(), ceiling()))
+        return take(value, gradient, sizes);
+    switch (verdict) {
         case LineSearch::Verdict::kAccept:
             return take(value, gradient, sizes);
         case LineSearch::Verdict::kContinue:
@@ -63,12 +63,8 @@ void Descent::receive(double value, const char* gradient) {
             if (search_.best().step == step_) return take(value, gradient, sizes);
             forced_ = true;
             return try_step(search_.best().step);
-        case LineSearch::Verdict::kUnbounded:
-            keep_if_best(value, gradient);
-            return finish(Status::kUnbounded,
-                          "f fell to %.3g along a step of length %.3g and is still falling: it "
-                          "seems to be unbounded below",
-                          value, step_ * std::sqrt(direction_squares_));
+        case LineSearch::Verdict::kUnbounded:  // of a step without a limit
+            return;
         case LineSearch::Verdict::kNoDecrease:
             if (std::isfinite(sizes.squares)) keep_if_best(value, gradient);
             return search_failed();
@@ -76,16 +72,17 @@ void Descent::receive(double value, const char* gradient) {
 }
 
 void Descent::take(double value, const char* gradient, const VectorWork::Sizes& sizes) {
-    watch(value - value_, step_ * (search_.start().slope + sizes.along) / 2.0);
+    watch(value - value_, step_ * search_.start().slope, step_ * sizes.along);
     if (ends(value, sizes.largest, search_.promise())) {
         std::memcpy(g_->data(), gradient, static_cast<std::size_t>(g_->bytes()));
-        return move(value, sizes.largest);
+        return move(value, sizes.largest, step_ * std::sqrt(direction_squares_));
     }
     const auto begin = std::chrono::steady_clock::now();
     work_.parallel = pace_.parallel();
     learn(gradient, sizes);
-    move(value, sizes.largest);
+    move(value, sizes.largest, step_ * std::sqrt(direction_squares_));
     look();
+    if (runs_away()) return;
     if (idle(search_.evaluations())) {
         if (restarted_)
             conclude(promise_);
@@ -115,7 +112,9 @@ void Descent::learn(const char* gradient, const VectorWork::Sizes& sizes) {
     const double s = step_ * std::sqrt(direction_squares_);
     const double rounding =
         kGradientNoise * epsilon() * (std::sqrt(gradient_squares_) + std::sqrt(sizes.squares));
-    const bool good = s_y > s * std::max(kCurvature[dtype()] * y, rounding) && std::isfinite(s_y);
+    const bool good =
+        s_y > s * std::max(kCurvature[precision()] * y, rounding) && std::isfinite(s_y);
+    if (good) scale_ = s_y / products[2 * place.y_row];
     curvature_->learn({products, good, keep, damp, s_b_s, sizes.squares});
     gradient_squares_ = sizes.squares;
 }
@@ -133,7 +132,8 @@ void Descent::aim() {
         const double right = kRight * std::sqrt(gradient_squares_) * std::sqrt(slope.squares);
         if (-slope.along > right && std::isfinite(slope.along) && std::isfinite(slope.squares)) {
             step_ = 1.0;
-            search_ = LineSearch(settings_.search, value_, slope.along, step_, lowest_, noise());
+            search_ = LineSearch(settings_.search, value_, slope.along, step_,
+                                 std::min(lowest_ + noise(), ceiling()), noise());
             return;
         }
         curvature_->forget(scale());
@@ -172,13 +172,14 @@ void Descent::look() {
     const LineSearch::Point& trial = search_.telling();
     const LineSearch::Point& start = search_.start();
     if (trial.step > 0.0)
-        disagreement_ =
-            disagreement(trial.value - start.value, trial.step * (start.slope + trial.slope) / 2.0);
+        disagreement_ = disagreement(trial.value - start.value, trial.step * start.slope,
+                                     trial.step * trial.slope);
 }
 
 void Descent::visit(Archive& archive) {
     Solver::visit(archive);
-    archive(search_, step_, gradient_squares_, direction_squares_, forced_, restarted_, promise_);
+    archive(search_, step_, gradient_squares_, direction_squares_, forced_, restarted_, promise_,
+            scale_);
     curvature_->visit(archive);
     direction_ = curvature_->place_of_direction();
 }

@@ -12,7 +12,11 @@ namespace {
 constexpr double kNearest = 1.1, kFarthest = 4.0, kInside = 0.66, kShrink = 0.66;
 
 constexpr double kShortest = 1e-15;  // relative width of a bracket that is not worth halving
-constexpr double kBackOut = 0.1;     // of the step at which f was not finite
+// Steps that still fall by as much as the slopes say go on in leaps: from the third on, each is
+// extrapolated four times as far as the one before.
+constexpr int kStretch = 2;
+
+constexpr double kBackOut = 0.1;  // of the step at which f was not finite
 constexpr int kMostBackOuts = 40;
 
 // Where the cubic through two values and slopes is least; NaN where it has no minimum.
@@ -47,18 +51,19 @@ double middle(double low, double high) {
 }  // namespace
 
 LineSearch::LineSearch(const Settings& settings, double value, double slope, double first_step,
-                       double lowest, double noise)
+                       double highest, double noise)
     : settings_(settings),
       start_{0.0, value, slope},
       best_(start_),
       x_(start_),
       y_(start_),
-      lowest_(lowest),
+      highest_(highest),
       noise_(noise),
       trial_(std::min(first_step, settings.max_step)),
       high_(trial_ + kFarthest * trial_),
       width_(settings.max_step),
       width_before_(2.0 * settings.max_step),
+      stretch_(kFarthest),
       wall_(std::numeric_limits<double>::infinity()) {}
 
 LineSearch::Verdict LineSearch::tell(double value, double slope) {
@@ -70,7 +75,7 @@ LineSearch::Verdict LineSearch::tell(double value, double slope) {
         return Verdict::kContinue;
     }
     // What rounding hides the slopes still say: the mean of both times the step.
-    const bool level = std::abs(value - start_.value) <= noise_ && value <= lowest_ + noise_;
+    const bool level = std::abs(value - start_.value) <= noise_ && value <= highest_;
     const Point trial{trial_, level ? start_.value + trial_ * (start_.slope + slope) / 2.0 : value,
                       slope};
     if (std::abs(value - start_.value) > kTelling * noise_ &&
@@ -156,7 +161,8 @@ LineSearch::Verdict LineSearch::narrow(const Point& trial) {
     }
     if (!bracketed_) {
         low_ = trial_ + kNearest * (trial_ - x_.step);
-        high_ = trial_ + kFarthest * (trial_ - x_.step);
+        if (++stretched_ > kStretch) stretch_ *= kFarthest;
+        high_ = trial_ + stretch_ * (trial_ - x_.step);
         trial_ = std::min({trial_, settings_.max_step, (x_.step + wall_) / 2.0});
         return trial_ > x_.step ? Verdict::kContinue : give_up();
     }

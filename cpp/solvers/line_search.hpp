@@ -9,6 +9,7 @@
 // the approximate Wolfe condition of Hager and Zhang 2005. Slopes go on where values end.
 #pragma once
 #include <cstdint>
+#include <limits>
 
 namespace schuss {
 
@@ -20,7 +21,7 @@ class LineSearch {
         double c1 = 1e-4;
         double c2 = 0.9;
         int max_evaluations = 20;
-        double max_step = 1e10;
+        double max_step = std::numeric_limits<double>::infinity();
     };
     enum class Verdict {
         kContinue,
@@ -31,10 +32,9 @@ class LineSearch {
     };
 
     LineSearch() = default;
-    // lowest: of all values of f so far, also from earlier searches; values that differ by no more
-    // than noise are equal.
+    // Values that differ by no more than noise are equal, up to the highest that may be taken.
     LineSearch(const Settings& settings, double value, double slope, double first_step,
-               double lowest, double noise);
+               double highest, double noise);
 
     double step() const { return trial_; }     // to be evaluated
     Verdict tell(double value, double slope);  // either may be NaN or infinite
@@ -63,12 +63,13 @@ class LineSearch {
     Point start_, best_, telling_;
     double promise_ = 0.0;
     Point x_, y_;  // the interval of uncertainty: x has the lowest value of its kind
-    double lowest_ = 0.0, noise_ = 0.0;
+    double highest_ = 0.0, noise_ = 0.0;
     double trial_ = 0.0, low_ = 0.0, high_ = 0.0;  // the next step and its bounds
     double width_ = 0.0, width_before_ = 0.0;
-    double wall_ = 0.0;  // steps from here on are not finite
+    double stretch_ = 0.0;  // how far the next step may be extrapolated
+    double wall_ = 0.0;     // steps from here on are not finite
     bool bracketed_ = false, first_stage_ = true;
-    int evaluations_ = 0, not_finite_ = 0;
+    int stretched_ = 0, evaluations_ = 0, not_finite_ = 0;
 };
 
 }  // namespace schuss

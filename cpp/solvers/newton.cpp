@@ -86,12 +86,11 @@ void PlainNewton::receive(double value, const char* gradient) {
                       "the Newton step changes x no more; the largest element of the gradient is "
                       "%.3g",
                       largest_);
-    watch(value - value_, rate_ * (slope_ + sizes.along) / 2.0);
-    if (value > value_ + noise()) keep_this_if_best();
+    watch(value - value_, rate_ * slope_, rate_ * sizes.along);
     const bool last = ends(value, sizes.largest, 0.0);
-    move(value, sizes.largest);
+    move(value, sizes.largest, rate_ * std::sqrt(work_.dot(p_.data(), p_.data())));
     std::memcpy(g_->data(), gradient, static_cast<std::size_t>(g_->bytes()));
-    if (!last) wait_for(Request::kHessian);
+    if (!last && !runs_away()) wait_for(Request::kHessian);
 }
 
 Solver::SecondOrder PlainNewton::second_order() const {

@@ -9,9 +9,9 @@ namespace schuss {
 namespace {
 
 constexpr double kTake = 1e-4, kGood = 0.75;  // ratios of actual to predicted decrease
-constexpr double kNearBoundary = 0.8, kGrow = 2.0, kBackOut = 0.1;
-constexpr double kFirst = 0.1;  // the first radius as a part of x, at least 1
-constexpr double kLargest = 1e10;
+constexpr double kNearBoundary = 0.8, kGrow = 2.0, kExact = 0.1, kBackOut = 0.1;
+constexpr double kFirst = 0.7;   // the first radius as a part of what is fair without a Hessian
+constexpr int kLeap = 3;         // a region that grew so often, as exact as that, grows faster
 constexpr int kMostTrials = 60;  // from one point
 
 }  // namespace
@@ -30,7 +30,7 @@ void RegionSolver::try_step(const std::vector<double>& p) {
 
 void RegionSolver::start(const VectorWork::Sizes&) {
     copy_as_doubles(dtype(), g_->data(), n_, gradient_.data());
-    radius_ = std::max(1.0, kFirst * std::sqrt(work_.norms(x_->data()).squares));
+    radius_ = kFirst * fair_length(std::sqrt(dot(gradient_, gradient_)));
     arrive();
 }
 
@@ -44,36 +44,35 @@ void RegionSolver::receive(double value, const char* gradient) {
     double change = value - value_;
     const double expected = slope + seen.curvature / 2.0;  // the mean of the slopes at both ends
     // What rounding hides the slopes still say, as in the line search.
-    if (finite && std::abs(change) <= noise() && value <= lowest_ + noise()) change = expected;
+    if (finite && std::abs(change) <= noise() && value <= std::min(lowest_ + noise(), ceiling()))
+        change = expected;
     const double ratio = finite && predicted > 0.0 ? -change / predicted : 0.0;
     if (finite) learn(ratio, std::sqrt(seen.squares));
+    if (!(std::abs(ratio - 1.0) < kExact)) grown_ = 0;
     if (!(ratio >= habits_.poor))
         radius_ = std::min(radius_, length) * (finite ? habits_.shrink : kBackOut);
     else if (ratio > kGood && length > kNearBoundary * radius_)
-        radius_ = std::min(kGrow * radius_, kLargest);
+        radius_ *= std::ldexp(kGrow, std::max(0, ++grown_ - kLeap));
     ++trials_;
     // As in the line search: the decrease to where the slope along s is zero.
     if (const double rise = 2.0 * (expected - slope); finite && rise > 0.0)
         promise_ = std::max(promise_, slope / rise * slope / 2.0);
-    if (!(ratio > kTake)) {
+    const bool answer = finite && gradient_decides() && seen.largest <= limits_.gtol &&
+                        value <= std::min(value_ + noise(), ceiling());
+    if (!(ratio > kTake) && !answer) {
         if (finite) keep_if_best(value, gradient);
         if (finite && std::abs(value - value_) > kTelling * noise())
-            disagreement_ = disagreement(value - value_, expected);
+            disagreement_ = disagreement(value - value_, slope, 2.0 * expected - slope);
         if (length == 0.0 || trials_ == kMostTrials) return give_up();
         return propose();
     }
-    watch(value - value_, expected);
+    watch(value - value_, slope, 2.0 * expected - slope);
     const bool last = ends(value, seen.largest, predicted);
     std::memcpy(g_->data(), gradient, static_cast<std::size_t>(g_->bytes()));
     copy_as_doubles(dtype(), gradient, n_, gradient_.data());
-    move(value, seen.largest);
-    if (last) return;
+    move(value, seen.largest, length);
+    if (last || runs_away()) return;
     const bool stuck = idle(trials_);
-    if (radius_ >= kLargest && progressed())
-        return finish(Status::kUnbounded,
-                      "f fell to %.3g and the region has grown to %.3g: it seems to be unbounded "
-                      "below",
-                      value, radius_);
     if (stuck) return give_up();
     trials_ = 0;
     promise_ = 0.0;
@@ -82,7 +81,7 @@ void RegionSolver::receive(double value, const char* gradient) {
 
 void RegionSolver::visit(Archive& archive) {
     Solver::visit(archive);
-    archive(gradient_, radius_, trials_, promise_);
+    archive(gradient_, radius_, grown_, trials_, promise_);
     if (gradient_.size() < static_cast<std::size_t>(n_))
         throw std::invalid_argument("the state is damaged");
 }

@@ -41,6 +41,7 @@ class RegionSolver : public Solver {
     std::vector<double> s_;         // of the last trial: the step as x could take it
     std::vector<double> y_;         // its g - g_; empty where nobody learns from it
     double radius_ = 1.0;
+    int grown_ = 0;         // how often in a row the region grew and the model was exact
     int trials_ = 0;        // from x_
     double promise_ = 0.0;  // the decrease still to be had, as the trials from x_ have it
 

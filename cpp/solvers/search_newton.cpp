@@ -6,8 +6,8 @@
 namespace schuss {
 namespace {
 
-constexpr double kTake = 1e-4, kBackOut = 0.25;    // of steps from a saddle
-constexpr double kShortest = 1e-18, kFirst = 0.1;  // the first as a part of x
+constexpr double kTake = 1e-4, kBackOut = 0.25;  // of steps from a saddle
+constexpr double kShortest = 1e-18;
 
 }  // namespace
 
@@ -61,11 +61,13 @@ std::string SearchNewton::receive_hessian(const double* h, const LaneModel* read
         minimum_ = true;
         flat(largest_);
     } else {
-        const double x = std::sqrt(work_.norms(x_->data()).squares);
-        escape_ = model.within(own_.gradient, std::max(1.0, kFirst * x), own_.d).predicted;
+        escape_ = model
+                      .within(own_.gradient,
+                              fair_length(std::sqrt(work_.norms(g_->data()).squares)), own_.d)
+                      .predicted;
         direction_ = own_.place_of_direction();
         const double slope = work_.probe({g_->data(), direction_}).along;
-        search_ = LineSearch({}, value_, slope, 1.0, lowest_, noise());
+        search_ = LineSearch({}, value_, slope, 1.0, value_, noise());
         try_step(1.0);
     }
     return "";

@@ -1,6 +1,7 @@
 #include "solvers/solver.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdarg>
 #include <cstdio>
@@ -13,11 +14,26 @@ namespace schuss {
 namespace {
 
 // Rounding errors of f that make two values equal: a sum of many terms carries more than one.
+// The first step as a part of x: of 0.1 to 1, the best for BFGS on data in raw units (NIST), and
+// within 2 % of the best on the standard problems.
+constexpr double kFirst = 0.3;
+
+// A run that has gone so many times as far as its first step was to lead, and down by so many times
+// what f and that step were, ends as unbounded.
+constexpr double kFar[kDTypes] = {1e25, 1e100}, kDeep = 1e10;
+
 constexpr double kNoise[kDTypes] = {16.0, 4096.0};
 
 // Steps that disagree before a run does not end well; where f and its gradient have next to nothing
 // in common, a step counts half as much again.
 constexpr double kSuspicious = 2.5, kUnrelated = 0.9;
+
+// What f fell by in all, times this, is a change that no cancellation within f explains.
+constexpr double kSerious = 1e-7;
+
+// A step beyond the minimum, to a slope of more than this part of the first: how far f falls
+// depends on where the minimum is, so that nothing but the bounds of the mean slope tells.
+constexpr double kBeyond = 0.01;
 
 // The gradient has become smaller when it is below this part of the smallest so far.
 constexpr double kProgress = 0.9;
@@ -28,7 +44,35 @@ constexpr int kMostIdle = 40;  // evaluations
 // flat as rounding x lets them be have ratios from 1e-5 to 1e7.
 constexpr double kFlat[kDTypes] = {std::numeric_limits<double>::infinity(), 10.0};
 
+// Significant bits of a number: 1 for powers of two, at most 53.
+int bits_of(double value) {
+    const auto mantissa = std::bit_cast<std::uint64_t>(value) & ((1ull << 52) - 1);
+    return mantissa == 0 ? 1 : 53 - std::countr_zero(mantissa);
+}
+
+constexpr int kSingle = 24, kShort = 16;  // bits of float32, and of numbers that may be round
+
 }  // namespace
+
+void Solver::Grain::see(double value) {
+    const int bits = bits_of(value);
+    single = single || bits > kShort;
+    twice = twice || bits > kSingle;
+}
+
+// f and g may have been computed in float32, whatever they arrive in: then all of them fit into it,
+// and not because they are round.
+void Solver::see(double value, const char* gradient) {
+    if (dtype() == kFloat32) return;
+    if (!values_.twice && std::isfinite(value)) values_.see(value);
+    const auto* g = reinterpret_cast<const double*>(gradient);
+    for (std::int64_t i = 0; i < n_ && !slopes_.twice; ++i)
+        if (std::isfinite(g[i])) slopes_.see(g[i]);
+}
+
+DType Solver::precision() const {
+    return dtype() == kFloat32 || values_.coarse() || slopes_.coarse() ? kFloat32 : kFloat64;
+}
 
 Solver::Solver(std::int64_t n, DType iterates, DType directions, const char* x0,
                const Limits& limits)
@@ -43,11 +87,11 @@ Solver::Solver(std::int64_t n, DType iterates, DType directions, const char* x0,
 }
 
 double Solver::epsilon() const {
-    return dtype() == kFloat32 ? std::numeric_limits<float>::epsilon()
-                               : std::numeric_limits<double>::epsilon();
+    return precision() == kFloat32 ? std::numeric_limits<float>::epsilon()
+                                   : std::numeric_limits<double>::epsilon();
 }
 
-double Solver::noise() const { return kNoise[dtype()] * epsilon() * std::abs(lowest_); }
+double Solver::noise() const { return kNoise[precision()] * epsilon() * std::abs(lowest_); }
 
 void Solver::check_request(Request told) const {
     if (done()) throw std::logic_error("the solver is done: " + message_);
@@ -70,6 +114,7 @@ void Solver::tell(double value, const char* gradient) {
     check_request(Request::kValueAndGradient);
     const FloatEnvironment pinned;
     ++evaluations_;
+    see(value, gradient);
     if (evaluations_ > 1 && value == -INFINITY) {
         finish(Status::kUnbounded, "f is -inf: it is unbounded below");
     } else if (evaluations_ > 1) {
@@ -77,7 +122,7 @@ void Solver::tell(double value, const char* gradient) {
     } else {
         const VectorWork::Sizes sizes = work_.norms(gradient);
         std::memcpy(g_->data(), gradient, static_cast<std::size_t>(g_->bytes()));
-        value_ = lowest_ = record_value_ = value;
+        value_ = lowest_ = record_value_ = first_value_ = value;
         largest_ = record_gradient_ = sizes.largest;
         if (!std::isfinite(value))
             finish(Status::kNotFinite, "f is %g at the first point", value);
@@ -85,8 +130,11 @@ void Solver::tell(double value, const char* gradient) {
             finish(Status::kNotFinite, "the gradient is not finite at the first point");
         else if (largest_ <= limits_.gtol && gradient_decides())
             flat(largest_);
-        else
+        else {
+            first_slope_ = std::sqrt(sizes.squares);
+            first_length_ = fair_length(first_slope_);
             start(sizes);
+        }
     }
     if (!done() && evaluations_ >= limits_.maxfun)
         finish(Status::kLimit, "maxfun = %lld evaluations were made",
@@ -131,13 +179,36 @@ bool Solver::ends(double value, double largest, double promise) {
     return done();
 }
 
-void Solver::move(double value, double largest) {
+void Solver::move(double value, double largest, double length) {
+    travelled_ += length;
+    if (value > value_) keep_this_if_best();
     std::swap(x_, trial_);
     value_ = value;
     largest_ = largest;
     lowest_ = std::min(lowest_, value);
     ++iterations_;
-    if (best_x_ && best_value_ >= value - noise()) best_x_.reset();
+    if (best_x_ && best_value_ >= value) best_x_.reset();
+}
+
+// Hager and Zhang 2006, section 5, has a part of x or else of |f| / |g|^2; here both are bounds.
+double Solver::fair_length(double gradient) {
+    const double x = kFirst * std::sqrt(work_.norms(x_->data()).squares);
+    const double f = std::abs(value_) / gradient;
+    if (x > 0.0 && f > 0.0) return std::min(x, f);
+    return x + f > 0.0 ? x + f : std::min(1.0, gradient);
+}
+
+bool Solver::runs_away() {
+    const double fell = first_value_ - value_;
+    if (!(travelled_ > kFar[dtype()] * first_length_ &&
+          fell > kDeep * (std::abs(first_value_) + first_slope_ * first_length_)))
+        return false;
+    finish(
+        Status::kUnbounded,
+        "f fell from %.3g to %.3g along steps of a length of %.3g and is still falling: it seems "
+        "to be unbounded below",
+        first_value_, value_, travelled_);
+    return true;
 }
 
 void Solver::keep_this_if_best() {
@@ -163,18 +234,28 @@ void Solver::fresh_trial() {
 }
 
 Solver::Best Solver::best() const {
-    if (best_x_) return {best_x_, best_g_, best_value_};
+    const bool converged = status_ == Status::kConverged || status_ == Status::kRunning;
+    if (best_x_ && (!converged || best_value_ < value_ - noise()))
+        return {best_x_, best_g_, best_value_};
     return {x_, g_, value_};
 }
 
-double disagreement(double change, double expected) {
-    return std::abs(change - expected) / std::max(std::abs(change), std::abs(expected));
+double disagreement(double change, double from, double to) {
+    double expected = (from + to) / 2.0;
+    if (from * to < 0.0 && std::abs(to) > kBeyond * std::abs(from))
+        expected = std::clamp(change, std::min(from, to), std::max(from, to));
+    const double size = std::max(std::abs(change), std::abs(expected));
+    return size > 0.0 ? std::abs(change - expected) / size : 0.0;
 }
 
-void Solver::watch(double change, double expected) {
-    if (std::max(std::abs(change), std::abs(expected)) <= kTelling * noise()) return;
-    const double part = disagreement(change, expected);
-    suspicion_ = part > kUnrelated ? suspicion_ + 1.5 : part > kDisagree ? suspicion_ + 1.0 : 0.0;
+void Solver::watch(double change, double from, double to) {
+    const double size = std::max(std::abs(change), std::abs(from + to) / 2.0);
+    if (size <= kTelling * noise()) return;
+    const double part = disagreement(change, from, to);
+    if (part <= kDisagree)
+        suspicion_ = 0.0;
+    else if (size > kSerious * (first_value_ - lowest_))
+        suspicion_ += part > kUnrelated ? 1.5 : 1.0;
 }
 
 bool Solver::idle(int evaluations) {
@@ -195,7 +276,7 @@ void Solver::conclude(double promise) {
     const double x = std::sqrt(work_.norms(x_->data()).squares);
     const double along = x * std::sqrt(work_.norms(g_->data()).squares);
     const double hidden = std::max(noise(), epsilon() * along);
-    const bool flat = along <= kFlat[dtype()] * std::abs(value_) || hidden >= std::abs(value_);
+    const bool flat = along <= kFlat[precision()] * std::abs(value_) || hidden >= std::abs(value_);
     if (disagreement_ > kDisagree)
         finish(Status::kWrongGradient,
                "f and its gradient disagree: over the last step that could tell, by %.0f %%. It is "
@@ -207,8 +288,9 @@ void Solver::conclude(double promise) {
                promise, hidden);
     else
         finish(Status::kNoDecrease,
-               "no step decreases f any more; the largest element of the gradient is %.3g",
-               largest_);
+               "no step decreases f any more: in %s its values differ by rounding alone from %.3g "
+               "on; the largest element of the gradient is %.3g",
+               precision() == kFloat32 ? "float32" : "float64", hidden, largest_);
 }
 
 void Solver::finish(Status status, const char* format, ...) {
@@ -227,7 +309,8 @@ void Solver::visit(Archive& archive) {
     if (archive.reading()) trial_ = std::make_shared<Vector>(n_, dtype(), 2);
     archive(*trial_, *g_, value_, largest_, lowest_, iterations_, evaluations_, waiting_for_,
             status_, message_, suspicion_, disagreement_, record_value_, record_gradient_, idle_,
-            progressed_, has_best);
+            progressed_, values_, slopes_, first_value_, first_length_, first_slope_, travelled_,
+            has_best);
     if (!has_best) return;
     if (archive.reading()) {
         best_x_ = std::make_shared<Vector>(n_, dtype(), 5);

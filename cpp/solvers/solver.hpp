@@ -19,7 +19,8 @@ struct Limits {
 
 // By how much f changed otherwise than its gradient says, as a part of the larger of the two: 0 for
 // quadratics, a tenth or so far from one; one half where a gradient is twice what it should be.
-double disagreement(double change, double expected);
+// from, to: the slopes at both ends of the step, times its length.
+double disagreement(double change, double from, double to);
 constexpr double kDisagree = 0.4;
 
 enum class Request : int { kNone, kValueAndGradient, kHessian, kHessianProduct };
@@ -105,17 +106,19 @@ class Solver {
     // For a trial that a solver wants to take: whether a test or a limit ends the run there.
     // promise: the decrease that was to be expected, without which a small one means nothing.
     bool ends(double value, double largest, double promise);
-    // The taking of it. g_ is the solver's to renew.
-    void move(double value, double largest);
+    // The taking of it, at such a distance from x_. g_ is the solver's to renew.
+    void move(double value, double largest, double length);
+    // Ends a run whose last points are many orders of magnitude away and below: whether it did.
+    bool runs_away();
     // Before the taking of one that is worse: x_ stays in mind.
     void keep_this_if_best();
     void forget_best() { best_x_.reset(); }  // x_ is the answer
     // For a trial that it does not take.
     void keep_if_best(double value, const char* gradient);
 
-    // What the steps of a run say about f and its gradient: change of f, and what the mean of the
-    // slopes at both ends makes of it. A run whose last steps disagree does not end well.
-    void watch(double change, double expected);
+    // What the steps of a run say about f and its gradient, as in disagreement(). A run whose last
+    // steps disagree does not end well.
+    void watch(double change, double from, double to);
     // After a step that cost so many evaluations: whether, for long, neither the value nor the
     // gradient has become smaller. Near a minimum, where rounding decides, that may go on for ever.
     bool idle(int evaluations);
@@ -128,9 +131,14 @@ class Solver {
 
     void doubt();  // a run whose last steps disagree does not end well
     void finish(Status status, const char* format, ...) __attribute__((format(printf, 3, 4)));
-    void fresh_trial();      // trial_ is written next: another vector if somebody holds this one
-    double epsilon() const;  // of the iterates' dtype
-    double noise() const;    // values of f that differ by less are equal
+    void fresh_trial();       // trial_ is written next: another vector if somebody holds this one
+    DType precision() const;  // the coarsest of x, f and g
+    double epsilon() const;   // of that
+    double noise() const;     // values of f that differ by less are equal
+
+    // How far to go from x_ where nothing but f and a gradient of such a length is known: no
+    // scaling of x or f changes the point that it leads to.
+    double fair_length(double gradient);
 
     std::int64_t n_;
     Limits limits_;
@@ -141,12 +149,26 @@ class Solver {
     double lowest_ = 0.0;                 // of all values so far
     std::int64_t iterations_ = 0, evaluations_ = 0;
 
+    // How high a point may lie that is taken: no higher than the first.
+    double ceiling() const { return first_value_; }
+
   private:
+    // Whether numbers are of float32: none has more bits, and one has more than round numbers do.
+    struct Grain {
+        bool single = false, twice = false;
+        void see(double value);
+        bool coarse() const { return single && !twice; }
+    };
+
     void check_request(Request told) const;
+    void see(double value, const char* gradient);
 
     VectorPtr spare_, best_x_;  // best_x_ where the best point is not x_
     VectorPtr best_g_;
     double best_value_ = 0.0;
+    Grain values_, slopes_;  // of f and of g
+    double first_value_ = 0.0, first_length_ = 0.0, first_slope_ = 0.0;
+    double travelled_ = 0.0;  // the length of all steps taken
     double suspicion_ = 0.0;  // one for each step in a row on which f and its gradient disagree
     double record_value_ = 0.0, record_gradient_ = 0.0;
     int idle_ = 0;  // evaluations since either record was broken

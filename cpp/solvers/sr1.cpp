@@ -20,7 +20,6 @@ SR1::SR1(std::int64_t n, DType iterates, const char* x0, const Limits& limits)
     : RegionSolver(n, iterates, x0, limits, {0.1, 0.5}), b_(n), step_(n, b_.padded()) {
     for (auto* vector : {&gradient_, &s_, &y_, &b_s_, &b_direction_})
         vector->resize(static_cast<std::size_t>(b_.padded()));
-    b_.set_identity(1.0);
 }
 
 void SR1::propose() {
@@ -62,7 +61,16 @@ void SR1::learn(double ratio, double gradient_length) {
     b_.update();
 }
 
+// B = scale I puts the minimum of the first model on the boundary.
+void SR1::begin() {
+    const double gradient = std::sqrt(dot(gradient_, gradient_));
+    radius_ = fair_length(gradient);
+    b_.set_identity(gradient / radius_);
+    scaled_ = false;
+}
+
 void SR1::arrive() {
+    if (iterations_ == 0) begin();
     if (progressed()) restarted_ = false;
     propose();
 }
@@ -72,9 +80,7 @@ void SR1::give_up() {
     if (restarted_) return conclude(promise_);
     restarted_ = true;
     wait_again();
-    b_.set_identity(1.0);
-    scaled_ = false;
-    radius_ = 1.0;
+    begin();
     trials_ = 0;
     propose();
 }

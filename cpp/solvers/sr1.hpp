@@ -28,6 +28,8 @@ class SR1 final : public RegionSolver {
     void give_up() override;
 
   private:
+    void begin();
+
     Symmetric b_;
     Steihaug step_;
     std::vector<double> b_s_, b_direction_;
