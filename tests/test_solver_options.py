@@ -53,7 +53,7 @@ OPTIONS = {
 BAD = {
     "gtol": (-1e-9, math.nan, math.inf, "1", True, 1j),
     "ftol": (-1e-9, math.nan, math.inf, "1", False),
-    "maxiter": (0, -1, 1.5, 2.0, True, "3", math.inf),
+    "maxiter": (0, -1, 1.5, True, "3", math.inf),
     "maxfun": (0, -1, 1.5, True, "3", np.ones(2)),
     "maxls": (0, -1, None, 1.5, True, 2**31),
     "c1": (0, -0.1, 0.5, 1, math.nan, None, True),

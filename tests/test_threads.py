@@ -37,7 +37,7 @@ def run_large(seed):
 def test_set_and_get(threads):
     threads(3)
     assert schuss.config.get_num_threads() in (3, 1)  # 1 in a build without OpenMP
-    for bad, error in ((0, ValueError), (-1, ValueError), (1.5, TypeError), (True, TypeError)):
+    for bad, error in ((0, ValueError), (-1, ValueError), (1.5, ValueError), (True, TypeError)):
         with pytest.raises(error):
             schuss.config.set_num_threads(bad)
 

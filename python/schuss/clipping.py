@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import _core
-from .optimizers.settings import number
+from .checks import positive
 from .structures import map_leaves
 
 __all__ = ["clip_by_global_norm", "clip_by_value", "global_norm"]
@@ -48,7 +48,7 @@ def clip_by_global_norm(grads: Any, max_norm: float, inplace: bool = False) -> A
     Reference: Pascanu, Mikolov and Bengio, On the difficulty of training recurrent neural networks,
     ICML 2013, Algorithm 1; 1e-6 as in PyTorch.
     """
-    limit = _limit("max_norm", max_norm)
+    limit = positive("max_norm", max_norm)
     factor = limit / (global_norm(grads) + 1e-6)
     if factor >= 1.0:
         return _apply(np.copyto, grads, inplace)
@@ -68,7 +68,7 @@ def clip_by_value(grads: Any, max_value: float, inplace: bool = False) -> Any:
         >>> clip_by_value(np.array([3.0, -0.1]), 0.5)
         array([ 0.5, -0.1])
     """
-    limit = _limit("max_value", max_value)
+    limit = positive("max_value", max_value)
 
     def clip(out: Any, g: Any) -> None:
         with np.errstate(over="ignore"):  # a limit beyond the dtype is no limit
@@ -76,13 +76,6 @@ def clip_by_value(grads: Any, max_value: float, inplace: bool = False) -> Any:
         np.clip(g, -bound, bound, out=out)
 
     return _apply(clip, grads, inplace)
-
-
-def _limit(name: str, value: float) -> float:
-    limit = number(name, value, minimum=0.0)
-    if limit == 0.0:
-        raise ValueError(f"{name} is 0; a number above 0 is wanted")
-    return limit
 
 
 def _apply(clip: Callable[[Any, Any], object], grads: Any, inplace: bool) -> Any:

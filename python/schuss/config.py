@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from . import _core
+from .checks import count
 
 __all__ = ["available_isas", "get_num_threads", "isa", "set_num_threads", "use_isa"]
 
@@ -23,9 +24,7 @@ def set_num_threads(n: int) -> None:
         1
         >>> set_num_threads(before)
     """
-    if isinstance(n, bool) or not hasattr(n, "__index__"):
-        raise TypeError(f"n is {n!r}; a whole number is wanted")
-    _core.set_num_threads(n)
+    _core.set_num_threads(count("n", n))
 
 
 def get_num_threads() -> int:

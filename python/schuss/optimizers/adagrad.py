@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .base import Optimizer, flag
-from .settings import Hyperparameter, Option, number
+from ..checks import flag, tolerance
+from .base import Optimizer
+from .settings import Hyperparameter, Option
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -48,7 +49,7 @@ class AdaGrad(Optimizer):
 
     epsilon = Hyperparameter()
     epsilon_inside_sqrt = Option(flag)
-    initial_accumulator = Option(lambda name, value: number(name, value, minimum=0.0))
+    initial_accumulator = Option(tolerance)
 
     def __init__(
         self,

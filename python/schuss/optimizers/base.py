@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 import numpy as np
 
 from .. import _core
+from ..checks import flag, positive
 from ..structures import map_leaves
-from .settings import Hyperparameter, Option, number
+from .settings import Hyperparameter, Option
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -83,30 +84,13 @@ class _Layout:
 
 
 def _limit(name: str, value: Any) -> float | None:
-    if value is None:
-        return None
-    if number(name, value, minimum=0.0) == 0.0:
-        raise ValueError(f"{name} is 0; a number above 0, or None, is wanted")
-    return float(value)
-
-
-def _scale(name: str, value: Any) -> float:
-    if number(name, value, minimum=0.0) == 0.0:
-        raise ValueError(f"{name} is 0; a number above 0 is wanted")
-    return float(value)
+    return None if value is None else positive(name, value)
 
 
 def _policy(name: str, value: Any) -> str:
     if value not in ("propagate", "skip", "raise"):
         raise ValueError(f"{name} is {value!r}; 'propagate', 'skip' or 'raise' is wanted")
     return str(value)
-
-
-def flag(name: str, value: Any) -> bool:
-    """Return a bool as it is; anything else is a TypeError."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} is {value!r}; True or False is wanted")
-    return bool(value)
 
 
 class Optimizer:
@@ -143,7 +127,7 @@ class Optimizer:
 
     max_norm = Option(_limit)
     max_value = Option(_limit)
-    grad_scale = Option(_scale)
+    grad_scale = Option(positive)
     nonfinite = Option(_policy)
     maximize = Option(flag)
 

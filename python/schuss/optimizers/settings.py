@@ -4,37 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from ..checks import number
 
 if TYPE_CHECKING:
     from ..schedules import Schedule
 
-__all__ = ["Hyperparameter", "Option", "number"]
-
-
-def number(
-    name: str, value: object, *, minimum: float = -math.inf, below: float = math.inf
-) -> float:
-    """Return value as a finite float in [minimum, below), or raise an error that names it."""
-    wanted = "a finite number"
-    if minimum > -math.inf and below < math.inf:
-        wanted = f"a number in [{minimum:g}, {below:g})"
-    elif minimum > -math.inf:
-        wanted = f"a finite number of at least {minimum:g}"
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (Real, np.ndarray)):
-        raise TypeError(f"{name} is {value!r}; {wanted} is wanted")
-    try:
-        result = float(value)
-    except TypeError as error:  # an array of several numbers
-        raise TypeError(f"{name} is {value!r}; {wanted} is wanted") from error
-    except OverflowError:  # an integer beyond all floats
-        result = math.inf
-    if not (math.isfinite(result) and minimum <= result < below):
-        raise ValueError(f"{name} is {result!r}; {wanted} is wanted")
-    return result
+__all__ = ["Hyperparameter", "Option"]
 
 
 def _read(obj: Any, name: str) -> Any:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .base import Optimizer, flag
+from ..checks import flag
+from .base import Optimizer
 from .settings import Hyperparameter, Option
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import operator
 from collections.abc import Callable
 from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,8 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from .. import _core
-from ..optimizers.base import flag
-from ..optimizers.settings import number
+from ..checks import count, flag, fraction, positive, tolerance
 from ..structures import map_leaves
 from .result import Result
 
@@ -65,41 +63,6 @@ def dtype_of_iterates(start: Any) -> np.dtype[Any]:
 
 
 # -- options ---------------------------------------------------------------------------------------
-
-
-def count(name: str, value: Any, *, most: int | None = None) -> int:
-    """Return a whole number from 1 to most, or raise an error that names it."""
-    wanted = "a whole number of at least 1" if most is None else f"a whole number in [1, {most}]"
-    if isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} is {value!r}; {wanted} is wanted")
-    try:
-        result = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} is {value!r}; {wanted} is wanted") from None
-    if result < 1 or (most is not None and result > most):
-        raise ValueError(f"{name} is {value!r}; {wanted} is wanted")
-    return result
-
-
-def positive(name: str, value: Any) -> float:
-    """Return a finite number above 0, or raise an error that names it."""
-    result = number(name, value, minimum=0.0)
-    if result == 0.0:
-        raise ValueError(f"{name} is 0; a number above 0 is wanted")
-    return result
-
-
-def tolerance(name: str, value: Any) -> float:
-    """Return a finite number of at least 0, or raise an error that names it."""
-    return number(name, value, minimum=0.0)
-
-
-def fraction(name: str, value: Any) -> float:
-    """Return a number between 0 and 1, or raise an error that names it."""
-    result = number(name, value, minimum=0.0, below=1.0)
-    if result == 0.0:
-        raise ValueError(f"{name} is 0; a number between 0 and 1 is wanted")
-    return result
 
 
 def check_wolfe(c1: float, c2: float) -> None:

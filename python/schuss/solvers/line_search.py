@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _core
-from .base import as_array, check_wolfe, count, dtype_of_iterates, fraction, positive
+from ..checks import count, fraction, positive
+from .base import as_array, check_wolfe, dtype_of_iterates
 from .differences import Differences, scalar, value_and_gradient
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..optimizers.base import flag
-from .base import Solver, tolerance
+from ..checks import flag, tolerance
+from .base import Solver
 from .differences import Differences, GradientDifferences, value_and_gradient
 from .newton import Newton, NewtonCG
 from .quasi_newton import BFGS, LBFGS, SR1, GradientDescent

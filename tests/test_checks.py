@@ -1,0 +1,62 @@
+"""The checks of arguments: what they take, what they refuse, and in which words."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from schuss import checks
+
+
+@pytest.mark.parametrize(
+    "value", [10_000, 1e4, np.int16(10_000), np.float32(1e4), np.array(1e4), Fraction(10_000)]
+)
+def test_whole_numbers(value):
+    found = checks.count("n", value)
+    assert found == 10_000
+    assert type(found) is int
+
+
+def test_whole_numbers_beyond_exact_floats():
+    assert checks.count("n", 2**63 + 1) == 2**63 + 1
+    assert checks.count("n", 0, least=0) == 0
+
+
+@pytest.mark.parametrize("value", [10.5, 0, 0.0, -3, 13, math.nan, math.inf, np.float64(1e-300)])
+def test_numbers_that_are_no_count(value):
+    with pytest.raises(ValueError, match=r"^n is .*; a whole number in \[1, 12\] is wanted$"):
+        checks.count("n", value, most=12)
+
+
+@pytest.mark.parametrize("value", [True, np.True_, "10", None, 3j, np.ones(2), [1]])
+def test_what_is_no_number_at_all(value):
+    with pytest.raises(TypeError, match=r"(?s)^n is .*; a whole number of at least 1 is wanted$"):
+        checks.count("n", value)
+
+
+@pytest.mark.parametrize(
+    ("check", "wanted"),
+    [
+        (checks.number, "a finite number"),
+        (checks.tolerance, "a finite number of at least 0"),
+        (checks.positive, "a finite number above 0"),
+        (checks.fraction, "a number between 0 and 1"),
+    ],
+)
+def test_one_sentence(check, wanted):
+    """Whatever comes, the same is wanted."""
+    bad = [math.nan, math.inf, -math.inf, 10**400]
+    if check is not checks.number:
+        bad.append(-1)
+    if check in (checks.positive, checks.fraction):
+        bad += [0, 0.0]
+    if check is checks.fraction:
+        bad += [1, 1.5]
+    for value in bad:
+        with pytest.raises(ValueError, match=f"^x is .*; {wanted} is wanted$"):
+            check("x", value)
+    for value in (True, "1", None, 1j, np.ones(2)):
+        with pytest.raises(TypeError, match=f"(?s)^x is .*; {wanted} is wanted$"):
+            check("x", value)
