@@ -86,6 +86,13 @@ bool overlaps_itself(PyObject* array) {
 
 bool is_array(PyObject* o) { return py::detail::npy_api::get().PyArray_Check_(o); }
 
+py::object native_array(const py::object& given) {
+    py::object array = given;
+    if (!is_array(array.ptr())) array = py::module_::import("numpy").attr("asarray")(array);
+    if (native(array.ptr())) return array;
+    return array.attr("astype")(array.attr("dtype").attr("newbyteorder")("="));
+}
+
 DType check_param(PyObject* o, const std::string& label) {
     check_array(o, label);
     const auto type = element_of(o);
