@@ -72,6 +72,9 @@ SolverBatch::Make maker(const std::string& method, std::int64_t n, DType dtype,
         std::vector<double> inverse;
         if (!first.is_none()) {
             const auto matrix = py::cast<py::array_t<double, py::array::c_style>>(first);
+            if (matrix.shape(0) != n)
+                throw py::value_error("hess_inv0 has shape " + text_of(shape_of(matrix.ptr())) +
+                                      "; " + text_of({n, n}) + " is wanted");
             inverse.assign(matrix.data(), matrix.data() + matrix.size());
         }
         return descent(kFloat64, [=] { return std::make_unique<DenseInverse>(n, dtype, inverse); });
