@@ -26,7 +26,7 @@ SHRUNK = 1e-3
 
 def leaves(tree: Any) -> list[Any]:
     found: list[Any] = []
-    mapleaves(found.append, tree)
+    map_leaves(found.append, tree)
     return found
 
 
@@ -45,12 +45,12 @@ def like(tree: Any, elements: Any) -> Any:
         at += leaf.size
         return piece
 
-    return mapleaves(take, tree)
+    return map_leaves(take, tree)
 
 
 def copied(tree: Any) -> Any:
     """Return copies of all arrays, which are the receiver's to write."""
-    return mapleaves(lambda leaf: leaf.copy(), tree)
+    return map_leaves(lambda leaf: leaf.copy(), tree)
 
 
 def rounding(*values: Any) -> float:
@@ -135,7 +135,7 @@ class Differences:
         """Return the value and the gradient at x."""
         point = copied(x)
         value, coarse = self._value(copied(x))
-        gradient = mapleaves(lambda leaf: np.full(leaf.shape, np.nan, leaf.dtype), x)
+        gradient = map_leaves(lambda leaf: np.full(leaf.shape, np.nan, leaf.dtype), x)
         self.error = math.nan if not math.isfinite(value) else 0.0
         if not math.isfinite(value):
             return value, gradient
