@@ -2,7 +2,8 @@
 
 FOLDER holds SciPy's tests/ of optimize, of the version that is installed; without one, those that
 came with it. `scipy.optimize.minimize` gets `schuss.scipy_method` in place of each method that we
-have; everything else is as the tests call it. A test counts when a call reached schuss.
+have; everything else is as the tests call it. Calls with bounds or constraints stay SciPy's. A test
+counts when a call reached schuss.
 
 No code of SciPy's is kept here. The rest of the command line goes to pytest.
 """
@@ -63,7 +64,9 @@ class Replacement:
             except TypeError:
                 return minimize(*args, **keywords)
             method = ours(given.arguments.get("method"), given.arguments.get("hess"))
-            if callable(method) and not callable(given.arguments.get("method")):
+            limits = (given.arguments.get(name) for name in ("bounds", "constraints"))
+            free = all(limit is None or len(limit) == 0 for limit in limits)
+            if free and callable(method) and not callable(given.arguments.get("method")):
                 self.reached = True
                 given.arguments["method"] = method
             return minimize(*given.args, **given.kwargs)
