@@ -90,7 +90,8 @@ py::object native_array(const py::object& given) {
     py::object array = given;
     if (!is_array(array.ptr())) array = py::module_::import("numpy").attr("asarray")(array);
     if (native(array.ptr())) return array;
-    return array.attr("astype")(array.attr("dtype").attr("newbyteorder")("="));
+    // By its name, which gives the one dtype object that there is of it.
+    return array.attr("astype")(array.attr("dtype").attr("newbyteorder")("=").attr("name"));
 }
 
 DType check_param(PyObject* o, const std::string& label) {
