@@ -155,7 +155,9 @@ def test_products_without_second_derivatives():
 
 
 def test_success_is_not_claimed_on_rounding():
-    result = schuss.minimize(lambda x: 1e14 + float(((x - 1) ** 2).sum()), [3.0, 4.0], jac="3-point")
+    result = schuss.minimize(
+        lambda x: 1e14 + float(((x - 1) ** 2).sum()), [3.0, 4.0], jac="3-point"
+    )
     assert not result.success
     assert result.status == 2
     assert "exact to about" in result.message

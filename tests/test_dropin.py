@@ -78,9 +78,7 @@ def test_linalg_takes_what_numpy_takes():
 
 def test_hess_inv0():
     inverse = np.linalg.inv(second(np.ones(2)))
-    result = schuss.minimize(
-        rosenbrock, [1.1, 1.2], jac=True, method="bfgs", hess_inv0=inverse
-    )
+    result = schuss.minimize(rosenbrock, [1.1, 1.2], jac=True, method="bfgs", hess_inv0=inverse)
     assert result.success
     with pytest.raises(ValueError, match="positive definite"):
         schuss.BFGS(START, hess_inv0=-np.eye(2))

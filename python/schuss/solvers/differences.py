@@ -145,7 +145,9 @@ class Differences:
             for index in np.ndindex(array.shape):
                 here = array[index].copy()
 
-                def at(step: float, array: Any = array, index: Any = index, here: Any = here) -> Any:
+                def at(
+                    step: float, array: Any = array, index: Any = index, here: Any = here
+                ) -> Any:
                     """Return the step as it was taken, and the value there."""
                     array[index] = here + step
                     taken, found = float(array[index]) - float(here), self._value(copied(point))[0]
