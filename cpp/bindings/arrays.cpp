@@ -90,6 +90,14 @@ py::dtype numpy_dtype(DType dtype) {
     return dtype == kFloat32 ? py::dtype::of<float>() : py::dtype::of<double>();
 }
 
+py::object native_array(const py::object& given) {
+    py::object array = given;
+    if (!is_array(array.ptr())) array = py::module_::import("numpy").attr("asarray")(array);
+    if (native(array.ptr())) return array;
+    // By its name, which gives the one dtype object that there is of it.
+    return array.attr("astype")(array.attr("dtype").attr("newbyteorder")("=").attr("name"));
+}
+
 DType check_param(PyObject* o, const std::string& label) {
     check_array(o, label);
     const auto type = element_of(o);

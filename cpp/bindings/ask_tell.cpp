@@ -63,8 +63,18 @@ SolverBatch::Make maker(const std::string& method, std::int64_t n, DType dtype,
                                              curvature());
         };
     };
-    if (method == "bfgs")
-        return descent(kFloat64, [=] { return std::make_unique<DenseInverse>(n, dtype); });
+    if (method == "bfgs") {
+        const py::object first = options["hess_inv0"];
+        std::vector<double> inverse;
+        if (!first.is_none()) {
+            const auto matrix = py::cast<py::array_t<double, py::array::c_style>>(first);
+            if (matrix.shape(0) != n)
+                throw py::value_error("hess_inv0 has shape " + text_of(shape_of(matrix.ptr())) +
+                                      "; " + text_of({n, n}) + " is wanted");
+            inverse.assign(matrix.data(), matrix.data() + matrix.size());
+        }
+        return descent(kFloat64, [=] { return std::make_unique<DenseInverse>(n, dtype, inverse); });
+    }
     if (method == "gradient_descent")
         return descent(dtype, [=] { return std::make_unique<Steepest>(n, dtype); });
     if (method != "lbfgs") throw py::value_error("method is '" + method + "', which is unknown");
@@ -76,8 +86,6 @@ SolverBatch::Make maker(const std::string& method, std::int64_t n, DType dtype,
 
 namespace {
 
-py::object as_array(const py::object& o) { return py::module_::import("numpy").attr("asarray")(o); }
-
 double value_from(py::handle value) {
     if (PyFloat_CheckExact(value.ptr())) return PyFloat_AS_DOUBLE(value.ptr());
     py::object number = py::reinterpret_borrow<py::object>(value);
@@ -87,9 +95,11 @@ double value_from(py::handle value) {
                                   "; one number is wanted");
         number = number.attr("item")();
     }
+    // A dtype need not be NumPy's: tensors have their own.
     const bool complex =
         PyComplex_Check(number.ptr()) ||
-        (py::hasattr(number, "dtype") && py::dtype(number.attr("dtype")).kind() == 'c');
+        (py::hasattr(number, "dtype") &&
+         py::cast<std::string>(py::str(number.attr("dtype"))).find("complex") != std::string::npos);
     const double result = complex ? -1.0 : PyFloat_AsDouble(number.ptr());
     if (complex || (result == -1.0 && PyErr_Occurred())) {
         PyErr_Clear();
@@ -100,6 +110,8 @@ double value_from(py::handle value) {
 }
 
 }  // namespace
+
+double function_value(py::handle value) { return value_from(value); }
 
 AskTell::AskTell(const std::string& method, py::handle x0, const py::dict& options)
     : method_(method), options_(options), structure_(x0, "x0", "x0") {
@@ -124,7 +136,7 @@ void AskTell::gather_tree(py::handle tree, const char* name, char* to) {
     std::vector<py::object> arrays;
     structure_.collect(tree, name, arrays);
     for (py::object& leaf : arrays)
-        if (!is_array(leaf.ptr()) && PyNumber_Check(leaf.ptr())) leaf = as_array(leaf);
+        if (is_array(leaf.ptr()) || PyNumber_Check(leaf.ptr())) leaf = native_array(leaf);
     for (std::size_t k = 0; k < leaves_.size(); ++k) {
         PyObject* array = arrays[k].ptr();
         const std::string title = label(name, structure_.paths()[k]);
@@ -159,10 +171,10 @@ py::object AskTell::tree(const VectorPtr& vector, bool writeable) const {
     return structure_.unflatten(arrays);
 }
 
-py::object AskTell::ask() const {
+py::object AskTell::ask(bool copy) const {
     const Busy busy(busy_, "solver");
     if (solver_->done()) throw std::runtime_error("the solver is done: " + solver_->message());
-    return tree(solver_->point(), false);
+    return copy ? copied(*solver_->point()) : tree(solver_->point(), false);
 }
 
 const char* AskTell::request() const {
@@ -189,7 +201,7 @@ void AskTell::check_request(Request told, const char* name) const {
 const char* AskTell::vector_from(py::handle tree, const char* name) {
     py::object g = py::reinterpret_borrow<py::object>(tree);
     const bool alone = structure_.is_leaf() && !PyDict_Check(g.ptr());
-    if (alone && !is_array(g.ptr())) g = as_array(g);
+    if (alone) g = native_array(g);
     if (alone && size_ == 1 && py::cast<py::ssize_t>(g.attr("size")) == 1)
         g = g.attr("reshape")(py::cast(leaves_[0].shape));
     if (alone) {
@@ -203,11 +215,21 @@ const char* AskTell::vector_from(py::handle tree, const char* name) {
     return gathered_->data();
 }
 
+// In place of a gradient that nobody looks at.
+const char* AskTell::no_gradient() {
+    if (!gathered_) gathered_ = std::make_unique<Vector>(size_, dtype_, 6);
+    if (dtype_ == kFloat32)
+        std::fill_n(reinterpret_cast<float*>(gathered_->data()), size_, NAN);
+    else
+        std::fill_n(gathered_->doubles(), size_, NAN);
+    return gathered_->data();
+}
+
 void AskTell::tell(py::handle value, py::handle gradient) {
     const Busy busy(busy_, "solver");
     check_request(Request::kValueAndGradient, "value");
     const double f = value_from(value);
-    const char* data = vector_from(gradient, "gradient");
+    const char* data = std::isfinite(f) ? vector_from(gradient, "gradient") : no_gradient();
     if (size_ < kReleaseGil) return solver_->tell(f, data);
     const py::gil_scoped_release released;
     solver_->tell(f, data);
@@ -216,9 +238,10 @@ void AskTell::tell(py::handle value, py::handle gradient) {
 void AskTell::tell_hessian(py::handle hessian) {
     const Busy busy(busy_, "solver");
     check_request(Request::kHessian, "Hessian");
-    py::object given = py::reinterpret_borrow<py::object>(hessian);
-    if (!is_array(given.ptr())) given = as_array(given);
+    py::object given = native_array(py::reinterpret_borrow<py::object>(hessian));
     check_grad(given.ptr(), "hessian");
+    if (size_ == 1 && py::cast<py::ssize_t>(given.attr("size")) == 1)
+        given = given.attr("reshape")(1, 1);
     const auto square =
         py::array_t<double, py::array::c_style | py::array::forcecast>::ensure(given);
     if (!square) throw py::error_already_set();
@@ -236,7 +259,7 @@ void AskTell::tell_hessian(py::handle hessian) {
     if (!fault.empty()) throw py::value_error("hessian " + fault);
 }
 
-py::object AskTell::direction() const {
+py::object AskTell::direction(bool writeable) const {
     const Busy busy(busy_, "solver");
     check_request(Request::kHessianProduct, "product");
     const auto vector = std::make_shared<Vector>(size_, dtype_, 0);
@@ -245,7 +268,7 @@ py::object AskTell::direction() const {
         std::copy_n(from, size_, reinterpret_cast<float*>(vector->data()));
     else
         std::copy_n(from, size_, vector->doubles());
-    return tree(vector, false);
+    return tree(vector, writeable);
 }
 
 void AskTell::tell_product(py::handle product) {

@@ -18,14 +18,18 @@ namespace schuss {
 SolverBatch::Make maker(const std::string& method, std::int64_t n, DType dtype,
                         const py::dict& options);
 
+// A real number, or an array with one element, as a double; TypeError or ValueError for others.
+double function_value(py::handle value);
+
 class AskTell {
   public:
     AskTell(const std::string& method, py::handle x0, const py::dict& options);
 
-    py::object ask() const;  // read-only; an array that is kept stays as it is
+    // Read-only, and an array that is kept stays as it is; or a copy, which is the caller's.
+    py::object ask(bool copy) const;
     void tell(py::handle value, py::handle gradient);
     void tell_hessian(py::handle hessian);
-    py::object direction() const;  // what the Hessian is to be multiplied by, read-only
+    py::object direction(bool writeable) const;  // what the Hessian is to be multiplied by
     void tell_product(py::handle product);
     void stop(const std::string& message);
     // The best point, its gradient, its value: copies, or the solver's own vectors, which it may
@@ -53,6 +57,7 @@ class AskTell {
     void check_request(Request told, const char* name) const;
     // n elements of dtype(), from any tree like x0; where they lie until the next call.
     const char* vector_from(py::handle tree, const char* name);
+    const char* no_gradient();
     void gather_tree(py::handle tree, const char* name, char* to);
 
     std::string method_;

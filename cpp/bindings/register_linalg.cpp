@@ -16,13 +16,16 @@ namespace {
 
 using Shape = std::vector<std::int64_t>;
 
-// Whatever makes an array of ours; integers become float64.
+// Whatever makes an array of ours, in this machine's byte order; integers become float64.
 py::array array_of(const py::object& given, const char* name) {
     static const auto* const wide = py::dtype::of<double>().release().ptr();
     static const auto* const narrow = py::dtype::of<float>().release().ptr();
-    const auto a =
-        is_array(given.ptr()) ? py::reinterpret_borrow<py::array>(given) : py::array::ensure(given);
-    if (!a) throw py::error_already_set();
+    auto a = py::reinterpret_borrow<py::array>(given);
+    if (is_array(given.ptr())) {
+        const auto* const type = fields(given.ptr())->descr;
+        if (type == wide || type == narrow) return a;
+    }
+    a = native_array(given);
     const auto* const type = fields(a.ptr())->descr;
     if (type == wide || type == narrow) return a;
     const char kind = a.dtype().kind();
@@ -127,7 +130,10 @@ py::array cholesky(const py::object& given, bool overwrite) {
 }
 
 py::array solve_spd(const py::object& a_given, const py::object& b_given, bool overwrite) {
-    const py::array a = matrices(a_given), b = array_of(b_given, "b");
+    py::array a = matrices(a_given);
+    const py::array b = array_of(b_given, "b");
+    // The wider of the two, as NumPy; a b that is overwritten keeps its own, and A comes to it.
+    if (b.itemsize() > a.itemsize()) a = py::array_t<double>::ensure(a);
     const py::ssize_t leading = a.ndim() - 1;
     const bool one = b.ndim() == leading;
     if ((!one && b.ndim() != a.ndim()) || !std::equal(a.shape(), a.shape() + leading, b.shape()))

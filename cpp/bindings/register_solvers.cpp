@@ -12,13 +12,14 @@ void register_solvers(py::module_& m) {
     const auto read = [](auto of) {
         return [of](const AskTell& self) { return (self.solver().*of)(); };
     };
+    m.def("function_value", function_value, py::arg("f"));
     py::class_<AskTell>(m, "Solver")
         .def(py::init<const std::string&, py::handle, const py::dict&>(), py::arg("method"),
              py::arg("x0"), py::arg("options"))
-        .def("ask", &AskTell::ask)
+        .def("ask", &AskTell::ask, py::arg("copy") = false)
         .def("tell", &AskTell::tell, py::arg("f"), py::arg("gradient"))
         .def("tell_hessian", &AskTell::tell_hessian, py::arg("hessian"))
-        .def("direction", &AskTell::direction)
+        .def("direction", &AskTell::direction, py::arg("writeable") = false)
         .def("tell_product", &AskTell::tell_product, py::arg("product"))
         .def("stop", &AskTell::stop, py::arg("message"))
         .def("best", &AskTell::best, py::arg("copy") = true)

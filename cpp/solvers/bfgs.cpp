@@ -9,10 +9,11 @@ char* bytes(std::vector<double>& values) { return reinterpret_cast<char*>(values
 
 }  // namespace
 
-DenseInverse::DenseInverse(std::int64_t n, DType iterates)
-    : n_(n), iterates_(iterates), work_(n, kFloat64, kFloat64), h_(n) {
+DenseInverse::DenseInverse(std::int64_t n, DType iterates, const std::vector<double>& first)
+    : n_(n), iterates_(iterates), work_(n, kFloat64, kFloat64), h_(n), given_(!first.empty()) {
     for (auto* vector : {&g_, &d_, &s_, &y_, &u_, &v_})
         vector->resize(static_cast<std::size_t>(h_.padded()));
+    if (given_) h_.set(first.data());
 }
 
 const Curvature::Place& DenseInverse::place() {
@@ -71,9 +72,11 @@ const Curvature::Terms& DenseInverse::direction(const char* gradient) {
                {-growth_, -w_g, -s_g}};
 }
 
+// What was given is kept, once: the start of a run forgets too.
 void DenseInverse::forget(double scale) {
     scale_ = scale;
-    empty_ = true;
+    empty_ = !given_;
+    given_ = false;
     learned_ = false;
     updates_ = 0;
 }
@@ -84,7 +87,7 @@ double DenseInverse::at(std::int64_t i, std::int64_t j) const {
 
 void DenseInverse::visit(Archive& archive) {
     archive(g_, d_, s_, y_, u_, v_, scale_, s_y_, y_y_, on_u_, on_d_, growth_, updates_, empty_,
-            learned_);
+            learned_, given_);
     h_.visit(archive);
 }
 

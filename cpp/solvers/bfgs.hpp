@@ -17,7 +17,8 @@ namespace schuss {
 
 class DenseInverse final : public Curvature {
   public:
-    DenseInverse(std::int64_t n, DType iterates);
+    // first: H at the start, n x n and positive definite; empty for a multiple of I.
+    DenseInverse(std::int64_t n, DType iterates, const std::vector<double>& first = {});
 
     const Place& place() override;
     void learn(const Lesson& lesson) override;
@@ -44,6 +45,7 @@ class DenseInverse final : public Curvature {
     std::int64_t updates_ = 0;
     bool empty_ = true;     // H is scale_ I, and h_ is not in use
     bool learned_ = false;  // a pair waits for its v
+    bool given_ = false;    // h_ is what H begins with
 };
 
 }  // namespace schuss

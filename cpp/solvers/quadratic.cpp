@@ -31,6 +31,10 @@ double largest_of(const std::vector<double>& h) {
     return largest;
 }
 
+// How much of its largest element a Hessian may differ from its transpose: frameworks compute theirs
+// in float32 whatever x is.
+constexpr double kSkew = 1e-5;
+
 // Tiles of a matrix and of its transpose that fit into the first cache; elements of a matrix that
 // are worth a second thread.
 constexpr std::int64_t kTile = 32, kGrain = 1 << 17;
@@ -79,7 +83,8 @@ Quadratic::Work::Work(Quadratic& model)
 
 std::string Quadratic::set(const double* h, double epsilon, const LaneModel* ready) {
     const auto n = static_cast<std::size_t>(n_);
-    if (ready && std::isfinite(ready->sum) && ready->skew <= std::sqrt(epsilon) * ready->size) {
+    if (ready && std::isfinite(ready->sum) &&
+        ready->skew <= std::max(kSkew, std::sqrt(epsilon)) * ready->size) {
         h_.assign(ready->mean, ready->mean + triangle(n_));
         ++count_;
         curvature_ = std::numeric_limits<double>::infinity();
@@ -106,7 +111,7 @@ std::string Quadratic::set(const double* h, double epsilon, const LaneModel* rea
     const double largest = std::bit_cast<double>(all.largest);
     const double skew = std::bit_cast<double>(all.skew);
     if (!std::isfinite(largest)) return "has elements that are not finite";
-    if (skew > std::sqrt(epsilon) * largest) {
+    if (skew > std::max(kSkew, std::sqrt(epsilon)) * largest) {
         char text[96];
         std::snprintf(text, sizeof text,
                       "is not symmetric: elements differ from their mirror images by up to %.3g",

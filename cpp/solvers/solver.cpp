@@ -136,6 +136,8 @@ void Solver::tell(double value, const char* gradient) {
             start(sizes);
         }
     }
+    if (!done() && limits_.maxiter == 0)
+        finish(Status::kLimit, "maxiter = 0: f was evaluated at x0, and no step was taken");
     if (!done() && evaluations_ >= limits_.maxfun)
         finish(Status::kLimit, "maxfun = %lld evaluations were made",
                static_cast<long long>(limits_.maxfun));

@@ -35,6 +35,16 @@ void Symmetric::set_identity(double scale) {
     waiting_ = false;
 }
 
+void Symmetric::set(const double* a) {
+    std::fill_n(a_.doubles(), a_.size(), 0.0);
+    for (std::int64_t i = 0; i < n_; ++i)
+        for (std::int64_t j = 0; j < n_; ++j)
+            if (i / kTile >= j / kTile)
+                tile(i / kTile, j / kTile)[i % kTile * kTile + j % kTile] =
+                    a[std::max(i, j) * n_ + std::min(i, j)];
+    waiting_ = false;
+}
+
 void Symmetric::multiply(const double* v, double* out) {
     const std::int64_t count = triangle(tiles_);
     const int tasks =

@@ -14,6 +14,7 @@ class Symmetric {
     explicit Symmetric(std::int64_t n);
 
     void set_identity(double scale);   // and forgets the update that waits
+    void set(const double* a);         // from n rows, the lower triangle; likewise
     double* s() { return s_.data(); }  // to be written before update()
     double* w() { return w_.data(); }
     // A = scale A + s w' + w s'.

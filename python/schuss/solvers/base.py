@@ -32,8 +32,14 @@ GTOL = {"float32": 1e-3, "float64": 1e-5}  # by the dtype of the iterates
 
 
 def as_array(leaf: Any) -> NDArray[Any]:
-    """Return an array as it is; anything else as NumPy sees it."""
-    return leaf if isinstance(leaf, np.ndarray) else np.asarray(leaf)
+    """Return what NumPy makes an array of, in this machine's byte order."""
+    array = leaf if isinstance(leaf, np.ndarray) else np.asarray(leaf)
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def scalar(f: Any) -> float:
+    """Return a function's value as a float: a real number, or an array with one element."""
+    return _core.function_value(f)
 
 
 def _holds_numbers_only(tree: Any) -> bool:
@@ -74,8 +80,29 @@ def check_wolfe(c1: float, c2: float) -> None:
         raise ValueError(f"c1 is {c1!r} and c2 is {c2!r}; c1 < c2 and c1 < 0.5 is wanted")
 
 
-def _limit(name: str, value: Any) -> int:
-    return NO_LIMIT if value is None else min(count(name, value), NO_LIMIT)
+def _limit(name: str, value: Any, least: int = 1) -> int:
+    return NO_LIMIT if value is None else min(count(name, value, least=least), NO_LIMIT)
+
+
+def _inverse_hessian(name: str, value: Any) -> Any:
+    """Return a positive definite matrix in float64, or raise an error that names it."""
+    if value is None:
+        return None
+    matrix = np.asarray(value)
+    if matrix.dtype.kind not in "fiu":
+        raise TypeError(f"{name} has dtype {matrix.dtype}; real numbers are wanted")
+    matrix = np.ascontiguousarray(matrix, np.float64)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.size == 0:
+        raise ValueError(f"{name} has shape {matrix.shape}; (n, n) is wanted")
+    skew = np.abs(matrix - matrix.T).max()
+    if not np.isfinite(matrix).all() or skew > 1e-5 * np.abs(matrix).max():
+        raise ValueError(f"{name} is not finite and symmetric; an inverse Hessian is wanted")
+    matrix = (matrix + matrix.T) / 2
+    try:
+        _core.cholesky(matrix, False)
+    except np.linalg.LinAlgError:
+        raise ValueError(f"{name} is not positive definite; an inverse Hessian is wanted") from None
+    return matrix
 
 
 def _history_dtype(name: str, value: Any) -> str:
@@ -97,7 +124,7 @@ def _globalization(name: str, value: Any) -> str:
 CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "gtol": tolerance,
     "ftol": tolerance,
-    "maxiter": _limit,
+    "maxiter": lambda name, value: _limit(name, value, 0),  # 0: x0 is evaluated
     "maxfun": _limit,
     "maxls": lambda name, value: count(name, value, most=2**31 - 1),
     "c1": fraction,
@@ -105,6 +132,7 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "damping": flag,
     "history_size": lambda name, value: count(name, value, most=1000),
     "history_dtype": _history_dtype,
+    "hess_inv0": _inverse_hessian,
     "globalization": _globalization,
     "learning_rate": positive,
 }
@@ -156,6 +184,7 @@ class Solver(Declared):
             raise TypeError("Solver is a base; use one of its subclasses, such as LBFGS")
         start = starting_point(x0)
         checked = checked_options(options, dtype_of_iterates(start).name)
+        self._gtol: float = checked["gtol"]
         self._solver = _core.Solver(self._method, start, checked)
 
     # -- a run -------------------------------------------------------------------------------------
@@ -175,10 +204,11 @@ class Solver(Declared):
         """Take the value and the gradient at the point that was asked for.
 
         Args:
-            f: a real number, or an array with one element; NaN or infinite where the function is
-                not defined: the solver then goes back towards the last point.
-            g: the gradient, in the structure and shapes of x0, of any real dtypes and layouts. Only
-                read, and free again when `tell` returns.
+            f: a real number, or an array or tensor with one element; NaN or infinite where the
+                function is not defined: the solver then goes back towards the last point.
+            g: the gradient, in the structure and shapes of x0, of any real dtypes, byte orders and
+                layouts. Only read, and free again when `tell` returns. Where f is not finite it is
+                not looked at, and may be None.
 
         Raises:
             TypeError, ValueError: for what does not fit; the solver stays as it was.
@@ -206,6 +236,11 @@ class Solver(Declared):
         "value_and_gradient"; of `Newton` also "hessian", of `NewtonCG` "hessian_product".
         """
         return self._solver.request
+
+    @property
+    def size(self) -> int:
+        """Variables: the elements of all arrays of x0."""
+        return self._solver.size
 
     @property
     def nit(self) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from .base import checked_options
+from .base import as_array, checked_options
 from .minimize import METHODS, defaults, method_name, settings_of
 from .result import Result
 
@@ -73,8 +73,8 @@ def minimize_batch(
     """
     name = method_name(method)
     if name == "newton_cg":
-        raise ValueError("method is 'newton_cg'; of a batch the Hessians are wanted, with 'newton'")
-    starts = np.asarray(X0)
+        raise ValueError(f"method is {method!r}; a batch takes Hessians, with 'newton'")
+    starts = as_array(X0)
     if starts.dtype.kind not in "fiub" or starts.dtype.itemsize > 8:
         raise TypeError(f"X0 has dtype {starts.dtype}; float32 or float64 is wanted")
     if starts.ndim < 2 or 0 in starts.shape[1:]:
@@ -83,7 +83,8 @@ def minimize_batch(
     shape, count = starts.shape[1:], len(starts)
     n = int(np.prod(shape))
     settings = defaults(METHODS[name]) | settings_of(name, options, more, tol)
-    settings.pop("disp", None)
+    for option in ("disp", "finite_diff_rel_step"):
+        settings.pop(option, None)
     flat = np.ascontiguousarray(starts, dtype).reshape(count, n)
     batch = _core.Batch(name, flat, checked_options(settings, dtype.name))
     args = args if isinstance(args, tuple) else (args,)
@@ -96,6 +97,8 @@ def minimize_batch(
             raise TypeError(f"fun returned {type(returned).__name__}; {what} is wanted")
         f = _checked("f", returned[0], (k,), np.dtype(np.float64))
         g = _checked("g", returned[1], (k, *shape), dtype)
+        if not (finite := np.isfinite(f)).all():  # those gradients are not looked at
+            g = np.where(finite.reshape(k, *(1 for _ in shape)), g, dtype.type(np.nan))
         h = _checked("H", returned[2], (k, n, n), np.dtype(np.float64)) if wanted == 3 else None
         batch.tell(f, g, h)
     found = batch.results()
@@ -122,6 +125,8 @@ def _checked(name: str, given: Any, shape: tuple[int, ...], dtype: np.dtype[Any]
     array = np.asarray(given)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} has dtype {array.dtype}; real numbers are wanted")
+    if array.shape != shape and array.shape[:1] == shape[:1] and array.size == shape[0]:
+        array = array.reshape(shape) if np.prod(shape) == shape[0] else array  # one number each
     if array.shape != shape:
         raise ValueError(f"{name} has shape {array.shape}; {shape} is wanted")
     return np.ascontiguousarray(array, dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -9,188 +10,316 @@ from typing import Any
 import numpy as np
 
 from ..structures import map_leaves
+from .base import scalar
 
 __all__ = ["Differences", "GradientDifferences", "value_and_gradient"]
 
 Evaluate = Callable[[Any], tuple[Any, Any]]
 
-
-def scalar(f: Any) -> float:
-    """Return a function's value as a float: a real number, or an array with one element."""
-    if isinstance(f, np.ndarray):
-        if f.size != 1:
-            raise ValueError(f"f has shape {f.shape}; one number is wanted")
-        f = f.item()
-    if not hasattr(f, "__float__"):
-        raise TypeError(f"f is of type {type(f).__name__}; a real number is wanted")
-    return float(f)
+# A change of f by no more than so many rounding errors is none.
+FLAT = 64.0
+# Steps that fail are divided by ten, so often at most.
+TRIES = 12
+# A variable is taken to be at least this part of what it was in the run.
+SHRUNK = 1e-3
 
 
-def _leaves(tree: Any) -> list[Any]:
+def leaves(tree: Any) -> list[Any]:
     found: list[Any] = []
     map_leaves(found.append, tree)
     return found
 
 
-def _frozen(array: Any) -> Any:
-    copy = array.copy()
-    copy.flags.writeable = False
-    return copy
-
-
-def _flat(tree: Any) -> Any:
+def flat(tree: Any) -> Any:
     """Return all elements after each other, in C order and float64."""
-    return np.concatenate([np.asarray(leaf, np.float64).ravel() for leaf in _leaves(tree)])
+    return np.concatenate([np.asarray(leaf, np.float64).ravel() for leaf in leaves(tree)])
 
 
-def _like(tree: Any, flat: Any) -> Any:
-    """Return the elements in the structure and dtypes of a tree, read-only."""
+def like(tree: Any, elements: Any) -> Any:
+    """Return the elements in the structure and dtypes of a tree."""
     at = 0
 
     def take(leaf: Any) -> Any:
         nonlocal at
-        piece = flat[at : at + leaf.size].astype(leaf.dtype).reshape(leaf.shape)
-        piece.flags.writeable = False
+        piece = elements[at : at + leaf.size].astype(leaf.dtype).reshape(leaf.shape)
         at += leaf.size
         return piece
 
     return map_leaves(take, tree)
 
 
+def copied(tree: Any) -> Any:
+    """Return copies of all arrays, which are the receiver's to write."""
+    return map_leaves(lambda leaf: leaf.copy(), tree)
+
+
+def rounding(*values: Any) -> float:
+    """Return the coarsest rounding error among dtypes, NumPy's or another library's; 0 for none."""
+    names = [str(getattr(value, "dtype", "")) for value in values]
+    known = {"float16": np.float16, "float32": np.float32, "float64": np.float64}
+    return max(
+        (float(np.finfo(known[part]).eps) for name in names for part in known if part in name),
+        default=0.0,
+    )
+
+
+def sizes(x: Any) -> Any:
+    """Return how large each variable is taken to be: a zero like the largest, but at most 1."""
+    found = np.abs(x)
+    largest = float(found.max())
+    return np.where(found > 0, found, min(largest, 1.0) if largest > 0 else 1.0)
+
+
 class Differences:
     """The value of a function and its gradient by differences: instead of `jac`.
 
-    With ε the rounding error of the dtype of x, and each step h as the dtype can represent it::
+    With ε the rounding error of x or of f, the coarser of both, and each step h as the dtype of x
+    can represent it::
 
-        central:  (f(x + h eᵢ) - f(x - h eᵢ)) / 2h,    h = ε^(1/3) max(1, |xᵢ|);    error of h²
-        forward:  (f(x + h eᵢ) - f(x)) / h,            h = ε^(1/2) max(1, |xᵢ|);    error of h
+        central:  (f(x + h eᵢ) - f(x - h eᵢ)) / 2h,    h = ε^(1/3) |xᵢ|;    error of h²
+        forward:  (f(x + h eᵢ) - f(x)) / h,            h = ε^(1/2) |xᵢ|;    error of h
+
+    A zero counts as the largest of the variables, at most 1, or as 1 where all are zero. Where a
+    step below ε^(1/3) or ε^(1/2) changes f by no more than rounding, longer ones are tried, up to
+    that. Where f is not finite on one side, the other side is used, with f(x + 2h) too for central
+    ones; where it is on neither, h is divided by ten. Where f(x) is not finite the gradient is NaN,
+    and no differences are taken.
 
     Args:
-        fun: fun(x, *args); x is an array, or a structure of arrays, that is read-only and never
-            changes.
+        fun: fun(x, *args); x is a copy, an array or a structure of arrays.
         args: further arguments of fun.
         central: which of the two.
+        step: h / |xᵢ|; None: as above.
 
     Attributes:
         evaluations: of fun so far.
-        error: of a gradient, relative, as a power of ε.
+        error: of the last gradient: ε |f| / h, the largest over the variables, which is what
+            rounding f may change it by; NaN before the first.
+        power: the relative error of a gradient, as a power of ε.
 
     Example:
         >>> evaluate = Differences(lambda x: x @ x)
         >>> f, g = evaluate(np.array([1.0, 2.0]))
         >>> f, g.round(8), evaluate.evaluations
         (5.0, array([2., 4.]), 5)
+        >>> evaluate.error < 1e-9
+        True
 
     Reference: Nocedal and Wright, Numerical Optimization, 2006, section 8.1.
     """
 
     def __init__(
-        self, fun: Callable[..., Any], args: tuple[Any, ...] = (), *, central: bool = True
+        self,
+        fun: Callable[..., Any],
+        args: tuple[Any, ...] = (),
+        *,
+        central: bool = True,
+        step: float | None = None,
     ) -> None:
         self._fun = fun
         self._args = args
         self._central = central
-        self.error = 2 / 3 if central else 1 / 2
+        self._step = step
+        self._longer: dict[int, float] = {}  # steps that had to be, by the number of the variable
+        self.power = 2 / 3 if central else 1 / 2
         self.evaluations = 0
+        self.error = math.nan
 
-    def _value(self, x: Any) -> float:
+    def _value(self, x: Any) -> tuple[float, float]:
+        """Return the value, and its rounding error as far as its dtype tells it."""
         self.evaluations += 1
-        return scalar(self._fun(x, *self._args))
+        value = self._fun(x, *self._args)
+        return scalar(value), rounding(value)
 
     def __call__(self, x: Any) -> tuple[float, Any]:
         """Return the value and the gradient at x."""
-        value = self._value(x)
-        point = map_leaves(lambda leaf: leaf.copy(), x)
-        gradient = map_leaves(lambda leaf: np.empty(leaf.shape, leaf.dtype), x)
-        for array, slopes in zip(_leaves(point), _leaves(gradient), strict=True):
-            epsilon = float(np.finfo(array.dtype).eps)
+        point = copied(x)
+        value, coarse = self._value(copied(x))
+        gradient = map_leaves(lambda leaf: np.full(leaf.shape, np.nan, leaf.dtype), x)
+        self.error = math.nan if not math.isfinite(value) else 0.0
+        if not math.isfinite(value):
+            return value, gradient
+        scale, number = sizes(flat(x)), 0
+        for array, slopes in zip(leaves(point), leaves(gradient), strict=True):
+            epsilon = max(rounding(array), coarse)
             for index in np.ndindex(array.shape):
                 here = array[index].copy()
-                step = epsilon ** (1 / 3 if self._central else 1 / 2) * max(1.0, abs(float(here)))
-                array[index] = here + step
-                high, above = float(array[index]), self._value(map_leaves(_frozen, point))
-                low, below = float(here), value
-                if self._central:
-                    array[index] = here - step
-                    low, below = float(array[index]), self._value(map_leaves(_frozen, point))
-                array[index] = here
-                with np.errstate(over="ignore"):
-                    slopes[index] = (above - below) / (high - low)
+
+                def at(
+                    step: float, array: Any = array, index: Any = index, here: Any = here
+                ) -> Any:
+                    """Return the step as it was taken, and the value there."""
+                    array[index] = here + step
+                    taken, found = float(array[index]) - float(here), self._value(copied(point))[0]
+                    array[index] = here
+                    return taken, found
+
+                with np.errstate(over="ignore", invalid="ignore"):
+                    slopes[index] = self._slope(at, value, epsilon, float(scale[number]), number)
+                number += 1
         return value, gradient
+
+    def _slope(
+        self,
+        at: Callable[[float], tuple[float, float]],
+        value: float,
+        epsilon: float,
+        size: float,
+        number: int,
+    ) -> float:
+        """Return the derivative by one variable, from values at steps along it."""
+        plain = epsilon ** (1 / 3 if self._central else 1 / 2)
+        step = max(plain * size, min(self._longer.get(number, 0.0), plain))
+        if self._step is not None:
+            plain = step = self._step * size
+        noise = epsilon * abs(value)
+        for _ in range(TRIES):
+            seen = [at(step), at(-step)] if self._central else [at(step)]
+            finite = [pair for pair in seen if math.isfinite(pair[1])]
+            if not finite and not self._central:
+                finite = [pair for pair in [at(-step)] if math.isfinite(pair[1])]
+            change = max((abs(found - value) for _, found in finite), default=0.0)
+            if finite and change <= FLAT * noise and step < plain:
+                step = self._longer[number] = min(100 * step, plain)
+                continue
+            if finite:
+                break
+            step /= 10
+            self._longer.pop(number, None)
+        if not finite or finite[0][0] == 0.0:
+            self.error = math.nan
+            return math.nan
+        self.error = max(self.error, noise / abs(finite[0][0]))
+        if change > 1e3 * FLAT * noise and number in self._longer:
+            self._longer[number] /= 10
+        if len(finite) == 2:
+            (high, above), (low, below) = finite
+            return (above - below) / (high - low)
+        near, found = finite[0]
+        slope = (found - value) / near
+        if not self._central:
+            return slope
+        far, beyond = at(2 * near)
+        if not math.isfinite(beyond):
+            return slope
+        # Of the parabola through the three.
+        return slope + (slope - (beyond - value) / far) * near / (far - near)
 
 
 class GradientDifferences:
     """Hessians, and products with them, by differences of gradients: instead of `hess` or `hessp`.
 
-    With ε the rounding error of the dtype of x, and ε^e that of the gradient::
+    With ε the rounding error of x or of the gradient, the coarser of both, ε^e the relative error
+    of the gradient, and sᵢ = |xᵢ|, for a zero as in `Differences`::
 
-        central:  H v = (g(x + h v) - g(x - h v)) / 2h,    h = ε^(e/3) max(1, |x|) / |v|
-        forward:  H v = (g(x + h v) - g(x)) / h,           h = ε^(e/2) max(1, |x|) / |v|
+        central:  H v = (g(x + h v) - g(x - h v)) / 2h,    h = ε^(e/3) / max |vᵢ| / sᵢ
+        forward:  H v = (g(x + h v) - g(x)) / h,           h = ε^(e/2) / max |vᵢ| / sᵢ
 
-    For a Hessian v is one unit vector after the other, with |xᵢ| for |x|, and the mean of H and its
-    transpose is taken.
+    For a Hessian v is one unit vector after the other, and the mean of H and its transpose is
+    taken. A variable counts as no less than a thousandth of the largest it has been. Where g is
+    finite on one side alone, that side is used; where it is on neither, h is divided by ten.
 
     Args:
-        gradient: gradient(x), in the structure of x.
+        gradient: gradient(x), in the structure of x, which is a copy.
         central: which of the two.
-        error: e.
+        power: e.
+        step: the steps as parts of sᵢ; None: as above.
 
     Attributes:
         evaluations: of the gradient so far.
+        error: of the last product or Hessian: ε^e |g| / h, the largest, which is what rounding may
+            change an element by; NaN before the first.
 
     Example:
         >>> second = GradientDifferences(lambda x: x**3 / 3)
         >>> second.hessian(np.array([1.0, 2.0])).round(6), second.evaluations
-        (array([[1., 0.],
+        (array([[2., 0.],
                [0., 4.]]), 4)
 
     Reference: Nocedal and Wright, Numerical Optimization, 2006, section 8.1.
     """
 
     def __init__(
-        self, gradient: Callable[[Any], Any], *, central: bool = True, error: float = 1.0
+        self,
+        gradient: Callable[[Any], Any],
+        *,
+        central: bool = True,
+        power: float = 1.0,
+        step: float | None = None,
     ) -> None:
         self._gradient = gradient
         self._central = central
-        self._error = error / (3 if central else 2)
+        self._power = power
+        self._step = step
+        self._coarse = 0.0  # the rounding error of gradients, as far as their dtypes tell it
+        self._seen: Any = 0.0  # how large each variable has been
         self.evaluations = 0
+        self.error = math.nan
 
     def _slopes(self, x: Any) -> Any:
         self.evaluations += 1
-        return _flat(self._gradient(x))
+        gradient = self._gradient(copied(x))
+        self._coarse = max(self._coarse, rounding(*leaves(gradient)))
+        return flat(gradient)
 
-    def _along(self, x: Any, direction: Any, length: float, slopes: Any) -> Any:
+    def _sizes(self, x: Any) -> Any:
+        found = sizes(flat(x))
+        self._seen = np.maximum(self._seen, found)
+        return np.maximum(found, SHRUNK * self._seen)
+
+    def _along(self, x: Any, direction: Any, size: Any, slopes: Any) -> Any:
         """Return the change of the gradient for each length of the flat direction.
 
         slopes: the gradient at x, for forward differences.
         """
-        here = _flat(x)
-        epsilon = max(float(np.finfo(leaf.dtype).eps) for leaf in _leaves(x))
-        step = epsilon**self._error * max(1.0, length)
-        high = _like(x, here + step * direction)
-        low = _like(x, here - step * direction) if self._central else x
-        made = (_flat(high) - _flat(low)) @ direction / (direction @ direction)
-        return (self._slopes(high) - (self._slopes(low) if self._central else slopes)) / made
+        here = flat(x)
+        squares = direction @ direction
+        epsilon = max(rounding(*leaves(x)), self._coarse)
+        step = epsilon ** (self._power / (3 if self._central else 2))
+        step = (step if self._step is None else self._step) / float((abs(direction) / size).max())
+        for _ in range(TRIES):
+            with np.errstate(over="ignore", invalid="ignore"):
+                high, low = like(x, here + step * direction), like(x, here - step * direction)
+                seen = [(here, slopes)] if slopes is not None else []
+                for point in (high, low) if self._central else (high,):
+                    seen.append((flat(point), self._slopes(point)))
+                if not self._central and not np.isfinite(seen[-1][1]).all():
+                    seen.append((flat(low), self._slopes(low)))
+                seen = [pair for pair in seen if np.isfinite(pair[1]).all()]
+                if self._central and len(seen) == 1:
+                    seen.append((here, self._slopes(x)))
+                if len(seen) == 2:
+                    (a, g_a), (b, g_b) = seen
+                    made = float((a - b) @ direction) / squares
+                    noise = epsilon**self._power * float(np.abs(g_a).max())
+                    if made != 0.0:
+                        self.error = max(self.error, noise / abs(made))
+                        return (g_a - g_b) / made
+            step /= 10
+        return np.full(here.size, np.nan)
 
     def product(self, x: Any, v: Any) -> Any:
         """Return the Hessian at x times v, in the structure of x."""
-        direction = _flat(v)
-        size = float(np.linalg.norm(direction))
+        direction, size, coarse = flat(v), self._sizes(x), self._coarse
+        length = float(np.linalg.norm(direction))
+        self.error = 0.0
         slopes = None if self._central else self._slopes(x)
-        length = float(np.linalg.norm(_flat(x)))
-        return _like(x, size * self._along(x, direction / size, length, slopes))
+        product = length * self._along(x, direction / length, size, slopes)
+        # A first gradient may be coarser than x was.
+        return self.product(x, v) if self._coarse > coarse else like(x, product)
 
     def hessian(self, x: Any) -> Any:
         """Return the Hessian at x, n by n."""
-        here = _flat(x)
+        size, coarse = self._sizes(x), self._coarse
+        self.error = 0.0
         slopes = None if self._central else self._slopes(x)
-        columns = np.array(
-            [
-                self._along(x, unit, abs(float(element)), slopes)
-                for unit, element in zip(np.eye(here.size), here, strict=True)
-            ]
-        )
-        return (columns + columns.T) / 2
+        columns = []
+        for unit in np.eye(size.size):
+            columns.append(self._along(x, unit, size, slopes))
+            if self._coarse > max(coarse, rounding(*leaves(x))):
+                return self.hessian(x)
+        found = np.array(columns)
+        return (found + found.T) / 2
 
 
 def value_and_gradient(
@@ -200,8 +329,13 @@ def value_and_gradient(
     *,
     size: int,
     stacklevel: int,
+    step: float | None = None,
+    lend: Callable[[Any], Any] = lambda x: x,
 ) -> Evaluate:
-    """Return what takes x to (f, g), from `fun` and `jac` as `minimize` takes them."""
+    """Return what takes x to (f, g), from `fun` and `jac` as `minimize` takes them.
+
+    step: of differences, see there. lend: makes of x what is lent to the first of two functions.
+    """
     if not callable(fun):
         raise TypeError(f"fun is {fun!r}; a function is wanted")
     args = args if isinstance(args, tuple) else (args,)
@@ -220,7 +354,7 @@ def value_and_gradient(
 
         return both
     if callable(jac):
-        return lambda x: (fun(x, *args), jac(x, *args))
+        return lambda x: (fun(lend(x), *args), jac(x, *args))
     if jac is None or isinstance(jac, (bool, np.bool_)):
         warnings.warn(
             f"jac is {jac}: each gradient costs 2 n = {2 * size} evaluations of fun; pass jac=True "
@@ -229,7 +363,7 @@ def value_and_gradient(
             UserWarning,
             stacklevel=stacklevel + 1,
         )
-        return Differences(fun, args)
+        return Differences(fun, args, step=step)
     if isinstance(jac, str) and jac in ("2-point", "3-point"):
-        return Differences(fun, args, central=jac == "3-point")
+        return Differences(fun, args, central=jac == "3-point", step=step)
     raise ValueError(f"jac is {jac!r}; True, a function, '2-point', '3-point' or None is wanted")

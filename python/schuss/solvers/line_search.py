@@ -11,8 +11,8 @@ import numpy as np
 
 from .. import _core
 from ..checks import count, fraction, positive
-from .base import as_array, check_wolfe, dtype_of_iterates
-from .differences import Differences, scalar, value_and_gradient
+from .base import as_array, check_wolfe, dtype_of_iterates, scalar
+from .differences import Differences, value_and_gradient
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -133,7 +133,10 @@ def line_search(
         points += 1
         point.flags.writeable = False
         f, g = evaluate(point)
-        return scalar(f), _gradient(g, point)
+        value = scalar(f)
+        if not math.isfinite(value):  # its gradient is not looked at
+            return value, np.full(point.shape, np.nan, dtype)
+        return value, _gradient(g, point)
 
     if value is None or gradient is None:
         best_value, best_gradient = at(origin)

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import inspect
+import math
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..checks import flag, tolerance
+import numpy as np
+
+from ..checks import positive, tolerance
+from ..suggest import did_you_mean
 from .base import Solver
-from .differences import Differences, GradientDifferences, value_and_gradient
-from .newton import Newton, NewtonCG
+from .differences import (
+    Differences,
+    GradientDifferences,
+    copied,
+    flat,
+    leaves,
+    like,
+    value_and_gradient,
+)
+from .newton import Newton, NewtonCG, dense, times
 from .quasi_newton import BFGS, LBFGS, SR1, GradientDescent
 from .result import Result
 
@@ -25,10 +37,23 @@ METHODS: dict[str, type[Solver]] = {
     "gradient_descent": GradientDescent,
 }
 OPTIONS = {
-    name: [*list(inspect.signature(solver).parameters)[1:], "disp"]
+    name: [*list(inspect.signature(solver).parameters)[1:], "disp", "finite_diff_rel_step"]
     for name, solver in METHODS.items()
 }
-ALIASES = {"l-bfgs": "lbfgs", "l-bfgs-b": "lbfgs", "newton-cg": "newton_cg"}
+ALIASES = {
+    "l-bfgs": "lbfgs",
+    "l-bfgs-b": "lbfgs",
+    "dogleg": "newton",
+    "trust-exact": "newton",
+    "newton-cg": "newton_cg",
+    "trust-krylov": "newton_cg",
+    "trust-ncg": "newton_cg",
+}
+
+# Variables up to which user's functions get copies of x, which are theirs to write.
+LENT = 1000
+# A gradient by differences whose error is so many times gtol says nothing about gtol.
+FAR = 10.0
 
 # The argument that gives second derivatives, and what it returns.
 SECOND = {"newton": ("hess", "Hessian"), "newton_cg": ("hessp", "product")}
@@ -38,10 +63,15 @@ STOPPED = "`callback` raised `StopIteration`."
 
 def method_name(method: Any) -> str:
     """Return the name of a method as we spell it, or raise an error that lists them."""
+    if method is None:
+        return "lbfgs"
     name = method.lower() if isinstance(method, str) else ""
     name = ALIASES.get(name, name)
     if name not in METHODS:
-        raise ValueError(f"method is {method!r}; one of {list(METHODS)} is wanted")
+        raise ValueError(
+            f"method is {method!r}; one of {list(METHODS)} is wanted"
+            + did_you_mean(name, [*METHODS, *ALIASES])
+        )
     return name
 
 
@@ -53,7 +83,10 @@ def settings_of(method: str, options: Any, more: dict[str, Any], tol: Any) -> di
     for given, value in [*(options or {}).items(), *more.items()]:
         name = "history_size" if given == "maxcor" else given
         if name not in OPTIONS[method]:
-            raise ValueError(f"{given!r} is no option of {method}, which takes {OPTIONS[method]}")
+            raise ValueError(
+                f"{given!r} is no option of {method}, which takes {OPTIONS[method]}"
+                + did_you_mean(given, OPTIONS[method])
+            )
         if name in settings:
             raise ValueError(f"the option {name!r} is given twice")
         settings[name] = value
@@ -69,16 +102,21 @@ def defaults(solver: type[Solver]) -> dict[str, Any]:
     return {parameter.name: parameter.default for parameter in parameters}
 
 
+def wants_result(callback: Callable[..., Any]) -> bool:
+    """Whether `intermediate_result` is the only parameter of a callback."""
+    try:
+        return set(inspect.signature(callback).parameters) == {"intermediate_result"}
+    except ValueError:  # a function in C that does not say what it takes
+        return False
+
+
 def _watcher(
     callback: Callable[..., Any], solver: Solver, evaluations: Callable[[], int]
 ) -> Callable[[], bool]:
     """Return what calls back after an iteration, and is True when that asks for the end."""
     if not callable(callback):
         raise TypeError(f"callback is {callback!r}; a function or None is wanted")
-    try:
-        takes_result = set(inspect.signature(callback).parameters) == {"intermediate_result"}
-    except ValueError:  # a function in C that does not say what it takes
-        takes_result = False
+    takes_result = wants_result(callback)
 
     def watch() -> bool:
         x, jac, fun = solver._solver.best()
@@ -99,8 +137,7 @@ def minimize(
     fun: Callable[..., Any],
     x0: Any,
     args: Any = (),
-    *,
-    method: str = "lbfgs",
+    method: str | None = "lbfgs",
     jac: Any = None,
     hess: Any = None,
     hessp: Any = None,
@@ -115,38 +152,45 @@ def minimize(
 
     Args:
         fun: fun(x, *args) returns a real number, or with jac=True a pair of it and the gradient.
-            x is read-only and has the shape of x0; it never changes, so that it may be kept. Where
-            the function is not defined, return NaN or infinity.
+            x has the shape of x0 and never changes, so that it may be kept. Up to 1,000 variables
+            it is a copy, and writing into it changes nothing of the run; beyond, it is read-only.
+            Where the function is not defined, return NaN or infinity: the gradient there is not
+            looked at, and may be None.
         x0: where to start: a number, a list of numbers, an array of any shape and layout, or nested
             lists, tuples and dicts of arrays. x in the result has its structure. Iterates are
             float32 where all arrays are, else float64; see `Solver`.
         args: further arguments of fun and jac: a tuple, or one that is no tuple.
-        method: "lbfgs" (also "L-BFGS-B"), "bfgs", "sr1", "newton", "newton_cg" (also "Newton-CG")
-            or "gradient_descent", in any case; see `LBFGS`, `BFGS`, `SR1`, `Newton`, `NewtonCG` and
+        method: "lbfgs" (also "L-BFGS-B"; None is the same), "bfgs", "sr1", "newton" (also
+            "trust-exact", "dogleg"), "newton_cg" (also "Newton-CG", "trust-ncg", "trust-krylov") or
+            "gradient_descent", in any case; see `LBFGS`, `BFGS`, `SR1`, `Newton`, `NewtonCG` and
             `GradientDescent`.
         jac: True; a function jac(x, *args) that returns the gradient; "3-point" or "2-point" for
             central or forward differences, see `Differences`; None: "3-point", with a warning that
             says what that costs.
-        hess: of "newton", and not used by the others: hess(x, *args) returns the n x n Hessian, see
-            `Newton.tell_hessian`; "3-point" or "2-point" for central or forward differences of the
-            gradient, see `GradientDifferences`; None: "3-point", with a warning that says what that
-            costs.
+        hess: of "newton": hess(x, *args) returns the n x n Hessian, an array, sparse or a linear
+            operator, see `Newton.tell_hessian`; "3-point" or "2-point" for central or forward
+            differences of the gradient, see `GradientDifferences`; None: "3-point", with a warning
+            that says what that costs. For "newton_cg" without `hessp` it is multiplied by v. The
+            others do not use it.
         hessp: of "newton_cg", and of "newton" without `hess`, which then is "newton_cg":
             hessp(x, v, *args) returns the Hessian times v, in the structure of x; for "newton_cg"
             also "3-point", "2-point" or None, as for `hess`.
-        bounds: None; these problems are unconstrained.
+        bounds: None, or bounds that are all infinite (or None), in SciPy's forms: these problems
+            are unconstrained.
         constraints: none; these problems are unconstrained.
         tol: stands for `gtol`, with "lbfgs" for `ftol` too, where they are not given. At least 0.
         callback: called after each iteration, as callback(intermediate_result=result) where that is
             the name of its only parameter, with x, fun, jac, nit and nfev, and as callback(x)
             otherwise; of the best point so far, in copies. Raise StopIteration to end the run.
         options: of the method: the keywords of its class; `maxcor` for `history_size`; `disp`, to
-            print one line at the end.
+            print one line at the end; `finite_diff_rel_step`, of differences: h as a part of |xᵢ|.
         more: the same as keywords of their own: minimize(f, x0, gtol=1e-8).
 
     Returns:
         A `Result`. `x` is the best point seen and `fun` its value. `nfev` and `njev` count all
-        evaluations, those for differences too, which `maxfun` does not count.
+        evaluations, those for differences too, which `maxfun` does not count. A gradient by
+        differences which rounding may have changed by more than 10 `gtol` is no success: the status
+        is 2, and the message says how exact it was.
 
     Raises:
         ValueError: for an unknown method or option, bounds, constraints; for a Hessian that is not
@@ -171,27 +215,40 @@ def minimize(
         array([2., 2.], dtype=float32)
     """
     name = method_name(method)
-    given_constraints = constraints is not None and not _empty(constraints)
-    if given_constraints or (bounds is not None and not _empty(bounds)):
-        which = "constraints are" if given_constraints else "bounds are"
-        raise ValueError(f"{which} given; schuss solves unconstrained problems")
+    _refuse_limits(bounds, constraints)
     if name == "newton" and hess is None and hessp is not None:
         name = "newton_cg"
-    for argument, value, user in (("hess", hess, "newton"), ("hessp", hessp, "newton_cg")):
-        if value is not None and name != user:
+    by_products = name == "newton_cg" and hessp is None
+    for argument, value, used in (
+        ("hess", hess, name == "newton" or by_products),
+        ("hessp", hessp, name == "newton_cg"),
+    ):
+        if value is not None and not used:
             warnings.warn(f"method {name} does not use {argument}", RuntimeWarning, stacklevel=2)
     settings = settings_of(name, options, more, tol)
-    disp = flag("disp", settings.pop("disp", False))
+    disp = bool(settings.pop("disp", False))
+    step = settings.pop("finite_diff_rel_step", None)
+    step = None if step is None else positive("finite_diff_rel_step", step)
     solver = METHODS[name](x0, **settings)
-    evaluate = value_and_gradient(fun, jac, args, size=solver._solver.size, stacklevel=2)
+    core, lent = solver._solver, solver.size <= LENT
+    evaluate = value_and_gradient(
+        fun,
+        jac,
+        args,
+        size=solver.size,
+        stacklevel=2,
+        step=step,
+        lend=copied if lent else lambda x: x,
+    )
 
     further = args if isinstance(args, tuple) else (args,)
     second: GradientDifferences | None = None
     of_second: Callable[..., Any] | None = None
     if name in SECOND:
-        of_second, second = _second_order(
-            name, hess if name == "newton" else hessp, jac, evaluate, further, solver
-        )
+        given = hess if name == "newton" or by_products else hessp
+        if by_products and callable(hess):
+            given = _products(hess)
+        of_second, second = _second_order(name, given, jac, evaluate, further, solver, step)
 
     def evaluations() -> int:
         if isinstance(evaluate, Differences):
@@ -200,18 +257,18 @@ def minimize(
 
     # No variable holds what was asked for while `tell` runs, nor the gradient while `fun` does: the
     # solver and NumPy can then use their memory again.
-    core, tell, stopped = solver._solver, solver.tell, False
+    ask, tell, stopped = core.ask, core.tell, False
 
     def values() -> None:
-        tell(*evaluate(core.ask()))
+        tell(*evaluate(ask(lent)))
 
     def values_or_second_order() -> None:
         assert of_second is not None
         request = core.request
         if request == "hessian":
-            core.tell_hessian(of_second(core.ask(), *further))
+            core.tell_hessian(of_second(ask(lent)))
         elif request == "hessian_product":
-            core.tell_product(of_second(core.ask(), core.direction(), *further))
+            core.tell_product(of_second(ask(lent), core.direction(lent)))
         else:
             values()
 
@@ -229,11 +286,44 @@ def minimize(
     result = solver._result(copy=not core.done)
     result.nfev = evaluations()
     result.njev += second.evaluations if second else 0
+    if isinstance(evaluate, Differences):
+        _judge(result, evaluate, solver._gtol, float(settings.get("ftol") or 0.0))
     if stopped:
         result.update(status=99, success=False, message=STOPPED)
     if disp:
         print(f"{result.message}: fun={result.fun:.10g}, nit={result.nit}, nfev={result.nfev}")
     return result
+
+
+def _judge(result: Result, differences: Differences, gtol: float, ftol: float) -> None:
+    """Change the end of a run that differences made uncertain, and say so."""
+    error = differences.error
+    exact = f"the gradient is by differences, exact to about {error:.3g}"
+    largest = max(float(np.abs(leaf).max()) for leaf in leaves(result.jac) if leaf.size)
+    if result.status == 0 and error > FAR * gtol and not (ftol > 0.0 and largest > gtol):
+        message = f"{exact} only, which is too coarse for gtol = {gtol:.3g}"
+        result.update(status=2, success=False, message=f"{message}; pass jac or scale f")
+    elif result.status == 5:
+        message = f"f and its gradient disagree: {exact}, or f is not smooth"
+        result.update(status=2, message=message)
+    elif result.status == 3 and math.isfinite(result.fun) and math.isnan(largest):
+        result.message += ": it is by differences, and f is not finite beside x"
+    elif result.status in (2, 3) and error > 0.0:
+        result.message += f"; {exact}"
+
+
+def _products(hess: Callable[..., Any]) -> Callable[..., Any]:
+    """Return hessp made of hess, which is called once at each point."""
+    at: Any = None
+    matrix: Any = None
+
+    def hessp(x: Any, v: Any, *args: Any) -> Any:
+        nonlocal at, matrix
+        if at is None or not np.array_equal(at, flat(x)):
+            at, matrix = flat(x), hess(x, *args)
+        return like(v, times(matrix, flat(v)))
+
+    return hessp
 
 
 def _second_order(
@@ -243,17 +333,21 @@ def _second_order(
     evaluate: Callable[[Any], tuple[Any, Any]],
     args: tuple[Any, ...],
     solver: Solver,
+    step: float | None,
 ) -> tuple[Callable[..., Any], GradientDifferences | None]:
     """Return what gives Hessians or products, and the differences behind it, if any."""
+    n = solver.size
+    if callable(given) and name == "newton":
+        return (lambda x: dense(given(x, *args), n)), None
     if callable(given):
-        return given, None
+        return (lambda x, v: given(x, v, *args)), None
     argument, what = SECOND[name]
     if given is not None and not (isinstance(given, str) and given in ("2-point", "3-point")):
         raise ValueError(
             f"{argument} is {given!r}; a function, '2-point', '3-point' or None is wanted"
         )
     if given is None:
-        count = f"2 n = {2 * solver._solver.size}" if name == "newton" else "2"
+        count = f"2 n = {2 * n}" if name == "newton" else "2"
         warnings.warn(
             f"{argument} is None: each {what} costs {count} gradients; pass a function, or, if you "
             f"mean it, {argument}='3-point'",
@@ -267,11 +361,38 @@ def _second_order(
     differences = GradientDifferences(
         gradient,
         central=given != "2-point",
-        error=evaluate.error if isinstance(evaluate, Differences) else 1.0,
+        power=evaluate.power if isinstance(evaluate, Differences) else 1.0,
+        step=step,
     )
-    if name == "newton":
-        return (lambda x, *_: differences.hessian(x)), differences
-    return (lambda x, v, *_: differences.product(x, v)), differences
+    return (differences.hessian if name == "newton" else differences.product), differences
+
+
+def _refuse_limits(bounds: Any, constraints: Any) -> None:
+    """Refuse constraints, and bounds that bound something."""
+    if constraints is not None and not _empty(constraints):
+        raise ValueError("constraints are given; schuss solves unconstrained problems")
+    if bounds is not None and not _empty(bounds) and not _infinite(bounds):
+        raise ValueError(
+            "bounds are given; schuss solves unconstrained problems, and bounds come later. Until "
+            "then, write x as a function of free variables y: lower + exp(y), upper - exp(y), or "
+            "lower + (upper - lower) / (1 + exp(-y))"
+        )
+
+
+def _infinite(bounds: Any) -> bool:
+    """Whether no bound, of pairs or of an object with lb and ub, is a finite number."""
+    if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
+        pairs = [[bounds.lb, bounds.ub]]
+    else:
+        pairs = list(bounds)
+    try:
+        sides = [
+            (np.asarray(-math.inf if low is None else low), math.inf if high is None else high)
+            for low, high in pairs
+        ]
+        return all((low == -math.inf).all() and np.all(high == math.inf) for low, high in sides)
+    except (TypeError, ValueError, AttributeError):
+        return False
 
 
 def _empty(collection: Any) -> bool:

@@ -37,7 +37,7 @@ class LBFGS(Solver):
         ftol: converged where a step decreases f by no more than ftol max(|f|, |f_new|, 1), and no
             more was to be expected; at least 0, which is off. SciPy's L-BFGS-B has 2.2e-9 here,
             with which it ends before the gradient is small.
-        maxiter: steps at most, at least 1; None: no limit.
+        maxiter: steps at most, at least 0, which evaluates x0 alone; None: no limit.
         maxfun: evaluations at most, at least 1; None: no limit.
         maxls: evaluations in one line search at most, at least 1; those that are not finite do not
             count.
@@ -136,7 +136,7 @@ class BFGS(Solver):
             float64 iterates and 1e-3 for float32.
         ftol: converged where a step decreases f by no more than ftol max(|f|, |f_new|, 1), and no
             more was to be expected; at least 0, which is off.
-        maxiter: steps at most, at least 1; None: no limit.
+        maxiter: steps at most, at least 0, which evaluates x0 alone; None: no limit.
         maxfun: evaluations at most, at least 1; None: no limit.
         maxls: evaluations in one line search at most, at least 1; those that are not finite do not
             count.
@@ -144,6 +144,8 @@ class BFGS(Solver):
         c2: of the curvature condition, in (c1, 1).
         damping: change y so that sᵀy is at least 0.2 times the curvature that H expected, instead
             of leaving pairs out.
+        hess_inv0: H at the start, n x n, symmetric and positive definite, which then does not grow
+            before its first update; None: a multiple of I.
 
     Memory: 4 n² bytes, the lower triangle of H in float64, and about 15 vectors. `result()` makes
     the whole matrix for `hess_inv`, 8 n² bytes more.
@@ -184,6 +186,7 @@ class BFGS(Solver):
         c1: float = 1e-4,
         c2: float = 0.9,
         damping: bool = False,
+        hess_inv0: Any = None,
     ) -> None:
         super().__init__(
             x0,
@@ -195,6 +198,7 @@ class BFGS(Solver):
             c1=c1,
             c2=c2,
             damping=damping,
+            hess_inv0=hess_inv0,
         )
 
     def _matrix(self) -> dict[str, Any]:
@@ -219,7 +223,7 @@ class SR1(Solver):
             float64 iterates and 1e-3 for float32.
         ftol: converged where a step decreases f by no more than ftol max(|f|, |f_new|, 1), and no
             more was to be expected; at least 0, which is off.
-        maxiter: steps at most, at least 1; None: no limit.
+        maxiter: steps at most, at least 0, which evaluates x0 alone; None: no limit.
         maxfun: evaluations at most, at least 1; None: no limit.
 
     Memory: 4 n² bytes, the lower triangle of B in float64, and about 16 vectors. `result()` makes
@@ -282,7 +286,7 @@ class GradientDescent(Solver):
             float64 iterates and 1e-3 for float32.
         ftol: converged where a step decreases f by no more than ftol max(|f|, |f_new|, 1), and no
             more was to be expected; at least 0, which is off.
-        maxiter: steps at most, at least 1; None: no limit.
+        maxiter: steps at most, at least 0, which evaluates x0 alone; None: no limit.
         maxfun: evaluations at most, at least 1; None: no limit.
         maxls: evaluations in one line search at most, at least 1; those that are not finite do not
             count.

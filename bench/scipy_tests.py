@@ -1,0 +1,105 @@
+"""SciPy's own tests of `minimize`, answered by schuss: `python -m bench.scipy_tests [FOLDER]`.
+
+FOLDER holds SciPy's tests/ of optimize, of the version that is installed; without one, those that
+came with it. `scipy.optimize.minimize` gets `schuss.scipy_method` in place of each method that we
+have; everything else is as the tests call it. Calls with bounds or constraints stay SciPy's. A test
+counts when a call reached schuss.
+
+No code of SciPy's is kept here. The rest of the command line goes to pytest.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import pytest
+import scipy.optimize
+
+import schuss
+
+FILES = (
+    "test_optimize.py",
+    "test_trustregion.py",
+    "test_trustregion_exact.py",
+    "test_trustregion_krylov.py",
+)
+OURS = {
+    "bfgs": "bfgs",
+    "l-bfgs-b": "lbfgs",
+    "dogleg": "newton",
+    "trust-exact": "newton",
+    "newton-cg": "newton",
+    "trust-ncg": "newton",
+    "trust-krylov": "newton",
+}
+BY_PRODUCTS = ("newton-cg", "trust-ncg", "trust-krylov")  # without hess: newton_cg
+
+
+def ours(theirs: Any, hess: Any) -> Any:
+    """Return our method for one of SciPy's; theirs where we have none."""
+    name = theirs.lower() if isinstance(theirs, str) else ""
+    if name not in OURS:
+        return theirs
+    by_products = name in BY_PRODUCTS and not callable(hess)
+    return schuss.scipy_method("newton_cg" if by_products else OURS[name])
+
+
+class Replacement:
+    """Replaces the methods, and keeps which tests reached one of ours and how they ended."""
+
+    def __init__(self) -> None:
+        self.reached = False
+        self.outcomes: dict[str, str] = {}
+        minimize = scipy.optimize.minimize
+        signature = inspect.signature(minimize)
+
+        @wraps(minimize)
+        def replaced(*args: Any, **keywords: Any) -> Any:
+            try:
+                given = signature.bind(*args, **keywords)
+            except TypeError:
+                return minimize(*args, **keywords)
+            method = ours(given.arguments.get("method"), given.arguments.get("hess"))
+            limits = (given.arguments.get(name) for name in ("bounds", "constraints"))
+            free = all(limit is None or len(limit) == 0 for limit in limits)
+            if free and callable(method) and not callable(given.arguments.get("method")):
+                self.reached = True
+                given.arguments["method"] = method
+            return minimize(*given.args, **given.kwargs)
+
+        scipy.optimize.minimize = replaced
+
+    def pytest_runtest_setup(self, item: Any) -> None:
+        """Forget the test before."""
+        self.reached = False
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """Note how a test ended that reached us."""
+        if report.when == "call" and self.reached:
+            self.outcomes[report.nodeid] = report.outcome
+
+
+def main(arguments: list[str]) -> int:
+    """Run the tests, print how many passed of those that reached schuss, and which did not."""
+    folder = Path(scipy.optimize.__file__).parent / "tests"
+    if arguments and Path(arguments[0]).is_dir():
+        folder = Path(arguments.pop(0))
+    replacement = Replacement()
+    pytest.main(
+        [*(str(folder / name) for name in FILES), "-q", "-p", "no:cacheprovider", *arguments],
+        plugins=[replacement],
+    )
+    passed = [name for name, outcome in replacement.outcomes.items() if outcome == "passed"]
+    for name, outcome in replacement.outcomes.items():
+        if outcome != "passed":
+            print(f"{outcome}: {name.rsplit('/', 1)[-1]}")
+    print(f"{len(passed)} of {len(replacement.outcomes)} tests that reached schuss passed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
