@@ -21,9 +21,10 @@ from .solvers import (
     minimize_batch,
     scipy_method,
 )
+from .suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from . import schedules
+    from . import lab, schedules
 
     __version__: str
 
@@ -39,6 +40,7 @@ __all__ = [
     "clipping",
     "config",
     "initializers",
+    "lab",
     "linalg",
     "line_search",
     "minibatches",
@@ -52,19 +54,30 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """What takes long to import, when somebody asks for it."""
-    if name == "schedules":
-        return import_module(".schedules", __name__)
-    if name != "__version__":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+LATER = ("lab", "schedules")  # imported when somebody asks for them
+SETTINGS = ("SGD(momentum=0.9)", "SGD(momentum=0.9, nesterov=True)", "Adam(amsgrad=True)")
+
+if not TYPE_CHECKING:  # with it, type checkers would take every name for one of ours
+
+    def __getattr__(name: str) -> Any:
+        if name in LATER:
+            return import_module(f".{name}", __name__)
+        if name == "__version__":
+            return _version()
+        raise AttributeError(
+            f"module {__name__!r} has no attribute {name!r}"
+            + did_you_mean(name, [*__all__, *SETTINGS])
+        )
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])
+
+
+def _version() -> str:
     from importlib.metadata import PackageNotFoundError, version
 
     try:
         return version("schuss")
     except PackageNotFoundError:  # run from a source tree
         return "0+unknown"
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, "__version__"})

@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias
 
 import numpy as np
 
+from .suggest import explain
+
 if TYPE_CHECKING:  # numpy.random takes as long to import as all of schuss
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
@@ -766,3 +768,6 @@ def _class_shares(labels: _Array, classes: int | None) -> _Array:
     if count <= largest:
         raise ValueError(f"classes must be more than the largest label {largest}, got {classes!r}")
     return np.bincount(labels.astype(np.intp), minlength=count) / len(labels)
+
+
+explain(__name__)

@@ -134,6 +134,18 @@ def build(name: str, **settings: Any) -> Optimizer:
     return made
 
 
+def default_rate(name: str) -> float:
+    """Return the learning rate of a rule where none is given.
+
+    Example:
+        >>> default_rate("Adam")
+        0.001
+    """
+    rate = build(name).learning_rate
+    assert not callable(rate), name
+    return rate
+
+
 def learning_rate(name: str, batch_size: int) -> float:
     """Return a rate that is good on the digits, and for a new rule the default of its class.
 
@@ -150,6 +162,6 @@ def learning_rate(name: str, batch_size: int) -> float:
     """
     tuned = LEARNING_RATES.get(name)
     if tuned is None:
-        return float(build(name).learning_rate)
+        return default_rate(name)
     share = min(1.0, batch_size / TUNED_BATCH)
     return tuned * (share if name in AS_THE_GRADIENT else math.sqrt(share))

@@ -19,6 +19,7 @@ from schuss.lab import data as datasets
 from schuss.lab.catalog import FULL_BATCH, Progress
 from schuss.lab.interrupt import Interrupted
 from schuss.lab.task import Task
+from schuss.suggest import explain
 
 __all__ = ["Comparison", "Result", "Start", "compare", "schedule_names"]
 
@@ -461,3 +462,6 @@ def _flat(params: network.Params) -> list[Array]:
 def _vector(params: network.Params) -> Array:
     """A copy of all arrays, one after the other."""
     return np.concatenate([array.ravel() for array in _flat(params)])
+
+
+explain(__name__)

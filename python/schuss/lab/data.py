@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from schuss.suggest import explain
+
 __all__ = ["Dataset", "digits", "get", "load", "split"]
 
 Array = npt.NDArray[Any]
@@ -193,3 +195,6 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+explain(__name__)

@@ -29,6 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schuss import initializers
+from schuss.suggest import explain
 
 __all__ = [
     "INITS",
@@ -209,3 +210,6 @@ def spread(params: Params, x: Array, y: Array) -> tuple[list[float], list[float]
     forth = [float(np.std(output, dtype=np.float64)) for output in outputs[1:]]
     back = [len(y) * float(np.std(delta, dtype=np.float64)) for delta in deltas]
     return forth, back
+
+
+explain(__name__)

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from schuss import optimizers as rules
 from schuss import solvers
 from schuss.lab import catalog, functions
 from schuss.lab.catalog import AS_THE_GRADIENT, Progress
 from schuss.lab.interrupt import Interrupted
 from schuss.solvers.differences import Differences, GradientDifferences
+from schuss.suggest import explain
 
 __all__ = ["SURFACES", "Landscape", "Path", "Surface", "known", "landscape", "load"]
 
@@ -330,7 +330,7 @@ def rate_for(surface: Surface, name: str) -> float:
     if name in AS_THE_GRADIENT:
         return surface.rate if name == "SGD" else surface.rate / 4
     if name == "AdaDelta":
-        return float(rules.AdaDelta().learning_rate)
+        return catalog.default_rate(name)
     width = max(high - low for low, high in surface.box)
     return width / (10 if name == "AdaGrad" else 50)
 
@@ -372,3 +372,6 @@ def _solve(surface: Surface, name: str, steps: int, learning_rate: float | None)
 def _path(surface: Surface, name: str, rate: float | None, points: list[Array], end: str) -> Path:
     values = np.array([surface(point) for point in points])
     return Path(name, rate, np.array(points), values, end)
+
+
+explain(__name__)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 import numpy as np
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from ..schedules import Schedule
 
 __all__ = ["Hyperparameter", "Option", "number"]
+
+T = TypeVar("T")
 
 
 def number(
@@ -44,6 +47,12 @@ def _read(obj: Any, name: str) -> Any:
         raise AttributeError(f"{type(obj).__name__} has no {name!r} yet") from None
 
 
+def _text(owner: type, name: str) -> str | None:
+    """Return what the docstring of a class says of an argument."""
+    found = re.search(rf"^ {{8}}{name}: (.*(?:\n {{12}}.*)*)", owner.__doc__ or "", re.MULTILINE)
+    return None if found is None else " ".join(found[1].split())
+
+
 class Hyperparameter:
     """A number in [minimum, below), or a schedule of such numbers, on an optimizer."""
 
@@ -53,6 +62,15 @@ class Hyperparameter:
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
+        top = f" and below {self.below:g}" if self.below < math.inf else ""
+        general = f"A number of at least {self.minimum:g}{top}, or a schedule of such numbers."
+        self.__doc__ = _text(owner, name) or general
+
+    @overload
+    def __get__(self, obj: None, owner: type) -> Hyperparameter: ...
+
+    @overload
+    def __get__(self, obj: object, owner: type) -> float | Schedule: ...
 
     def __get__(self, obj: Any, owner: type | None = None) -> Any:
         return self if obj is None else _read(obj, self.name)
@@ -76,18 +94,25 @@ class Hyperparameter:
         return self.number(f"{self.name}({t})", value)
 
 
-class Option:
+class Option(Generic[T]):
     """A setting that is no hyperparameter; `check(name, value)` returns it in its final form."""
 
-    def __init__(self, check: Callable[[str, Any], Any]) -> None:
+    def __init__(self, check: Callable[[str, Any], T]) -> None:
         self.check = check
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
+        self.__doc__ = _text(owner, name)
+
+    @overload
+    def __get__(self, obj: None, owner: type) -> Option[T]: ...
+
+    @overload
+    def __get__(self, obj: object, owner: type) -> T: ...
 
     def __get__(self, obj: Any, owner: type | None = None) -> Any:
         return self if obj is None else _read(obj, self.name)
 
-    def __set__(self, obj: Any, value: Any) -> None:
+    def __set__(self, obj: Any, value: T) -> None:
         obj.__dict__[self.name] = self.check(self.name, value)
         obj._stale = True

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _core
+from ..suggest import explain
 from .base import as_array, check_wolfe, count, dtype_of_iterates, fraction, positive
 from .differences import Differences, scalar, value_and_gradient
 
@@ -199,3 +200,6 @@ def _gradient(g: Any, point: NDArray[Any]) -> NDArray[Any]:
 def _dot(g: NDArray[Any], along: NDArray[Any]) -> float:
     with np.errstate(all="ignore"):
         return float(np.sum(np.multiply(g, along, dtype=np.float64)))
+
+
+explain(__name__)

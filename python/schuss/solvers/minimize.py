@@ -5,14 +5,19 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from ..optimizers.base import flag
+from ..suggest import did_you_mean
 from .base import Solver, tolerance
 from .differences import Differences, GradientDifferences, value_and_gradient
 from .newton import Newton, NewtonCG
 from .quasi_newton import BFGS, LBFGS, SR1, GradientDescent
 from .result import Result
+from .trace import Trace, verbosity
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["minimize"]
 
@@ -25,9 +30,31 @@ METHODS: dict[str, type[Solver]] = {
     "gradient_descent": GradientDescent,
 }
 OPTIONS = {
-    name: [*list(inspect.signature(solver).parameters)[1:], "disp"]
+    name: [*list(inspect.signature(solver).parameters)[1:], "disp", "trace"]
     for name, solver in METHODS.items()
 }
+
+
+class Options(TypedDict, total=False):
+    """Options of all methods as keywords, for type checkers; the classes explain them."""
+
+    c1: float
+    c2: float
+    damping: bool
+    disp: int
+    ftol: float
+    globalization: str
+    gtol: float | None
+    history_dtype: Any
+    history_size: int
+    learning_rate: float
+    maxcor: int
+    maxfun: int | None
+    maxiter: int | None
+    maxls: int
+    trace: bool
+
+
 ALIASES = {"l-bfgs": "lbfgs", "l-bfgs-b": "lbfgs", "newton-cg": "newton_cg"}
 
 # The argument that gives second derivatives, and what it returns.
@@ -41,7 +68,8 @@ def method_name(method: Any) -> str:
     name = method.lower() if isinstance(method, str) else ""
     name = ALIASES.get(name, name)
     if name not in METHODS:
-        raise ValueError(f"method is {method!r}; one of {list(METHODS)} is wanted")
+        near = did_you_mean(name, [*METHODS, *ALIASES])
+        raise ValueError(f"method is {method!r}; one of {list(METHODS)} is wanted{near}")
     return name
 
 
@@ -53,7 +81,11 @@ def settings_of(method: str, options: Any, more: dict[str, Any], tol: Any) -> di
     for given, value in [*(options or {}).items(), *more.items()]:
         name = "history_size" if given == "maxcor" else given
         if name not in OPTIONS[method]:
-            raise ValueError(f"{given!r} is no option of {method}, which takes {OPTIONS[method]}")
+            known = [*OPTIONS[method], *inspect.signature(minimize).parameters]
+            raise ValueError(
+                f"{given!r} is no option of {method}, which takes {OPTIONS[method]}"
+                + did_you_mean(str(given), known)
+            )
         if name in settings:
             raise ValueError(f"the option {name!r} is given twice")
         settings[name] = value
@@ -109,7 +141,7 @@ def minimize(
     tol: float | None = None,
     callback: Callable[..., Any] | None = None,
     options: Mapping[str, Any] | None = None,
-    **more: Any,
+    **more: Unpack[Options],
 ) -> Result:
     """Find a local minimum of a function of many variables; called as SciPy's `minimize`.
 
@@ -140,8 +172,9 @@ def minimize(
         callback: called after each iteration, as callback(intermediate_result=result) where that is
             the name of its only parameter, with x, fun, jac, nit and nfev, and as callback(x)
             otherwise; of the best point so far, in copies. Raise StopIteration to end the run.
-        options: of the method: the keywords of its class; `maxcor` for `history_size`; `disp`, to
-            print one line at the end.
+        options: of the method: the keywords of its class; `maxcor` for `history_size`; `disp`: 0
+            prints nothing, 1 a line at the end, 2 a line for each iteration too; `trace`: True
+            keeps them as `trace` of the result, see `Result`.
         more: the same as keywords of their own: minimize(f, x0, gtol=1e-8).
 
     Returns:
@@ -174,14 +207,18 @@ def minimize(
     given_constraints = constraints is not None and not _empty(constraints)
     if given_constraints or (bounds is not None and not _empty(bounds)):
         which = "constraints are" if given_constraints else "bounds are"
-        raise ValueError(f"{which} given; schuss solves unconstrained problems")
+        raise ValueError(
+            f"{which} given; schuss solves unconstrained problems: minimize over u with x = exp(u) "
+            "for x > 0 (f of a logarithm), with x = low + log(1 + exp(u)) for x > low (softplus)"
+        )
     if name == "newton" and hess is None and hessp is not None:
         name = "newton_cg"
     for argument, value, user in (("hess", hess, "newton"), ("hessp", hessp, "newton_cg")):
         if value is not None and name != user:
             warnings.warn(f"method {name} does not use {argument}", RuntimeWarning, stacklevel=2)
-    settings = settings_of(name, options, more, tol)
-    disp = flag("disp", settings.pop("disp", False))
+    settings = settings_of(name, options, dict(more), tol)
+    disp = verbosity(settings.pop("disp", 0))
+    traced = flag("trace", settings.pop("trace", False))
     solver = METHODS[name](x0, **settings)
     evaluate = value_and_gradient(fun, jac, args, size=solver._solver.size, stacklevel=2)
 
@@ -216,21 +253,28 @@ def minimize(
             values()
 
     answer = values if of_second is None else values_or_second_order
-    if callback is None:
+    watch = None if callback is None else _watcher(callback, solver, evaluations)
+    trace = Trace(solver, evaluations, printed=disp == 2) if traced or disp == 2 else None
+    if watch is None and trace is None:
         while not core.done:
             answer()
     else:
-        watch, nit = _watcher(callback, solver, evaluations), 0
+        nit, known = 0, 0
         while not (core.done or stopped):
             answer()
+            if trace is not None and (core.nit != nit or known == 0 < core.nfev):
+                trace.note()
+            known = core.nfev
             if core.nit != nit:
                 nit = core.nit
-                stopped = watch()
+                stopped = watch is not None and watch()
     result = solver._result(copy=not core.done)
     result.nfev = evaluations()
     result.njev += second.evaluations if second else 0
     if stopped:
         result.update(status=99, success=False, message=STOPPED)
+    if trace is not None and traced:
+        result.trace = trace.arrays()
     if disp:
         print(f"{result.message}: fun={result.fun:.10g}, nit={result.nit}, nfev={result.nfev}")
     return result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..suggest import explain
 from .base import Solver
 
 __all__ = ["Newton", "NewtonCG"]
@@ -219,3 +220,6 @@ class NewtonCG(Solver):
     def _matrix(self) -> dict[str, Any]:
         nhev, curvature, minimum, _ = self._solver.second_order()
         return {"nhev": nhev, "min_curvature": curvature, "is_minimum": minimum}
+
+
+explain(__name__)
