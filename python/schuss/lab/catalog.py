@@ -8,6 +8,7 @@ from typing import Any
 
 from schuss import Optimizer
 from schuss import optimizers as rules
+from schuss.suggest import did_you_mean
 
 __all__ = ["FULL_BATCH", "Progress", "available", "build", "first_order", "resolve", "setting"]
 
@@ -93,7 +94,8 @@ def resolve(optimizers: Iterable[str], known: Sequence[str]) -> list[str]:
     names = []
     for name in [optimizers] if isinstance(optimizers, str) else optimizers:
         if name.lower() not in by_lower:
-            raise ValueError(f"unknown optimizer {name!r}; known: {', '.join(known)}")
+            near = did_you_mean(name, known)
+            raise ValueError(f"unknown optimizer {name!r}; known: {', '.join(known)}{near}")
         names.append(by_lower[name.lower()])
     if not names:
         raise ValueError(f"no optimizer named; known: {', '.join(known)}")

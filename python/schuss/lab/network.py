@@ -29,7 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schuss import initializers
-from schuss.suggest import explain
+from schuss.suggest import did_you_mean, explain
 
 __all__ = [
     "INITS",
@@ -66,7 +66,8 @@ INITS = (
 def check_init(init: str) -> None:
     """Refuse a name that is not in `INITS`."""
     if init not in INITS:
-        raise ValueError(f"unknown initializer {init!r}; known: {', '.join(INITS)}")
+        near = did_you_mean(init, INITS)
+        raise ValueError(f"unknown initializer {init!r}; known: {', '.join(INITS)}{near}")
 
 
 def initialize(

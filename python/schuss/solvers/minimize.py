@@ -208,8 +208,8 @@ def minimize(
     if given_constraints or (bounds is not None and not _empty(bounds)):
         which = "constraints are" if given_constraints else "bounds are"
         raise ValueError(
-            f"{which} given; schuss solves unconstrained problems: minimize over u with x = exp(u) "
-            "for x > 0 (f of a logarithm), with x = low + log(1 + exp(u)) for x > low (softplus)"
+            f"{which} given; schuss solves unconstrained problems. For x > 0 minimize over u = "
+            "log(x), for x > low over u with x = low + log(1 + exp(u)), the softplus"
         )
     if name == "newton" and hess is None and hessp is not None:
         name = "newton_cg"

@@ -132,6 +132,11 @@ class Result(_Fields):
     shift: float
     trace: dict[str, NDArray[Any]]
 
+    def _text(self, name: str) -> str:
+        if name == "trace":
+            return f"<{len(self[name]['nit'])} rows of {', '.join(self[name])}>"
+        return super()._text(name)
+
 
 class BatchResult(_Fields):
     """What `minimize_batch` found: the fields of `Result`, with a row for each problem.
@@ -209,11 +214,11 @@ def summary(value: Any) -> str:
 
 def _of_array(array: NDArray[Any]) -> str:
     if array.size <= SHOWN:
-        return np.array2string(array, separator=", ", max_line_width=WIDTH)
+        return np.array2string(array, separator=", ", max_line_width=WIDTH, precision=6)
     if array.ndim > 1:
         shape = " x ".join(map(str, array.shape))
         return f"<{shape}{_range(array)}>"
-    ends = np.array2string(array, separator=", ", threshold=SHOWN, edgeitems=2)
+    ends = np.array2string(array, separator=", ", threshold=SHOWN, edgeitems=2, precision=4)
     return f"{' '.join(ends.split())} <{array.size} elements{_range(array)}>"
 
 
