@@ -106,8 +106,8 @@ def test_structures_are_printed_in_a_line():
 
 
 def test_a_printed_batch_counts():
-    def bowls(X, index):
-        return ((X - index[:, None]) ** 4).sum(axis=1), 4 * (X - index[:, None]) ** 3
+    def bowls(x, index):
+        return ((x - index[:, None]) ** 4).sum(axis=1), 4 * (x - index[:, None]) ** 3
 
     result = schuss.minimize_batch(bowls, np.zeros((500, 2)), maxiter=2)
     assert type(result) is BatchResult
@@ -121,7 +121,7 @@ def test_a_printed_batch_counts():
 
 
 def test_a_field_that_is_not_there_is_named():
-    with pytest.raises(AttributeError, match="no 'funn'.*; did you mean 'fun'?"):
+    with pytest.raises(AttributeError, match=r"no 'funn'.*; did you mean 'fun'\?"):
         schuss.minimize(rosenbrock, START, jac=True).funn  # noqa: B018
 
 

@@ -263,8 +263,8 @@ def test_keywords_for_type_checkers_are_those_there_are():
 
 
 def test_a_batch_prints_a_line_and_keeps_no_trace(capsys):
-    def bowls(X, index):
-        return (X * X).sum(axis=1), 2 * X
+    def bowls(x, index):
+        return (x * x).sum(axis=1), 2 * x
 
     schuss.minimize_batch(bowls, np.ones((3, 2)), disp=True)
     assert capsys.readouterr().out.startswith("3 of 3 converged: nit=")

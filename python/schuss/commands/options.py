@@ -18,7 +18,8 @@ from schuss import _core, config
 
 STDOUT = Path("-")  # as a name for --json
 # What matplotlib saves.
-FORMATS = set(
+FORMATS = {"eps", "jpeg", "jpg", "pdf", "pgf", "png", "ps", "raw"}
+FORMATS |= {"rgba", "svg", "svgz", "tif", "tiff", "webp"}
     [
         "eps",
         "jpeg",
