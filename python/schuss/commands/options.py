@@ -20,23 +20,6 @@ STDOUT = Path("-")  # as a name for --json
 # What matplotlib saves.
 FORMATS = {"eps", "jpeg", "jpg", "pdf", "pgf", "png", "ps", "raw"}
 FORMATS |= {"rgba", "svg", "svgz", "tif", "tiff", "webp"}
-    [
-        "eps",
-        "jpeg",
-        "jpg",
-        "pdf",
-        "pgf",
-        "png",
-        "ps",
-        "raw",
-        "rgba",
-        "svg",
-        "svgz",
-        "tif",
-        "tiff",
-        "webp",
-    ]
-)
 
 
 def count(text: str) -> int:
