@@ -241,7 +241,7 @@ def test_a_start_of_too_many_numbers(capsys):
     pytest.importorskip("matplotlib")
     pytest.importorskip("rich")
     line = fails(capsys, 2, "landscape", "wave", "--start", "1,2")
-    assert line == "schuss landscape: wave has one variable; start X is wanted, 2 numbers came"
+    assert line == "schuss landscape: wave has one variable; start X is wanted, 2 came"
 
 
 def test_digits_are_not_needed_for_a_file(file, capsys, monkeypatch):

@@ -312,7 +312,7 @@ def landscape(
             has = "one variable" if variables == 1 else f"{variables} variables"
             raise ValueError(
                 f"{surface.name} has {has}; start {','.join('XY'[:variables])} is wanted, "
-                f"{len(start)} numbers came"
+                f"{len(start)} came"
             )
         surface = Surface(**{**vars(surface), "start": tuple(map(float, start))})
     _check(surface)
