@@ -174,10 +174,10 @@ class BatchResult(_Fields):
     njev: NDArray[Any]
     nhev: NDArray[Any]
     status: NDArray[Any]
-    success: NDArray[np.bool_]
+    success: NDArray[Any]
     message: list[str]
     min_curvature: NDArray[Any]
-    is_minimum: NDArray[np.bool_]
+    is_minimum: NDArray[Any]
     shift: NDArray[Any]
 
     def _text(self, name: str) -> str:
