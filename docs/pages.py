@@ -58,9 +58,9 @@ def write(folder: Path = GENERATED) -> None:
 
 
 def modules() -> list[str]:
-    """Every public module: schuss and schuss.lab, and the modules in the `__all__` of one."""
+    """Every public module: schuss, and the modules in the `__all__` of one."""
     found: list[str] = []
-    waiting = ["schuss", "schuss.lab"]
+    waiting = ["schuss"]
     while waiting:
         name = waiting.pop(0)
         module = importlib.import_module(name)
@@ -184,6 +184,14 @@ def optimizer_pages() -> dict[str, str]:
     return pages
 
 
+def common() -> dict[str, str]:
+    """Return what the docstring of `Optimizer` says of the keywords that all optimizers take."""
+    doc = inspect.getdoc(schuss.Optimizer) or ""
+    _, _, args = doc.partition("\nArgs:\n")
+    found = re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", args, re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in found}
+
+
 def _settings(settings: dict[str, Any]) -> str:
     return ", ".join(f"{name}={value!r}" for name, value in settings.items())
 
@@ -213,7 +221,10 @@ def _optimizer(name: str) -> str:
             heading(name),
             f"**Use it:** {escape(row.use)}\n",
             f"**Trouble:** {escape(row.fails)}\n",
-            f".. autoclass:: schuss.{name}\n   :members:\n",
+            f".. autoclass:: schuss.{name}\n   :members:\n   :inherited-members:\n",
+            heading("Keywords of every optimizer", "-"),
+            "They may be assigned to as attributes too, `overrides` aside.\n".replace("`", "``"),
+            *(f"- ``{key}``: {escape(text)}\n" for key, text in common().items()),
             heading("Memory for each parameter", "-"),
             "Bytes that the slots take, and bytes that a step reads and writes.\n",
             grid(header, memory),

@@ -7,6 +7,7 @@ Both run in a directory that is empty at first and that the blocks of a page sha
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -18,20 +19,20 @@ HERE = Path(__file__).parent
 PAGES = sorted(file for file in HERE.glob("*.md") if file.name != "README.md")
 
 _FENCE = re.compile(
-    r"(?P<skip><!-- not run: [^>]+ -->\s*\n)?^```(?P<language>\w+)\n(?P<code>.*?)^```$",
+    r"(?:<!-- not run: (?P<skip>[^>]+) -->\s*\n)?^```(?P<language>\w+)\n(?P<code>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
 
 
-def blocks(page: Path, language: str) -> list[str]:
-    """Return the snippets of a page that are to be run.
+def blocks(page: Path, language: str, *, left_out: str | None = None) -> list[str]:
+    """Return the snippets of a page that are to be run, or those left out for a reason.
 
     Blank lines stand before each, so that an error names its line on the page.
     """
     text = page.read_text(encoding="utf-8")
     found = []
     for match in _FENCE.finditer(text):
-        if match["language"] == language and not match["skip"]:
+        if match["language"] == language and match["skip"] == left_out:
             line = text.count("\n", 0, match.start("code"))
             found.append("\n" * line + match["code"])
     return found
@@ -47,6 +48,8 @@ def run_python(page: Path) -> None:
 def main() -> int:
     """Run all of them: each page in a directory, and its Python in a process, of its own."""
     failed = 0
+    folder = str(Path(sys.executable).parent)  # that of `schuss`
+    environment = {**os.environ, "PATH": folder + os.pathsep + os.environ.get("PATH", "")}
     for page in PAGES:
         python = [sys.executable, "-c", _RUN.format(str(HERE.parent), str(page))]
         work = [("python", python)] if blocks(page, "python") else []
@@ -55,7 +58,12 @@ def main() -> int:
             for what, command in work:
                 began = time.perf_counter()
                 done = subprocess.run(
-                    command, cwd=directory, capture_output=True, text=True, check=False
+                    command,
+                    cwd=directory,
+                    env=environment,
+                    capture_output=True,
+                    text=True,
+                    check=False,
                 )
                 took = f"{time.perf_counter() - began:.1f} s"
                 print(f"docs/{page.name} ({took}): {what}", flush=True)

@@ -5,6 +5,26 @@ import pytest
 import schuss
 from helpers import METHODS
 
+# The files of `pytest -m quick`: every rule, the errors, the solvers at work.
+QUICK = (
+    "test_batches",
+    "test_clipping",
+    "test_complete",
+    "test_layers",
+    "test_initializers",
+    "test_schedules",
+    "test_suggest",
+    "test_textbook",
+    "test_torch",
+    "test_line_search",
+)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.stem in QUICK:
+            item.add_marker("quick")
+
 
 @pytest.fixture
 def rng():

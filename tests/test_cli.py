@@ -7,12 +7,14 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import schuss
 from schuss import lab
 from schuss.__main__ import main
+from schuss.commands import options
 
 
 @pytest.fixture
@@ -129,8 +131,7 @@ def test_json_on_stdout_is_alone_there(file, capsys, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ("", "schuss: the following arguments are required: COMMAND"),
-        ("compaer", "schuss: "),
+        ("compaer", "schuss: there is no command 'compaer'; known: info, compare"),
         ("compare --epoch five", "schuss compare: argument --epochs: expected a positive integer"),
         ("compare --epochs 0", "schuss compare: argument --epochs: expected a positive integer"),
         ("compare --batch-size some", "schuss compare: argument --batch-size: expected a positive"),
@@ -171,7 +172,76 @@ def test_missing_extra(module, package, capsys, monkeypatch, tmp_path):
         pytest.importorskip(other)
     monkeypatch.setitem(sys.modules, module, None)
     line = fails(capsys, 2, "compare", "--epochs", "1")
-    assert line == f"schuss compare: needs {package}; install it with: pip install 'schuss[lab]'"
+    assert line.startswith(f"schuss compare: needs {package}; install it with: pip install ")
+
+
+@pytest.mark.parametrize(
+    ("origin", "command"),
+    [
+        (None, "pip install 'schuss[lab]'"),
+        ('{"url": "file:///somewhere"}', 'pip install ".[lab]" in a clone of it'),
+    ],
+)
+def test_the_extra_comes_from_where_schuss_came_from(origin, command, monkeypatch):
+    found = SimpleNamespace(read_text=lambda name: origin)
+    monkeypatch.setattr(schuss.__main__, "distribution", lambda name: found)
+    assert schuss.__main__._how_to_install() == command
+
+
+def test_without_a_command_there_is_help(capsys):
+    assert main([]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    for command in ("info", "compare", "landscape", "lr-find", "search"):
+        assert command in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "near"),
+    [
+        ("compre", "compare"),
+        ("lrfind", "lr-find"),
+        ("compare --optimzers adam", "--optimizers"),
+        ("compare --optimizers adma", "Adam"),
+        ("compare --optimizers adam,rmspop", "RMSprop"),
+        ("compare --init he_norml", "he_normal"),
+        ("compare --init xavier_uniform_", "glorot_uniform"),
+        ("compare --schedule cosin", "cosine"),
+        ("compare --schedule warmup+cosin", "cosine"),
+        ("landscape sadle", "saddle"),
+        ("landscape saddle --optimizers newtn", "Newton"),
+        ("lr-find momentm", "Momentum"),
+        ("search --optimizers agadrad", "AdaGrad"),
+    ],
+)
+def test_typos_are_understood_before_anything_slow(arguments, near, file):
+    words = arguments.split()
+    if words[0] in ("compare", "lr-find", "search"):
+        words += ["--data", file]
+    code = (
+        "import sys; from schuss.__main__ import main; status = main(sys.argv[1:]);"
+        "assert 'matplotlib' not in sys.modules, 'matplotlib was imported'; sys.exit(status)"
+    )
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("rich")
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.endswith(f"did you mean {near!r}?\n")
+
+
+def test_formats_are_those_of_matplotlib():
+    bases = pytest.importorskip("matplotlib.backend_bases")
+    assert set(bases.FigureCanvasBase.get_supported_filetypes()) >= options.FORMATS
+
+
+def test_a_start_of_too_many_numbers(capsys):
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("rich")
+    line = fails(capsys, 2, "landscape", "wave", "--start", "1,2")
+    assert line == "schuss landscape: wave has one variable; start X is wanted, 2 came"
 
 
 def test_digits_are_not_needed_for_a_file(file, capsys, monkeypatch):

@@ -26,6 +26,12 @@ PUBLIC_MODULES = [
 ]
 
 
+def test_optimizers_are_those_of_the_families():
+    families = [schuss.optimizers.sgd, schuss.optimizers.adagrad]
+    families += [schuss.optimizers.adam, schuss.optimizers.sign]
+    assert schuss.optimizers.__all__ == [name for family in families for name in family.__all__]
+
+
 @pytest.mark.parametrize("rule", _core.rules())
 def test_rule_has_twin_case_and_class(rule):
     assert hasattr(reference, rule), f"tests/reference.py lacks {rule}"

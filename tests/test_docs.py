@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import inspect
 import pkgutil
 import re
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import schuss
+from schuss.optimizers import base
 
 from docs import pages, pictures, snippets, table
 
@@ -22,33 +24,65 @@ MODULES = [
 ]
 
 
+class Finder(doctest.DocTestFinder):
+    """Looks into functions that `schuss.suggest` has wrapped, too."""
+
+    def _from_module(self, module, object):
+        return super()._from_module(module, inspect.unwrap(object))
+
+
 @pytest.mark.parametrize("name", ["schuss", *MODULES])
 def test_doctests(name):
     if name.startswith("schuss.lab"):
         for extra in ("matplotlib", "rich", "sklearn"):
             pytest.importorskip(extra)
     module = importlib.import_module(name)
-    failed, _ = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)
-    assert failed == 0
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    for test in Finder().find(module, name):
+        runner.run(test)
+    assert runner.summarize(verbose=False).failed == 0
 
 
 def test_modules_with_examples_have_them():
-    finder = doctest.DocTestFinder()
+    finder = Finder()
     for name in ("optimizers.adam", "schedules", "initializers", "clipping", "batches", "config"):
         module = importlib.import_module(f"schuss.{name}")
         assert any(test.examples for test in finder.find(module)), name
 
 
-def python_blocks(file):
-    return re.findall(r"^```python\n(.*?)^```$", file.read_text(), re.MULTILINE | re.DOTALL)
-
-
 def test_readme_examples_run(capsys):
-    blocks = python_blocks(ROOT / "README.md")
+    blocks = snippets.blocks(ROOT / "README.md", "python")
     assert blocks
     with np.errstate(all="raise", under="ignore"):
         for block in blocks:
             exec(compile(block, "README.md", "exec"), {})
+
+
+@pytest.mark.parametrize("file", ["README.md", "docs/start.md"])
+def test_the_loop_with_torch_trains(file):
+    pytest.importorskip("torch")
+    (block,) = snippets.blocks(ROOT / file, "python", left_out="it needs PyTorch")
+    assert "zero_grad()" in block
+    namespace = {}
+    exec(compile(block, file, "exec"), namespace)
+    assert namespace["loss"].item() < 1e-3
+
+
+def test_pages_have_the_keywords_of_every_optimizer():
+    assert set(pages.common()) == set(base.Common.__annotations__)
+    page = pages.optimizer_pages()["optimizers/adam.rst"]
+    for name in base.Common.__annotations__:
+        assert f"- ``{name}``: " in page
+    assert ":inherited-members:" in page
+
+
+@pytest.mark.parametrize("name", schuss.optimizers.__all__)
+def test_attributes_of_an_optimizer_have_help(name):
+    cls = getattr(schuss, name)
+    for attribute, value in inspect.getmembers(cls, inspect.isdatadescriptor):
+        if not attribute.startswith("__"):
+            assert inspect.getdoc(value), f"{name}.{attribute}"
+            assert not inspect.getdoc(value).startswith("A setting that is no"), attribute
 
 
 # The pages; .ci/docs builds them and runs their snippets.
@@ -110,7 +144,7 @@ def test_every_public_name_has_an_entry(tmp_path):
     entries += [f"{module}.{name}" for name, module in data]
     assert len(entries) == len(set(entries))
     wanted = {full for names in pages.places().values() for full in names.values()}
-    assert set(entries) - wanted == {"schuss", "schuss.lab"}
+    assert set(entries) - wanted == {"schuss"}
     assert wanted <= set(entries)
     for name in (
         "schuss.Adam",

@@ -94,7 +94,7 @@ def test_what_makes_no_sense():
         ({"optimizers": ["adma"]}, "unknown optimizer 'adma'"),
         ({"optimizers": []}, "no optimizer named"),
         ({"steps": 0}, "steps: expected a positive integer"),
-        ({"start": (1.0,)}, "start has 1 numbers and box 2 pairs"),
+        ({"start": (1.0,)}, "valley has 2 variables; start X,Y is wanted, 1 came"),
         ({"start": (np.inf, 1.0)}, "a finite start is wanted"),
     ):
         with pytest.raises(ValueError, match=message):

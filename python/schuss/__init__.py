@@ -21,9 +21,10 @@ from .solvers import (
     minimize_batch,
     scipy_method,
 )
+from .suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from . import schedules
+    from . import lab, schedules
     from .checkpoint import CheckpointError, load, save
 
     __version__: str
@@ -41,6 +42,7 @@ __all__ = [
     "clipping",
     "config",
     "initializers",
+    "lab",
     "linalg",
     "line_search",
     "load",
@@ -56,21 +58,37 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """What takes long to import, when somebody asks for it."""
-    if name == "schedules":
-        return import_module(".schedules", __name__)
-    if name in ("CheckpointError", "load", "save"):
-        return getattr(import_module(".checkpoint", __name__), name)
-    if name != "__version__":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+LATER = {  # imported when somebody asks for them
+    "CheckpointError": ".checkpoint",
+    "lab": ".lab",
+    "load": ".checkpoint",
+    "save": ".checkpoint",
+    "schedules": ".schedules",
+}
+SETTINGS = ("SGD(momentum=0.9)", "SGD(momentum=0.9, nesterov=True)", "Adam(amsgrad=True)")
+
+if not TYPE_CHECKING:  # with it, type checkers would take every name for one of ours
+
+    def __getattr__(name: str) -> Any:
+        if name in LATER:
+            module = import_module(LATER[name], __name__)
+            return module if LATER[name] == f".{name}" else getattr(module, name)
+        if name == "__version__":
+            return _version()
+        raise AttributeError(
+            f"module {__name__!r} has no attribute {name!r}"
+            + did_you_mean(name, [*__all__, *SETTINGS])
+        )
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])
+
+
+def _version() -> str:
     from importlib.metadata import PackageNotFoundError, version
 
     try:
         return version("schuss")
     except PackageNotFoundError:  # run from a source tree
         return "0+unknown"
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, "__version__"})

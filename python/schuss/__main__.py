@@ -5,13 +5,22 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, distribution
 from typing import NoReturn
 
 import schuss
 from schuss.commands import compare, info, landscape, lr_find, search
+from schuss.suggest import did_you_mean
 
 __all__ = ["main"]
 
+COMMANDS = {
+    "info": info,
+    "compare": compare,
+    "landscape": landscape,
+    "lr-find": lr_find,
+    "search": search,
+}
 BAD_INPUT = 2
 INTERRUPTED = 130
 
@@ -34,8 +43,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         2
     """
     parser = _build_parser()
+    words = _joined(sys.argv[1:] if argv is None else argv)
+    if not words:
+        parser.print_help()
+        return 0
     try:
-        arguments = parser.parse_args(_joined(sys.argv[1:] if argv is None else argv))
+        if not words[0].startswith("-") and words[0] not in COMMANDS:
+            known = f"known: {', '.join(COMMANDS)}{did_you_mean(words[0], COMMANDS)}"
+            parser.error(f"there is no command {words[0]!r}; {known}")
+        arguments, unknown = parser.parse_known_args(words)
+        if unknown:
+            options = {f"--{name.replace('_', '-')}" for name in vars(arguments)}
+            near = did_you_mean(unknown[0], options - {"--command", "--run", "--show"})
+            parser.error(f"unrecognized arguments: {' '.join(unknown)}{near}")
     except SystemExit as finished:
         return int(finished.code or 0)
     try:
@@ -48,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.show(arguments, result)
     except ModuleNotFoundError as error:
         needed = {"sklearn": "scikit-learn"}.get(error.name or "", error.name)
-        message = f"needs {needed}; install it with: pip install 'schuss[lab]'"
+        message = f"needs {needed}; install it with: {_how_to_install()}"
         return _fail(arguments.command, message, BAD_INPUT)
     except (ValueError, OSError, MemoryError) as error:
         return _fail(arguments.command, " ".join(str(error).split()), BAD_INPUT)
@@ -68,6 +88,17 @@ def _joined(words: Sequence[str]) -> list[str]:
     return joined
 
 
+def _how_to_install() -> str:
+    """The extra comes from where schuss came from: an index, or a clone (PEP 610)."""
+    try:
+        origin = distribution("schuss").read_text("direct_url.json")
+    except PackageNotFoundError:  # run from a source tree
+        origin = ""
+    return (
+        "pip install 'schuss[lab]'" if origin is None else 'pip install ".[lab]" in a clone of it'
+    )
+
+
 def _fail(command: str, message: str, status: int) -> int:
     print(f"schuss {command}: {message}", file=sys.stderr)
     return status
@@ -77,7 +108,7 @@ def _build_parser() -> _Parser:
     parser = _Parser("schuss", description="Fast optimizers for training on a CPU.")
     parser.add_argument("--version", action="version", version=f"schuss {schuss.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (info, compare, landscape, lr_find, search):
+    for command in COMMANDS.values():
         command.add(commands).set_defaults(run=command.run, show=command.show)
     return parser
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, SupportsIndex, TypeVar, overload
 import numpy as np
 
 from .random import generator
+from .suggest import explain
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -131,3 +132,6 @@ def _size(batch_size: SupportsIndex | None, samples: int) -> int:
     if size < 1:
         raise ValueError(f"batch_size must be an integer >= 1 or None, got {batch_size!r}")
     return size
+
+
+explain(__name__)

@@ -10,6 +10,7 @@ import numpy as np
 from . import _core
 from .checks import positive
 from .structures import map_leaves
+from .suggest import explain
 
 __all__ = ["clip_by_global_norm", "clip_by_value", "global_norm"]
 
@@ -103,3 +104,6 @@ def _apply(clip: Callable[[Any, Any], object], grads: Any, inplace: bool) -> Any
 
     result = map_leaves(once, grads)
     return grads if inplace else result
+
+
+explain(__name__, arguments=False)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from . import _core
 from .checks import count
+from .suggest import explain
 
 __all__ = ["available_isas", "get_num_threads", "isa", "set_num_threads", "use_isa"]
 
@@ -65,3 +66,6 @@ def use_isa(name: str) -> Iterator[None]:
         yield
     finally:
         _core.use_isa(before)
+
+
+explain(__name__)

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias
 import numpy as np
 
 from .random import generator
+from .suggest import explain
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -818,3 +819,6 @@ def _class_shares(labels: _Array, classes: int | None) -> _Array:
     shares = np.zeros(count)
     shares[values.astype(np.intp)] = counts / len(labels)
     return shares
+
+
+explain(__name__)

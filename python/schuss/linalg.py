@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import _core
+from .suggest import explain
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -78,3 +79,6 @@ def solve_spd(A: npt.ArrayLike, b: npt.ArrayLike, *, overwrite: bool = False) ->
     one axis only; here it is a vector for each matrix.
     """
     return _core.solve_spd(A, b, overwrite)
+
+
+explain(__name__, arguments=False)

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Annotated, Any, Literal, SupportsFloat, TypeAlias, get_type_hints
 
-from .suggest import Declared
+from .suggest import Declared, explain
 
 __all__ = [
     "ReduceOnPlateau",
@@ -693,3 +693,6 @@ _PLATEAU_STATE = {
     "bad_updates": _count,
     "cooldown_left": _count,
 }
+
+
+explain(__name__)

@@ -7,7 +7,7 @@ import json
 import math
 import platform
 import sys
-from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,9 @@ import schuss
 from schuss import _core, config
 
 STDOUT = Path("-")  # as a name for --json
+# What matplotlib saves.
+FORMATS = {"eps", "jpeg", "jpg", "pdf", "pgf", "png", "ps", "raw"}
+FORMATS |= {"rgba", "svg", "svgz", "tif", "tiff", "webp"}
 
 
 def count(text: str) -> int:
@@ -200,14 +203,13 @@ def check_outputs(arguments: argparse.Namespace) -> None:
         "matplotlib",
         *(["sklearn"] if getattr(arguments, "data", "") is None else []),
     ):
-        import_module(module)
-    from matplotlib.backend_bases import FigureCanvasBase
-
+        if find_spec(module) is None:  # imported later: names are checked before anything slow
+            raise ModuleNotFoundError(f"No module named {module!r}", name=module)
     for path in (arguments.plot, arguments.json):
         if path is not None and path != STDOUT and (path.is_dir() or not path.parent.is_dir()):
             raise ValueError(f"{path}: cannot be written, {path.parent} is no directory")
     moves = {"gif"} if arguments.command == "landscape" else set()
-    formats = moves | set(FigureCanvasBase.get_supported_filetypes())
+    formats = moves | FORMATS
     if arguments.plot.suffix[1:].lower() not in formats:
         known = ", ".join(f".{suffix}" for suffix in sorted(formats))
         raise ValueError(f"{arguments.plot}: expected a name that ends in one of {known}")

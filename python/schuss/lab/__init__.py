@@ -19,6 +19,7 @@ from schuss.lab.interrupt import Interrupted
 from schuss.lab.range_test import RangeTest, find_learning_rate, range_test
 from schuss.lab.search import Search, Trial, search
 from schuss.lab.surfaces import SURFACES, Landscape, Path, Surface, landscape
+from schuss.suggest import explain
 
 __all__ = [
     "SURFACES",
@@ -46,3 +47,6 @@ __all__ = [
     "surfaces",
     "textbook",
 ]
+
+
+explain(__name__)

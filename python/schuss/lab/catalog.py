@@ -8,6 +8,7 @@ from typing import Any
 
 from schuss import Optimizer
 from schuss import optimizers as rules
+from schuss.suggest import did_you_mean
 
 __all__ = ["FULL_BATCH", "Progress", "available", "build", "first_order", "resolve", "setting"]
 
@@ -93,7 +94,8 @@ def resolve(optimizers: Iterable[str], known: Sequence[str]) -> list[str]:
     names = []
     for name in [optimizers] if isinstance(optimizers, str) else optimizers:
         if name.lower() not in by_lower:
-            raise ValueError(f"unknown optimizer {name!r}; known: {', '.join(known)}")
+            near = did_you_mean(name, known)
+            raise ValueError(f"unknown optimizer {name!r}; known: {', '.join(known)}{near}")
         names.append(by_lower[name.lower()])
     if not names:
         raise ValueError(f"no optimizer named; known: {', '.join(known)}")
@@ -134,6 +136,18 @@ def build(name: str, **settings: Any) -> Optimizer:
     return made
 
 
+def default_rate(name: str) -> float:
+    """Return the learning rate of a rule where none is given.
+
+    Example:
+        >>> default_rate("Adam")
+        0.001
+    """
+    rate = build(name).learning_rate
+    assert not callable(rate), name
+    return rate
+
+
 def learning_rate(name: str, batch_size: int) -> float:
     """Return a rate that is good on the digits, and for a new rule the default of its class.
 
@@ -150,6 +164,6 @@ def learning_rate(name: str, batch_size: int) -> float:
     """
     tuned = LEARNING_RATES.get(name)
     if tuned is None:
-        return float(build(name).learning_rate)
+        return default_rate(name)
     share = min(1.0, batch_size / TUNED_BATCH)
     return tuned * (share if name in AS_THE_GRADIENT else math.sqrt(share))

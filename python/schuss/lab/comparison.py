@@ -19,6 +19,7 @@ from schuss.lab import data as datasets
 from schuss.lab.catalog import FULL_BATCH, Progress
 from schuss.lab.interrupt import Interrupted
 from schuss.lab.task import Task
+from schuss.suggest import did_you_mean, explain
 
 __all__ = ["Comparison", "Result", "Start", "compare", "schedule_names"]
 
@@ -335,7 +336,9 @@ def _schedule(name: str, rate: float, steps: int) -> schedules.Schedule | float:
     prefix, _, base = name.rpartition("+")
     if base not in _SCHEDULES or prefix not in ("", "warmup"):
         known = ", ".join(_SCHEDULES)
-        raise ValueError(f"unknown schedule {name!r}; known: {known}, and warmup+ before each")
+        near = did_you_mean(base, _SCHEDULES)
+        text = f"unknown schedule {name!r}; known: {known}, and warmup+ before each{near}"
+        raise ValueError(text)
     if name == "constant":
         return rate
     rise = math.ceil(steps / 20) if prefix else 0
@@ -467,3 +470,6 @@ def _flat(params: network.Params) -> list[Array]:
 def _vector(params: network.Params) -> Array:
     """A copy of all arrays, one after the other."""
     return np.concatenate([array.ravel() for array in _flat(params)])
+
+
+explain(__name__)

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from schuss.suggest import explain
+
 __all__ = ["Dataset", "digits", "get", "load", "split"]
 
 Array = npt.NDArray[Any]
@@ -406,3 +408,6 @@ def _narrow(cells: array[float], columns: int) -> Array:
             if np.array_equal(small, wide):
                 return small
     return wide
+
+
+explain(__name__)

@@ -30,6 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schuss import initializers
+from schuss.suggest import did_you_mean, explain
 
 __all__ = [
     "INITS",
@@ -66,7 +67,8 @@ INITS = (
 def check_init(init: str) -> None:
     """Refuse a name that is not in `INITS`."""
     if init not in INITS:
-        raise ValueError(f"unknown initializer {init!r}; known: {', '.join(INITS)}")
+        near = did_you_mean(init, INITS)
+        raise ValueError(f"unknown initializer {init!r}; known: {', '.join(INITS)}{near}")
 
 
 def initialize(
@@ -213,3 +215,6 @@ def spread(params: Params, x: Array, y: Array) -> tuple[list[float], list[float]
     forth = [float(np.std(output, dtype=np.float64)) for output in outputs[1:]]
     back = [len(y) * float(np.std(delta, dtype=np.float64)) for delta in deltas]
     return forth, back
+
+
+explain(__name__)

@@ -20,6 +20,7 @@ import numpy as np
 from schuss.lab import catalog, network, task
 from schuss.lab.catalog import Progress
 from schuss.lab.interrupt import Interrupted
+from schuss.suggest import explain
 
 __all__ = ["RangeTest", "find_learning_rate", "range_test"]
 
@@ -199,3 +200,6 @@ def find_learning_rate(
 
     with np.errstate(all="ignore"):  # a rate that is too large is what is looked for
         return range_test(step, low=low, high=high, steps=steps, name=name, progress=progress)
+
+
+explain(__name__)

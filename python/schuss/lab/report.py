@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from schuss.suggest import explain
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -168,3 +170,6 @@ def _solvers_note(result: Comparison) -> str:
     if not names:
         return ""
     return f"\n{', '.join(names)}: all rows at once, each evaluation counts as an epoch"
+
+
+explain(__name__)

@@ -35,6 +35,7 @@ from schuss.lab import data as datasets
 from schuss.lab.catalog import Progress
 from schuss.lab.results_file import ResultsFile
 from schuss.optimizers.base import Common
+from schuss.suggest import explain
 
 __all__ = ["Search", "Trial", "search"]
 
@@ -253,7 +254,7 @@ def _number(score: float | None) -> float:
 
 def _default_rate(name: str, experiment: dict[str, Any]) -> float:
     if "train" in experiment:
-        return float(catalog.build(name).learning_rate)
+        return catalog.default_rate(name)
     return catalog.learning_rate(name, experiment["batch_size"])
 
 
@@ -416,3 +417,6 @@ def _score(train: Train, trial: Trial) -> Trial:
         raise ValueError(f"train returned {score!r} with {what}; a number is wanted")
     value = float(score)
     return replace(trial, score=value if math.isfinite(value) else math.nan, seconds=seconds)
+
+
+explain(__name__)

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from schuss import optimizers as rules
 from schuss import solvers
 from schuss.lab import catalog, functions
 from schuss.lab.catalog import AS_THE_GRADIENT, Progress
 from schuss.lab.interrupt import Interrupted
 from schuss.solvers.differences import Differences, GradientDifferences
+from schuss.suggest import did_you_mean, explain
 
 __all__ = ["SURFACES", "Landscape", "Path", "Surface", "known", "landscape", "load"]
 
@@ -256,7 +256,8 @@ def _check(surface: Surface) -> None:
     n = len(surface.start)
     if n not in (1, 2) or len(surface.box) != n:
         raise ValueError(
-            f"start has {n} numbers and box {len(surface.box)} pairs; as many are wanted, 1 or 2"
+            f"{surface.name}: start has {n} numbers and box {len(surface.box)} pairs; a pair for "
+            "each number of start is wanted, for 1 or 2 variables"
         )
     if not all(low < high for low, high in surface.box):
         raise ValueError(f"box is {surface.box}; pairs of a lower and a higher number are wanted")
@@ -302,9 +303,17 @@ def landscape(
     """
     if isinstance(surface, str):
         if surface not in SURFACES:
-            raise ValueError(f"unknown surface {surface!r}; known: {', '.join(SURFACES)}")
+            near = did_you_mean(surface, SURFACES)
+            raise ValueError(f"unknown surface {surface!r}; known: {', '.join(SURFACES)}{near}")
         surface = SURFACES[surface]
     if start is not None:
+        variables = len(surface.start)
+        if len(start) != variables:
+            has = "one variable" if variables == 1 else f"{variables} variables"
+            raise ValueError(
+                f"{surface.name} has {has}; start {','.join('XY'[:variables])} is wanted, "
+                f"{len(start)} came"
+            )
         surface = Surface(**{**vars(surface), "start": tuple(map(float, start))})
     _check(surface)
     if steps < 1:
@@ -330,7 +339,7 @@ def rate_for(surface: Surface, name: str) -> float:
     if name in AS_THE_GRADIENT:
         return surface.rate if name == "SGD" else surface.rate / 4
     if name == "AdaDelta":
-        return float(rules.AdaDelta().learning_rate)
+        return catalog.default_rate(name)
     width = max(high - low for low, high in surface.box)
     return width / (10 if name == "AdaGrad" else 50)
 
@@ -372,3 +381,6 @@ def _solve(surface: Surface, name: str, steps: int, learning_rate: float | None)
 def _path(surface: Surface, name: str, rate: float | None, points: list[Array], end: str) -> Path:
     values = np.array([surface(point) for point in points])
     return Path(name, rate, np.array(points), values, end)
+
+
+explain(__name__)

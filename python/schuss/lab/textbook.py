@@ -23,6 +23,8 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from schuss.suggest import explain
+
 __all__ = [
     "SGD",
     "AdaBelief",
@@ -422,3 +424,6 @@ def get(name: str) -> type[Textbook] | None:
         True
     """
     return _RULES.get(name)
+
+
+explain(__name__)

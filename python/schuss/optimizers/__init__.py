@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
-from . import adagrad, adam, sgd, sign
+from ..suggest import explain
 from .adagrad import *
 from .adam import *
 from .sgd import *
 from .sign import *
 
-__all__ = [*sgd.__all__, *adagrad.__all__, *adam.__all__, *sign.__all__]
+__all__ = [  # noqa: RUF022  (as in the families' own lists, whose sum type checkers do not read)
+    "SGD",
+    "AdaDelta",
+    "AdaGrad",
+    "RMSprop",
+    "AdaBelief",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "NAdam",
+    "RAdam",
+    "Lion",
+]
+
+
+explain(__name__)

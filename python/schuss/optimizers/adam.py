@@ -90,8 +90,10 @@ class Adam(_Moments):
 class AdamW(Adam):
     """Adam with decay beside the step; `weight_decay` is decoupled.
 
-    As `Adam`, with the last line::
+    With g the gradient and t the step, from 1::
 
+        m ← β1 m + (1 - β1) g;     m̂ = m / (1 - β1ᵗ)
+        v ← β2 v + (1 - β2) g²;    v̂ = v / (1 - β2ᵗ)
         p ← p - (η λ p + η m̂ / (√v̂ + ε))
 
     Args:
@@ -195,8 +197,10 @@ class AdaBelief(_Moments):
 class RAdam(_Moments):
     """Adam that waits until its v can be trusted; `weight_decay` is an L2 gradient term.
 
-    With m̂ and v̂ as in `Adam`::
+    With g the gradient and t the step, from 1::
 
+        m ← β1 m + (1 - β1) g;     m̂ = m / (1 - β1ᵗ)
+        v ← β2 v + (1 - β2) g²;    v̂ = v / (1 - β2ᵗ)
         ρ∞ = 2 / (1 - β2) - 1;    ρ = ρ∞ - 2 t β2ᵗ / (1 - β2ᵗ)
         ρ > threshold:  p ← p - η r m̂ / (√v̂ + ε)
                         with r = √((ρ - 4) (ρ - 2) ρ∞ / ((ρ∞ - 4) (ρ∞ - 2) ρ))
@@ -256,8 +260,10 @@ class RAdam(_Moments):
 class NAdam(_Moments):
     """Adam with Nesterov's look-ahead; `weight_decay` is an L2 gradient term.
 
-    With m and v̂ as in `Adam` and ψ the momentum decay::
+    With g the gradient, t the step, from 1, and ψ the momentum decay::
 
+        m ← β1 m + (1 - β1) g
+        v ← β2 v + (1 - β2) g²;    v̂ = v / (1 - β2ᵗ)
         μₜ = β1 (1 - 0.96^(t ψ) / 2);    Π = μ₁ μ₂ … μₜ
         p ← p - η ((1 - μₜ) / (1 - Π) g + μₜ₊₁ / (1 - Π μₜ₊₁) m) / (√v̂ + ε)
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from ..checks import number
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from ..schedules import Schedule
 
 __all__ = ["Hyperparameter", "Option"]
+
+T = TypeVar("T")
 
 
 def _read(obj: Any, name: str) -> Any:
@@ -21,22 +26,39 @@ def _read(obj: Any, name: str) -> Any:
         raise AttributeError(name) from None
 
 
-class _Setting:
+def _text(owner: type, name: str) -> str | None:
+    """Return what the docstring of a class says of an argument."""
+    found = re.search(rf"^ {{8}}{name}: (.*(?:\n {{12}}.*)*)", owner.__doc__ or "", re.MULTILINE)
+    return None if found is None else " ".join(found[1].split())
+
+
+class _Setting(Generic[T]):
     """A checked attribute of an optimizer, kept in its `__dict__`."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
+        self.__doc__ = _text(owner, name) or self.general()
+
+    @overload
+    def __get__(self, obj: None, owner: type) -> Self: ...
+
+    @overload
+    def __get__(self, obj: object, owner: type) -> T: ...
 
     def __get__(self, obj: Any, owner: type | None = None) -> Any:
         return self if obj is None else _read(obj, self.name)
 
-    def __set__(self, obj: Any, value: Any) -> None:
+    def __set__(self, obj: Any, value: T) -> None:
         checked = self.check(self.name, value)
         if not callable(checked):
             for path in obj._float32_paths(self.name):
                 self.check_float32(self.name, checked, path)
         obj.__dict__[self.name] = checked
         obj.__dict__["_stale"] = True
+
+    def general(self) -> str | None:
+        """Return what help says where the docstring of the class does not explain it."""
+        return None
 
     def check(self, name: str, value: Any) -> Any:
         """Return the value in its final form, or raise an error that names it."""
@@ -67,7 +89,7 @@ def _in_float32(value: float) -> float:
     return 1.0 if 1.0 - 2.0**-25 <= value < 1.0 else value
 
 
-class Hyperparameter(_Setting):
+class Hyperparameter(_Setting["float | Schedule"]):
     """A number in [minimum, below), or a schedule of such numbers, on an optimizer.
 
     fades: a schedule may run down to less than the dtype of the parameters holds, which is 0.
@@ -86,6 +108,11 @@ class Hyperparameter(_Setting):
         self.below = below
         self.fades = fades
         self.double = double
+
+    def general(self) -> str:
+        """Return its range in words."""
+        top = f" and below {self.below:g}" if self.below < math.inf else ""
+        return f"A number of at least {self.minimum:g}{top}, or a schedule of such numbers."
 
     def check(self, name: str, value: object) -> float | Schedule:
         """Return a checked number, or a schedule as it is: its values are checked at each step."""
@@ -111,7 +138,7 @@ class Hyperparameter(_Setting):
         return self.number(f"{self.name}({t})", value)
 
 
-class Option(_Setting):
+class Option(_Setting[T]):
     """A setting that is no hyperparameter; `check(name, value)` returns it in its final form.
 
     in_kernels: name and value of what is made of it in the dtype of the parameters, if anything is.
@@ -119,13 +146,13 @@ class Option(_Setting):
 
     def __init__(
         self,
-        check: Callable[[str, Any], Any],
+        check: Callable[[str, Any], T],
         in_kernels: Callable[[Any], tuple[str, float]] | None = None,
     ) -> None:
         self._check = check
         self._in_kernels = in_kernels
 
-    def check(self, name: str, value: Any) -> Any:
+    def check(self, name: str, value: Any) -> T:
         """Return the value in its final form, or raise an error that names it."""
         return self._check(name, value)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..suggest import explain
 from .base import Solver
 from .batch import minimize_batch
 from .interop import scipy_method
@@ -9,12 +10,13 @@ from .line_search import LineSearchResult, line_search
 from .minimize import minimize
 from .newton import Newton, NewtonCG
 from .quasi_newton import BFGS, LBFGS, SR1, GradientDescent
-from .result import Result
+from .result import BatchResult, Result
 
 __all__ = [
     "BFGS",
     "LBFGS",
     "SR1",
+    "BatchResult",
     "GradientDescent",
     "LineSearchResult",
     "Newton",
@@ -26,3 +28,6 @@ __all__ = [
     "minimize_batch",
     "scipy_method",
 ]
+
+
+explain(__name__)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import _core
 from .base import as_array, checked_options
 from .minimize import METHODS, defaults, method_name, settings_of
-from .result import Result
+from .result import BatchResult
+from .trace import verbosity
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .minimize import Options
 
 __all__ = ["minimize_batch"]
 
@@ -23,8 +29,8 @@ def minimize_batch(
     method: str = "lbfgs",
     tol: float | None = None,
     options: Mapping[str, Any] | None = None,
-    **more: Any,
-) -> Result:
+    **more: Unpack[Options],
+) -> BatchResult:
     """Find a minimum of each of many independent functions of equally many variables.
 
     Every problem takes the steps that it would take alone in `minimize`, bit for bit; what they
@@ -47,7 +53,7 @@ def minimize_batch(
         more: the same as keywords of their own: minimize_batch(f, X0, gtol=1e-8).
 
     Returns:
-        A `Result` whose fields have a row for each problem: `x`, `fun`, `jac`, `nit`, `nfev`,
+        A `BatchResult`, whose fields have a row for each problem: `x`, `fun`, `jac`, `nit`, `nfev`,
         `njev`, `status`, `success` and, a list, `message`; with "newton" `nhev`, `min_curvature`,
         `is_minimum` and `shift` too. Its `nhev` counts the Hessians that were used: those that came
         with a point which was not taken were not looked at.
@@ -82,9 +88,11 @@ def minimize_batch(
     dtype = np.dtype(np.float32 if starts.dtype in (np.float16, np.float32) else np.float64)
     shape, count = starts.shape[1:], len(starts)
     n = int(np.prod(shape))
-    settings = defaults(METHODS[name]) | settings_of(name, options, more, tol)
-    for option in ("disp", "finite_diff_rel_step"):
-        settings.pop(option, None)
+    settings = defaults(METHODS[name]) | settings_of(name, options, dict(more), tol)
+    settings.pop("finite_diff_rel_step", None)
+    disp = verbosity(settings.pop("disp", 0))
+    if settings.pop("trace", False):
+        raise ValueError("trace is True; of a batch none is kept")
     flat = np.ascontiguousarray(starts, dtype).reshape(count, n)
     batch = _core.Batch(name, flat, checked_options(settings, dtype.name))
     args = args if isinstance(args, tuple) else (args,)
@@ -103,7 +111,7 @@ def minimize_batch(
         batch.tell(f, g, h)
     found = batch.results()
     x, jac = (found[key].reshape(starts.shape) for key in ("x", "jac"))
-    result = Result(
+    result = BatchResult(
         x=x,
         fun=found["fun"],
         jac=jac,
@@ -117,6 +125,8 @@ def minimize_batch(
     )
     if name == "newton":
         result.update({key: found[key] for key in ("min_curvature", "is_minimum", "shift")})
+    if disp:
+        print(f"{result.success.sum()} of {count} converged: nit={result.nit.sum()} in all")
     return result
 
 

@@ -359,7 +359,7 @@ def value_and_gradient(
         warnings.warn(
             f"jac is {jac}: each gradient costs 2 n = {2 * size} evaluations of fun; pass jac=True "
             "where fun returns (f, gradient), a function for the gradient, or, if you mean it, "
-            "jac='3-point'",
+            "jac='3-point', or '2-point', which costs n + 1 and is less exact",
             UserWarning,
             stacklevel=stacklevel + 1,
         )

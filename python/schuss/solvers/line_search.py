@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import _core
 from ..checks import count, fraction, positive
+from ..suggest import explain
 from .base import as_array, check_wolfe, dtype_of_iterates, scalar
 from .differences import Differences, value_and_gradient
 
@@ -203,3 +204,6 @@ def _gradient(g: Any, point: NDArray[Any]) -> NDArray[Any]:
 def _dot(g: NDArray[Any], along: NDArray[Any]) -> float:
     with np.errstate(all="ignore"):
         return float(np.sum(np.multiply(g, along, dtype=np.float64)))
+
+
+explain(__name__)

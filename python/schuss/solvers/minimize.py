@@ -6,11 +6,11 @@ import inspect
 import math
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
-from ..checks import positive, tolerance
+from ..checks import flag, positive, tolerance
 from ..suggest import did_you_mean
 from .base import Solver
 from .differences import (
@@ -25,6 +25,10 @@ from .differences import (
 from .newton import Newton, NewtonCG, dense, times
 from .quasi_newton import BFGS, LBFGS, SR1, GradientDescent
 from .result import Result
+from .trace import Trace, verbosity
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["minimize"]
 
@@ -37,9 +41,38 @@ METHODS: dict[str, type[Solver]] = {
     "gradient_descent": GradientDescent,
 }
 OPTIONS = {
-    name: [*list(inspect.signature(solver).parameters)[1:], "disp", "finite_diff_rel_step"]
+    name: [
+        *list(inspect.signature(solver).parameters)[1:],
+        "disp",
+        "finite_diff_rel_step",
+        "trace",
+    ]
     for name, solver in METHODS.items()
 }
+
+
+class Options(TypedDict, total=False):
+    """Options of all methods as keywords, for type checkers; the classes explain them."""
+
+    c1: float
+    c2: float
+    damping: bool
+    disp: int
+    finite_diff_rel_step: float | None
+    ftol: float
+    globalization: str
+    gtol: float | None
+    hess_inv0: Any
+    history_dtype: Any
+    history_size: int
+    learning_rate: float
+    maxcor: int
+    maxfun: int | None
+    maxiter: int | None
+    maxls: int
+    trace: bool
+
+
 ALIASES = {
     "l-bfgs": "lbfgs",
     "l-bfgs-b": "lbfgs",
@@ -68,10 +101,8 @@ def method_name(method: Any) -> str:
     name = method.lower() if isinstance(method, str) else ""
     name = ALIASES.get(name, name)
     if name not in METHODS:
-        raise ValueError(
-            f"method is {method!r}; one of {list(METHODS)} is wanted"
-            + did_you_mean(name, [*METHODS, *ALIASES])
-        )
+        near = did_you_mean(name, [*METHODS, *ALIASES])
+        raise ValueError(f"method is {method!r}; one of {list(METHODS)} is wanted{near}")
     return name
 
 
@@ -83,9 +114,10 @@ def settings_of(method: str, options: Any, more: dict[str, Any], tol: Any) -> di
     for given, value in [*(options or {}).items(), *more.items()]:
         name = "history_size" if given == "maxcor" else given
         if name not in OPTIONS[method]:
+            known = [*OPTIONS[method], *inspect.signature(minimize).parameters]
             raise ValueError(
                 f"{given!r} is no option of {method}, which takes {OPTIONS[method]}"
-                + did_you_mean(given, OPTIONS[method])
+                + did_you_mean(str(given), known)
             )
         if name in settings:
             raise ValueError(f"the option {name!r} is given twice")
@@ -146,7 +178,7 @@ def minimize(
     tol: float | None = None,
     callback: Callable[..., Any] | None = None,
     options: Mapping[str, Any] | None = None,
-    **more: Any,
+    **more: Unpack[Options],
 ) -> Result:
     """Find a local minimum of a function of many variables; called as SciPy's `minimize`.
 
@@ -182,8 +214,10 @@ def minimize(
         callback: called after each iteration, as callback(intermediate_result=result) where that is
             the name of its only parameter, with x, fun, jac, nit and nfev, and as callback(x)
             otherwise; of the best point so far, in copies. Raise StopIteration to end the run.
-        options: of the method: the keywords of its class; `maxcor` for `history_size`; `disp`, to
-            print one line at the end; `finite_diff_rel_step`, of differences: h as a part of |xᵢ|.
+        options: of the method: the keywords of its class; `maxcor` for `history_size`; `disp`: 0
+            prints nothing, 1 a line at the end, 2 a line for each iteration too; `trace`: True
+            keeps them as `trace` of the result, see `Result`; `finite_diff_rel_step`, of
+            differences: h as a part of |xᵢ|.
         more: the same as keywords of their own: minimize(f, x0, gtol=1e-8).
 
     Returns:
@@ -225,8 +259,9 @@ def minimize(
     ):
         if value is not None and not used:
             warnings.warn(f"method {name} does not use {argument}", RuntimeWarning, stacklevel=2)
-    settings = settings_of(name, options, more, tol)
-    disp = bool(settings.pop("disp", False))
+    settings = settings_of(name, options, dict(more), tol)
+    disp = verbosity(settings.pop("disp", 0))
+    traced = flag("trace", settings.pop("trace", False))
     step = settings.pop("finite_diff_rel_step", None)
     step = None if step is None else positive("finite_diff_rel_step", step)
     solver = METHODS[name](x0, **settings)
@@ -273,16 +308,21 @@ def minimize(
             values()
 
     answer = values if of_second is None else values_or_second_order
-    if callback is None:
+    watch = None if callback is None else _watcher(callback, solver, evaluations)
+    trace = Trace(solver, evaluations, printed=disp == 2) if traced or disp == 2 else None
+    if watch is None and trace is None:
         while not core.done:
             answer()
     else:
-        watch, nit = _watcher(callback, solver, evaluations), 0
+        nit, known = 0, 0
         while not (core.done or stopped):
             answer()
+            if trace is not None and (core.nit != nit or known == 0 < core.nfev):
+                trace.note()
+            known = core.nfev
             if core.nit != nit:
                 nit = core.nit
-                stopped = watch()
+                stopped = watch is not None and watch()
     result = solver._result(copy=not core.done)
     result.nfev = evaluations()
     result.njev += second.evaluations if second else 0
@@ -290,6 +330,8 @@ def minimize(
         _judge(result, evaluate, solver._gtol, float(settings.get("ftol") or 0.0))
     if stopped:
         result.update(status=99, success=False, message=STOPPED)
+    if trace is not None and traced:
+        result.trace = trace.arrays()
     if disp:
         print(f"{result.message}: fun={result.fun:.10g}, nit={result.nit}, nfev={result.nfev}")
     return result
@@ -374,8 +416,8 @@ def _refuse_limits(bounds: Any, constraints: Any) -> None:
     if bounds is not None and not _empty(bounds) and not _infinite(bounds):
         raise ValueError(
             "bounds are given; schuss solves unconstrained problems, and bounds come later. Until "
-            "then, write x as a function of free variables y: lower + exp(y), upper - exp(y), or "
-            "lower + (upper - lower) / (1 + exp(-y))"
+            "then, for x > 0 minimize over u = log(x); for x > low over u with x = low + log(1 + "
+            "exp(u)), the softplus; for low < x < high with x = low + (high - low) / (1 + exp(-u))"
         )
 
 

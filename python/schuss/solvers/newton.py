@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..suggest import explain
 from .base import Solver
 
 __all__ = ["Newton", "NewtonCG"]
@@ -238,3 +239,6 @@ class NewtonCG(Solver):
     def _matrix(self) -> dict[str, Any]:
         nhev, curvature, minimum, _ = self._solver.second_order()
         return {"nhev": nhev, "min_curvature": curvature, "is_minimum": minimum}
+
+
+explain(__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..suggest import explain
 from .base import Solver
 
 if TYPE_CHECKING:
@@ -326,3 +327,6 @@ class GradientDescent(Solver):
         super().__init__(
             x0, gtol=gtol, ftol=ftol, maxiter=maxiter, maxfun=maxfun, maxls=maxls, c1=c1, c2=c2
         )
+
+
+explain(__name__)

@@ -2,13 +2,82 @@
 
 from __future__ import annotations
 
-from typing import Any
+from html import escape
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Result"]
+import numpy as np
+
+from ..structures import map_leaves
+from ..suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["BatchResult", "Result"]
+
+LINES = 15  # of a printed result at most
+WIDTH = 100
+SHOWN = 6  # elements of an array that are printed one by one
+
+FIRST = ("success", "message", "status", "fun", "x")  # the verdict, and what was asked for
 
 
-class Result(dict[str, Any]):
+class _Fields(dict[str, Any]):
+    """A dict whose keys are also attributes, and whose print is short."""
+
+    if not TYPE_CHECKING:  # with them, type checkers would take every name for a field
+
+        def __getattr__(self, name: str) -> Any:
+            try:
+                return self[name]
+            except KeyError:
+                raise AttributeError(self._lacks(name)) from None
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            self[name] = value
+
+        def __delattr__(self, name: str) -> None:
+            if name not in self:
+                raise AttributeError(self._lacks(name))
+            del self[name]
+
+    def _lacks(self, name: str) -> str:
+        return f"the result has no {name!r}; it has {list(self)}{did_you_mean(name, self)}"
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self]
+
+    def _rows(self) -> list[tuple[str, str]]:
+        """Return names and short texts, the verdict first."""
+        names = [*(name for name in FIRST if name in self), *(k for k in self if k not in FIRST)]
+        rows = [(name, self._text(name)) for name in names]
+        if len(rows) > LINES:
+            rest = [name for name, _ in rows[LINES - 1 :]]
+            rows[LINES - 1 :] = [("and", ", ".join(rest))]
+        return [(name, _cut(text)) for name, text in rows]
+
+    def _text(self, name: str) -> str:
+        return summary(self[name])
+
+    def __repr__(self) -> str:
+        rows = self._rows()
+        width = max((len(name) for name, _ in rows), default=0)
+        return "\n".join(f"{name:>{width}}: {text}" for name, text in rows) or "Result()"
+
+    def _repr_html_(self) -> str:
+        """Return the same as a table, for notebooks."""
+        rows = "".join(
+            f'<tr><th style="text-align: right">{escape(name)}</th>'
+            f'<td style="text-align: left">{escape(text)}</td></tr>'
+            for name, text in self._rows()
+        )
+        return f"<table>{rows}</table>"
+
+
+class Result(_Fields):
     """A dict whose keys are also attributes, with the fields of SciPy's OptimizeResult.
+
+    Printed, it is at most 15 lines, the verdict first; long arrays and matrices are summarized.
 
     Attributes:
         x: the best point seen, in the structure and shapes of x0.
@@ -30,6 +99,10 @@ class Result(dict[str, Any]):
         min_curvature: of Newton and NewtonCG: the smallest curvature seen there.
         is_minimum: of both: whether x is a minimum to second order, within rounding.
         shift: of Newton: the multiple of the identity that the last step added to the Hessian.
+        trace: with `trace=True` of `minimize`: arrays with an element for the start and one for
+            each iteration: `nit` and `nfev` so far, `fun` and `gmax`, the value and the largest
+            element of the gradient at the best point so far, `step`, the 2-norm of the way to it
+            from the best point before, and `seconds` since the start.
 
     Rows and columns of a matrix are the elements of all arrays of x0 after each other, in C order.
 
@@ -42,25 +115,128 @@ class Result(dict[str, Any]):
         nit: 3
     """
 
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(f"the result has no {name!r}; it has {list(self)}") from None
+    x: Any
+    fun: float
+    jac: Any
+    nit: int
+    nfev: int
+    njev: int
+    nhev: int
+    status: int
+    success: bool
+    message: str
+    hess_inv: NDArray[Any]
+    hess: NDArray[Any]
+    min_curvature: float
+    is_minimum: bool
+    shift: float
+    trace: dict[str, NDArray[Any]]
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        self[name] = value
+    def _text(self, name: str) -> str:
+        if name == "trace":
+            return f"<{len(self[name]['nit'])} rows of {', '.join(self[name])}>"
+        return super()._text(name)
 
-    def __delattr__(self, name: str) -> None:
-        if name not in self:
-            raise AttributeError(f"the result has no {name!r}; it has {list(self)}")
-        del self[name]
 
-    def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *self]
+class BatchResult(_Fields):
+    """What `minimize_batch` found: the fields of `Result`, with a row for each problem.
 
-    def __repr__(self) -> str:
-        width = max(map(len, self), default=0)
-        margin = "\n" + " " * (width + 2)
-        lines = [f"{k:>{width}}: " + repr(v).replace("\n", margin) for k, v in self.items()]
-        return "\n".join(lines) or "Result()"
+    Printed, it counts the problems by how they ended.
+
+    Attributes:
+        x: the best point of each, in the shape of X0.
+        fun: the values there.
+        jac: the gradients there.
+        nit: iterations of each.
+        nfev: evaluations of each.
+        njev: the same.
+        nhev: Hessians of each that were used.
+        status: why each ended, as in `Result`.
+        success: whether each converged.
+        message: the same in words, a list.
+        min_curvature: with "newton", of each, as in `Result`.
+        is_minimum: with "newton", of each.
+        shift: with "newton", of each.
+
+    Example:
+        >>> import numpy as np
+        >>> fits = BatchResult(status=np.array([0, 1, 0]), success=np.array([True, False, True]))
+        >>> fits
+        success: 2 of 3
+         status: 2 times 0, 1 time 1
+    """
+
+    x: NDArray[Any]
+    fun: NDArray[Any]
+    jac: NDArray[Any]
+    nit: NDArray[Any]
+    nfev: NDArray[Any]
+    njev: NDArray[Any]
+    nhev: NDArray[Any]
+    status: NDArray[Any]
+    success: NDArray[Any]
+    message: list[str]
+    min_curvature: NDArray[Any]
+    is_minimum: NDArray[Any]
+    shift: NDArray[Any]
+
+    def _text(self, name: str) -> str:
+        value = self[name]
+        if name == "success":
+            return f"{np.count_nonzero(value)} of {len(value)}"
+        if name == "status":
+            kinds, counts = np.unique(value, return_counts=True)
+            times = ("time" if count == 1 else "times" for count in counts)
+            return ", ".join(f"{c} {t} {k}" for k, c, t in zip(kinds, counts, times, strict=True))
+        if name == "message":
+            failed = np.flatnonzero(~np.asarray(self["success"]))
+            row = int(failed[0]) if failed.size else 0
+            return f"row {row}: {value[row]}" if value else ""
+        return super()._text(name)
+
+
+# -- short texts -----------------------------------------------------------------------------------
+
+
+def _cut(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= WIDTH else f"{text[: WIDTH - 3]}..."
+
+
+def summary(value: Any) -> str:
+    """Return a number or a short array as it is; of a long one its shape and range."""
+    if isinstance(value, np.ndarray):
+        return _of_array(value)
+    if isinstance(value, (dict, list, tuple)):
+        return _of_structure(value)
+    return str(value) if isinstance(value, (str, np.generic)) else repr(value)
+
+
+def _of_array(array: NDArray[Any]) -> str:
+    if array.size <= SHOWN:
+        return np.array2string(array, separator=", ", max_line_width=WIDTH, precision=6)
+    if array.ndim > 1:
+        shape = " x ".join(map(str, array.shape))
+        return f"<{shape}{_range(array)}>"
+    ends = np.array2string(array, separator=", ", threshold=SHOWN, edgeitems=2, precision=4)
+    return f"{' '.join(ends.split())} <{array.size} elements{_range(array)}>"
+
+
+def _of_structure(tree: Any) -> str:
+    arrays: list[NDArray[Any]] = []
+    map_leaves(lambda leaf: arrays.append(np.asarray(leaf)), tree)
+    size = sum(array.size for array in arrays)
+    if size <= SHOWN:
+        return repr(tree)
+    flat = np.concatenate([array.ravel() for array in arrays])
+    return f"<{type(tree).__name__} of {len(arrays)} arrays, {size} elements{_range(flat)}>"
+
+
+def _range(array: NDArray[Any]) -> str:
+    if array.dtype.kind not in "iuf":
+        return ""
+    finite = array[np.isfinite(array)]
+    if not finite.size:
+        return ", none finite"
+    some = "" if finite.size == array.size else f", {array.size - finite.size} not finite"
+    return f", from {finite.min():.3g} to {finite.max():.3g}{some}"

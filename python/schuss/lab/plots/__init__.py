@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from schuss.lab.plots.convergence import convergence
 from schuss.lab.plots.paths import animation, landscape
 from schuss.lab.plots.rates import range_test
 from schuss.lab.plots.scores import search
 from schuss.lab.plots.training import comparison
+from schuss.suggest import explain
 
-__all__ = ["animation", "comparison", "landscape", "range_test", "search"]
+__all__ = ["animation", "comparison", "convergence", "landscape", "range_test", "search"]
+
+
+explain(__name__)
