@@ -5,6 +5,6 @@ from __future__ import annotations
 from schuss.lab.plots.paths import animation, landscape
 from schuss.lab.plots.rates import range_test
 from schuss.lab.plots.scores import search
-from schuss.lab.plots.training import comparison
+from schuss.lab.plots.training import comparison, diagnostics
 
-__all__ = ["animation", "comparison", "landscape", "range_test", "search"]
+__all__ = ["animation", "comparison", "diagnostics", "landscape", "range_test", "search"]
