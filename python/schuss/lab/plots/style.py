@@ -38,6 +38,20 @@ def grid(axes: Axes, along: Literal["both", "x", "y"] = "both") -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
+def log_scale(axes: Axes, which: Literal["x", "y"]) -> None:
+    """A log scale without what is not positive; within a decade it has more figures."""
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    (axes.set_xscale if which == "x" else axes.set_yscale)("log", nonpositive="mask")
+
+    def between(value: float, place: int | None) -> str:
+        low, high = axis.get_view_interval()
+        digit = round(value / 10 ** math.floor(math.log10(value)))
+        return f"{value:g}" if high < 20 * low and digit in (2, 3, 5) else ""
+
+    axis.set_major_formatter(lambda value, place: f"{value:g}")
+    axis.set_minor_formatter(between)
+
+
 def headline(axes: Axes, text: str) -> None:
     """What there is to see in a panel."""
     axes.set_title(text, loc="left", fontsize=10.5, fontweight="bold")

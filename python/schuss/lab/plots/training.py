@@ -20,6 +20,7 @@ from schuss.lab.plots.style import (
     grid,
     headline,
     last_finite,
+    log_scale,
     name_ends,
 )
 
@@ -160,15 +161,15 @@ def _draw_seconds(axes: Axes, result: Comparison) -> list[End]:
     ends = _draw_lines(
         axes, result, lambda entry: True, lambda entry: (entry.seconds[1:], entry.train_loss[1:])
     )
-    axes.set_xscale("log")
+    log_scale(axes, "x")
     axes.set_xlabel("seconds of gradients and steps")
     _finish_loss(axes, result.results)
     # As long as all have run, they can be compared.
     until = min(entry.seconds[-1] for entry in result.results)
-    losses = []
-    for entry in result.results:
-        done = sum(second <= until for second in entry.seconds)
-        losses.append((entry.label, entry.train_loss[done - 1]))
+    losses = [
+        (entry.label, float(np.interp(until, entry.seconds, entry.train_loss)))
+        for entry in result.results
+    ]
     if len(losses) > 1:
         axes.axvline(until, color=GRAY, linestyle=DASHES[2], linewidth=1, zorder=0)
     _say_lowest(axes, f"{until:.2g} s", losses)
@@ -187,7 +188,7 @@ def _say_lowest(axes: Axes, after: str, losses: list[tuple[str, float]]) -> None
 
 
 def _finish_loss(axes: Axes, results: list[Result]) -> None:
-    axes.set_yscale("log")
+    log_scale(axes, "y")
     # A run that diverged leaves the plot through the top, and the others keep their room.
     top = 10 * max(entry.train_loss[0] for entry in results)
     if not axes.get_ylim()[1] <= top:
@@ -198,7 +199,7 @@ def _finish_loss(axes: Axes, results: list[Result]) -> None:
 def _finish_epochs(axes: Axes, result: Comparison) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    axes.set_xlim(0, result.epochs)
+    axes.set_xlim(0, 1.02 * result.epochs)  # a marker at the end is whole
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
 
@@ -240,7 +241,7 @@ def _draw_watched(
     ends = _draw_lines(
         axes, result, _has_epochs, lambda entry: (range(1, len(curve(entry)) + 1), curve(entry))
     )
-    axes.set_yscale("log", nonpositive="mask")
+    log_scale(axes, "y")
     positive = np.array([v for values in shown for v in values if 0 < v < math.inf] or [1.0])
     last = np.array([values[-1] for values in shown if 0 < values[-1] < math.inf] or [1.0])
     # Between steps that are rounding and steps that are on their way to infinity.
@@ -275,7 +276,7 @@ def _draw_spread(axes: Axes, what: str, deviations: dict[str, list[float]]) -> l
         dash = DASHES[index % len(DASHES)]
         axes.plot(layers, shown, marker=".", color=GRAY, linewidth=1.6, linestyle=dash, label=name)
         ends.append(End(*last_finite(layers, shown), name, GRAY))
-    axes.set_yscale("log")
+    log_scale(axes, "y")
     axes.margins(y=0.1)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("layer")
@@ -314,7 +315,7 @@ def _draw_times(axes: Axes, bars: list[Bar]) -> None:
             text = f"{textbook:.3g}" + " us, NumPy textbook code" * first
             _draw_bar(axes, row + 0.2, textbook, TEXTBOOK, text)
     # Bars begin at zero, so that their lengths compare; the room on the right is for the figures.
-    axes.set_xlim(0, 1.15 * max(max(ours, textbook or 0) for _, ours, textbook in bars))
+    axes.set_xlim(0, 1.2 * max(max(ours, textbook or 0) for _, ours, textbook in bars))
     axes.set_ylim(len(bars) - 0.5, -0.5)
     axes.set_yticks(range(len(bars)), [name for name, _, _ in bars])
     axes.tick_params(axis="y", length=0)
@@ -323,7 +324,7 @@ def _draw_times(axes: Axes, bars: list[Bar]) -> None:
     if ratios:
         low, high = f"{min(ratios):.2g}", f"{max(ratios):.2g}"
         times = low if low == high else f"{low} to {high}"
-        headline(axes, f"Textbook code takes {times} times as long")
+        headline(axes, f"NumPy: {times} x as long")
     grid(axes, "x")
 
 
