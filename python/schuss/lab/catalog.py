@@ -262,7 +262,9 @@ def hyperparameters(name: str) -> list[str]:
     rule = getattr(rules, of, None)
     own = inspect.signature(rule or getattr(solvers, of)).parameters.values()
     named = [parameter.name for parameter in own if parameter.kind != parameter.VAR_KEYWORD]
-    common = [] if rule is None else [each for each in Common.__annotations__ if each != "overrides"]
+    common = (
+        [] if rule is None else [each for each in Common.__annotations__ if each != "overrides"]
+    )
     return [each for each in named if each != "x0"] + common
 
 

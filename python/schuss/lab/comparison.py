@@ -463,9 +463,7 @@ def _train(entry: _Entry, each: Task, epochs: int, report: Callable[[int], None]
             evaluate()
             record.end_epoch()
             report(epoch)
-    return record.result(
-        entry.name, entry.label, entry.of, entry.settings, each, len(batches)
-    )
+    return record.result(entry.name, entry.label, entry.of, entry.settings, each, len(batches))
 
 
 def _fit(

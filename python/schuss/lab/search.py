@@ -32,6 +32,7 @@ from schuss.lab import catalog, network, task
 from schuss.lab import data as datasets
 from schuss.lab.catalog import Progress
 from schuss.lab.results_file import ResultsFile
+from schuss.suggest import did_you_mean
 
 __all__ = ["Search", "Trial", "search"]
 
@@ -263,10 +264,11 @@ def _spaces(rates: Mapping[str, float], space: Mapping[str, Any]) -> list[dict[s
         for name in catalog.resolve([owner], list(rates)) if owner else rates:
             has = catalog.hyperparameters(name)
             if parameter not in has:
-                raise ValueError(
-                    f"{name} has no {parameter}; it has {', '.join(has)} "
-                    f"(what one optimizer alone has is written as Adam.beta1)"
+                near = did_you_mean(parameter, has) or (
+                    f"; it has {', '.join(has)} (what one optimizer alone has is written as "
+                    f"Adam.beta1)"
                 )
+                raise ValueError(f"{name} has no {parameter}{near}")
             spaces[name][parameter] = values
     return list(spaces.values())
 

@@ -81,7 +81,9 @@ def diagnostics(result: Comparison) -> Figure:
         ['test accuracy', 'gradient norm', 'update / parameter norm']
     """
     if not any(entry.has_epochs for entry in result.results):
-        raise ValueError("result has no epochs; at least one optimizer that takes batches is wanted")
+        raise ValueError(
+            "result has no epochs; at least one optimizer that takes batches is wanted"
+        )
     return _figure(result, [_draw_accuracy, _draw_norms, _draw_updates], [])
 
 
