@@ -24,7 +24,7 @@ def add(commands: Any) -> argparse.ArgumentParser:
     option(
         "surface",
         nargs="?",
-        default="rosenbrock",
+        default="beale",
         metavar="SURFACE",
         help="wave, tanh, cosh, saddle, valley, cliff, rosenbrock, beale, himmelblau, rastrigin, "
         "or module:function of yours (default: %(default)s)",

@@ -43,7 +43,7 @@ def log_scale(axes: Axes, which: Literal["x", "y"]) -> None:
     axis = axes.xaxis if which == "x" else axes.yaxis
     (axes.set_xscale if which == "x" else axes.set_yscale)("log", nonpositive="mask")
 
-    def between(value: float, place: int | None) -> str:
+    def between(value: float, place: float) -> str:
         low, high = axis.get_view_interval()
         digit = round(value / 10 ** math.floor(math.log10(value)))
         return f"{value:g}" if high < 20 * low and digit in (2, 3, 5) else ""
