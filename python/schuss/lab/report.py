@@ -66,13 +66,14 @@ def table(result: Comparison) -> Table:
     rows = Table(
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
+        pad_edge=False,
         title=result.summary(),
         caption="us: median microseconds per optimizer step\n"
         "ratio: NumPy textbook code over schuss" + _solvers_note(result),
     )
     rows.add_column("optimizer", no_wrap=True)
     for heading in (
-        "learning\nrate",
+        "rate",
         "train\nloss",
         "test\naccuracy",
         "epochs\nto 95 %",

@@ -65,7 +65,7 @@ def drawn_as(name: str, points: int, dash: int = 0) -> dict[str, Any]:
         "marker": look.marker,
         "markersize": 8 if look.marker == "*" else 5.5,
         "markeredgewidth": 0,
-        "markevery": 1 if points <= MARKED else [points - 1],
+        "markevery": 1 if points <= MARKED else (points - 1, points),
         "linestyle": DASHES[dash % len(DASHES)],
         "linewidth": 1.8,
     }

@@ -99,7 +99,7 @@ def _figure(result: Comparison, panels: Sequence[Panel], bars: list[Bar]) -> Fig
     ends = [panel(axes, result) for panel, axes in zip(panels, drawn, strict=True)]
     if bars:
         # A bar is as high among two as among twenty.
-        used = 0.4 + 2.6 * BAR * len(bars)
+        used = 2.6 * BAR * len(bars)
         share = cells[0, -1].subgridspec(2, 1, height_ratios=[used, max(height - 1.5 - used, 0.01)])
         _draw_times(figure.add_subplot(share[0, 0]), bars)
     figure.suptitle(result.summary(), fontsize=9.5, color=GRAY)
