@@ -92,6 +92,7 @@ def pictures() -> dict[str, Callable[[], Figure]]:
         **{f"landscape-{name}": partial(draw_landscape, name) for name in lab.SURFACES},
         "lr-find": draw_range_test,
         "compare": draw_comparison,
+        "diagnostics": draw_diagnostics,
         "batches": draw_batches,
         "inits": draw_inits,
         "search": draw_search,
@@ -249,9 +250,13 @@ def draw_range_test() -> Figure:
 
 
 def draw_comparison() -> Figure:
-    """Some optimizers on the digits."""
-    names = ("sgd", "nesterov", "rmsprop", "adam", "adamw", "lion", "lbfgs")
-    return lab.plots.comparison(lab.compare(names, epochs=10))
+    """What `schuss compare` draws."""
+    return lab.plots.comparison(lab.compare())
+
+
+def draw_diagnostics() -> Figure:
+    """Accuracy, gradients and updates of the same."""
+    return lab.plots.diagnostics(lab.compare())
 
 
 def draw_batches() -> Figure:

@@ -116,6 +116,17 @@ def test_compare(file, capsys, tmp_path):
     assert saved["results"][0]["train_loss"] == again.results[0].train_loss
 
 
+def test_settings_of_one_optimizer(file, capsys):
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("rich")
+    words = "--optimizers adam,rmsprop --epochs 2 --json a.json --set adam.beta1=0.5"
+    assert main(["compare", "--data", file, *words.split(), "--set", "RMSprop.centered=true"]) == 0
+    adam, rmsprop = json.loads(Path("a.json").read_text())["results"]
+    assert list(adam["settings"]) == ["learning_rate", "beta1"]
+    assert adam["settings"]["beta1"] == 0.5
+    assert rmsprop["settings"]["centered"] is True
+
+
 def test_json_on_stdout_is_alone_there(file, capsys, tmp_path):
     pytest.importorskip("matplotlib")
     pytest.importorskip("rich")
@@ -141,7 +152,19 @@ def test_json_on_stdout_is_alone_there(file, capsys, tmp_path):
         ("compare --learning-rate nan", "schuss compare: argument --learning-rate: expected a"),
         ("compare --seed -1", "schuss compare: argument --seed: expected"),
         ("compare --no-such-option", "schuss: unrecognized arguments: --no-such-option"),
-        ("compare --optimizers adam,adma", "schuss compare: unknown optimizer 'adma'; known: SGD"),
+        (
+            "compare --optimizers adam,adma",
+            "schuss compare: unknown optimizer 'adma'; did you mean 'Ada",
+        ),
+        (
+            "compare --set Adam.bta1=1",
+            "schuss compare: Adam has no bta1; did you mean 'beta1'?",
+        ),
+        (
+            "compare --set beta1=1",
+            "schuss compare: argument --set: expected OPTIMIZER.NAME=VALUE, got 'beta1=1'",
+        ),
+        ("compare --set adam.beta1=2", "schuss compare: Adam: beta1 is 2"),
         ("compare --schedule cosin", "schuss compare: unknown schedule 'cosin'; known: constant"),
         ("compare --data no.npz", "schuss compare: no.npz: no such file"),
         ("compare --data bad.csv", "schuss compare: bad.csv: line 6: 'x' is not a number"),

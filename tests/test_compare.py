@@ -283,11 +283,13 @@ def test_bad_files(name, tmp_path):
 
 
 def test_every_optimizer_learns(blobs):
-    result = lab.compare(data=blobs, **{**SMALL, "epochs": 10})
+    result = lab.compare("all", data=blobs, **{**SMALL, "epochs": 10})
     assert [entry.name for entry in result.results] == lab.available()
     assert set(schuss.optimizers.__all__) <= {entry.name for entry in result.results}
     for entry in result.results:
-        assert len(entry.train_loss) == len(entry.test_accuracy) == 11
+        assert len(entry.train_loss) == (11 if entry.has_epochs else 21)
+        assert len(entry.test_accuracy) == len(entry.seconds) == len(entry.train_loss)
+        assert entry.seconds[0] == 0 < entry.seconds[1]
         assert entry.train_loss[-1] < 0.9 * entry.train_loss[0], entry.name
         assert entry.step_us > 0
         twin = entry.numpy_us  # a new rule may have none in the textbook
@@ -329,11 +331,13 @@ def test_variants_are_the_settings_that_they_name(blobs):
 
 
 def test_a_solver_takes_all_rows_and_joins_the_others(blobs):
-    """The same run by hand: an evaluation is an epoch, the loss is that of the best point."""
+    """The same run by hand: an evaluation is no epoch, the loss is that of the best point."""
     result = lab.compare(["lbfgs", "adam"], data=blobs, seed=5, **{**SMALL, "epochs": 12})
     entry, adam = result.results
     assert (entry.name, entry.settings, entry.ratio) == ("LBFGS", {"history_size": 10}, None)
-    assert len(entry.train_loss) == len(adam.train_loss) == 13
+    assert (len(entry.train_loss), len(adam.train_loss)) == (25, 13)
+    assert (entry.has_epochs, entry.epochs_to(0.0)) == (False, None)
+    assert entry.seconds_to(0.0) == 0
     assert entry.train_loss[0] == adam.train_loss[0]
     start = network.initialize([2, 8, 3], rng=np.random.default_rng(5))
     solver = schuss.LBFGS(start, gtol=0.0)
@@ -511,7 +515,7 @@ def test_schedules_start_at_the_rate_and_end_low(name):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"optimizers": ["adma"]}, "unknown optimizer 'adma'; known: SGD, Momentum"),
+        ({"optimizers": ["adma"]}, "unknown optimizer 'adma'; did you mean 'Ada"),
         ({"optimizers": []}, "no optimizer"),
         ({"schedule": "cosin"}, "unknown schedule 'cosin'; known: constant"),
         ({"schedule": "warmpu+cosine"}, "unknown schedule"),
@@ -523,6 +527,11 @@ def test_schedules_start_at_the_rate_and_end_low(name):
         ({"init": "he"}, "unknown initializer 'he'; known: he_normal"),
         ({"hidden": (8, 0)}, r"hidden\[1\]"),
         ({"learning_rate": -1.0}, "learning_rate"),
+        ({"settings": {"Adma": {}}}, "'Adma', which is not at work; did you mean 'Adam'"),
+        ({"settings": {"Adam": {"eps": 1}}}, "Adam has no eps; did you mean 'epsilon'"),
+        ({"settings": {"LBFGS": {"beta1": 1}}}, "LBFGS has no beta1"),
+        ({"settings": {"Adam": {"beta1": 1.5}}}, "Adam: beta1 is 1.5"),
+        ({"settings": {"Adam": {"beta1": abs}}}, "a plain value is wanted"),
     ],
 )
 def test_bad_arguments(arguments, words, blobs):
@@ -613,9 +622,11 @@ def test_to_dict(blobs):
         "init",
         "train_loss",
         "test_accuracy",
+        "seconds",
         "gradient_norm",
         "update_ratio",
         "epochs_to_95",
+        "seconds_to_95",
         "step_us",
         "numpy_us",
         "ratio",
@@ -662,6 +673,7 @@ def result_of(name, loss, rate, step_us, numpy_us, accuracy=None, size=64, init=
         init=init,
         train_loss=loss,
         test_accuracy=accuracy or [1 - 0.9 * math.exp(-0.4 * t) for t in range(len(loss))],
+        seconds=[0.002 * t for t in range(len(loss))],
         gradient_norm=loss[1:],
         update_ratio=[value / 100 for value in loss[1:]],
         step_us=step_us,
@@ -692,54 +704,87 @@ def test_table(results):
     assert "…" not in text  # nothing is cut off in 80 columns
     assert "ratio" in text
     rows = {line.split()[0]: line.split() for line in text.splitlines() if line.strip()}
-    assert rows["SGD"] == ["SGD", "1", "0.11", "100.0%", "8", "6.5", "65.0", "10.0"]
+    assert rows["SGD"] == ["SGD", "1", "0.11", "100.0%", "8", "0.016", "6.5", "65.0", "10.0"]
     assert rows["New"][-3:] == ["7.0", "-", "-"]
     assert rows["Gone"][2:5] == ["nan", "10.0%", "-"]
+
+
+def test_six_by_default_and_settings_reach_one(blobs):
+    plain = lab.compare(data=blobs, **SMALL)
+    assert [entry.name for entry in plain.results] == list(catalog.DEFAULT)
+    names = ["sgd", "rmsprop"]
+    settings = {"RMSprop": {"momentum": 0.5, "learning_rate": 0.01}}
+    sgd, rmsprop = lab.compare(names, data=blobs, settings=settings, **SMALL).results
+    assert sgd.train_loss == plain.results[0].train_loss
+    assert rmsprop.train_loss != plain.results[2].train_loss
+    assert rmsprop.settings == {"learning_rate": 0.01, "momentum": 0.5}
+    assert rmsprop.numpy_us is not None
+    (clipped,) = lab.compare(
+        ["sgd"], data=blobs, settings={"sgd": {"max_norm": 1}}, **SMALL
+    ).results
+    assert clipped.numpy_us is None  # the textbooks clip nothing
+
+
+def names_at_ends(axes):
+    """The names beside the axes, from above; none over another, none outside of the figure."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure = axes.figure
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    boxes = {text: text.get_window_extent(canvas.get_renderer()) for text in axes.texts}
+    # The box of an annotation holds its line too, so that the words alone are asked for.
+    words = {t: type(t).__mro__[1].get_window_extent(t, canvas.get_renderer()) for t in boxes}
+    ordered = sorted(words, key=lambda text: -words[text].y0)
+    for above, below in itertools.pairwise(ordered):
+        assert words[above].y0 >= words[below].y0 + 0.8 * words[below].height
+    for box in words.values():
+        assert axes.bbox.x1 <= box.x0
+        assert box.x1 <= figure.bbox.x1
+    return [text.get_text() for text in ordered]
 
 
 def test_plot(results):
     pytest.importorskip("matplotlib")
     figure = lab.plots.comparison(results)
-    loss, norm, accuracy, update, times = figure.axes
-    assert loss.get_yscale() == norm.get_yscale() == update.get_yscale() == "log"
-    assert loss.get_ylim()[1] < 100  # the run that diverged leaves the others their room
-    assert all(axes.get_xlabel() for axes in figure.axes)
-    assert all(axes.get_ylabel() for axes in (loss, norm, accuracy, update))
-    assert norm.get_ylim()[1] < 1e4
-    assert len(times.patches) == 2 * len(results.results) - 1
-    lines = loss.get_lines()
-    assert len({(str(x.get_color()), str(x._dash_pattern)) for x in lines}) == len(lines)
-
-    labels = nothing_is_cut_off(figure)
-    assert labels == [x.name.replace("Gone", "Gone (diverged)") for x in results.results]
+    epochs, seconds, times = figure.axes
+    assert epochs.get_yscale() == seconds.get_yscale() == seconds.get_xscale() == "log"
+    assert epochs.get_ylim()[1] < 100  # the run that diverged leaves the others their room
+    assert all(axes.get_xlabel() and axes.get_title(loc="left") for axes in figure.axes)
+    wanted = {x.name.replace("Gone", "Gone (diverged)") for x in results.results}
+    assert set(names_at_ends(seconds)) == wanted
+    assert set(names_at_ends(epochs)) == wanted - {"LBFGS"}
+    assert len(times.patches) == 2 * (len(results.results) - 1) - 1  # New has no twin
+    for axes in (epochs, seconds):
+        for line in axes.get_lines():
+            name = line.get_label().removesuffix(" (diverged)")
+            if name[0] != "_":
+                assert (line.get_color(), line.get_marker()) == catalog.look(name)
+    for axes in lab.plots.diagnostics(results).axes:
+        assert set(names_at_ends(axes)) == wanted - {"LBFGS"}
 
 
 @pytest.mark.parametrize("name", ["us$^$eu.csv", "$x$", "a$b"])
 def test_a_name_with_dollars_is_drawn_as_it_is(results, name):
     pytest.importorskip("matplotlib")
     figure = lab.plots.comparison(dataclasses.replace(results, data=name))
-    nothing_is_cut_off(figure)
     assert lab.plots.style.plain(name) in figure.get_suptitle()
     assert lab.plots.style.plain("$x$") == r"\$x\$"
 
 
-def nothing_is_cut_off(figure):
-    """Draw it, and return the labels of the legend below the curves."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    renderer = canvas.get_renderer()
-    (legend,) = (x for part in figure.subfigs for x in part.legends)
-    box = legend.get_window_extent(renderer)
-    assert not any(box.overlaps(axes.get_window_extent(renderer)) for axes in figure.axes)
-    whole = figure.get_tightbbox(renderer)
-    width, height = figure.get_size_inches()
-    assert whole.x0 >= 0
-    assert whole.y0 >= 0
-    assert whole.x1 <= width
-    assert whole.y1 <= height
-    return [text.get_text() for text in legend.get_texts()]
+def test_a_short_run_has_markers_and_bars_as_high_as_others(blobs):
+    pytest.importorskip("matplotlib")
+    heights = []
+    for names in (["sgd", "adam"], lab.available()):
+        result = lab.compare(names, epochs=1, data=blobs, hidden=(), batch_size=16)
+        figure = lab.plots.comparison(result)
+        epochs, seconds, times = figure.axes
+        for axes in (epochs, seconds, *lab.plots.diagnostics(result).axes):
+            shown = [line for line in axes.get_lines() if line.get_label()[0] != "_"]
+            assert all(line.get_markevery() == 1 for line in shown)
+        bar = times.patches[0].get_window_extent()
+        heights.append(bar.height / figure.dpi)
+    assert heights[0] == pytest.approx(heights[1], rel=0.3)
 
 
 def test_plot_of_several_sizes_and_initializers():
@@ -751,17 +796,36 @@ def test_plot_of_several_sizes_and_initializers():
     ]
     starts = ("he_normal", [0.8, 0.9, 1.1], [0.2, 0.2, 0.3]), ("zeros", [0] * 3, [0, 0, 0.3])
     figure = lab.plots.comparison(comparison_of(entries, starts))
-    loss, _, forth, _, _, back, _ = figure.axes
+    loss, forth, back = figure.axes
     lines = loss.get_lines()
     assert len({line.get_color() for line in lines[:3]}) == 1  # one optimizer, one color
     assert len({str(line._dash_pattern) for line in lines[:3]}) == 3
     assert len({line.get_color() for line in lines}) == 3
     for axes in (forth, back):
-        assert axes.get_lines()[0].get_label() == "he_normal"
         assert axes.get_ylabel().startswith("standard deviation of ")
-    assert forth.get_lines()[1].get_label() == "zeros: 0 in layer 1, 2, 3"
-    assert back.get_lines()[1].get_label() == "zeros: 0 in layer 1, 2"
-    assert len(nothing_is_cut_off(figure)) == 9
+    assert names_at_ends(forth) == ["he_normal", "zeros: 0 in 1, 2, 3"]
+    assert set(names_at_ends(back)) == {"he_normal", "zeros: 0 in 1, 2"}
+    assert len(names_at_ends(loss)) == 9
+
+
+def test_each_optimizer_has_a_look_of_its_own():
+    names = {*lab.available(), *lab.surfaces.known()}
+    assert set(catalog.LOOKS) == names
+    assert len({catalog.look(name) for name in names}) == len(names)
+    for together in (catalog.DEFAULT, lab.surfaces.DEFAULT):
+        assert len({catalog.look(name).color for name in together}) == len(together)
+    new = catalog.look("Novel")
+    assert new == catalog.look("Novel")
+    assert new not in catalog.LOOKS.values()
+
+
+def test_spread():
+    spread = lab.plots.style.spread
+    assert spread(np.array([0.1, 0.5]), 0.1).tolist() == [0.1, 0.5]
+    assert spread(np.array([0.5, 0.5, 0.5]), 0.1) == pytest.approx([0.4, 0.5, 0.6])
+    assert spread(np.array([0.0, 0.0, 0.02]), 0.1) == pytest.approx([0, 0.1, 0.2])
+    assert spread(np.array([0.97, 1.0]), 0.1) == pytest.approx([0.9, 1.0])
+    assert spread(np.ones(5), 0.5) == pytest.approx([0, 0.25, 0.5, 0.75, 1])
 
 
 # Imports.

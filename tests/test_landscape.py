@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from schuss import lab
 from schuss.__main__ import main
-from schuss.lab import surfaces
+from schuss.lab import catalog, surfaces
 from test_cli import fails
 
 
@@ -84,13 +84,13 @@ def test_all_names_walk():
         "valley", surfaces.known(), steps=3, progress=lambda *done: seen.append(done)
     )
     assert [path.name for path in result.paths] == surfaces.known()
-    assert seen[-1] == ("Newton", len(seen), len(seen))
+    assert seen[-1] == ("NewtonTextbook", len(seen), len(seen))
     assert len({path.points[-1].tobytes() for path in result.paths}) > 15
 
 
 def test_what_makes_no_sense():
     for arguments, message in (
-        ({"surface": "hill"}, "unknown surface 'hill'; known: wave"),
+        ({"surface": "hill"}, "unknown surface 'hill'"),
         ({"optimizers": ["adma"]}, "unknown optimizer 'adma'"),
         ({"optimizers": []}, "no optimizer named"),
         ({"steps": 0}, "steps: expected a positive integer"),
@@ -109,17 +109,74 @@ def test_plot(name, tmp_path):
     left, right = figure.axes
     assert (left.get_xlabel(), right.get_xlabel(), right.get_ylabel()) == ("x", "step", "f")
     assert left.get_ylabel() == ("y" if len(result.surface.box) == 2 else left.get_ylabel())
-    (legend,) = figure.legends
-    labels = [text.get_text() for text in legend.get_texts()]
-    assert labels == [f"SGD ({result.surface.rate:.2g})", labels[1], "Newton"]
+    labels = sorted(text.get_text() for text in right.texts)
+    assert (labels[1], labels[2]) == ("Newton", f"SGD ({result.surface.rate:.2g})")
+    assert labels[0].startswith("Adam (")
+    assert len(labels) == 3
     assert result.surface.formula in figure.get_suptitle()
     low, high = right.get_ylim()
     assert low < min(path.values[0] for path in result.paths) < high
     for path, line in zip(result.paths, right.get_lines(), strict=True):
         assert line.get_ydata().tolist() == path.values.tolist()
     figure.savefig(tmp_path / "a.png")  # which lays it out
-    for part in (legend, left.xaxis.label, left.yaxis.label, right.yaxis.label):
+    for part in (*right.texts, left.xaxis.label, left.yaxis.label, right.yaxis.label):
         assert all(figure.bbox.contains(*corner) for corner in part.get_window_extent().corners())
+
+
+def test_colors_are_those_of_the_names():
+    pytest.importorskip("matplotlib")
+    for names in (["sgd", "adam", "newton"], ["newton", "lion", "adam"]):
+        result = lab.landscape("valley", names, steps=5)
+        for axes in lab.plots.landscape(result).axes:
+            for path, line in zip(result.paths, axes.get_lines(), strict=False):
+                assert (line.get_color(), line.get_marker()) == catalog.look(path.name)
+
+
+def test_the_textbooks_newton_goes_to_the_saddle_and_away_from_the_minimum():
+    saddle = lab.landscape("saddle", ["newton", "newton_textbook"], start=(-1.0, 0.5))
+    safe, textbook = saddle.paths
+    assert textbook.name == "NewtonTextbook"
+    np.testing.assert_allclose(textbook.points[-1], 0, atol=1e-6)
+    assert textbook.end == "a saddle"
+    assert safe.end == "unbounded below"
+    (climbs,) = lab.landscape("tanh", "newton_textbook").paths
+    assert climbs.values[-1] > climbs.values[0]
+    assert climbs.end.startswith("flat: gradient ")
+
+
+def test_what_is_no_minimum_is_not_called_one():
+    for path in lab.landscape("saddle", ["sgd", "lbfgs"], start=(-1.8, 0.0)).paths:
+        assert path.end == "a saddle"
+    for path in lab.landscape("tanh", ["lbfgs", "newton"]).paths:
+        assert path.end.startswith("flat: gradient ")
+    top = surfaces.Surface("hill", "-x²", lambda x: -(x**2), (0.0,), ((-1.0, 1.0),), 0.1)
+    assert lab.landscape(top, "sgd", steps=2).paths[0].end == "a maximum"
+    assert lab.landscape("cosh", "lbfgs").paths[0].end == "converged"
+
+
+def test_settings_reach_one_optimizer():
+    plain = ends(lab.landscape("valley", ["sgd", "momentum"], steps=9))
+    result = lab.landscape(
+        "valley", ["sgd", "momentum"], steps=9, settings={"momentum": {"momentum": 0.0}}
+    )
+    found = ends(result)
+    assert found["SGD"].tolist() == plain["SGD"].tolist()
+    assert found["Momentum"].tolist() != plain["Momentum"].tolist()
+    slow, fast = (
+        lab.landscape("valley", "newton_textbook", settings={"NewtonTextbook": given}).paths[0]
+        for given in ({"learning_rate": 0.5}, {})
+    )
+    assert len(slow.points) > len(fast.points)
+
+
+def test_the_box_follows_the_paths():
+    assert lab.landscape("valley", "sgd").surface.box == lab.SURFACES["valley"].box
+    moved = lab.landscape("saddle", ["sgd", "adam"], start=(-1.0, 2.0)).surface.box
+    assert moved[0] == (-2.0, 2.0)
+    assert moved[1][0] == -2.0
+    assert 5 < moved[1][1] <= 6
+    told = lab.landscape("saddle", "sgd", start=(-1.0, 2.0), box=[(-1, 1), (0, 3)])
+    assert told.surface.box == ((-1.0, 1.0), (0.0, 3.0))
 
 
 def test_animation(tmp_path):
@@ -181,9 +238,13 @@ def test_command(mine, capsys, tmp_path):
         ("my_hills:broken --start 1", "my_hills:broken at (1.0,): no"),
         ("my_hills:bowl --start 1,2 --box 0,1,2", "--box has 3 numbers"),
         ("my_hills:bowl --start 1,2 --box 0,1,2,1", "a lower and a higher number"),
-        ("wave --box 0,1", "--box is for module:function"),
+        ("wave --box 0,1,2", "--box has 3 numbers"),
+        ("sadle", "did you mean 'saddle'?"),
+        ("wave --start 1,2", "one for each variable of wave"),
+        ("wave --set Adam.bta1=0.5", "Adam has no bta1; did you mean 'beta1'?"),
+        ("wave --set Lion.beta1=0.5", "'Lion', which is not at work"),
         ("wave --start a", "expected numbers with commas between, got 'a'"),
-        ("wave --optimizers adma", "unknown optimizer 'adma'"),
+        ("wave --optimizers adma", "unknown optimizer 'adma'; did you mean 'Ada"),
         ("wave --plot a.foo", "expected a name that ends in one of"),
         ("wave --plot no/a.png", "no is no directory"),
     ],

@@ -24,7 +24,7 @@ def add(commands: Any) -> argparse.ArgumentParser:
         "--optimizers",
         metavar="A,B,...",
         type=options.names,
-        help="names in any case (default: all)",
+        help="names in any case, or all (default: SGD,Momentum,RMSprop,Adam,AdamW,LBFGS)",
     )
     option("--epochs", type=options.count, default=30, metavar="N", help="default: %(default)s")
     option(
@@ -33,6 +33,7 @@ def add(commands: Any) -> argparse.ArgumentParser:
         metavar="X",
         help="for all (default: a good one for each)",
     )
+    options.add_settings(parser)
     option(
         "--schedule",
         default="constant",
@@ -67,6 +68,7 @@ def run(arguments: argparse.Namespace) -> Comparison:
             init=arguments.init,
             hidden=arguments.hidden,
             learning_rate=arguments.learning_rate,
+            settings=options.by_optimizer(arguments.set),
             schedule=arguments.schedule,
             seed=arguments.seed,
             data=arguments.data,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from schuss.commands import options
@@ -23,7 +24,7 @@ def add(commands: Any) -> argparse.ArgumentParser:
     option(
         "surface",
         nargs="?",
-        default="rosenbrock",
+        default="beale",
         metavar="SURFACE",
         help="wave, tanh, cosh, saddle, valley, cliff, rosenbrock, beale, himmelblau, rastrigin, "
         "or module:function of yours (default: %(default)s)",
@@ -39,12 +40,14 @@ def add(commands: Any) -> argparse.ArgumentParser:
     option(
         "--learning-rate", type=options.rate, metavar="X", help="for all (default: one for each)"
     )
+    options.add_settings(parser)
     option("--start", type=options.point, metavar="X[,Y]", help="where the paths begin")
     option(
         "--box",
         type=options.point,
         metavar="X0,X1[,Y0,Y1]",
-        help="what is drawn of a function of yours (default: 5 to each side of the start)",
+        help="what is drawn (default: that of the surface, for a function of yours 5 to each side "
+        "of the start; with --start it follows the paths)",
     )
     options.add_outputs(parser, "the paths", "; a .gif moves")
     return parser
@@ -64,7 +67,9 @@ def run(arguments: argparse.Namespace) -> Landscape:
             arguments.optimizers,
             steps=arguments.steps,
             learning_rate=arguments.learning_rate,
+            settings=options.by_optimizer(arguments.set),
             start=arguments.start,
+            box=_sides(arguments.box),
             progress=progress,
         )
 
@@ -85,19 +90,22 @@ def show(arguments: argparse.Namespace, result: Landscape) -> None:
     options.say_where(arguments)
 
 
+def _sides(box: Sequence[float] | None) -> list[tuple[float, float]] | None:
+    if box is None:
+        return None
+    if len(box) % 2:
+        raise ValueError(f"--box has {len(box)} numbers; two for each variable are wanted")
+    return list(zip(box[::2], box[1::2], strict=True))
+
+
 def _surface(arguments: argparse.Namespace) -> Any:
     """A name, or a function of the user's with what it needs."""
     from schuss.lab import surfaces
 
     if ":" not in arguments.surface:
-        if arguments.box is not None:
-            raise ValueError("--box is for module:function; the surfaces here have their own")
         return arguments.surface
     if arguments.start is None:
         raise ValueError(f"{arguments.surface} needs --start")
-    box = arguments.box or [side for x in arguments.start for side in (x - 5, x + 5)]
-    if len(box) % 2:
-        raise ValueError(f"--box has {len(box)} numbers; two for each variable are wanted")
+    sides = _sides(arguments.box) or [(x - 5, x + 5) for x in arguments.start]
     options.look_here()
-    sides = list(zip(box[::2], box[1::2], strict=True))
     return surfaces.load(arguments.surface, arguments.start, sides)

@@ -102,6 +102,36 @@ def setting(text: str) -> tuple[str, Any]:
     return name.strip(), space(values)
 
 
+def own_setting(text: str) -> tuple[str, str, Any]:
+    """OPTIMIZER.NAME=VALUE."""
+    key, _, value = text.partition("=")
+    optimizer, _, name = (word.strip() for word in key.rpartition("."))
+    if not optimizer or not name or not value.strip():
+        raise argparse.ArgumentTypeError(f"expected OPTIMIZER.NAME=VALUE, got {text!r}")
+    return optimizer, name, _value(value.strip())
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """`--set Adam.beta1=0.5`, as often as one likes."""
+    parser.add_argument(
+        "--set",
+        type=own_setting,
+        action="append",
+        default=[],
+        metavar="OPTIMIZER.NAME=X",
+        help="another hyperparameter of one optimizer, as Adam.beta1=0.5; may be given several "
+        "times",
+    )
+
+
+def by_optimizer(given: list[tuple[str, str, Any]]) -> dict[str, dict[str, Any]]:
+    """What `--set` said, as `compare` and `landscape` take it."""
+    settings: dict[str, dict[str, Any]] = {}
+    for optimizer, name, value in given:
+        settings.setdefault(optimizer, {})[name] = value
+    return settings
+
+
 def _value(word: str) -> Any:
     words = {"true": True, "false": False, "none": None}
     if word.lower() in words:

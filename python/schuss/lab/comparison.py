@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import math
 import statistics
@@ -13,10 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from schuss import schedules, solvers
+from schuss import schedules
 from schuss.lab import catalog, network, task, textbook
 from schuss.lab import data as datasets
-from schuss.lab.catalog import FULL_BATCH, Progress
+from schuss.lab.catalog import FULL_BATCH, Progress, Settings
 from schuss.lab.interrupt import Interrupted
 from schuss.lab.task import Task
 from schuss.suggest import did_you_mean, explain
@@ -28,6 +29,7 @@ Step = Callable[[Any, Any], None]
 
 TIMED_STEPS = 400  # in a run
 WATCHED_STEPS = 8  # in an epoch
+EVALUATIONS = 2  # of a solver, for each epoch of the others
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,12 @@ class Result:
         batch_size: rows per step.
         init: what the weights were drawn from.
         train_loss: nats, before training and after each epoch; not finite where it diverged. Of a
-            solver, at the best point so far.
+            solver, at the best point so far, after each evaluation.
         test_accuracy: 0 to 1, at the same times; NaN where it diverged.
+        seconds: the same times, from the start: those of the gradients and the steps alone, each
+            step as long as the median one.
         gradient_norm: for each epoch, the median of |g| over some of its steps, g being all
-            gradients as one vector.
+            gradients as one vector. Of a solver, for each evaluation.
         update_ratio: for each epoch, the median of |change of x| / |x| over the same steps, x being
             all parameters as one vector.
         step_us: median microseconds of one step.
@@ -60,6 +64,7 @@ class Result:
     init: str
     train_loss: list[float]
     test_accuracy: list[float]
+    seconds: list[float]
     gradient_norm: list[float]
     update_ratio: list[float]
     step_us: float
@@ -70,14 +75,27 @@ class Result:
         """How many of our steps fit into one of the textbook code."""
         return None if self.numpy_us is None else self.numpy_us / self.step_us
 
+    @property
+    def has_epochs(self) -> bool:
+        """Whether it passes over the rows in batches; an evaluation of a solver is no epoch."""
+        return self.name not in FULL_BATCH
+
     def epochs_to(self, accuracy: float) -> int | None:
         """The first epoch after which the test accuracy was at least `accuracy`, or None.
 
         None also where the run diverged afterwards.
         """
+        return self._first(accuracy) if self.has_epochs else None
+
+    def seconds_to(self, accuracy: float) -> float | None:
+        """The seconds until the test accuracy was at least `accuracy`, or None likewise."""
+        first = self._first(accuracy)
+        return None if first is None else self.seconds[first]
+
+    def _first(self, accuracy: float) -> int | None:
         if math.isnan(self.test_accuracy[-1]):
             return None
-        reached = (epoch for epoch, value in enumerate(self.test_accuracy) if value >= accuracy)
+        reached = (index for index, value in enumerate(self.test_accuracy) if value >= accuracy)
         return next(reached, None)
 
 
@@ -141,6 +159,7 @@ class Comparison:
         for entry, result in zip(plain["results"], self.results, strict=True):
             entry["ratio"] = result.ratio
             entry["epochs_to_95"] = result.epochs_to(0.95)
+            entry["seconds_to_95"] = result.seconds_to(0.95)
             for curve in ("train_loss", "test_accuracy", "gradient_norm", "update_ratio"):
                 entry[curve] = [value if math.isfinite(value) else None for value in entry[curve]]
         return plain
@@ -163,6 +182,7 @@ def compare(
     init: str | Sequence[str] = "he_normal",
     hidden: Sequence[int] = (128, 64),
     learning_rate: float | None = None,
+    settings: Settings | None = None,
     schedule: str = "constant",
     seed: int = 0,
     data: task.Source = None,
@@ -173,11 +193,13 @@ def compare(
     The textbook twin of each rule takes some of the same steps, on a copy of the parameters and
     with the same gradients, by turns before and after ours; the times are those of these steps.
 
-    LBFGS takes all rows at once; an evaluation counts as an epoch. It chooses its own steps, so
-    that `batch_size`, `learning_rate` and `schedule` are not for it.
+    LBFGS takes all rows at once and chooses its own steps, so that `batch_size`, `learning_rate`
+    and `schedule` are not for it. An evaluation of it is no epoch, in which others take many steps:
+    it gets two for each of theirs, and only seconds compare it with them.
 
     Args:
-        optimizers: names from `available()`, in any case; None is all of them.
+        optimizers: names from `available()`, in any case; None is SGD, Momentum, RMSprop, Adam,
+            AdamW and LBFGS, each of which adds one idea to those before it, and "all" is all.
         epochs: passes over the training part, at least 1.
         batch_size: rows per step; 1 is stochastic, None is the whole training part. Each of
             several is a run of its own.
@@ -186,6 +208,8 @@ def compare(
         hidden: units of each hidden layer; empty is a linear model.
         learning_rate: one for all; None is one for each that is good on the digits, smaller for
             batches of less than 64, and the default of the class where there is none.
+        settings: other hyperparameters of some, as `{"Adam": {"beta1": 0.5}}`; a learning rate
+            among them counts more than `learning_rate`.
         schedule: a name from `schedule_names()`, over all steps; "warmup+" before it is a linear
             rise over the first 5 %, and the schedule has the other steps.
         seed: of the initial parameters and the order of the batches.
@@ -206,7 +230,8 @@ def compare(
         True
     """
     known = catalog.available()
-    names = catalog.resolve(known if optimizers is None else optimizers, known)
+    names = catalog.resolve(catalog.DEFAULT if optimizers is None else optimizers, known)
+    own = catalog.settings_for(names, settings)
     task.check_counts(epochs=epochs)
     sizes = list(batch_size) if isinstance(batch_size, Sequence) else [batch_size]
     inits = [init] if isinstance(init, str) else list(dict.fromkeys(init))
@@ -247,9 +272,10 @@ def compare(
 
         try:
             if name in FULL_BATCH:
-                entry = _fit(name, label, each, epochs, report)
+                entry = _fit(name, label, own[name], each, epochs, report)
             else:
-                ready = _entry(name, label, each, learning_rate, schedule, epochs)
+                given = {"learning_rate": learning_rate, **own[name]}
+                ready = _entry(name, label, each, given, schedule, epochs)
                 entry = _train(ready, each, epochs, report)
         except KeyboardInterrupt:
             if not result.results:
@@ -290,20 +316,22 @@ class _Entry:
 
 
 def _entry(
-    name: str, label: str, each: Task, learning_rate: float | None, schedule: str, epochs: int
+    name: str, label: str, each: Task, given: dict[str, Any], schedule: str, epochs: int
 ) -> _Entry:
     of, options = catalog.setting(name)
-    if learning_rate is None:
-        learning_rate = catalog.learning_rate(name, each.batch_size)
-    rate = _schedule(schedule, learning_rate, _steps(each, epochs))
+    settings = {"learning_rate": None, **options, **given}
+    if settings["learning_rate"] is None:
+        settings["learning_rate"] = catalog.learning_rate(name, each.batch_size)
+    rate = _schedule(schedule, settings["learning_rate"], _steps(each, epochs))
     twin = textbook.get(of)
-    settings = {"learning_rate": learning_rate, **options}
+    if twin is not None and not set(settings) <= set(inspect.signature(twin).parameters):
+        twin = None  # the textbooks clip nothing
     return _Entry(
         name,
         label,
         of,
         settings,
-        catalog.build(name, learning_rate=rate).step,
+        catalog.build(name, **{**settings, "learning_rate": rate}).step,
         None if twin is None else _follow(twin(**settings), rate),
     )
 
@@ -354,7 +382,8 @@ class _Record:
         self.test_accuracy: list[float] = []
         self.gradient_norm: list[float] = []
         self.update_ratio: list[float] = []
-        self.times: list[int] = []  # ns
+        self.whole_times: list[int] = []  # of a gradient and a step, ns
+        self.times: list[int] = []
         self.twin_times: list[int] = []
         self._seen: list[tuple[float, float]] = []
 
@@ -373,8 +402,16 @@ class _Record:
         self._seen.clear()
 
     def result(
-        self, name: str, label: str, optimizer: str, settings: dict[str, Any], each: Task
+        self,
+        name: str,
+        label: str,
+        optimizer: str,
+        settings: dict[str, Any],
+        each: Task,
+        steps: int = 1,
     ) -> Result:
+        """What is written down, with so many steps between two evaluations."""
+        between = steps * statistics.median(self.whole_times) / 1e9
         return Result(
             name=name,
             label=label,
@@ -384,6 +421,7 @@ class _Record:
             init=each.init,
             train_loss=self.train_loss,
             test_accuracy=self.test_accuracy,
+            seconds=[index * between for index in range(len(self.train_loss))],
             gradient_norm=self.gradient_norm,
             update_ratio=self.update_ratio,
             step_us=statistics.median(self.times) / 1000,
@@ -419,41 +457,55 @@ def _train(entry: _Entry, each: Task, epochs: int, report: Callable[[int], None]
         step = 0
         for epoch in range(1, epochs + 1):
             for index, (x, y) in enumerate(batches):
+                begin = perf_counter_ns()
                 _, grads = network.loss_and_gradients(params, x, y)
+                gradient_time = perf_counter_ns() - begin
                 before = _vector(params) if index % watched_every == 0 else None
                 if step % timed_every:
                     entry.step(params, grads)
                 else:
                     timed(grads)
+                    record.whole_times.append(gradient_time + record.times[-1])
                 if before is not None:
                     record.watch(before, _vector(params), _vector(grads))
                 step += 1
             evaluate()
             record.end_epoch()
             report(epoch)
-    return record.result(entry.name, entry.label, entry.of, entry.settings, each)
+    return record.result(entry.name, entry.label, entry.of, entry.settings, each, len(batches))
 
 
-def _fit(name: str, label: str, each: Task, epochs: int, report: Callable[[int], None]) -> Result:
+def _fit(
+    name: str,
+    label: str,
+    given: dict[str, Any],
+    each: Task,
+    epochs: int,
+    report: Callable[[int], None],
+) -> Result:
     start, _ = each.begin()
-    data, settings = each.data, FULL_BATCH[name]
-    solver: solvers.Solver = getattr(solvers, name)(start, gtol=0.0, maxfun=epochs, **settings)
+    data, settings = each.data, {**FULL_BATCH[name], **given}
+    limits = {"gtol": 0.0, "maxfun": EVALUATIONS * epochs}
+    solver = catalog.solver(name, start, **{**limits, **settings})
     record, x = _Record(), _vector(start)
     record.evaluate(
         network.mean_loss(start, data.x_train, data.y_train),
         network.accuracy(start, data.x_test, data.y_test),
     )
-    for epoch in range(1, epochs + 1):
-        if not solver.done:  # it may have nothing left to gain
-            loss, grads = network.loss_and_gradients(solver.ask(), data.x_train, data.y_train)
-            record.times.append(_timed(solver.tell, loss, grads))
+    while not solver.done:
+        begin = perf_counter_ns()
+        loss, grads = network.loss_and_gradients(solver.ask(), data.x_train, data.y_train)
+        gradient_time = perf_counter_ns() - begin
+        record.times.append(_timed(solver.tell, loss, grads))
+        record.whole_times.append(gradient_time + record.times[-1])
         best = solver.result()
         record.evaluate(best.fun, network.accuracy(best.x, data.x_test, data.y_test))
         x, before = _vector(best.x), x
         with np.errstate(all="ignore"):
             record.watch(before, x, _vector(best.jac))
         record.end_epoch()
-        report(epoch)
+        report(min(epochs, len(record.times) // EVALUATIONS))
+    report(epochs)  # it may have had nothing left to gain
     return record.result(name, label, name, settings, each)
 
 

@@ -68,6 +68,7 @@ def table(result: Comparison) -> Table:
 
     rows = Table(
         box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
         pad_edge=False,
         title=result.summary(),
         caption="us: median microseconds per optimizer step\n"
@@ -75,23 +76,26 @@ def table(result: Comparison) -> Table:
     )
     rows.add_column("optimizer", no_wrap=True)
     for heading in (
-        "learning\nrate",
+        "rate",
         "train\nloss",
         "test\naccuracy",
         "epochs\nto 95 %",
+        "seconds\nto 95 %",
         "schuss\nus",
         "NumPy\nus",
         "ratio",
     ):
         rows.add_column(heading, justify="right", no_wrap=True)
     for entry in result.results:
-        epochs, accuracy = entry.epochs_to(0.95), entry.test_accuracy[-1]
+        epochs, seconds = entry.epochs_to(0.95), entry.seconds_to(0.95)
+        accuracy = entry.test_accuracy[-1]
         rows.add_row(
             entry.label,
             f"{entry.settings['learning_rate']:.4g}" if "learning_rate" in entry.settings else "-",
             f"{entry.train_loss[-1]:.2g}",
             "diverged" if math.isnan(accuracy) else f"{accuracy:.1%}",
             "-" if epochs is None else str(epochs),
+            "-" if seconds is None else f"{seconds:.2g}",
             f"{entry.step_us:.1f}",
             "-" if entry.numpy_us is None else f"{entry.numpy_us:.1f}",
             "-" if entry.ratio is None else f"{entry.ratio:.1f}",
@@ -110,11 +114,11 @@ def ends(result: Landscape) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    rows = Table(box=SIMPLE_HEAD, pad_edge=False, title=result.surface.formula)
+    rows = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title=result.surface.formula)
     rows.add_column("optimizer", no_wrap=True)
     for heading in ("learning\nrate", "steps", "value", "at"):
         rows.add_column(heading, justify="right", no_wrap=True)
-    rows.add_column("end")
+    rows.add_column("end", no_wrap=True)
     for path in result.paths:
         rows.add_row(
             path.name,
@@ -166,10 +170,8 @@ def best(result: Search, rows: int = 10) -> Table:
 
 
 def _solvers_note(result: Comparison) -> str:
-    names = {entry.name: None for entry in result.results if "learning_rate" not in entry.settings}
-    if not names:
-        return ""
-    return f"\n{', '.join(names)}: all rows at once, each evaluation counts as an epoch"
+    names = {entry.name: None for entry in result.results if not entry.has_epochs}
+    return f"\n{', '.join(names)}: all rows at once, which makes no epochs" if names else ""
 
 
 explain(__name__)

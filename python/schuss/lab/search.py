@@ -16,7 +16,6 @@ Example:
 from __future__ import annotations
 
 import hashlib
-import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -29,13 +28,12 @@ from typing import Any, Literal
 import numpy as np
 
 from schuss import Optimizer
-from schuss import optimizers as rules
 from schuss.lab import catalog, network, task
 from schuss.lab import data as datasets
 from schuss.lab.catalog import Progress
 from schuss.lab.results_file import ResultsFile
 from schuss.optimizers.base import Common
-from schuss.suggest import explain
+from schuss.suggest import did_you_mean, explain
 
 __all__ = ["Search", "Trial", "search"]
 
@@ -258,13 +256,6 @@ def _default_rate(name: str, experiment: dict[str, Any]) -> float:
     return catalog.learning_rate(name, experiment["batch_size"])
 
 
-def _hyperparameters(name: str) -> list[str]:
-    """What can be searched: the class's own, then what all optimizers take, but for overrides."""
-    own = inspect.signature(getattr(rules, catalog.setting(name)[0])).parameters.values()
-    named = [parameter.name for parameter in own if parameter.kind != parameter.VAR_KEYWORD]
-    return named + [keyword for keyword in Common.__annotations__ if keyword != "overrides"]
-
-
 def _spaces(rates: Mapping[str, float], space: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The space of each optimizer, as scikit-learn takes them."""
     if not isinstance(space, Mapping):
@@ -277,12 +268,13 @@ def _spaces(rates: Mapping[str, float], space: Mapping[str, Any]) -> list[dict[s
         owner, _, parameter = str(key).rpartition(".")
         values = _values(key, space[key])
         for name in catalog.resolve([owner], list(rates)) if owner else rates:
-            has = _hyperparameters(name)
+            has = catalog.hyperparameters(name)
             if parameter not in has:
-                raise ValueError(
-                    f"{name} has no {parameter}; it has {', '.join(has)} "
-                    f"(what one optimizer alone has is written as Adam.beta1)"
+                near = did_you_mean(parameter, has) or (
+                    f"; it has {', '.join(has)} (what one optimizer alone has is written as "
+                    f"Adam.beta1)"
                 )
+                raise ValueError(f"{name} has no {parameter}{near}")
             spaces[name][parameter] = values
     return list(spaces.values())
 

@@ -10,15 +10,15 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from schuss import solvers
+from schuss import optimizers as rules
 from schuss.lab import catalog, functions
-from schuss.lab.catalog import AS_THE_GRADIENT, Progress
+from schuss.lab.catalog import AS_THE_GRADIENT, Progress, Settings
 from schuss.lab.interrupt import Interrupted
 from schuss.solvers.differences import Differences, GradientDifferences
 from schuss.suggest import did_you_mean, explain
@@ -27,7 +27,7 @@ __all__ = ["SURFACES", "Landscape", "Path", "Surface", "known", "landscape", "lo
 
 Array = npt.NDArray[Any]
 
-SOLVERS = ("GradientDescent", "LBFGS", "BFGS", "SR1", "Newton")
+SOLVERS = ("GradientDescent", "LBFGS", "BFGS", "SR1", "Newton", "NewtonTextbook")
 DEFAULT = ("SGD", "Momentum", "RMSprop", "Adam", "LBFGS", "Newton")
 
 ENDS = {
@@ -39,6 +39,9 @@ ENDS = {
     5: "gradient is wrong",
     6: "no minimum",
 }  # by the status of a solver
+
+GRADIENT_TOLERANCE = 1e-5  # of the solvers, in float64
+FLAT_STEP = 0.01  # of the box
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,9 @@ class Path:
         learning_rate: None for a solver, which finds its own steps.
         points: (steps + 1, n), the start first; it ends where the way becomes infinite.
         values: of the function there.
-        end: how it ended, in a few words.
+        end: how it ended, in a few words; where the gradient is small, what the curvature says of
+            the point: "converged", "a saddle", "a maximum", or "flat" where the nearest zero of the
+            gradient, by the step of Newton, is more than a hundredth of the box away.
     """
 
     name: str
@@ -253,11 +258,13 @@ def load(where: str, start: Sequence[float], box: Sequence[Sequence[float]]) -> 
 
 
 def _check(surface: Surface) -> None:
-    n = len(surface.start)
-    if n not in (1, 2) or len(surface.box) != n:
+    n, sides = len(surface.start), len(surface.box)
+    if sides not in (1, 2):
+        raise ValueError(f"box has {sides} pairs; one for each of 1 or 2 variables is wanted")
+    if n != sides:
         raise ValueError(
-            f"{surface.name}: start has {n} numbers and box {len(surface.box)} pairs; a pair for "
-            "each number of start is wanted, for 1 or 2 variables"
+            f"start has {n} numbers and box {sides} pairs; as many are wanted, "
+            f"one for each variable of {surface.name}"
         )
     if not all(low < high for low, high in surface.box):
         raise ValueError(f"box is {surface.box}; pairs of a lower and a higher number are wanted")
@@ -275,7 +282,9 @@ def landscape(
     *,
     steps: int = 100,
     learning_rate: float | None = None,
+    settings: Settings | None = None,
     start: Sequence[float] | None = None,
+    box: Sequence[Sequence[float]] | None = None,
     progress: Progress | None = None,
 ) -> Landscape:
     """Let each optimizer walk on a surface, from the same start.
@@ -288,7 +297,12 @@ def landscape(
         steps: at most; solvers end by themselves where the gradient is zero.
         learning_rate: one for all rules; None is that of the surface for those whose steps are as
             long as the gradient is large, and a fiftieth of the box for the others.
+        settings: other hyperparameters of some, as `{"Adam": {"beta1": 0.5}}`; a learning rate
+            among them counts more than `learning_rate`.
         start: None is that of the surface.
+        box: for each variable the least and the largest value that is drawn. None is that of the
+            surface; with a `start` of yours it follows the paths, as far as its own width beyond
+            itself and the start.
         progress: called as `progress(name, optimizers_done, optimizers_in_all)`.
 
     Raises:
@@ -307,31 +321,51 @@ def landscape(
             raise ValueError(f"unknown surface {surface!r}; known: {', '.join(SURFACES)}{near}")
         surface = SURFACES[surface]
     if start is not None:
-        variables = len(surface.start)
-        if len(start) != variables:
+        if len(start) != len(surface.start):
+            variables = len(surface.start)
             has = "one variable" if variables == 1 else f"{variables} variables"
             raise ValueError(
                 f"{surface.name} has {has}; start {','.join('XY'[:variables])} is wanted, "
                 f"{len(start)} came"
             )
-        surface = Surface(**{**vars(surface), "start": tuple(map(float, start))})
+        surface = replace(surface, start=tuple(map(float, start)))
+    if box is not None:
+        surface = replace(surface, box=tuple((float(low), float(high)) for low, high in box))
     _check(surface)
     if steps < 1:
         raise ValueError(f"steps: expected a positive integer, got {steps}")
     names = catalog.resolve(DEFAULT if optimizers is None else optimizers, known())
+    own = catalog.settings_for(names, settings)
     result = Landscape(surface, steps, [])
     try:
         for done, name in enumerate(names, start=1):
             walk = _solve if name in SOLVERS else _descend
             with np.errstate(all="ignore"):  # a way to infinity is a result
-                result.paths.append(walk(surface, name, steps, learning_rate))
+                result.paths.append(walk(surface, name, steps, learning_rate, own[name]))
             if progress is not None:
                 progress(name, done, len(names))
     except KeyboardInterrupt:
         if not result.paths:
             raise
         raise Interrupted(result) from None
+    if start is not None and box is None:
+        result = replace(result, surface=replace(surface, box=_follow(surface, result.paths)))
     return result
+
+
+def _follow(surface: Surface, paths: list[Path]) -> tuple[tuple[float, float], ...]:
+    """The box, widened by the paths, but by no more than its own width to each side."""
+    points = np.concatenate([path.points for path in paths])
+    box = []
+    for (low, high), first, along in zip(surface.box, surface.start, points.T, strict=True):
+        width = high - low
+        least, most = min(low, first) - width, max(high, first) + width
+        seen = along[(along >= least) & (along <= most)]
+        margin = 0.05 * width
+        left = low if seen.min() >= low else max(least, seen.min() - margin)
+        right = high if seen.max() <= high else min(most, seen.max() + margin)
+        box.append((float(left), float(right)))
+    return tuple(box)
 
 
 def rate_for(surface: Surface, name: str) -> float:
@@ -344,9 +378,13 @@ def rate_for(surface: Surface, name: str) -> float:
     return width / (10 if name == "AdaGrad" else 50)
 
 
-def _descend(surface: Surface, name: str, steps: int, learning_rate: float | None) -> Path:
-    rate = rate_for(surface, name) if learning_rate is None else learning_rate
-    optimizer = catalog.build(name, learning_rate=rate)
+def _descend(
+    surface: Surface, name: str, steps: int, learning_rate: float | None, given: dict[str, Any]
+) -> Path:
+    settings = {"learning_rate": learning_rate, **given}
+    if settings["learning_rate"] is None:
+        settings["learning_rate"] = rate_for(surface, name)
+    optimizer = catalog.build(name, **settings)
     evaluate = Differences(surface)
     x = np.array(surface.start)
     points, end = [x.copy()], "all steps"
@@ -357,13 +395,17 @@ def _descend(surface: Surface, name: str, steps: int, learning_rate: float | Non
             end = "infinite"
             break
         points.append(x.copy())
-    return _path(surface, name, rate, points, end)
+    if end == "all steps":
+        end = _kind(surface, points[-1]) or end
+    return _path(surface, name, settings["learning_rate"], points, end)
 
 
-def _solve(surface: Surface, name: str, steps: int, learning_rate: float | None) -> Path:
+def _solve(
+    surface: Surface, name: str, steps: int, learning_rate: float | None, given: dict[str, Any]
+) -> Path:
     evaluate = Differences(surface)
     second = GradientDifferences(lambda x: evaluate(x)[1], error=evaluate.error)
-    solver: Any = getattr(solvers, name)(np.array(surface.start), maxiter=steps)
+    solver: Any = catalog.solver(name, np.array(surface.start), **{"maxiter": steps, **given})
     points = [np.array(surface.start)]
     trial = points[0]
     while not solver.done:
@@ -375,7 +417,29 @@ def _solve(surface: Surface, name: str, steps: int, learning_rate: float | None)
         solver.tell(*evaluate(point))
         if solver.nit == len(points):
             points.append(trial)
-    return _path(surface, name, None, points, ENDS[solver.result().status])
+    status = solver.result().status
+    end = ENDS[status]
+    if end in ("converged", "no minimum"):
+        end = _kind(surface, points[-1]) or end
+    return _path(surface, name, None, points, end)
+
+
+def _kind(surface: Surface, point: Array) -> str:
+    """What a point is where the gradient is small, and "" where it is not."""
+    evaluate = Differences(surface)
+    _, gradient = evaluate(point)
+    largest = float(np.abs(gradient).max())
+    if not largest <= GRADIENT_TOLERANCE:
+        return ""
+    second = GradientDifferences(lambda x: evaluate(x)[1], error=evaluate.error)
+    hessian = np.asarray(second.hessian(point))
+    curvatures, directions = np.linalg.eigh((hessian + hessian.T) / 2)
+    width = max(high - low for low, high in surface.box)
+    if np.any(np.abs(directions.T @ gradient) >= FLAT_STEP * width * np.abs(curvatures)):
+        return f"flat: gradient {largest:.1g}"
+    if curvatures[-1] < 0:
+        return "a maximum"
+    return "a saddle" if curvatures[0] < 0 else "converged"
 
 
 def _path(surface: Surface, name: str, rate: float | None, points: list[Array], end: str) -> Path:

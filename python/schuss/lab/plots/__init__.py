@@ -6,10 +6,18 @@ from schuss.lab.plots.convergence import convergence
 from schuss.lab.plots.paths import animation, landscape
 from schuss.lab.plots.rates import range_test
 from schuss.lab.plots.scores import search
-from schuss.lab.plots.training import comparison
+from schuss.lab.plots.training import comparison, diagnostics
 from schuss.suggest import explain
 
-__all__ = ["animation", "comparison", "convergence", "landscape", "range_test", "search"]
+__all__ = [
+    "animation",
+    "comparison",
+    "convergence",
+    "diagnostics",
+    "landscape",
+    "range_test",
+    "search",
+]
 
 
 explain(__name__)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from schuss.lab.plots.style import COLORS, STYLES, grid, plain
+from schuss.lab.plots.style import End, drawn_as, grid, name_ends, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,28 +83,23 @@ def _landscape(result: Landscape) -> tuple[Figure, Callable[[int], list[Line2D]]
     # Along a curve all paths are one; they are lifted apart.
     lift = np.arange(1, len(result.paths) + 1) * 0.04 * (highest - lowest) * curve
     lines: list[tuple[Line2D, Any, Any]] = []
-    styles = itertools.cycle(itertools.product(STYLES, COLORS))
-    longest = max(len(path.values) for path in result.paths)
-    for path, up, (style, color) in zip(result.paths, lift, styles, strict=False):
-        drawn = {"linestyle": style, "color": color, "linewidth": 1.6, "label": _label(path)}
-        x, y = path.points[:, 0], path.values + up if curve else path.points[:, 1]
-        dots = {"marker": "o", "markersize": 3.5, "markeredgewidth": 0}
-        (walk,) = left.plot(x, y, **drawn, **dots)
-        (fall,) = right.plot(path.values, **drawn, **(dots if longest < 150 else {}))
+    ends = []
+    for path, up in zip(result.paths, lift, strict=True):
         steps = np.arange(len(path.values))
+        drawn = {**drawn_as(path.name, len(steps)), "label": _label(path)}
+        x, y = path.points[:, 0], path.values + up if curve else path.points[:, 1]
+        # A marker at each step shows how far it goes.
+        (walk,) = left.plot(x, y, **{**drawn, "markevery": 1, "markersize": 4, "linewidth": 1.2})
+        (fall,) = right.plot(steps, path.values, **drawn)
         lines += [(walk, x, y), (fall, steps, path.values)]
+        ends.append(End(steps[-1], path.values[-1], _label(path), drawn["color"]))
     first = result.paths[0].points[0]
     start = (first[0], result.paths[0].values[0] if curve else first[1])
     left.plot(*start, "o", markersize=10, markerfacecolor="none", markeredgecolor="#222222")
     _finish_values(right, result.paths, lowest, highest)
-    figure.legend(
-        *right.get_legend_handles_labels(),
-        loc="outside lower center",
-        ncols=min(len(result.paths), 4),
-        handlelength=3,
-        frameon=False,
-    )
     figure.suptitle(plain(f"{surface.formula}\n{surface.note}".rstrip()))
+    figure.draw_without_rendering()  # which lays it out
+    name_ends(right, ends)
 
     def reveal(points: int) -> list[Line2D]:
         for line, x, y in lines:

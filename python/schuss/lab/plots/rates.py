@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from schuss.lab.plots.style import OURS, STYLES, TEXTBOOK, grid, plain
+from schuss.lab import catalog
+from schuss.lab.plots.style import DASHES, GRAY, TEXTBOOK, grid, plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,16 +32,18 @@ def range_test(result: RangeTest) -> Figure:
 
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()
+    color = catalog.look(result.name).color if result.name else GRAY
     axes.plot(result.rates, result.losses, color=TEXTBOOK, linewidth=1, label="of each step")
-    axes.plot(result.rates, result.smoothed, color=OURS, linewidth=2, label="smoothed")
+    axes.plot(result.rates, result.smoothed, color=color, linewidth=2, label="smoothed")
     if math.isfinite(result.suggestion):
         at = result.rates.index(result.suggestion)
-        axes.axvline(result.suggestion, color="#D55E00", linestyle=STYLES[1], linewidth=1.2)
+        axes.axvline(result.suggestion, color=GRAY, linestyle=DASHES[1], linewidth=1.2)
         axes.plot(
             result.suggestion,
             result.smoothed[at],
-            "o",
-            color="#D55E00",
+            catalog.look(result.name).marker if result.name else "o",
+            color=color,
+            markersize=8,
             label=f"falls fastest: {result.suggestion:.2g}",
         )
     finite = np.array([loss for loss in result.smoothed if math.isfinite(loss)])

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from schuss.lab.plots.style import COLORS, grid, plain
+from schuss.lab import catalog
+from schuss.lab.plots.style import grid, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -147,15 +148,14 @@ def _cell(column: int, row: int, **drawn: Any) -> Any:
 
 def _draw_points(figure: Figure, axes: Axes, result: Search, trials: list[Trial], x: str) -> None:
     names = list(dict.fromkeys(trial.optimizer for trial in trials))
-    markers = "os^Dv<>P"
-    for index, name in enumerate(names):
+    for name in names:
         points = [(t.settings[x], t.score) for t in trials if t.optimizer == name]
         points = [(value, score) for value, score in points if math.isfinite(score)]
         axes.plot(
             *zip(*points, strict=True) if points else ([], []),
             linestyle="none",
-            marker=markers[index // len(COLORS) % len(markers)],
-            color=COLORS[index % len(COLORS)],
+            marker=catalog.look(name).marker,
+            color=catalog.look(name).color,
             label=name,
         )
     low, high = axes.get_ylim()

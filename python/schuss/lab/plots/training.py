@@ -1,16 +1,29 @@
-"""The plot of `schuss.lab.compare`."""
+"""The plots of `schuss.lab.compare`."""
 
 from __future__ import annotations
 
-import itertools
 import math
+import statistics
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from schuss.lab.plots.style import COLORS, OURS, STYLES, TEXTBOOK, grid, plain
+from schuss.lab import catalog
+from schuss.lab.plots.style import (
+    DASHES,
+    GRAY,
+    TEXTBOOK,
+    End,
+    drawn_as,
+    grid,
+    headline,
+    last_finite,
+    log_scale,
+    name_ends,
+    plain,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,11 +31,18 @@ if TYPE_CHECKING:
 
     from schuss.lab.comparison import Comparison, Result
 
+BAR = 0.24  # inches
+
+# Fills a panel and returns the ends of its lines.
+Panel = Callable[["Axes", "Comparison"], Iterable[End]]
+
 
 def comparison(result: Comparison) -> Figure:
-    """Loss and accuracy, gradients and updates, and step times beside the textbook code's.
+    """Loss against epochs and against seconds, and step times beside the textbook code's.
 
-    With several initializers also how widely each spreads the signal, layer by layer.
+    With several initializers, how widely each spreads the signal, layer by layer, takes the place
+    of seconds and times, which do not depend on them. An evaluation of a solver is no epoch, so
+    that solvers are drawn against seconds alone.
 
     Args:
         result: what `schuss.lab.compare` returned.
@@ -30,152 +50,284 @@ def comparison(result: Comparison) -> Figure:
     Example:
         >>> from schuss import lab
         >>> figure = lab.plots.comparison(lab.compare(["adam", "lion"], epochs=2))
-        >>> [axes.get_ylabel() for axes in figure.axes[:2]]
-        ['training loss (nats)', 'gradient norm']
+        >>> [axes.get_xlabel() for axes in figure.axes[:2]]
+        ['epoch', 'seconds of gradients and steps']
     """
+    epochs = any(entry.has_epochs for entry in result.results)
+    panels: list[Panel] = [_draw_epochs] if epochs else []
+    if len(result.starts) > 1:
+        panels += [_draw_outputs, _draw_gradients]
+    if len(result.starts) == 1 or not epochs:
+        panels += [_draw_seconds]
+    bars = _times(result.results) if len(result.starts) == 1 else []
+    return _figure(result, panels, bars)
+
+
+def diagnostics(result: Comparison) -> Figure:
+    """Test accuracy, gradients, and how large an update is beside its parameters, by epochs.
+
+    About a thousandth is a healthy update, a tenth is a rate that is too large, a millionth a
+    network that does not learn. Solvers have no epochs and are not drawn.
+
+    Args:
+        result: what `schuss.lab.compare` returned.
+
+    Raises:
+        ValueError: there are only solvers.
+
+    Example:
+        >>> from schuss import lab
+        >>> figure = lab.plots.diagnostics(lab.compare(["adam", "lion"], epochs=2))
+        >>> [axes.get_ylabel() for axes in figure.axes]
+        ['test accuracy', 'gradient norm', 'update / parameter norm']
+    """
+    if not any(entry.has_epochs for entry in result.results):
+        raise ValueError(
+            "result has no epochs; at least one optimizer that takes batches is wanted"
+        )
+    return _figure(result, [_draw_accuracy, _draw_norms, _draw_updates], [])
+
+
+def _figure(result: Comparison, panels: Sequence[Panel], bars: list[Bar]) -> Figure:
     from matplotlib.figure import Figure
 
-    columns = 3 if len(result.starts) > 1 else 2
-    figure = Figure(figsize=(7.5 + 4.5 * columns, 8.5), layout="constrained")
-    halves = figure.add_gridspec(1, 2, width_ratios=[0.9 * columns, 1])
-    left, right = figure.add_subfigure(halves[0, 0]), figure.add_subfigure(halves[0, 1])
-    panels = left.subplots(2, columns)
-    (loss, norm), (accuracy, update) = panels[0, :2], panels[1, :2]
-    for entry, drawn in zip(result.results, _appearance(result.results), strict=True):
-        epochs = range(len(entry.train_loss))
-        loss.plot(epochs, entry.train_loss, **drawn)
-        accuracy.plot(epochs, entry.test_accuracy, **drawn)
-        norm.plot(epochs[1:], entry.gradient_norm, **drawn)
-        update.plot(epochs[1:], entry.update_ratio, **drawn)
-    _finish_loss(loss, result.results)
-    _finish_accuracy(accuracy, result)
-    _finish_watch(norm, "gradient norm", [e.gradient_norm for e in result.results])
-    _finish_watch(update, "update / parameter norm", [e.update_ratio for e in result.results])
-    _share_epochs(panels[:, :2].flat, result.epochs)
-    if columns == 3:
-        _draw_spread(panels[0, 2], "outputs", {s.init: s.forth for s in result.starts})
-        _draw_spread(panels[1, 2], "gradients", {s.init: s.back for s in result.starts})
-    _draw_times(right.subplots(), result.results)
-    longest = max(len(entry.label) for entry in result.results)
-    in_a_row = max(2, min(columns * 70 // (longest + 10), 10))
-    rows_of_legend = math.ceil(len(result.results) / in_a_row)
-    left.legend(
-        *loss.get_legend_handles_labels(),
-        loc="outside lower center",
-        ncols=math.ceil(len(result.results) / rows_of_legend),
-        handlelength=3,
-        frameon=False,
-    )
-    figure.suptitle(plain(result.summary()))
+    lines = max(len(result.results), len(result.starts))
+    height = max(4.8, 1.5 + 0.16 * lines, 1.9 + 2.6 * BAR * len(bars))
+    columns = len(panels) + bool(bars)
+    figure = Figure(figsize=(0.4 + 4.4 * columns, height), layout="constrained")
+    cells = figure.add_gridspec(1, columns)
+    drawn = [figure.add_subplot(cells[0, index]) for index in range(len(panels))]
+    ends = [panel(axes, result) for panel, axes in zip(panels, drawn, strict=True)]
+    if bars:
+        # A bar is as high among two as among twenty.
+        used = 2.6 * BAR * len(bars)
+        share = cells[0, -1].subgridspec(2, 1, height_ratios=[used, max(height - 1.5 - used, 0.01)])
+        _draw_times(figure.add_subplot(share[0, 0]), bars)
+    figure.suptitle(plain(result.summary()), fontsize=9.5, color=GRAY)
+    figure.draw_without_rendering()  # which lays it out
+    for axes, names in zip(drawn, ends, strict=True):
+        name_ends(axes, names)
     return figure
 
 
-def _appearance(results: list[Result]) -> Iterator[dict[str, Any]]:
-    """A color for each optimizer and a style for each of its runs; else a pair for each line."""
-    names = list(dict.fromkeys(entry.name for entry in results))
-    by_run = 1 < len(names) < len(results)
+# -- lines -----------------------------------------------------------------------------------------
+
+
+def _dashes(results: list[Result]) -> list[int]:
+    """A number for each, which tells it from the optimizer's other runs."""
     seen = Counter[str]()
-    for index, entry in enumerate(results):
-        place, run = (names.index(entry.name), seen[entry.name]) if by_run else (index, 0)
+    numbers = []
+    for entry in results:
+        numbers.append(seen[entry.name])
         seen[entry.name] += 1
-        repeats, color = divmod(place, len(COLORS))
-        repeats += run
+    return numbers
+
+
+def _draw_lines(
+    axes: Axes,
+    result: Comparison,
+    wanted: Callable[[Result], bool],
+    points: Callable[[Result], tuple[Sequence[float], Sequence[float]]],
+) -> list[End]:
+    """A line for each result that is wanted, and where they end."""
+    ends = []
+    for entry, dash in zip(result.results, _dashes(result.results), strict=True):
+        if not wanted(entry):
+            continue
+        x, y = points(entry)
         finite = math.isfinite(entry.train_loss[-1])
-        yield {
-            "linestyle": STYLES[repeats % len(STYLES)],
-            "color": COLORS[color],
-            # Where the styles are used up, the lines become thinner.
-            "linewidth": 1.6 / (1 + 0.6 * (repeats // len(STYLES))),
-            "label": entry.label if finite else f"{entry.label} (diverged)",
-        }
+        name = entry.label if finite else f"{entry.label} (diverged)"
+        axes.plot(x, y, **drawn_as(entry.name, len(x), dash), label=name)
+        ends.append(End(*last_finite(x, y), name, catalog.look(entry.name).color))
+    grid(axes)
+    return ends
+
+
+def _draw_epochs(axes: Axes, result: Comparison) -> list[End]:
+    ends = _draw_lines(
+        axes, result, _has_epochs, lambda entry: (range(len(entry.train_loss)), entry.train_loss)
+    )
+    _finish_loss(axes, result.results)
+    _finish_epochs(axes, result)
+    after = "1 epoch" if result.epochs == 1 else f"{result.epochs} epochs"
+    shown = [entry for entry in result.results if entry.has_epochs]
+    _say_lowest(axes, after, [(entry.label, entry.train_loss[-1]) for entry in shown])
+    return ends
+
+
+def _has_epochs(entry: Result) -> bool:
+    return entry.has_epochs
+
+
+def _draw_seconds(axes: Axes, result: Comparison) -> list[End]:
+    """On a log scale, as wide as from one row at a time to all rows at once; without the start."""
+    ends = _draw_lines(
+        axes, result, lambda entry: True, lambda entry: (entry.seconds[1:], entry.train_loss[1:])
+    )
+    log_scale(axes, "x")
+    axes.set_xlabel("seconds of gradients and steps")
+    _finish_loss(axes, result.results)
+    # As long as all have run, they can be compared.
+    until = min(entry.seconds[-1] for entry in result.results)
+    losses = [
+        (entry.label, float(np.interp(until, entry.seconds, entry.train_loss)))
+        for entry in result.results
+    ]
+    if len(losses) > 1:
+        axes.axvline(until, color=GRAY, linestyle=DASHES[2], linewidth=1, zorder=0)
+    _say_lowest(axes, f"{until:.2g} s", losses)
+    return ends
+
+
+def _say_lowest(axes: Axes, after: str, losses: list[tuple[str, float]]) -> None:
+    """A headline that names the lowest loss of all."""
+    label, loss = min(losses, key=lambda each: each[1] if math.isfinite(each[1]) else math.inf)
+    if not math.isfinite(loss):
+        headline(axes, f"After {after} nothing is finite")
+    elif len(losses) == 1:
+        headline(axes, f"After {after} at {loss:.2g}")
+    else:
+        headline(axes, f"After {after} lowest: {label}")
 
 
 def _finish_loss(axes: Axes, results: list[Result]) -> None:
-    axes.set_yscale("log")
+    log_scale(axes, "y")
     # A run that diverged leaves the plot through the top, and the others keep their room.
     top = 10 * max(entry.train_loss[0] for entry in results)
     if not axes.get_ylim()[1] <= top:
         axes.set_ylim(top=top)
     axes.set_ylabel("training loss (nats)")
-    grid(axes)
 
 
-def _finish_watch(axes: Axes, what: str, curves: list[list[float]]) -> None:
-    """On a log scale, without what is zero; runs that diverge do not decide what is seen."""
-    axes.set_yscale("log", nonpositive="mask")
-    positive = np.array([v for curve in curves for v in curve if 0 < v < math.inf] or [1.0])
-    ends = np.array([c[-1] for c in curves if 0 < c[-1] < math.inf] or [1.0])
-    # Between steps that are rounding and steps that are on their way to infinity.
-    low, high = max(positive.min(), 1e-10), min(positive.max(), 100 * max(ends.max(), 1e-2))
-    axes.set_ylim(low / 1.5, 1.5 * max(high, low))
-    axes.set_ylabel(what)
-    grid(axes)
-
-
-def _share_epochs(panels: Iterable[Axes], epochs: int) -> None:
+def _finish_epochs(axes: Axes, result: Comparison) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    for axes in panels:
-        axes.set_xlim(0, epochs)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set_xlabel("epoch")
-
-
-def _draw_spread(axes: Axes, what: str, deviations: dict[str, list[float]]) -> None:
-    """One line for each initializer; where the signal is gone there is none."""
-    from matplotlib.ticker import MaxNLocator
-
-    looks = zip(itertools.cycle(COLORS), itertools.cycle("os^Dv<>P"), strict=False)
-    for (init, curve), (color, marker) in zip(deviations.items(), looks, strict=False):
-        gone = [str(layer) for layer, value in enumerate(curve, start=1) if value == 0]
-        label = f"{init}: 0 in layer {', '.join(gone)}" if gone else init
-        shown = [value or math.nan for value in curve]
-        layers = range(1, len(curve) + 1)
-        axes.plot(layers, shown, marker=marker, color=color, linewidth=1.6, label=label)
-    axes.set_yscale("log")
-    axes.margins(y=0.4)  # for the legend
+    axes.set_xlim(0, 1.02 * result.epochs)  # a marker at the end is whole
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlabel("layer")
-    axes.set_ylabel(f"standard deviation of {what} at the start")
-    axes.legend(frameon=False, fontsize="small")
-    grid(axes)
+    axes.set_xlabel("epoch")
 
 
-def _finish_accuracy(axes: Axes, result: Comparison) -> None:
+# -- diagnostics -----------------------------------------------------------------------------------
+
+
+def _draw_accuracy(axes: Axes, result: Comparison) -> list[End]:
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-    ends = [entry.test_accuracy[-1] for entry in result.results]
-    worst = min((end for end in ends if math.isfinite(end)), default=0.0)
+    ends = _draw_lines(
+        axes,
+        result,
+        _has_epochs,
+        lambda entry: (range(len(entry.test_accuracy)), entry.test_accuracy),
+    )
+    worst = min((v for e in result.results if math.isfinite(v := e.test_accuracy[-1])), default=0.0)
     axes.set_ylim(max(0.0, min(0.95, worst) - 0.05), 1.005)
     axes.yaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.set_ylabel("test accuracy")
-    grid(axes)
+    _finish_epochs(axes, result)
+    return ends
 
 
-def _draw_times(axes: Axes, results: list[Result]) -> None:
-    from matplotlib.patches import Rectangle
+def _draw_norms(axes: Axes, result: Comparison) -> list[End]:
+    return _draw_watched(axes, result, "gradient norm", lambda entry: entry.gradient_norm)
 
-    for row, entry in enumerate(results):
-        _draw_bar(axes, row - 0.2, entry.step_us, OURS, f"{entry.step_us:.3g}")
-        if entry.numpy_us is not None and entry.ratio is not None:
-            text = f"{entry.numpy_us:.3g} ({entry.ratio:.3g} x)"
-            _draw_bar(axes, row + 0.2, entry.numpy_us, TEXTBOOK, text)
-    # Bars begin at zero, so that their lengths compare; the room on the right is for the figures.
-    axes.set_xlim(0, 1.3 * max(max(entry.step_us, entry.numpy_us or 0) for entry in results))
-    # From top to bottom; a few bars do not have to fill the height.
-    axes.set_ylim(max(len(results), 6) - 0.5, -0.5)
-    axes.set_yticks(range(len(results)), [entry.label for entry in results])
-    axes.tick_params(axis="y", length=0)
-    axes.set_xlabel("median time of one optimizer step (us)")
-    axes.legend(
-        [Rectangle((0, 0), 1, 1, color=OURS), Rectangle((0, 0), 1, 1, color=TEXTBOOK)],
-        ["schuss", "NumPy textbook code"],
-        loc="lower center",
-        bbox_to_anchor=(0.5, 1),
-        ncols=2,
-        frameon=False,
+
+def _draw_updates(axes: Axes, result: Comparison) -> list[End]:
+    return _draw_watched(axes, result, "update / parameter norm", lambda entry: entry.update_ratio)
+
+
+def _draw_watched(
+    axes: Axes, result: Comparison, what: str, curve: Callable[[Result], list[float]]
+) -> list[End]:
+    """On a log scale, without what is zero; runs that diverge do not decide what is seen."""
+    shown = [curve(entry) for entry in result.results if entry.has_epochs]
+    ends = _draw_lines(
+        axes, result, _has_epochs, lambda entry: (range(1, len(curve(entry)) + 1), curve(entry))
     )
+    log_scale(axes, "y")
+    positive = np.array([v for values in shown for v in values if 0 < v < math.inf] or [1.0])
+    last = np.array([values[-1] for values in shown if 0 < values[-1] < math.inf] or [1.0])
+    # Between steps that are rounding and steps that are on their way to infinity.
+    low, high = max(positive.min(), 1e-10), min(positive.max(), 100 * max(last.max(), 1e-2))
+    axes.set_ylim(low / 1.5, 1.5 * max(high, low))
+    axes.set_ylabel(what)
+    _finish_epochs(axes, result)
+    return ends
+
+
+# -- initializers ----------------------------------------------------------------------------------
+
+
+def _draw_outputs(axes: Axes, result: Comparison) -> list[End]:
+    return _draw_spread(axes, "outputs", {start.init: start.forth for start in result.starts})
+
+
+def _draw_gradients(axes: Axes, result: Comparison) -> list[End]:
+    return _draw_spread(axes, "gradients", {start.init: start.back for start in result.starts})
+
+
+def _draw_spread(axes: Axes, what: str, deviations: dict[str, list[float]]) -> list[End]:
+    """One line for each initializer, dashed as its runs; where the signal is gone there is none."""
+    from matplotlib.ticker import MaxNLocator
+
+    ends, stopped = [], []
+    for index, (init, curve) in enumerate(deviations.items()):
+        gone = [str(layer) for layer, value in enumerate(curve, start=1) if value == 0]
+        stopped += [init] if gone else []
+        name = f"{init}: 0 in {', '.join(gone)}" if gone else init
+        layers, shown = range(1, len(curve) + 1), [value or math.nan for value in curve]
+        dash = DASHES[index % len(DASHES)]
+        axes.plot(layers, shown, marker=".", color=GRAY, linewidth=1.6, linestyle=dash, label=name)
+        ends.append(End(*last_finite(layers, shown), name, GRAY))
+    log_scale(axes, "y")
+    axes.margins(y=0.1)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("layer")
+    axes.set_ylabel(f"standard deviation of {what} at the start")
+    passed = f"{' and '.join(stopped)} let nothing through" if stopped else "all let it through"
+    headline(axes, f"{what.capitalize()}: {passed}")
+    grid(axes)
+    return ends
+
+
+# -- times -----------------------------------------------------------------------------------------
+
+Bar = tuple[str, float, float | None]  # name, ours and the textbook's median, microseconds
+
+
+def _times(results: list[Result]) -> list[Bar]:
+    """A bar for each optimizer: a step does not know how many rows its gradient is of."""
+    runs: dict[str, list[Result]] = {}
+    for entry in results:
+        if entry.has_epochs:
+            runs.setdefault(entry.name, []).append(entry)
+    found = []
+    for name, entries in runs.items():
+        textbook = [entry.numpy_us for entry in entries if entry.numpy_us is not None]
+        ours = statistics.median(entry.step_us for entry in entries)
+        found.append((name, ours, statistics.median(textbook) if textbook else None))
+    return found
+
+
+def _draw_times(axes: Axes, bars: list[Bar]) -> None:
+    for row, (name, ours, textbook) in enumerate(bars):
+        first = row == 0
+        color = catalog.look(name).color
+        _draw_bar(axes, row - 0.2, ours, color, f"{ours:.3g}" + " us, schuss" * first)
+        if textbook is not None:
+            text = f"{textbook:.3g}" + " us, NumPy textbook code" * first
+            _draw_bar(axes, row + 0.2, textbook, TEXTBOOK, text)
+    # Bars begin at zero, so that their lengths compare; the room on the right is for the figures.
+    axes.set_xlim(0, 1.2 * max(max(ours, textbook or 0) for _, ours, textbook in bars))
+    axes.set_ylim(len(bars) - 0.5, -0.5)
+    axes.set_yticks(range(len(bars)), [name for name, _, _ in bars])
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel("median time of one step (us)")
+    ratios = [textbook / ours for _, ours, textbook in bars if textbook is not None]
+    if ratios:
+        low, high = f"{min(ratios):.2g}", f"{max(ratios):.2g}"
+        times = low if low == high else f"{low} to {high}"
+        headline(axes, f"NumPy: {times} x as long")
     grid(axes, "x")
 
 
