@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import scipy.optimize
-
 import schuss
+import scipy.optimize
 
 FILES = (
     "test_optimize.py",

@@ -59,7 +59,7 @@ def test_hess_by_any_name(method):
 
 def test_hessians_that_are_symmetric_to_float32():
     def skew(x):
-        return second(x) + [[0, 1e-6], [0, 0]]
+        return second(x) + np.array([[0, 1e-6], [0, 0]])
 
     assert schuss.minimize(rosenbrock, START, jac=True, method="newton", hess=skew).success
     with pytest.raises(ValueError, match="not symmetric"):

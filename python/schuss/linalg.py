@@ -4,7 +4,8 @@ Blocked, in panels of as many rows as three vector registers hold, on fused mult
 share the panels out. Every element takes its products in the order of the columns: the bits depend
 neither on the threads nor on the instruction set, nor on whether a system came alone or in a batch.
 Where the CPU has no fused multiply-add (x86-64 without FMA) software computes what it would give,
-and a system of 128 unknowns takes 70 times as long as with AVX2. Batches of systems of at most 32 unknowns are solved side by side, one in each vector lane.
+and a system of 128 unknowns takes 70 times as long as with AVX2. Batches of systems of at most 32
+unknowns are solved side by side, one in each vector lane.
 
 Reference: Golub and Van Loan, Matrix Computations, 4th edition, section 4.2; Higham, Accuracy and
 Stability of Numerical Algorithms, 2nd edition, chapter 10.

@@ -32,7 +32,6 @@ from schuss.lab import catalog, network, task
 from schuss.lab import data as datasets
 from schuss.lab.catalog import Progress
 from schuss.lab.results_file import ResultsFile
-from schuss.optimizers.base import Common
 from schuss.suggest import did_you_mean, explain
 
 __all__ = ["Search", "Trial", "search"]

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from schuss import optimizers as rules
 from schuss.lab import catalog, functions
 from schuss.lab.catalog import AS_THE_GRADIENT, Progress, Settings
 from schuss.lab.interrupt import Interrupted
@@ -404,7 +403,7 @@ def _solve(
     surface: Surface, name: str, steps: int, learning_rate: float | None, given: dict[str, Any]
 ) -> Path:
     evaluate = Differences(surface)
-    second = GradientDifferences(lambda x: evaluate(x)[1], error=evaluate.error)
+    second = GradientDifferences(lambda x: evaluate(x)[1], power=evaluate.power)
     solver: Any = catalog.solver(name, np.array(surface.start), **{"maxiter": steps, **given})
     points = [np.array(surface.start)]
     trial = points[0]
@@ -431,7 +430,7 @@ def _kind(surface: Surface, point: Array) -> str:
     largest = float(np.abs(gradient).max())
     if not largest <= GRADIENT_TOLERANCE:
         return ""
-    second = GradientDifferences(lambda x: evaluate(x)[1], error=evaluate.error)
+    second = GradientDifferences(lambda x: evaluate(x)[1], power=evaluate.power)
     hessian = np.asarray(second.hessian(point))
     curvatures, directions = np.linalg.eigh((hessian + hessian.T) / 2)
     width = max(high - low for low, high in surface.box)

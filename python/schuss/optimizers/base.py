@@ -416,7 +416,7 @@ class Optimizer(Declared):
             if p.kind is not p.VAR_KEYWORD
         ]
 
-    def _settings(self) -> list[Hyperparameter | Option]:
+    def _settings(self) -> list[Hyperparameter | Option[Any]]:
         found = inspect.getmembers(type(self), lambda m: isinstance(m, (Hyperparameter, Option)))
         return [setting for name, setting in found if name in self.__dict__]
 

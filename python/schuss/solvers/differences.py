@@ -56,9 +56,9 @@ def copied(tree: Any) -> Any:
 def rounding(*values: Any) -> float:
     """Return the coarsest rounding error among dtypes, NumPy's or another library's; 0 for none."""
     names = [str(getattr(value, "dtype", "")) for value in values]
-    known = {"float16": np.float16, "float32": np.float32, "float64": np.float64}
+    known = ("float16", "float32", "float64")
     return max(
-        (float(np.finfo(known[part]).eps) for name in names for part in known if part in name),
+        (float(np.finfo(part).eps) for name in names for part in known if part in name),
         default=0.0,
     )
 
@@ -281,8 +281,8 @@ class GradientDifferences:
             with np.errstate(over="ignore", invalid="ignore"):
                 high, low = like(x, here + step * direction), like(x, here - step * direction)
                 seen = [(here, slopes)] if slopes is not None else []
-                for point in (high, low) if self._central else (high,):
-                    seen.append((flat(point), self._slopes(point)))
+                tried = (high, low) if self._central else (high,)
+                seen += [(flat(point), self._slopes(point)) for point in tried]
                 if not self._central and not np.isfinite(seen[-1][1]).all():
                     seen.append((flat(low), self._slopes(low)))
                 seen = [pair for pair in seen if np.isfinite(pair[1]).all()]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from schuss.lab.plots.style import COLORS, STYLES, grid
+from schuss.lab.plots.style import COLORS, DASHES, grid
 from schuss.solvers import Result
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def convergence(results: Result | Mapping[str, Result]) -> Figure:
                 trace["nfev"],
                 np.where(heights > 0, heights, np.nan),
                 color=COLORS[k % len(COLORS)],
-                linestyle=STYLES[k // len(COLORS) % len(STYLES)],
+                linestyle=DASHES[k // len(COLORS) % len(DASHES)],
                 linewidth=1.8,
                 marker=marker,
                 markersize=4,
