@@ -411,13 +411,13 @@ def _second_order(
 
 def _refuse_limits(bounds: Any, constraints: Any) -> None:
     """Refuse constraints, and bounds that bound something."""
-    if constraints is not None and not _empty(constraints):
-        raise ValueError("constraints are given; schuss solves unconstrained problems")
-    if bounds is not None and not _empty(bounds) and not _infinite(bounds):
+    constrained = constraints is not None and not _empty(constraints)
+    if constrained or (bounds is not None and not _empty(bounds) and not _infinite(bounds)):
         raise ValueError(
-            "bounds are given; schuss solves unconstrained problems, and bounds come later. Until "
-            "then, for x > 0 minimize over u = log(x); for x > low over u with x = low + log(1 + "
-            "exp(u)), the softplus; for low < x < high with x = low + (high - low) / (1 + exp(-u))"
+            f"{'constraints' if constrained else 'bounds'} are given; schuss solves unconstrained "
+            "problems, and bounds come later. Until then, for x > 0 minimize over u = log(x); for "
+            "x > low over u with x = low + log(1 + exp(u)), the softplus; for low < x < high with "
+            "x = low + (high - low) / (1 + exp(-u))"
         )
 
 
