@@ -240,7 +240,7 @@ def test_command(mine, capsys, tmp_path):
         ("my_hills:bowl --start 1,2 --box 0,1,2,1", "a lower and a higher number"),
         ("wave --box 0,1,2", "--box has 3 numbers"),
         ("sadle", "did you mean 'saddle'?"),
-        ("wave --start 1,2", "one for each variable of wave"),
+        ("wave --start 1,2", "wave has one variable; start X is wanted, 2 came"),
         ("wave --set Adam.bta1=0.5", "Adam has no bta1; did you mean 'beta1'?"),
         ("wave --set Lion.beta1=0.5", "'Lion', which is not at work"),
         ("wave --start a", "expected numbers with commas between, got 'a'"),

@@ -28,16 +28,19 @@ LAYERS = {
 # everybody may. `__init__` sees all, `lab` and `commands` all but each other's insides.
 PYTHON_LAYERS = {
     "checks": set(),
+    "suggest": set(),
     "structures": set(),
     "random": set(),
-    "schedules": set(),
-    "initializers": {"random"},
-    "batches": {"random"},
-    "config": {"_core"},
-    "linalg": {"_core"},
-    "clipping": {"_core", "structures"},
-    "optimizers": {"_core", "structures", "schedules"},
-    "solvers": {"_core", "structures"},
+    "tensor_file": set(),
+    "schedules": {"suggest"},
+    "initializers": {"random", "suggest"},
+    "batches": {"random", "suggest"},
+    "config": {"_core", "suggest"},
+    "linalg": {"_core", "suggest"},
+    "clipping": {"_core", "structures", "suggest"},
+    "optimizers": {"_core", "structures", "suggest", "schedules"},
+    "solvers": {"_core", "structures", "suggest"},
+    "checkpoint": {"optimizers", "solvers", "schedules", "tensor_file", "__version__"},
 }
 BOX = ("simd", "rules", "kernels", "dense")
 

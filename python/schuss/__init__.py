@@ -65,7 +65,12 @@ LATER = {  # imported when somebody asks for them
     "save": ".checkpoint",
     "schedules": ".schedules",
 }
-SETTINGS = ("SGD(momentum=0.9)", "SGD(momentum=0.9, nesterov=True)", "Adam(amsgrad=True)")
+SETTINGS = (
+    "SGD(momentum=0.9)",
+    "SGD(momentum=0.9, nesterov=True)",
+    "Adam(amsgrad=True)",
+    "Newton(globalization='none')",
+)
 
 if not TYPE_CHECKING:  # with it, type checkers would take every name for one of ours
 

@@ -41,6 +41,8 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "amsgrad": ("adam(amsgrad=true)",),
     "momentum": ("sgd(momentum=0.9)",),
     "nesterov": ("sgd(momentum=0.9, nesterov=true)",),
+    "newton_textbook": ("newton(globalization='none')",),
+    "newtontextbook": ("newton(globalization='none')",),
     # modules and functions
     "calculate_gain": ("gain",),
     "clip_grad_norm": ("clip_by_global_norm", "clipping"),

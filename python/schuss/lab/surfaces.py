@@ -430,11 +430,14 @@ def _kind(surface: Surface, point: Array) -> str:
     largest = float(np.abs(gradient).max())
     if not largest <= GRADIENT_TOLERANCE:
         return ""
-    second = GradientDifferences(lambda x: evaluate(x)[1], power=evaluate.power)
-    hessian = np.asarray(second.hessian(point))
-    curvatures, directions = np.linalg.eigh((hessian + hessian.T) / 2)
-    width = max(high - low for low, high in surface.box)
-    if np.any(np.abs(directions.T @ gradient) >= FLAT_STEP * width * np.abs(curvatures)):
+    # Steps are relative to the variables, which here may be zero but for rounding: the box is 1.
+    widths = np.array([high - low for low, high in surface.box])
+    near = Differences(lambda u: surface(point + widths * (u - 1)))
+    second = GradientDifferences(lambda u: near(u)[1], power=near.power)
+    hessian = second.hessian(np.ones(len(point))) / np.outer(widths, widths)
+    curvatures, directions = np.linalg.eigh(hessian)
+    reach = FLAT_STEP * widths.max() * np.abs(curvatures)
+    if np.any(np.abs(directions.T @ gradient) >= reach):
         return f"flat: gradient {largest:.1g}"
     if curvatures[-1] < 0:
         return "a maximum"

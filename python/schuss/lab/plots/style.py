@@ -47,6 +47,8 @@ def log_scale(axes: Axes, which: Literal["x", "y"]) -> None:
     """A log scale without what is not positive; within a decade it has more figures."""
     axis = axes.xaxis if which == "x" else axes.yaxis
     (axes.set_xscale if which == "x" else axes.set_yscale)("log", nonpositive="mask")
+    if not math.isfinite(axis.get_minpos()):  # nothing can be drawn: matplotlib finds no limits
+        (axes.set_xlim if which == "x" else axes.set_ylim)(0.1, 1.0)
 
     def between(value: float, place: float) -> str:
         low, high = axis.get_view_interval()
