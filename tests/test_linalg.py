@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from fractions import Fraction
+from itertools import product
 
 import numpy as np
 import pytest
@@ -256,7 +257,24 @@ def test_other_inputs():
     assert cholesky(np.zeros((0, 3, 3))).shape == (0, 3, 3)
     assert solve_spd(np.zeros((0, 3, 3)), np.zeros((0, 3))).shape == (0, 3)
     assert solve_spd(np.eye(3), np.zeros((3, 0))).shape == (3, 0)
-    assert solve_spd(np.eye(3, dtype=np.float32), np.ones(3)).dtype == np.float32
+    for of_matrix, of_right in product((np.float32, np.float64), repeat=2):
+        found = solve_spd(np.eye(3, dtype=of_matrix), np.ones(3, of_right))
+        assert found.dtype == np.result_type(of_matrix, of_right)
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_any_byte_order(dtype, order):
+    rng = np.random.default_rng(8)
+    a, b = positive(rng, 9, dtype=dtype), rng.standard_normal(9).astype(dtype)
+    swapped, right = (array.astype(array.dtype.newbyteorder(order)) for array in (a, b))
+    for found, wanted in (
+        (cholesky(swapped), cholesky(a)),
+        (solve_spd(swapped, right), solve_spd(a, b)),
+    ):
+        assert found.dtype == dtype
+        assert (found == wanted).all()
+    if swapped.dtype.isnative:
+        assert cholesky(swapped, overwrite=True) is swapped
 
 
 @pytest.mark.parametrize(
@@ -266,7 +284,12 @@ def test_other_inputs():
         (lambda: cholesky(np.ones((3, 4))), ValueError, r"A has shape \(3, 4\)"),
         (lambda: cholesky(np.eye(3, dtype=complex)), TypeError, "A is complex128"),
         (lambda: cholesky(np.eye(3, dtype=np.float16)), TypeError, "A is float16"),
-        (lambda: cholesky(np.eye(3, dtype=">f8")), TypeError, "A is >f8"),
+        (lambda: cholesky(np.eye(3, dtype=">c16")), TypeError, "A is complex128"),
+        (
+            lambda: cholesky(np.eye(3, dtype=">f8"), overwrite=True),
+            ValueError,
+            "A cannot be overwritten",
+        ),
         (lambda: cholesky([["a"]]), TypeError, "A is"),
         (lambda: solve_spd(np.eye(3), np.ones(4)), ValueError, r"b has shape \(4,\)"),
         (lambda: solve_spd(np.eye(3), np.ones((3, 1, 1))), ValueError, "b has shape"),

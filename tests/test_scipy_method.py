@@ -39,6 +39,8 @@ def test_scipy(method, form, scipy_minimize):
 
 
 def test_scipy_args_tol_and_errors(method, scipy_minimize):
+    from scipy.optimize import OptimizeWarning
+
     how = schuss.scipy_method(method)
     a = scipy_minimize(shifted, [0.0, 9.0], args=(2.0, 5.0), jac=True, method=how, tol=1e-3)
     b = schuss.minimize(shifted, [0.0, 9.0], (2.0, 5.0), jac=True, method=method, tol=1e-3)
@@ -49,8 +51,15 @@ def test_scipy_args_tol_and_errors(method, scipy_minimize):
     constraints = {"type": "eq", "fun": sum}
     with pytest.raises(ValueError, match="unconstrained"):
         scipy_minimize(rosenbrock, START, jac=True, method=how, constraints=constraints)
-    with pytest.raises(ValueError, match="'foo' is no option"):
-        scipy_minimize(rosenbrock, START, jac=True, method=how, options={"foo": 1})
+    with pytest.warns(
+        OptimizeWarning, match=f"^'foo' is no option of schuss's {method} "
+    ) as caught:
+        a = scipy_minimize(rosenbrock, START, jac=True, method=how, options={"foo": 1})
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    assert repr(Result(a)) == repr(schuss.minimize(rosenbrock, START, jac=True, method=method))
+    with pytest.warns(OptimizeWarning, match=r"did you mean 'gtol'\?$"):
+        scipy_minimize(rosenbrock, START, jac=True, method=how, options={"gtoll": 1})
 
 
 @pytest.mark.parametrize("stop", [False, True])

@@ -21,7 +21,7 @@ def test_signatures():
     search = "maxls=20, c1=0.0001, c2=0.9"
     wanted = {
         "lbfgs": f"history_size=10, {common}, {search}, damping=False, history_dtype=None",
-        "bfgs": f"{common}, {search}, damping=False",
+        "bfgs": f"{common}, {search}, damping=False, hess_inv0=None",
         "sr1": common,
         "gradient_descent": f"{common}, {search}",
     }
@@ -44,8 +44,8 @@ def test_docstrings(method):
 OPTIONS = {
     "gtol": (0, 1e-3, np.float32(0.1)),
     "ftol": (0, 1e-3),
-    "maxiter": (1, 10**30, None, np.int64(7)),
-    "maxfun": (1, 10**30, None),
+    "maxiter": (0, 1, 10**30, None, np.int64(7), 1e4, np.float32(7.0)),
+    "maxfun": (1, 10**30, None, 1e4),
     "maxls": (1, 50),
     "c1": (1e-9, 0.4),
     "c2": (0.1, 0.999),
@@ -56,7 +56,7 @@ OPTIONS = {
 BAD = {
     "gtol": (-1e-9, math.nan, math.inf, "1", True, 1j),
     "ftol": (-1e-9, math.nan, math.inf, "1", False),
-    "maxiter": (0, -1, 1.5, True, "3", math.inf),
+    "maxiter": (-1, 1.5, True, "3", math.inf),
     "maxfun": (0, -1, 1.5, True, "3", np.ones(2)),
     "maxls": (0, -1, None, 1.5, True, 2**31),
     "c1": (0, -0.1, 0.5, 1, math.nan, None, True),
@@ -128,7 +128,7 @@ def test_maxcor_is_history_size():
 
 @pytest.mark.parametrize("unknown", ["iprint", "norm", "eps", "foo", "x0_"])
 def test_unknown_options(method, unknown):
-    text = rf"^'{unknown}' is no option of {method}, which takes \[.*'gtol'.*'disp', 'trace'\]"
+    text = rf"^'{unknown}' is no option of {method}, which takes \[.*'gtol'.*'disp', .*'trace'\]"
     for keywords in ({unknown: 1}, {"options": {unknown: 1}}):
         with pytest.raises(ValueError, match=text):
             schuss.minimize(rosenbrock, START, jac=True, method=method, **keywords)
@@ -159,16 +159,23 @@ def test_tol(method, tol):
         ("BFGS", "bfgs"),
         ("Sr1", "sr1"),
         ("Gradient_Descent", "gradient_descent"),
+        (None, "lbfgs"),
+        ("Trust-Exact", "newton"),
+        ("dogleg", "newton"),
+        ("Newton-CG", "newton_cg"),
+        ("trust-ncg", "newton_cg"),
+        ("trust-krylov", "newton_cg"),
     ],
 )
 def test_method_names(spelled, name):
-    a = schuss.minimize(rosenbrock, START, jac=True, method=spelled, maxiter=20)
-    b = schuss.minimize(rosenbrock, START, jac=True, method=name, maxiter=20)
+    more = {"newton": {"hess": "3-point"}, "newton_cg": {"hessp": "3-point"}}.get(name, {})
+    a = schuss.minimize(rosenbrock, START, jac=True, method=spelled, maxiter=20, **more)
+    b = schuss.minimize(rosenbrock, START, jac=True, method=name, maxiter=20, **more)
     assert repr(dict(a)) == repr(dict(b))
 
 
 @pytest.mark.parametrize(
-    "unknown", ["trust-exact", "nelder-mead", "", None, 3, schuss.LBFGS], ids=str
+    "unknown", ["trust-constr", "nelder-mead", "", False, 3, schuss.LBFGS], ids=str
 )
 def test_unknown_methods(unknown):
     names = ["lbfgs", "bfgs", "sr1", "newton", "newton_cg", "gradient_descent"]

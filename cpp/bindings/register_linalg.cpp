@@ -29,6 +29,8 @@ py::array array_of(const py::object& given, const char* name) {
     const auto* const type = fields(a.ptr())->descr;
     if (type == wide || type == narrow) return a;
     const char kind = a.dtype().kind();
+    // Equal dtypes may be different objects, as after `newbyteorder` and in pickles.
+    if (kind == 'f' && (a.itemsize() == 4 || a.itemsize() == 8)) return a;
     if (kind == 'b' || kind == 'i' || kind == 'u') return py::array_t<double>::ensure(a);
     throw py::type_error(std::string(name) + " is " + std::string(py::str(a.dtype())) +
                          "; float32 or float64 is wanted");
@@ -45,7 +47,7 @@ py::array matrices(const py::object& given) {
 
 void check_overwrite(const py::object& given, const py::array& array, const py::dtype& type,
                      const char* name) {
-    if (given.is(array) && array.writeable() && array.dtype().is(type)) return;
+    if (given.is(array) && array.writeable() && array.dtype().equal(type)) return;
     throw py::value_error(std::string(name) + " cannot be overwritten; a writable array of " +
                           std::string(py::str(type)) + " is wanted");
 }

@@ -47,7 +47,7 @@ def _solve(name: str, fun: Callable[..., Any], x0: Any, args: Any = (), **keywor
             f"{option!r} is no option of schuss's {name} and is left out"
             + did_you_mean(option, known),
             scipy_optimize.OptimizeWarning,
-            stacklevel=4,
+            stacklevel=3,  # beside ours that of SciPy's minimize
         )
         del keywords[option]
     if not keywords.pop("return_all", False):
