@@ -33,7 +33,7 @@ def test_misspelt_names_of_every_public_module(module):
         ("Momentum", "'SGD(momentum=0.9)'"),
         ("Nesterov", "'SGD(momentum=0.9, nesterov=True)'"),
         ("AMSGrad", "'Adam(amsgrad=True)'"),
-        ("newton_textbook", '"Newton(globalization=\'none\')"'),
+        ("newton_textbook", "\"Newton(globalization='none')\""),
         ("lr_scheduler", "'schedules'"),
         ("minimise", "'minimize'"),
     ],
