@@ -16,6 +16,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import schuss
 import scipy.optimize
@@ -47,6 +48,13 @@ def ours(theirs: Any, hess: Any) -> Any:
     return schuss.scipy_method("newton_cg" if by_products else OURS[name])
 
 
+def bounds_nothing(limit: Any) -> bool:
+    """Whether bounds or constraints as SciPy takes them are none."""
+    if hasattr(limit, "lb") and not hasattr(limit, "fun") and not hasattr(limit, "A"):
+        return bool(np.all(np.isneginf(limit.lb)) and np.all(np.isposinf(limit.ub)))
+    return limit is None or (hasattr(limit, "__len__") and len(limit) == 0)
+
+
 class Replacement:
     """Replaces the methods, and keeps which tests reached one of ours and how they ended."""
 
@@ -64,8 +72,11 @@ class Replacement:
                 return minimize(*args, **keywords)
             method = ours(given.arguments.get("method"), given.arguments.get("hess"))
             limits = (given.arguments.get(name) for name in ("bounds", "constraints"))
-            free = all(limit is None or len(limit) == 0 for limit in limits)
-            if free and callable(method) and not callable(given.arguments.get("method")):
+            if (
+                all(map(bounds_nothing, limits))
+                and callable(method)
+                and not callable(given.arguments.get("method"))
+            ):
                 self.reached = True
                 given.arguments["method"] = method
             return minimize(*given.args, **given.kwargs)

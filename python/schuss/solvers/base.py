@@ -101,7 +101,8 @@ def _inverse_hessian(name: str, value: Any) -> Any:
     try:
         _core.cholesky(matrix, False)
     except np.linalg.LinAlgError:
-        raise ValueError(f"{name} is not positive definite; an inverse Hessian is wanted") from None
+        # In words that SciPy's callers may look for.
+        raise ValueError(f"'{name}' matrix isn't positive definite.") from None
     return matrix
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import math
 import warnings
 from collections.abc import Callable
 from functools import partial
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,8 @@ __all__ = ["scipy_method"]
 # What SciPy passes that is no option.
 ARGUMENTS = ("jac", "hess", "hessp", "bounds", "constraints", "tol", "callback")
 ALSO = ("maxcor", "return_all")
+# Limits that SciPy takes as any number, and the least that we take.
+LIMITS = {"maxiter": 0, "maxfun": 1}
 
 
 def scipy_method(name: str = "lbfgs") -> Callable[..., Any]:
@@ -27,7 +31,9 @@ def scipy_method(name: str = "lbfgs") -> Callable[..., Any]:
     SciPy's options, `tol`, `jac`, `args` and both kinds of callback mean what they mean in
     `schuss.minimize`; the result is SciPy's own class. An option that the method does not have is
     left out, with SciPy's OptimizeWarning; `return_all` adds `allvecs`, x0 and the point after each
-    iteration. The callable can be pickled.
+    iteration. `maxiter` and `maxfun` that are no whole number or too small are taken as SciPy takes
+    them, and 'cs' or a HessianUpdateStrategy as differences of the gradient, with that warning too.
+    With `disp` a run that ends at a limit gives SciPy's warning. The callable can be pickled.
 
     Args:
         name: as `method` of `schuss.minimize`.
@@ -50,13 +56,48 @@ def _solve(name: str, fun: Callable[..., Any], x0: Any, args: Any = (), **keywor
             stacklevel=3,  # beside ours that of SciPy's minimize
         )
         del keywords[option]
-    if not keywords.pop("return_all", False):
-        return scipy_optimize.OptimizeResult(minimize(fun, x0, args, method=name, **keywords))
-    points = [map_leaves(np.array, x0) if isinstance(x0, dict) else np.array(x0)]
-    callback = keywords.pop("callback", None)
-    inner = _Recorder(points, callback)
-    result = minimize(fun, x0, args, method=name, callback=inner, **keywords)
-    return scipy_optimize.OptimizeResult(result, allvecs=points)
+    for argument, value, taken in _replaced(keywords, scipy_optimize.HessianUpdateStrategy):
+        warnings.warn(
+            f"{argument} is {value!r}; {taken!r} is taken by schuss's {name}",
+            scipy_optimize.OptimizeWarning,
+            stacklevel=3,
+        )
+        keywords[argument] = taken
+    points = None
+    if keywords.pop("return_all", False):
+        points = [map_leaves(np.array, x0) if isinstance(x0, dict) else np.array(x0)]
+        keywords["callback"] = _Recorder(points, keywords.pop("callback", None))
+    result = scipy_optimize.OptimizeResult(minimize(fun, x0, args, method=name, **keywords))
+    if points is not None:
+        result["allvecs"] = points
+    if result["status"] == 1 and keywords.get("disp"):
+        what = "iterations" if result["nit"] >= keywords.get("maxiter", math.inf) else "evaluations"
+        warnings.warn(
+            f"Maximum number of {what} has been reached: {result['message']}",
+            RuntimeWarning if name == "newton" else scipy_optimize.OptimizeWarning,  # as SciPy
+            stacklevel=3,
+        )
+    return result
+
+
+def _replaced(keywords: dict[str, Any], strategies: type) -> list[tuple[str, Any, Any]]:
+    """Return arguments that mean something to SciPy, their values, and what we take for them."""
+    found: list[tuple[str, Any, Any]] = []
+    for name, least in LIMITS.items():
+        limit = keywords.get(name)
+        if not isinstance(limit, Real) or isinstance(limit, bool):
+            continue
+        if limit == math.inf:
+            keywords[name] = None
+        elif limit < least:
+            found.append((name, limit, least))
+        elif not float(limit).is_integer() and not math.isnan(limit):
+            found.append((name, limit, math.ceil(limit)))
+    for name in ("hess", "hessp"):
+        given = keywords.get(name)
+        if isinstance(given, strategies) or (isinstance(given, str) and given == "cs"):
+            found.append((name, given, "3-point"))
+    return found
 
 
 class _Recorder:
