@@ -12,6 +12,10 @@ from schuss.solvers import Result
 from solver_cases import START, f_rosenbrock, g_rosenbrock, rosenbrock, shifted
 
 
+def second(x):
+    return np.array([[2 - 400 * x[1] + 1200 * x[0] ** 2, -400 * x[0]], [-400 * x[0], 200.0]])
+
+
 @pytest.fixture
 def scipy_minimize():
     return pytest.importorskip("scipy.optimize").minimize
@@ -98,9 +102,6 @@ def test_scipy_method_can_be_pickled(scipy_minimize):
 
 @pytest.mark.parametrize("name", ["newton", "newton_cg", "Newton-CG"])
 def test_scipy_second_derivatives(name, scipy_minimize):
-    def second(x):
-        return np.array([[2 - 400 * x[1] + 1200 * x[0] ** 2, -400 * x[0]], [-400 * x[0], 200.0]])
-
     given = {"hess": second} if name == "newton" else {"hessp": lambda x, v: second(x) @ v}
     a = scipy_minimize(rosenbrock, START, jac=True, method=schuss.scipy_method(name), **given)
     b = schuss.minimize(rosenbrock, START, jac=True, method=name, **given)
@@ -108,3 +109,75 @@ def test_scipy_second_derivatives(name, scipy_minimize):
     assert same_bits(a.x, b.x)
     assert (a.nit, a.nfev, a.nhev, a.message) == (b.nit, b.nfev, b.nhev, b.message)
     assert a.nhev > 5
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ({"maxiter": -1}, {"maxiter": 0}),
+        ({"maxiter": 6.1}, {"maxiter": 7}),
+        ({"maxiter": np.float64(6.1)}, {"maxiter": 7}),
+        ({"maxfun": 0}, {"maxfun": 1}),
+    ],
+    ids=str,
+)
+def test_scipy_limits_that_are_no_counts(method, given, taken, scipy_minimize):
+    from scipy.optimize import OptimizeWarning
+
+    how = schuss.scipy_method(method)
+    name, limit = next(iter(taken.items()))
+    with pytest.warns(OptimizeWarning, match=f"^{name} is .*; {limit} is taken") as caught:
+        a = scipy_minimize(rosenbrock, START, jac=True, method=how, options=given)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    b = schuss.minimize(rosenbrock, START, jac=True, method=method, **taken)
+    assert repr(Result(a)) == repr(b)
+    assert a.status == 1
+
+
+def test_scipy_limits_that_are_infinite_or_nothing(method, scipy_minimize):
+    how = schuss.scipy_method(method)
+    options = {"maxiter": np.inf, "maxfun": np.inf}
+    a = scipy_minimize(rosenbrock, START, jac=True, method=how, options=options)
+    b = schuss.minimize(rosenbrock, START, jac=True, method=method, maxiter=None, maxfun=None)
+    assert repr(Result(a)) == repr(b)
+    for bad in (np.nan, "3", True, 1j):
+        with pytest.raises((TypeError, ValueError), match=r"^maxiter is .*wanted"):
+            scipy_minimize(rosenbrock, START, jac=True, method=how, options={"maxiter": bad})
+
+
+@pytest.mark.parametrize(("limit", "what"), [("maxiter", "iterations"), ("maxfun", "evaluations")])
+@pytest.mark.parametrize("name", ["bfgs", "lbfgs", "newton"])
+def test_scipy_warns_at_a_limit_when_it_prints(name, limit, what, scipy_minimize, capsys):
+    from scipy.optimize import OptimizeWarning
+
+    how = schuss.scipy_method(name)
+    more = {"hess": second} if name == "newton" else {}
+    category = RuntimeWarning if name == "newton" else OptimizeWarning
+    options = {"maxiter": np.inf, "maxfun": np.inf, "disp": True, limit: 2}
+    with pytest.warns(category, match=f"^Maximum number of {what} has been reached") as caught:
+        scipy_minimize(rosenbrock, START, jac=True, method=how, options=options, **more)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    assert capsys.readouterr().out.count("\n") == 1
+    options["disp"] = False  # and no warning, which would be an error here
+    scipy_minimize(rosenbrock, START, jac=True, method=how, options=options, **more)
+    scipy_minimize(rosenbrock, START, jac=True, method=how, options={"disp": True}, **more)
+
+
+@pytest.mark.parametrize("name", ["newton", "newton_cg"])
+@pytest.mark.parametrize("kind", ["cs", "strategy"])
+def test_scipy_hessian_strategies_are_differences(name, kind, scipy_minimize):
+    from scipy.optimize import BFGS, OptimizeWarning
+
+    hess = "cs" if kind == "cs" else BFGS()
+    with pytest.warns(OptimizeWarning, match="^hess is .*; '3-point' is taken") as caught:
+        a = scipy_minimize(rosenbrock, START, jac=True, method=schuss.scipy_method(name), hess=hess)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    argument = "hess" if name == "newton" else "hessp"
+    b = schuss.minimize(rosenbrock, START, jac=True, method=name, **{argument: "3-point"})
+    assert a.success
+    assert same_bits(a.x, b.x)
+    with pytest.raises(ValueError, match=r"^hessp? is "):
+        schuss.minimize(rosenbrock, START, jac=True, method=name, hess=hess)

@@ -92,7 +92,8 @@ double value_from(py::handle value) {
     if (is_array(value.ptr())) {
         if (py::cast<py::ssize_t>(number.attr("size")) != 1)
             throw py::value_error("f has shape " + text_of(shape_of(value.ptr())) +
-                                  "; one number is wanted");
+                                  "; one number is wanted. The user-provided objective function "
+                                  "must return a scalar value.");  // SciPy's words
         number = number.attr("item")();
     }
     // A dtype need not be NumPy's: tensors have their own.

@@ -71,7 +71,7 @@ def _solve(name: str, fun: Callable[..., Any], x0: Any, args: Any = (), **keywor
     if points is not None:
         result["allvecs"] = points
     if result["status"] == 1 and keywords.get("disp"):
-        what = "iterations" if result["nit"] >= keywords.get("maxiter", math.inf) else "evaluations"
+        what = "iterations" if "maxiter" in result["message"] else "evaluations"
         warnings.warn(
             f"Maximum number of {what} has been reached: {result['message']}",
             RuntimeWarning if name == "newton" else scipy_optimize.OptimizeWarning,  # as SciPy
