@@ -233,7 +233,7 @@ class GradientDifferences:
     Example:
         >>> second = GradientDifferences(lambda x: x**3 / 3)
         >>> second.hessian(np.array([1.0, 2.0])).round(6), second.evaluations
-        (array([[2., 0.],
+        (array([[1., 0.],
                [0., 4.]]), 4)
 
     Reference: Nocedal and Wright, Numerical Optimization, 2006, section 8.1.
