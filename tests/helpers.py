@@ -89,6 +89,7 @@ OPTIONS = {
     "damping": False,
     "history_size": 10,
     "history_dtype": "float64",
+    "hess_inv0": None,
 }
 METHODS = ("lbfgs", "bfgs", "sr1", "gradient_descent")
 

@@ -255,10 +255,10 @@ def clip_factor(norm, max_norm):
 # Solvers: vectors are converted to double, and results rounded once to the dtype that keeps them.
 
 
-def first_scale(x, g):
-    """Of -g: the step is a tenth of x long, or 1 where that is more, but no longer than g."""
-    length = max(1.0, 0.1 * math.sqrt(sum_squares(x)))
-    return min(1.0, length / math.sqrt(sum_squares(g)))
+def first_scale(x, f, g):
+    """Of -g: the step is 0.3 of x long, or |f| / |g| where that is less. Neither x nor f is 0."""
+    length = math.sqrt(sum_squares(g))
+    return min(0.3 * math.sqrt(sum_squares(x)), abs(f) / length) / length
 
 
 def curvature_pair(d, step, g, g_new, keep, damp):
@@ -332,13 +332,13 @@ def symmetric_product(a, v):
 def bfgs_direction(h, g, d_last, pair, keep, damp, growth):
     """H after the pair, and -H g. Before the pair -H g_last was d_last.
 
-    growth is None for the first pair, from which H takes its scale.
+    growth is None for the first pair, from which H takes its scale where that makes it larger.
     """
     s, y = pair
     g = np.asarray(g, np.float64)
     s_y = dot(s, y)
     if growth is None:
-        growth, scale = 1.0, s_y / dot(y, y)
+        growth, scale = 1.0, max(h[0, 0], s_y / dot(y, y))
         h = np.diag(np.full(g.size, scale))
         u, v = symmetric_product(h, g), scale * y
     else:

@@ -49,12 +49,12 @@ class Textbook:
             self.damped += 1
         if not self.ratios:
             self.ratios.append(1.0)
-            h = (s @ y) / (y @ y) * np.eye(self.n, dtype=np.longdouble)
+            h = max(h[0, 0], (s @ y) / (y @ y)) * np.eye(self.n, dtype=np.longdouble)
         else:
             ratio = (s @ b_s) / (s @ y)
             grows = len(self.ratios) < 2 * self.n
             self.ratios.append(float(ratio))
-            h = h * (np.clip(ratio, 1, 2) if grows else 1)
+            h = h * (max(ratio, 1) if grows else 1)
         return updated(h, s, y), s, y
 
 
@@ -70,8 +70,9 @@ def check_run(solver, function, textbook):
         f, g = function(x)
         before = solver.matrix()
         if last and (before != last[2]).any():  # the search failed, and H was forgotten
-            scale = min(1, max(1, norm(last[0]) / 10) / norm(last[1]))
-            np.testing.assert_allclose(before, scale * np.eye(x.size), rtol=1e-15, atol=0)
+            length = min(0.3 * norm(last[0]), abs(last[3]) / norm(last[1]))
+            wanted = length / norm(last[1]) * np.eye(x.size)
+            np.testing.assert_allclose(before, wanted, rtol=1e-14, atol=0)
             textbook.restart()
         iterations = solver.nit
         solver.tell(f, g)
@@ -92,7 +93,7 @@ def check_run(solver, function, textbook):
         # x + d is rounded when it is stored; the error of d itself is relative to d.
         error = np.maximum(np.abs(trial - x - d) - 2.3e-16 * np.abs(trial), 0)
         assert norm(error) <= 1e-13 * norm(d)
-        last = x, g, h
+        last = x, g, h, f
     return textbook.pairs
 
 
@@ -117,8 +118,7 @@ def test_h_grows_in_the_first_2_n_updates(n):
     textbook = Textbook(n)
     check_run(solver, quartic, textbook)
     early, late = textbook.ratios[1 : 2 * n], textbook.ratios[2 * n :]
-    assert max(early) > 2  # so that the limit was met,
-    assert any(1.1 < ratio < 1.9 for ratio in early)  # and not met,
+    assert max(early) > 1.5
     assert sum(ratio > 1.1 for ratio in late) > 5  # and there was reason to go on
 
 
@@ -137,7 +137,7 @@ def test_damped_pairs(n):
     maxls=2 takes steps that fail the curvature condition, and has searches fail.
     """
     damped = restarts = 0
-    for seed in range(5):
+    for seed in range(15):
         start = 0.05 * np.random.default_rng(seed).standard_normal(n)
         solver = core_solver("bfgs", start, gtol=1e-6, maxiter=30, damping=True, c2=0.999, maxls=2)
         textbook = Textbook(n, damping=True)
@@ -168,13 +168,13 @@ def test_by_hand():
     """
     solver = core_solver("bfgs", [0.0, 0.0])
     assert solver.ask().tolist() == [0, 0]
-    solver.tell(1.0, [-0.5, 0.0])
+    solver.tell(0.25, [-0.5, 0.0])
     assert solver.matrix().tolist() == [[1, 0], [0, 1]]
     assert solver.ask().tolist() == [0.5, 0]
-    solver.tell(0.8, [-0.25, 0.25])
+    solver.tell(0.05, [-0.25, 0.25])
     assert solver.matrix().tolist() == [[3, -1], [-1, 1]]
     assert solver.ask().tolist() == [1.5, -0.5]
-    solver.tell(0.55, [0.0, 0.25])
+    solver.tell(-0.2, [0.0, 0.25])
     assert solver.matrix().tolist() == [[4, -2], [-2, 2.125]]
     assert solver.ask().tolist() == [2, -1.03125]
     assert solver.nit == 2
@@ -184,17 +184,17 @@ def test_by_hand():
 def test_pairs_without_curvature_are_left_out(y):
     """maxls=1 takes a step that fails the curvature condition: s.y is 0, negative, or rounding."""
     solver = core_solver("bfgs", [0.0, 0.0], maxls=1)
-    for f, g in ((1.0, [-0.5, 0.0]), (0.8, [-0.25, 0.25])):
+    for f, g in ((0.25, [-0.5, 0.0]), (0.05, [-0.25, 0.25])):
         solver.tell(f, g)
     h, x = solver.matrix(), solver.ask()
     g = np.array([-0.25, 0.25]) + y
-    solver.tell(0.4, g)
+    solver.tell(-0.35, g)
     assert solver.nit == 2
     assert (solver.matrix() == h).all()
     np.testing.assert_allclose(solver.ask(), x - h @ g, rtol=1e-15)
     # And it goes on learning: H may be updated in place of the one that was left out.
     s, x = solver.ask() - x, solver.ask()
     y = np.array([0.5, 0.125])
-    solver.tell(0.1, g + y)
+    solver.tell(-0.65, g + y)
     assert solver.nit == 3
     np.testing.assert_allclose(solver.matrix() @ y, s, rtol=1e-14)

@@ -19,8 +19,8 @@ def test_by_hand():
     y = [1 / 16, 1 / 4]
     for damping, expected in ((True, [1 / 10, 8 / 35]), (False, y)):
         solver = core_solver("lbfgs", [0.0, 0.0], damping=damping)
-        solver.tell(1.0, [-0.5, 0.0])
-        solver.tell(0.8, [-0.5 + y[0], y[1]])
+        solver.tell(0.25, [-0.5, 0.0])
+        solver.tell(0.05, [-0.5 + y[0], y[1]])
         assert solver.nit == 1
         s_held, y_held = solver.history()
         assert s_held.tolist() == [[0.5, 0]]
@@ -37,9 +37,9 @@ def test_by_hand():
 def test_the_limit(curvature, damped):
     """s.y of 0.2 s.B s is enough; maxls=1 takes the step though the slope has risen so little."""
     solver = core_solver("lbfgs", [0.0, 0.0], damping=True, maxls=1)
-    solver.tell(1.0, [-0.5, 0.0])
+    solver.tell(0.25, [-0.5, 0.0])
     y = [curvature / 2, 0.25]  # s.y = curvature s.B s
-    solver.tell(0.8, [-0.5 + y[0], y[1]])
+    solver.tell(0.05, [-0.5 + y[0], y[1]])
     (s,), (held,) = solver.history()
     assert (np.abs(held - y).max() > 1e-15) == damped
     assert s @ held == pytest.approx(max(curvature, 0.2) / 4, rel=1e-14)
@@ -48,13 +48,13 @@ def test_the_limit(curvature, damped):
 def test_steps_that_are_not_one():
     """B s is -a g where the step is a d: here a is not 1."""
     solver = core_solver("lbfgs", [0.0, 0.0], damping=True, c2=0.99)
-    solver.tell(1.0, [-0.5, 0.0])
-    solver.tell(1.1, [0.5, 0.0])  # too far
+    solver.tell(0.25, [-0.5, 0.0])
+    solver.tell(0.35, [0.5, 0.0])  # too far
     x = solver.ask().copy()
     step = x[0] / 0.5
     assert 0.1 < step < 0.9
     y = np.array([0.015, 0.25])
-    solver.tell(0.9, np.array([-0.5, 0]) + y)
+    solver.tell(0.15, np.array([-0.5, 0]) + y)
     assert solver.nit == 1
     s_b_s, b_s = step**2 / 4, np.array([step / 2, 0])
     theta = 0.8 * s_b_s / (s_b_s - y @ x)

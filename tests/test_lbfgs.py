@@ -85,9 +85,9 @@ def test_directions_are_those_of_the_two_loops(name, n, m, history_dtype):
 
 
 STEPS = [  # of f and g, for the two tests by hand
-    (1.0, [-0.5, 0.0]),
-    (0.8, [-0.25, 0.25]),
-    (0.55, [0.0, 0.25]),
+    (0.25, [-0.5, 0.0]),
+    (0.05, [-0.25, 0.25]),
+    (-0.2, [0.0, 0.25]),
 ]
 
 
@@ -95,7 +95,7 @@ STEPS = [  # of f and g, for the two tests by hand
 def test_by_hand(m, last):
     """Every number here is a short binary fraction, so that all results are exact.
 
-    H is at first the identity, as |g| <= 1, so that d = -g = (1/2, 0) at x = (0, 0).
+    H is at first the identity, as f = |g|^2, so that d = -g = (1/2, 0) at x = (0, 0).
 
     At x = (1/2, 0), g = (-1/4, 1/4): s1 = (1/2, 0), y1 = (1/4, 1/4), s1.y1 = y1.y1 = 1/8, rho = 8
     and gamma = 1. V = I - rho s1 y1' = [[0, -1], [0, 1]], and
@@ -142,7 +142,7 @@ def test_pairs_without_curvature_are_left_out(y, m, copied):
     if copied:  # what is known from before goes on to be used
         solver = pickle.loads(pickle.dumps(solver))
     x, g = solver.ask(), np.array([0.0, 0.25]) + y
-    solver.tell(0.1, g)
+    solver.tell(-0.65, g)
     assert solver.nit == 3
     s_held, y_held = solver.history()
     assert s_held.tolist() == [s.tolist() for s, _ in pairs]
@@ -151,7 +151,7 @@ def test_pairs_without_curvature_are_left_out(y, m, copied):
     # The next good pair takes the place of the one that was left out.
     s, x = solver.ask() - x, solver.ask()
     change = 0.25 * s
-    solver.tell(-0.2, g + change)
+    solver.tell(-0.95, g + change)
     assert solver.nit == 4
     pairs = [*pairs, (s, change)][-m:]
     d = two_loops(pairs, g + change, float)
@@ -160,18 +160,24 @@ def test_pairs_without_curvature_are_left_out(y, m, copied):
 
 @pytest.mark.parametrize("method", ["lbfgs", "bfgs", "gradient_descent"])
 def test_the_first_step(method):
-    """d = -g where |g| is below 1, or below a tenth of |x|; else it is cut to that length."""
-    for x, g, length in (
-        ([1.0, 2.0], [3.0, -4.0], 1.0),
-        ([1.0, 2.0], [0.3, -0.4], 0.5),
-        ([30.0, 40.0], [30.0, -40.0], 5.0),
-        ([30.0, 40.0], [3.0, -4.0], 5.0),
-        ([30.0, 40.0], [0.3, -0.4], 0.5),
+    """Along -g, as long as 0.3 |x| or |f| / |g|, whichever is less, in any units of x and f."""
+    for x, f, g, length in (
+        ([3.0, 4.0], 10.0, [3.0, -4.0], 1.5),
+        ([3.0, 4.0], -5.0, [3.0, -4.0], 1.0),
+        ([30.0, 40.0], 10.0, [30.0, -40.0], 0.2),
+        ([0.0, 0.0], 10.0, [3.0, -4.0], 2.0),
+        ([3.0, 4.0], 0.0, [3.0, -4.0], 1.5),
+        ([0.0, 0.0], 0.0, [3.0, -4.0], 1.0),
+        ([0.0, 0.0], 0.0, [0.3, -0.4], 0.5),
     ):
-        solver = core_solver(method, x)
-        solver.tell(10.0, g)
-        d = -length * np.array(g) / np.hypot(*g)
-        np.testing.assert_allclose(solver.ask(), x + d, rtol=1e-15)
+        for unit_x, unit_f in ((1.0, 1.0), (1e12, 1e-30), (1e-30, 1e50)):
+            if f == 0.0 and x == [0.0, 0.0] and unit_x != 1.0:
+                continue  # nothing says what the units are
+            start, slopes = unit_x * np.array(x), unit_f / unit_x * np.array(g)
+            solver = core_solver(method, start, gtol=0.0)
+            solver.tell(unit_f * f, slopes)
+            d = -length * unit_x * slopes / np.hypot(*slopes)
+            np.testing.assert_allclose(solver.ask(), start + d, rtol=1e-13)
 
 
 def test_a_long_memory_learns_a_quadratic():

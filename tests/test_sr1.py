@@ -11,18 +11,22 @@ def norm(v):
     return float(np.sqrt(v @ v))
 
 
+F = 0.25  # of which comes a radius of 1/2
+
+
 def begin():
     """At x = (1/2, 0), where g = (-1/4, 1/4) and B = I/2.
 
-    At (0, 0), where g = (-1/2, 0), B is the identity, and the radius 1: p = -g. The first pair
+    At (0, 0), where g = (-1/2, 0), the radius is |f| / |g| = 1/2, and B = |g| / (1/2) I, the
+    identity: p = -g. The region then grows to 1. The first pair
     s = (1/2, 0), y = (1/4, 1/4) has s.y / s.s = 1/2, so that B = I/2 before the update;
     r = y - B s = (0, 1/4), and as r.s = 0 there is none. f falls by 1/8, exactly as expected.
     """
     solver = core_solver("sr1", [0.0, 0.0])
-    solver.tell(1.0, [-0.5, 0.0])
+    solver.tell(F, [-0.5, 0.0])
     assert solver.matrix().tolist() == [[1, 0], [0, 1]]
     assert solver.ask().tolist() == [0.5, 0]
-    solver.tell(0.875, [-0.25, 0.25])
+    solver.tell(F - 0.125, [-0.25, 0.25])
     assert solver.matrix().tolist() == [[0.5, 0], [0, 0.5]]
     # The minimum of the model is at p = -g / (1/2), within the radius.
     assert solver.ask().tolist() == [1, -0.5]
@@ -37,7 +41,7 @@ def test_by_hand():
     p = -B^-1 g = -2/3 (1 1/2 - 1/4, -1/2 + 5/8) = -(1/6, 1/12).
     """
     solver = begin()
-    solver.tell(0.8, [0.5, 0.25])
+    solver.tell(F - 0.2, [0.5, 0.25])
     assert solver.matrix().tolist() == [[2.5, 1], [1, 1]]
     assert solver.nit == 2
     np.testing.assert_allclose(solver.ask(), [5 / 6, -7 / 12], rtol=1e-15)
@@ -51,7 +55,7 @@ def test_negative_curvature_by_hand():
     g = (1/4, 1/2) has g.B g < 0, so that p = -g / |g|, to the boundary at radius 1.
     """
     solver = begin()
-    solver.tell(0.8, [0.25, 0.5])
+    solver.tell(F - 0.2, [0.25, 0.5])
     assert solver.matrix().tolist() == [[0, -1], [-1, -1.5]]
     p = np.array([-0.25, -0.5]) / np.sqrt(0.3125)
     np.testing.assert_allclose(solver.ask(), [1 + p[0], -0.5 + p[1]], rtol=1e-15)
@@ -63,7 +67,7 @@ def test_updates_are_skipped_where_their_denominator_is_small(part, skipped):
     solver = begin()
     s = np.array([0.5, -0.5])
     r = np.array([0.25, 0.25]) + part * s / 2
-    solver.tell(0.8, np.array([-0.25, 0.25]) + s / 2 + r)
+    solver.tell(F - 0.2, np.array([-0.25, 0.25]) + s / 2 + r)
     b = solver.matrix()
     assert (b.tolist() == [[0.5, 0], [0, 0.5]]) == skipped
     if not skipped:
@@ -74,7 +78,8 @@ def test_updates_are_skipped_where_their_denominator_is_small(part, skipped):
 def test_the_first_step_goes_to_the_radius():
     solver = core_solver("sr1", [1.0, 2.0])
     solver.tell(10.0, [3.0, -4.0])
-    np.testing.assert_allclose(solver.ask(), [0.4, 2.8], rtol=1e-15)
+    r = 0.3 * np.sqrt(5)  # as 0.3 |x| is less than |f| / |g|
+    np.testing.assert_allclose(solver.ask(), [1 - 0.6 * r, 2 + 0.8 * r], rtol=1e-15)
 
 
 def length(solver, x):
@@ -85,7 +90,7 @@ def length(solver, x):
 def test_trials_that_were_far_off_teach_nothing(rise, learned):
     """1/8 was expected, so that 12.5 is a hundred times as much in the wrong direction."""
     solver = begin()
-    solver.tell(0.875 + rise, [0.5, 0.25])
+    solver.tell(F - 0.125 + rise, [0.5, 0.25])
     assert solver.matrix().tolist() == ([[2.5, 1], [1, 1]] if learned else [[0.5, 0], [0, 0.5]])
     assert solver.nit == 1
     # The region has shrunk to half of the step.
@@ -93,7 +98,7 @@ def test_trials_that_were_far_off_teach_nothing(rise, learned):
 
 
 @pytest.mark.parametrize(
-    ("f", "g"), [(np.nan, [0.5, 0.25]), (np.inf, [0.5, 0.25]), (0.8, [np.nan, 0.25])]
+    ("f", "g"), [(np.nan, [0.5, 0.25]), (np.inf, [0.5, 0.25]), (F - 0.2, [np.nan, 0.25])]
 )
 def test_trials_that_are_not_finite_teach_nothing(f, g):
     solver = begin()
@@ -108,14 +113,15 @@ def test_trials_that_are_not_finite_teach_nothing(f, g):
     [(0.9, 2.0), (0.76, 2.0), (0.74, 1.0), (0.11, 1.0), (0.09, 0.5), (-1.0, 0.5)],
 )
 def test_the_radius_follows_the_ratio(decrease, radius):
-    """At first g = (3, -4), B is the identity and the radius 1: a decrease by 4.5 is expected."""
+    """At first g = (3, -4), and B puts the minimum of the model on the boundary: 2.5 r less."""
+    r = 0.3 * np.sqrt(5)
     solver = core_solver("sr1", [1.0, 2.0])
     solver.tell(10.0, [3.0, -4.0])
     x = solver.ask() if decrease > 1e-4 else [1, 2]
-    # y = s / 16, so that B = I/16 and the minimum of the model is far outside.
-    solver.tell(10.0 - 4.5 * decrease, [3 - 0.0375, -4 + 0.05])
+    # y = s / 16 r, so that B = I / 16 r and the minimum of the model is far outside.
+    solver.tell(10.0 - 2.5 * r * decrease, [3 - 0.0375, -4 + 0.05])
     assert solver.nit == (decrease > 1e-4)
-    assert length(solver, x) == pytest.approx(radius, rel=1e-14)
+    assert length(solver, x) == pytest.approx(radius * r, rel=1e-14)
 
 
 def saddles(x):
@@ -177,7 +183,7 @@ def test_each_matrix_is_the_update_of_the_last(name, n):
     function, start = log_cosh(n, seed=n), 3 * rng.standard_normal(n)
     if name == "saddles":
         function, start = saddles, 0.1 * rng.standard_normal(n)
-    solver = core_solver("sr1", start, gtol=1e-8, maxfun=60)
+    solver = core_solver("sr1", start, gtol=1e-8, maxfun=100)
     counts = check_run(solver, function)
     if n > 1:  # of one variable the first pair already knows the curvature of a parabola
         assert counts["taken"] >= 5
@@ -210,7 +216,7 @@ def test_trials_are_those_of_steihaug(n):
     for seed, function in enumerate([log_cosh(n, seed=n), saddles] * 3):
         start = (0.1 if function is saddles else 3) * np.random.default_rng(seed).standard_normal(n)
         solver = core_solver("sr1", start)
-        radius, last, before = 1.0, None, None
+        radius, grown, last, before = None, 0, None, None
         while not solver.done:
             x = solver.ask()
             f, g = function(x)
@@ -220,15 +226,18 @@ def test_trials_are_those_of_steihaug(n):
                 break
             if last is None:
                 last = x, f, g
+                radius = min(0.3 * norm(x), abs(f) / norm(g))
             else:
                 s = x - last[0]
                 predicted = -(last[2] @ s + s @ before @ s / 2)
                 ratio = (last[1] - f) / predicted
-                assert min(abs(ratio - part) for part in (0.1, 0.75)) > 1e-6
+                assert min(abs(ratio - part) for part in (0.1, 0.75, 0.9, 1.1)) > 1e-6
+                grown *= abs(ratio - 1) < 0.1
                 if ratio < 0.1:
                     radius = min(radius, norm(s)) / 2
                 elif ratio > 0.75 and norm(s) > 0.8 * radius:
-                    radius *= 2
+                    grown += 1
+                    radius *= 2 ** (1 + max(0, grown - 3))
                 assert (solver.nit > iterations) == (ratio > 1e-4)
                 if solver.nit > iterations:
                     last = x, f, g

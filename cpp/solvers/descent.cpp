@@ -28,10 +28,10 @@ Descent::Descent(std::int64_t n, DType iterates, DType directions, const char* x
       settings_(settings),
       curvature_(std::move(curvature)) {}
 
-// Of a direction along the gradient: what the last good pair knew, or else as far as a first step.
+// Of a direction along the gradient, of which nothing else is known.
 double Descent::scale() {
     const double gradient = std::sqrt(gradient_squares_);
-    return scale_ > 0.0 ? scale_ : fair_length(gradient) / gradient;
+    return fair_length(gradient) / gradient;
 }
 
 void Descent::start(const VectorWork::Sizes& sizes) {
@@ -42,6 +42,8 @@ void Descent::start(const VectorWork::Sizes& sizes) {
 
 void Descent::receive(double value, const char* gradient) {
     const VectorWork::Sizes sizes = work_.probe({gradient, direction_});
+    if (beyond(step_ * std::sqrt(direction_squares_)))
+        value = std::numeric_limits<double>::infinity();
     if (forced_) {
         forced_ = false;
         if (std::isfinite(value) && std::isfinite(sizes.squares))
@@ -50,7 +52,7 @@ void Descent::receive(double value, const char* gradient) {
     }
     const LineSearch::Verdict verdict = search_.tell(value, sizes.along);
     // What the slope along the direction says no longer matters.
-    if (gradient_decides() && sizes.largest <= limits_.gtol &&
+    if (gradient_decides() && std::isfinite(sizes.squares) && sizes.largest <= limits_.gtol &&
         value <= std::min(value_ + noise(), ceiling()))
         return take(value, gradient, sizes);
     switch (verdict) {
@@ -72,6 +74,7 @@ void Descent::receive(double value, const char* gradient) {
 }
 
 void Descent::take(double value, const char* gradient, const VectorWork::Sizes& sizes) {
+    keep_this_if_better(value);
     watch(value - value_, step_ * search_.start().slope, step_ * sizes.along);
     if (ends(value, sizes.largest, search_.promise())) {
         std::memcpy(g_->data(), gradient, static_cast<std::size_t>(g_->bytes()));
@@ -114,7 +117,7 @@ void Descent::learn(const char* gradient, const VectorWork::Sizes& sizes) {
         kGradientNoise * epsilon() * (std::sqrt(gradient_squares_) + std::sqrt(sizes.squares));
     const bool good =
         s_y > s * std::max(kCurvature[precision()] * y, rounding) && std::isfinite(s_y);
-    if (good) scale_ = s_y / products[2 * place.y_row];
+    first_step_ = good ? 1.0 : std::max(1.0, step_);
     curvature_->learn({products, good, keep, damp, s_b_s, sizes.squares});
     gradient_squares_ = sizes.squares;
 }
@@ -127,15 +130,16 @@ void Descent::aim() {
         const VectorWork::Slope slope =
             work_.combine({g_->data(), terms.on_gradient, terms.rows.data(), terms.on_rows.data(),
                            static_cast<int>(terms.rows.size()), direction_, x_->data(),
-                           trial_->data(), 1.0, false});
+                           trial_->data(), first_step_, false});
         direction_squares_ = slope.squares;
         const double right = kRight * std::sqrt(gradient_squares_) * std::sqrt(slope.squares);
         if (-slope.along > right && std::isfinite(slope.along) && std::isfinite(slope.squares)) {
-            step_ = 1.0;
+            step_ = first_step_;
             search_ = LineSearch(settings_.search, value_, slope.along, step_,
                                  std::min(lowest_ + noise(), ceiling()), noise());
             return;
         }
+        first_step_ = 1.0;
         curvature_->forget(scale());
     }
     finish(Status::kNotFinite, "no direction of descent: the gradient overflows");
@@ -153,6 +157,7 @@ void Descent::restart() {
     restarted_ = true;
     promise_ = curvature_->empty() ? std::numeric_limits<double>::infinity() : search_.promise();
     wait_again();
+    first_step_ = 1.0;
     curvature_->forget(scale());
 }
 
@@ -179,7 +184,7 @@ void Descent::look() {
 void Descent::visit(Archive& archive) {
     Solver::visit(archive);
     archive(search_, step_, gradient_squares_, direction_squares_, forced_, restarted_, promise_,
-            scale_);
+            first_step_);
     curvature_->visit(archive);
     direction_ = curvature_->place_of_direction();
 }

@@ -88,10 +88,10 @@ class Descent : public Solver {
     DescentSettings settings_;
     std::unique_ptr<Curvature> curvature_;
     double gradient_squares_ = 0.0, direction_squares_ = 0.0;  // g.g at x_ and d.d
-    double scale_ = 0.0;      // of H, as the last good pair has it; 0 before
-    bool forced_ = false;     // the trial is taken whatever the conditions say
-    bool restarted_ = false;  // since f or its gradient last became smaller
-    double promise_ = 0.0;    // of the search that failed then
+    double first_step_ = 1.0;  // along the next direction: the last one where it taught nothing
+    bool forced_ = false;      // the trial is taken whatever the conditions say
+    bool restarted_ = false;   // since f or its gradient last became smaller
+    double promise_ = 0.0;     // of the search that failed then
     Pace pace_;
 };
 

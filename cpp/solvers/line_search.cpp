@@ -12,9 +12,9 @@ namespace {
 constexpr double kNearest = 1.1, kFarthest = 4.0, kInside = 0.66, kShrink = 0.66;
 
 constexpr double kShortest = 1e-15;  // relative width of a bracket that is not worth halving
-// Steps that still fall by as much as the slopes say go on in leaps: from the third on, each is
-// extrapolated four times as far as the one before.
-constexpr int kStretch = 2;
+// A search that has gone so far without a bracket goes on in leaps: each is extrapolated four times
+// as far as the one before.
+constexpr int kStretch = 8;
 
 constexpr double kBackOut = 0.1;  // of the step at which f was not finite
 constexpr int kMostBackOuts = 40;
@@ -81,6 +81,7 @@ LineSearch::Verdict LineSearch::tell(double value, double slope) {
     if (std::abs(value - start_.value) > kTelling * noise_ &&
         (telling_.step == 0.0 || trial.step < telling_.step))
         telling_ = trial;
+    falling_ = !level && value < start_.value;
     value = trial.value;
     if (value < best_.value) best_ = trial;
     if (const double rise = slope - start_.slope; rise > 0.0)
@@ -161,7 +162,7 @@ LineSearch::Verdict LineSearch::narrow(const Point& trial) {
     }
     if (!bracketed_) {
         low_ = trial_ + kNearest * (trial_ - x_.step);
-        if (++stretched_ > kStretch) stretch_ *= kFarthest;
+        if (falling_ && ++stretched_ > kStretch) stretch_ *= kFarthest;
         high_ = trial_ + stretch_ * (trial_ - x_.step);
         trial_ = std::min({trial_, settings_.max_step, (x_.step + wall_) / 2.0});
         return trial_ > x_.step ? Verdict::kContinue : give_up();

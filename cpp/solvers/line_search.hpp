@@ -69,6 +69,7 @@ class LineSearch {
     double stretch_ = 0.0;  // how far the next step may be extrapolated
     double wall_ = 0.0;     // steps from here on are not finite
     bool bracketed_ = false, first_stage_ = true;
+    bool falling_ = false;  // by more than rounding, at the last trial
     int stretched_ = 0, evaluations_ = 0, not_finite_ = 0;
 };
 

@@ -87,6 +87,7 @@ void PlainNewton::receive(double value, const char* gradient) {
                       "%.3g",
                       largest_);
     watch(value - value_, rate_ * slope_, rate_ * sizes.along);
+    keep_this_if_better(value);
     const bool last = ends(value, sizes.largest, 0.0);
     move(value, sizes.largest, rate_ * std::sqrt(work_.dot(p_.data(), p_.data())));
     std::memcpy(g_->data(), gradient, static_cast<std::size_t>(g_->bytes()));

@@ -31,8 +31,8 @@ double largest_of(const std::vector<double>& h) {
     return largest;
 }
 
-// How much of its largest element a Hessian may differ from its transpose: frameworks compute theirs
-// in float32 whatever x is.
+// How much of its largest element a Hessian may differ from its transpose: frameworks compute
+// theirs in float32 whatever x is.
 constexpr double kSkew = 1e-5;
 
 // Tiles of a matrix and of its transpose that fit into the first cache; elements of a matrix that

@@ -39,7 +39,7 @@ void RegionSolver::receive(double value, const char* gradient) {
         work_.compare({x_->data(), trial_->data(), gradient, gradient_.data(), s_.data(),
                        y_.empty() ? nullptr : y_.data()});
     const double length = std::sqrt(seen.length_squared);
-    const bool finite = std::isfinite(value) && std::isfinite(seen.squares);
+    const bool finite = std::isfinite(value) && std::isfinite(seen.squares) && !beyond(length);
     const double predicted = predict(), slope = seen.slope;
     double change = value - value_;
     const double expected = slope + seen.curvature / 2.0;  // the mean of the slopes at both ends
@@ -66,6 +66,7 @@ void RegionSolver::receive(double value, const char* gradient) {
         if (length == 0.0 || trials_ == kMostTrials) return give_up();
         return propose();
     }
+    keep_this_if_better(value);
     watch(value - value_, slope, 2.0 * expected - slope);
     const bool last = ends(value, seen.largest, predicted);
     std::memcpy(g_->data(), gradient, static_cast<std::size_t>(g_->bytes()));

@@ -63,7 +63,9 @@ std::string SearchNewton::receive_hessian(const double* h, const LaneModel* read
     } else {
         escape_ = model
                       .within(own_.gradient,
-                              fair_length(std::sqrt(work_.norms(g_->data()).squares)), own_.d)
+                              std::max(first_length(),
+                                       fair_length(std::sqrt(work_.norms(g_->data()).squares))),
+                              own_.d)
                       .predicted;
         direction_ = own_.place_of_direction();
         const double slope = work_.probe({g_->data(), direction_}).along;

@@ -20,20 +20,16 @@ constexpr double kFirst = 0.3;
 
 // A run that has gone so many times as far as its first step was to lead, and down by so many times
 // what f and that step were, ends as unbounded.
-constexpr double kFar[kDTypes] = {1e25, 1e100}, kDeep = 1e10;
+constexpr double kFar[kDTypes] = {1e10, 1e16}, kDeep = 1e8;
+
+// All steps together, before x comes to where its dtype ends.
+constexpr double kLongest[kDTypes] = {2e38, 1e308};
 
 constexpr double kNoise[kDTypes] = {16.0, 4096.0};
 
 // Steps that disagree before a run does not end well; where f and its gradient have next to nothing
 // in common, a step counts half as much again.
 constexpr double kSuspicious = 2.5, kUnrelated = 0.9;
-
-// What f fell by in all, times this, is a change that no cancellation within f explains.
-constexpr double kSerious = 1e-7;
-
-// A step beyond the minimum, to a slope of more than this part of the first: how far f falls
-// depends on where the minimum is, so that nothing but the bounds of the mean slope tells.
-constexpr double kBeyond = 0.01;
 
 // The gradient has become smaller when it is below this part of the smallest so far.
 constexpr double kProgress = 0.9;
@@ -183,7 +179,6 @@ bool Solver::ends(double value, double largest, double promise) {
 
 void Solver::move(double value, double largest, double length) {
     travelled_ += length;
-    if (value > value_) keep_this_if_best();
     std::swap(x_, trial_);
     value_ = value;
     largest_ = largest;
@@ -195,10 +190,14 @@ void Solver::move(double value, double largest, double length) {
 // Hager and Zhang 2006, section 5, has a part of x or else of |f| / |g|^2; here both are bounds.
 double Solver::fair_length(double gradient) {
     const double x = kFirst * std::sqrt(work_.norms(x_->data()).squares);
-    const double f = std::abs(value_) / gradient;
-    if (x > 0.0 && f > 0.0) return std::min(x, f);
-    return x + f > 0.0 ? x + f : std::min(1.0, gradient);
+    const double f = gradient > 0.0 ? std::abs(value_) / gradient : 0.0;
+    // f may be 0 but for rounding.
+    if (x > 0.0 && f > 0.0) return std::clamp(f, std::sqrt(epsilon()) * x, x);
+    if (x > 0.0 || f > 0.0) return x + f;
+    return gradient > 0.0 ? std::min(1.0, gradient) : 1.0;
 }
+
+bool Solver::beyond(double length) const { return travelled_ + length > kLongest[dtype()]; }
 
 bool Solver::runs_away() {
     const double fell = first_value_ - value_;
@@ -213,8 +212,8 @@ bool Solver::runs_away() {
     return true;
 }
 
-void Solver::keep_this_if_best() {
-    if (best_x_) return;
+void Solver::keep_this_if_better(double value) {
+    if (best_x_ || !(value > value_)) return;
     best_x_ = x_;
     best_value_ = value_;
     if (!best_g_) best_g_ = std::make_shared<Vector>(n_, dtype(), 4);
@@ -243,21 +242,17 @@ Solver::Best Solver::best() const {
 }
 
 double disagreement(double change, double from, double to) {
-    double expected = (from + to) / 2.0;
-    if (from * to < 0.0 && std::abs(to) > kBeyond * std::abs(from))
-        expected = std::clamp(change, std::min(from, to), std::max(from, to));
+    const double expected = (from + to) / 2.0;
     const double size = std::max(std::abs(change), std::abs(expected));
     return size > 0.0 ? std::abs(change - expected) / size : 0.0;
 }
 
 void Solver::watch(double change, double from, double to) {
-    const double size = std::max(std::abs(change), std::abs(from + to) / 2.0);
-    if (size <= kTelling * noise()) return;
+    if (std::max(std::abs(change), std::abs(from + to) / 2.0) <= kTelling * noise()) return;
     const double part = disagreement(change, from, to);
-    if (part <= kDisagree)
-        suspicion_ = 0.0;
-    else if (size > kSerious * (first_value_ - lowest_))
-        suspicion_ += part > kUnrelated ? 1.5 : 1.0;
+    suspicion_ = part > kUnrelated  ? suspicion_ + 1.5
+                 : part > kDisagree ? suspicion_ + 1.0
+                                    : suspicion_ / 4.0;
 }
 
 bool Solver::idle(int evaluations) {
@@ -284,7 +279,7 @@ void Solver::conclude(double promise) {
                "f and its gradient disagree: over the last step that could tell, by %.0f %%. It is "
                "wrong, or f is not smooth here",
                100.0 * disagreement_);
-    else if (flat && promise > 0.0 && promise <= hidden)
+    else if (flat && promise > 0.0 && promise <= hidden && suspicion_ < 1.0)
         finish(Status::kConverged,
                "the decrease of f still to be expected, %.3g, is less than rounding hides, %.3g",
                promise, hidden);

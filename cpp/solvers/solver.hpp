@@ -110,8 +110,11 @@ class Solver {
     void move(double value, double largest, double length);
     // Ends a run whose last points are many orders of magnitude away and below: whether it did.
     bool runs_away();
-    // Before the taking of one that is worse: x_ stays in mind.
-    void keep_this_if_best();
+    // Whether a step of such a length overflows, so that f there says nothing.
+    bool beyond(double length) const;
+    // Before the taking of one with such a value, while g_ is that at x_: x_ stays in mind if it is
+    // better.
+    void keep_this_if_better(double value);
     void forget_best() { best_x_.reset(); }  // x_ is the answer
     // For a trial that it does not take.
     void keep_if_best(double value, const char* gradient);
@@ -139,6 +142,7 @@ class Solver {
     // How far to go from x_ where nothing but f and a gradient of such a length is known: no
     // scaling of x or f changes the point that it leads to.
     double fair_length(double gradient);
+    double first_length() const { return first_length_; }  // at the first point
 
     std::int64_t n_;
     Limits limits_;
@@ -169,7 +173,9 @@ class Solver {
     Grain values_, slopes_;  // of f and of g
     double first_value_ = 0.0, first_length_ = 0.0, first_slope_ = 0.0;
     double travelled_ = 0.0;  // the length of all steps taken
-    double suspicion_ = 0.0;  // one for each step in a row on which f and its gradient disagree
+    // One for each step on which f and its gradient disagree; a quarter is left after one on which
+    // they agree.
+    double suspicion_ = 0.0;
     double record_value_ = 0.0, record_gradient_ = 0.0;
     int idle_ = 0;  // evaluations since either record was broken
     bool progressed_ = true;

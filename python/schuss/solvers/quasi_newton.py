@@ -237,7 +237,7 @@ class SR1(Solver):
         ...     x = solver.ask()
         ...     solver.tell(x[0] ** 2 + 5 * x[1] ** 2, x * [2, 10])
         >>> result = solver.result()
-        >>> result.x.round(6) + 0.0
+        >>> result.x.round(5) + 0.0
         array([0., 0.])
         >>> result.hess.round(3) + 0.0
         array([[ 2.,  0.],
