@@ -31,6 +31,9 @@ constexpr double kNoise[kDTypes] = {16.0, 4096.0};
 // in common, a step counts half as much again.
 constexpr double kSuspicious = 2.5, kUnrelated = 0.9;
 
+// Rounding errors of x, times the gradient, that a change of f must stand out from.
+constexpr double kHidden = 10.0;
+
 // The gradient has become smaller when it is below this part of the smallest so far.
 constexpr double kProgress = 0.9;
 constexpr int kMostIdle = 40;  // evaluations
@@ -129,6 +132,7 @@ void Solver::tell(double value, const char* gradient) {
         else {
             first_slope_ = std::sqrt(sizes.squares);
             first_length_ = fair_length(first_slope_);
+            first_size_ = std::sqrt(work_.norms(x_->data()).squares);
             start(sizes);
         }
     }
@@ -248,7 +252,10 @@ double disagreement(double change, double from, double to) {
 }
 
 void Solver::watch(double change, double from, double to) {
-    if (std::max(std::abs(change), std::abs(from + to) / 2.0) <= kTelling * noise()) return;
+    // The rounding of x is in the change of f, and not in the slopes.
+    const double hidden = kHidden * epsilon() * (first_size_ + travelled_) * largest_;
+    const double size = std::max(std::abs(change), std::abs(from + to) / 2.0);
+    if (size <= std::max(kTelling * noise(), hidden)) return;
     const double part = disagreement(change, from, to);
     suspicion_ = part > kUnrelated  ? suspicion_ + 1.5
                  : part > kDisagree ? suspicion_ + 1.0
@@ -306,8 +313,8 @@ void Solver::visit(Archive& archive) {
     if (archive.reading()) trial_ = std::make_shared<Vector>(n_, dtype(), 2);
     archive(*trial_, *g_, value_, largest_, lowest_, iterations_, evaluations_, waiting_for_,
             status_, message_, suspicion_, disagreement_, record_value_, record_gradient_, idle_,
-            progressed_, values_, slopes_, first_value_, first_length_, first_slope_, travelled_,
-            has_best);
+            progressed_, values_, slopes_, first_value_, first_size_, first_length_, first_slope_,
+            travelled_, has_best);
     if (!has_best) return;
     if (archive.reading()) {
         best_x_ = std::make_shared<Vector>(n_, dtype(), 5);

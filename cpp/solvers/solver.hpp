@@ -170,7 +170,8 @@ class Solver {
     VectorPtr spare_, best_x_;  // best_x_ where the best point is not x_
     VectorPtr best_g_;
     double best_value_ = 0.0;
-    Grain values_, slopes_;  // of f and of g
+    Grain values_, slopes_;    // of f and of g
+    double first_size_ = 0.0;  // of x
     double first_value_ = 0.0, first_length_ = 0.0, first_slope_ = 0.0;
     double travelled_ = 0.0;  // the length of all steps taken
     // One for each step on which f and its gradient disagree; a quarter is left after one on which
