@@ -28,7 +28,8 @@ class LBFGS(Solver):
         φ(a) ≤ φ(0) + c1 a φ'(0)    and    |φ'(a)| ≤ c2 |φ'(0)|
 
     Pairs with too little curvature (sᵀy ≤ 1e-14 |s| |y|, 1e-7 for float32, or within what rounding
-    leaves of equal gradients) are left out.
+    leaves of equal gradients) are left out. The first step is along -g, as long as 0.3 |x| or
+    |f| / |g|, whichever is less, so that no units of x or f change what comes of it.
 
     Args:
         x0: where to start; see `Solver`.
@@ -126,10 +127,9 @@ class BFGS(Solver):
         d = -H g;    x ← x + a d
 
     The step a is that of `LBFGS`, and so is the choice of pairs. The first pair sets H to
-    (sᵀy / yᵀy) I before it is used. Before each of the first 2 n updates H grows by sᵀB s / sᵀy,
-    where that lies between 1 and 2 (by 2 where it is more): an H that is too large is mended
-    faster than one that is too small, and over 150 test problems that saves a fifth of all
-    evaluations.
+    (sᵀy / yᵀy) I before it is used, where that makes H larger. Before each of the first 2 n updates
+    H grows by sᵀB s / sᵀy where that is more than 1: an H that is too large is mended faster than
+    one that is too small, and over 150 test problems that saves a fifth of all evaluations.
 
     Args:
         x0: where to start; see `Solver`.
@@ -215,7 +215,9 @@ class SR1(Solver):
         p minimizes gᵀp + pᵀB p / 2 over |p| ≤ Δ, by conjugate gradients that end at the boundary
 
     x + p is taken where f falls by more than 1e-4 of what the model expects. The radius Δ is halved
-    below a tenth of it, and doubled above three quarters where p reached the boundary. B also
+    below a tenth of it, and doubled above three quarters where p reached the boundary, or more where
+    the model was exact to a tenth more than three times in a row. It begins as 0.3 |x| or |f| / |g|,
+    whichever is less, and B as |g| / Δ I. B also
     learns from steps that are not taken. It follows curvature of both signs, which BFGS cannot.
 
     Args:
