@@ -35,7 +35,8 @@ class Newton(Solver):
 
     x + p is taken where f falls by more than 1e-4 of what the model expects. The radius Δ becomes a
     quarter of the step below a quarter of it, and doubles above three quarters where p came near
-    the boundary, or grows more where the model was exact to a tenth more than three times in a row. Where H is positive definite and the Newton step is short enough, one Cholesky
+    the boundary, or grows more where the model was exact to a tenth more than three times in a row.
+    Where H is positive definite and the Newton step is short enough, one Cholesky
     factorization is all that an iteration takes; otherwise a few more find λ, the hard case
     included, in which p leaves along the most negative curvature. With "line_search"::
 

@@ -215,9 +215,9 @@ class SR1(Solver):
         p minimizes gᵀp + pᵀB p / 2 over |p| ≤ Δ, by conjugate gradients that end at the boundary
 
     x + p is taken where f falls by more than 1e-4 of what the model expects. The radius Δ is halved
-    below a tenth of it, and doubled above three quarters where p reached the boundary, or more where
-    the model was exact to a tenth more than three times in a row. It begins as 0.3 |x| or |f| / |g|,
-    whichever is less, and B as |g| / Δ I. B also
+    below a tenth of it, and doubled above three quarters where p reached the boundary, or more
+    where the model was exact to a tenth more than three times in a row. It begins as 0.3 |x| or
+    |f| / |g|, whichever is less, and B as |g| / Δ I. B also
     learns from steps that are not taken. It follows curvature of both signs, which BFGS cannot.
 
     Args:
