@@ -28,7 +28,7 @@ namespace {
 
 std::atomic<int> thread_limit{1};
 [[maybe_unused]] std::atomic<int> sharers{0};  // calls that have work for several threads
-bool in_forked_child = false;
+[[maybe_unused]] bool in_forked_child = false;
 [[maybe_unused]] int openmp_default = 1;  // threads of a region of which nobody has said anything
 
 #if defined(__linux__)
