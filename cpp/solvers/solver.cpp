@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdarg>
 #include <cstdio>
+#include <cstring>
 #include <limits>
 
 #include "runtime/float_environment.hpp"
@@ -64,9 +65,11 @@ void Solver::Grain::see(double value) {
 void Solver::see(double value, const char* gradient) {
     if (dtype() == kFloat32) return;
     if (!values_.twice && std::isfinite(value)) values_.see(value);
-    const auto* g = reinterpret_cast<const double*>(gradient);
-    for (std::int64_t i = 0; i < n_ && !slopes_.twice; ++i)
-        if (std::isfinite(g[i])) slopes_.see(g[i]);
+    for (std::int64_t i = 0; i < n_ && !slopes_.twice; ++i) {
+        double slope;  // a gradient lies where its owner has it, aligned or not
+        std::memcpy(&slope, gradient + i * size_of(kFloat64), sizeof slope);
+        if (std::isfinite(slope)) slopes_.see(slope);
+    }
 }
 
 DType Solver::precision() const {
