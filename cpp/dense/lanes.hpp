@@ -136,7 +136,7 @@ struct Lanes {
         constexpr int lanes = kLanesOfSum<T>;
         for (std::int64_t first = (by.n - 1) / lanes * lanes; first >= 0; first -= lanes) {
             const std::int64_t end = first + lanes < by.n ? first + lanes : by.n;
-            V own[lanes];
+            V own[lanes]{};
 #pragma GCC unroll 8
             for (int c = 0; c < lanes; ++c) {
                 const std::int64_t k = first + c;
