@@ -152,10 +152,13 @@ def table():
         for n in (1, 15, 4097, 9001):
             g = numbers(n, dtype)
             bits[f"norm {n} {name}"] = crc(np.float64(schuss.clipping.global_norm(g)))
-        for n in (2, 5, 33, 73, 150, LARGE):
-            a, b = positive(n, dtype), numbers(n * 5, dtype, 9).reshape(n, 5)
-            bits[f"cholesky {n} {name}"] = crc(schuss.linalg.cholesky(a))
-            bits[f"solve_spd {n} {name}"] = crc(schuss.linalg.solve_spd(a, b))
+        for first, last in ((1, 8), (9, 40), (41, 100), (101, 200), (LARGE, LARGE)):
+            orders = range(first, last + 1)
+            a, b = positive(last, dtype), numbers(last * 5, dtype, 9).reshape(last, 5)
+            factors = [schuss.linalg.cholesky(a[:n, :n]) for n in orders]
+            solutions = [schuss.linalg.solve_spd(a[:n, :n], b[:n]) for n in orders]
+            bits[f"cholesky {first} to {last} {name}"] = crc(*factors)
+            bits[f"solve_spd {first} to {last} {name}"] = crc(*solutions)
         for n in (4, 21, 40):
             a = np.stack([positive(n, dtype, s) for s in range(7)])
             b = numbers(7 * n, dtype, 9).reshape(7, n)
