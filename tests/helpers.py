@@ -90,6 +90,8 @@ OPTIONS = {
     "history_size": 10,
     "history_dtype": "float64",
     "hess_inv0": None,
+    "globalization": "trust_region",
+    "learning_rate": 1.0,
 }
 METHODS = ("lbfgs", "bfgs", "sr1", "gradient_descent")
 

@@ -6,6 +6,7 @@ the machine.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import zlib
@@ -27,6 +28,8 @@ SOLVERS = {
     "newton, none": {"globalization": "none"},
     "newton_cg": {},
 }
+LARGE = 450  # variables or unknowns for which three threads meet in one factorization
+COUNT = 50  # problems of a batch that three threads share, and whose last lanes are not full
 
 
 def numbers(count, dtype, seed=1):
@@ -53,53 +56,77 @@ def positive(n, dtype, seed=1):
     return a
 
 
-def hills(x, curved=0.25):
-    """Sum of sqrt(1 + d²) + curved (x[i + 1] - x[i])⁴: value, gradient and Hessian, in order."""
+def hills(x, bent=0.0):
+    """Value, gradient and dense Hessian, in order; convex where bent = 0.
+
+    The sum of sqrt(1 + d²) + e⁴ / 4 - bent e², e = x[i + 1] - x[i], and of s² / 2, where s is the
+    sum of x[i] / (i + 1).
+    """
     x = [float(v) for v in x]
-    n, f = len(x), 0.0
-    g, h = np.zeros(n), np.zeros((n, n))
+    n, f, s = len(x), 0.0, 0.0
+    g, shares = np.zeros(n), 1.0 / np.arange(1.0, n + 1.0)
+    h = shares[:, None] * shares
     for i in range(n):
         d = x[i] - 3.0 / (i + 1)
         root = math.sqrt(1.0 + d * d)
         f += root
+        s += x[i] / (i + 1)
         g[i] += d / root
         h[i, i] += 1.0 / (root * root * root)
         if i + 1 < n:
             e = x[i + 1] - x[i]
-            f += curved * (e * e) * (e * e)
-            slope, bend = 4.0 * curved * e * e * e, 12.0 * curved * e * e
+            f += (0.25 * (e * e) - bent) * (e * e)
+            slope, curvature = (e * e - 2.0 * bent) * e, 3.0 * (e * e) - 2.0 * bent
             g[i] -= slope
             g[i + 1] += slope
-            h[i, i] += bend
-            h[i + 1, i + 1] += bend
-            h[i, i + 1] -= bend
-            h[i + 1, i] -= bend
-    return f, g, h
+            h[i, i] += curvature
+            h[i + 1, i + 1] += curvature
+            h[i, i + 1] -= curvature
+            h[i + 1, i] -= curvature
+    return f + 0.5 * s * s, g + s * shares, h
 
 
-def solver(name, dtype):
-    n, method, options = 37, name.split(",")[0], SOLVERS[name]
-    x0 = numbers(n, dtype, 5)
+def solver(name, dtype, n=37, bent=0.0, maxiter=12):
+    method, options = name.split(",")[0], SOLVERS[name]
     seen = []
 
     def value(x):
-        f, g, _ = hills(x)
+        f, g, _ = hills(x, bent)
         seen.append(x.copy())
         return f, g.astype(dtype)
 
     more = dict(options)
     if method == "newton":
-        more["hess"] = lambda x: hills(x)[2]
+        more["hess"] = lambda x: hills(x, bent)[2]
     if method == "newton_cg":
 
         def product(x, v):
-            h, out = hills(x)[2], np.zeros(n)
+            h, out = hills(x, bent)[2], np.zeros(n)
             for j in range(n):
                 out = out + h[:, j] * float(v[j])
             return out.astype(dtype)
 
         more["hessp"] = product
-    result = schuss.minimize(value, x0, jac=True, method=method, options={"maxiter": 12}, **more)
+    start = numbers(n, dtype, 5)
+    more["options"] = {"maxiter": maxiter}
+    result = schuss.minimize(value, start, jac=True, method=method, **more)
+    return crc(*seen, result.x)
+
+
+def batch(name, dtype, n):
+    """Problem k is bent by k / COUNT."""
+    method, seen = name.split(",")[0], []
+    wanted = 3 if method == "newton" else 2
+
+    def values(x, index):
+        seen.append(x.copy())
+        each = [hills(row, k / COUNT) for row, k in zip(x, index.tolist(), strict=True)]
+        f, g, h = map(np.array, zip(*each, strict=True))
+        return (f, g.astype(dtype), h)[:wanted]
+
+    starts = numbers(COUNT * n, dtype, 5).reshape(COUNT, n)
+    options = {"maxiter": 12} | SOLVERS[name]
+    result = schuss.minimize_batch(values, starts, method=method, options=options)
     return crc(*seen, result.x)
 
 
@@ -125,16 +152,25 @@ def table():
         for n in (1, 15, 4097, 9001):
             g = numbers(n, dtype)
             bits[f"norm {n} {name}"] = crc(np.float64(schuss.clipping.global_norm(g)))
-        for n in (2, 5, 33, 73, 150):
-            a, b = positive(n, dtype), numbers(n * 5, dtype, 9).reshape(n, 5)
-            bits[f"cholesky {n} {name}"] = crc(schuss.linalg.cholesky(a))
-            bits[f"solve_spd {n} {name}"] = crc(schuss.linalg.solve_spd(a, b))
+        for first, last in ((1, 8), (9, 40), (41, 100), (101, 200), (LARGE, LARGE)):
+            orders = range(first, last + 1)
+            a, b = positive(last, dtype), numbers(last * 5, dtype, 9).reshape(last, 5)
+            factors = [schuss.linalg.cholesky(a[:n, :n]) for n in orders]
+            solutions = [schuss.linalg.solve_spd(a[:n, :n], b[:n]) for n in orders]
+            bits[f"cholesky {first} to {last} {name}"] = crc(*factors)
+            bits[f"solve_spd {first} to {last} {name}"] = crc(*solutions)
         for n in (4, 21, 40):
             a = np.stack([positive(n, dtype, s) for s in range(7)])
             b = numbers(7 * n, dtype, 9).reshape(7, n)
             bits[f"batch of solve_spd {n} {name}"] = crc(schuss.linalg.solve_spd(a, b))
+        for method, bent in itertools.product(SOLVERS, (0.0, 1.0)):
+            bits[f"{method}, bent {bent:g} {name}"] = solver(method, dtype, bent=bent)
         for method in SOLVERS:
-            bits[f"{method} {name}"] = solver(method, dtype)
+            if method.split(",")[0] == "newton":
+                bits[f"{method} {LARGE} {name}"] = solver(method, dtype, LARGE, maxiter=3)
+            if method != "newton_cg":
+                for n in (7, 33):  # solvers of more than 32 variables share no lanes
+                    bits[f"batch of {method} {n} {name}"] = batch(method, dtype, n)
     return bits
 
 

@@ -16,29 +16,53 @@ import schuss
 from schuss.linalg import cholesky, solve_spd
 
 HERE = Path(__file__).parent
+THREADS = (1, 2, 3)
 
 
-def test_bits_are_the_stored_ones(isa):
+def each_way(threads):
+    """Every instruction set with every number of threads, in force one after the other."""
+    for isa, count in itertools.product(schuss.config.available_isas(), THREADS):
+        threads(count)
+        with schuss.config.use_isa(isa):
+            yield isa, count
+
+
+@pytest.mark.parametrize("count", THREADS)
+def test_bits_are_the_stored_ones(isa, count, threads):
     """Where results are meant to change: `python tests/make_bits.py` writes the file anew."""
+    threads(count)
     stored, found = json.loads(make_bits.STORED.read_text()), make_bits.table()
     assert sorted(found) == sorted(stored)
     assert [name for name in stored if found[name] != stored[name]] == []
 
 
+def positive(rng, *shape):
+    """Along the first axes a stack of matrices, each of them far from diagonal."""
+    m = rng.standard_normal((*shape, shape[-1]))
+    return m @ m.swapaxes(-1, -2) / shape[-1] + 0.1 * np.eye(shape[-1])
+
+
 @pytest.mark.parametrize("part", range(4))
 def test_one_hash_of_systems(dtype, threads, part):
-    """n = 1 to 200, ISA x threads, one and several right-hand sides."""
+    """n = 1 to 200 and one more for threads to meet in: one and several right-hand sides."""
     rng = np.random.default_rng(part)
-    for n in range(1 + part, 201, 4):
-        m = rng.standard_normal((n, n))
-        a = (m @ m.T / n + 0.1 * np.eye(n)).astype(dtype)
+    for n in (*range(1 + part, 201, 4), 410 + part):
+        a = positive(rng, n).astype(dtype)
         b = rng.standard_normal((n, 5)).astype(dtype)
         found = set()
-        for isa, count in itertools.product(schuss.config.available_isas(), (1, 2)):
-            threads(count)
-            with schuss.config.use_isa(isa):
-                found.add(make_bits.crc(cholesky(a), solve_spd(a, b), solve_spd(a, b[:, 0])))
+        for _ in each_way(threads):
+            found.add(make_bits.crc(cholesky(a), solve_spd(a, b), solve_spd(a, b[:, 0])))
         assert len(found) == 1, n
+
+
+@pytest.mark.parametrize("n", [5, 7, 16, 31, 32, 33, 65, 100])
+def test_one_hash_of_batches_of_systems(dtype, threads, n):
+    """So many that each of three threads has some, in lanes up to n = 32."""
+    rng = np.random.default_rng(n)
+    a = positive(rng, 5_000_000 // n**3 + 3, n).astype(dtype)
+    b = rng.standard_normal((*a.shape[:2], 2)).astype(dtype)
+    found = {make_bits.crc(cholesky(a), solve_spd(a, b)) for _ in each_way(threads)}
+    assert len(found) == 1
 
 
 def test_multiply_add_in_software(tmp_path):

@@ -259,6 +259,25 @@ def test_every_element_of_a_gradient_counts_at_each_step(n, dtype, isa):
 # One hash.
 
 
+def coupled(x):
+    """Hills, and the square of a sum in which every variable is."""
+    f, g = hills(x)
+    shares = 1 / np.arange(1.0, x.size + 1)
+    s = (shares * x).sum()
+    return f + 4 * s * s, (g + 8 * s * shares).astype(x.dtype)
+
+
+def times_hessian(x, v):
+    """The Hessian of `coupled` times v, or times each column of v."""
+    n = x.size
+    weights, z, shares = np.logspace(0, 3, n), x - np.cos(np.arange(n)), 1 / np.arange(1.0, n + 1)
+    diagonal = weights / np.sqrt(1 + z * z) ** 3 + 1.2 * z * z - 9 * np.cos(3 * z) + 4
+    by_rows = (slice(None), *[None] * (v.ndim - 1))
+    near = np.roll(v, 1, axis=0) + np.roll(v, -1, axis=0)
+    sums = (shares[by_rows] * v).sum(axis=0)
+    return diagonal[by_rows] * v - 2 * near + 8 * shares[by_rows] * sums
+
+
 def run(method, n, dtype, pickled=False, **options):
     """A hash of all points asked for, and of how the run ended."""
     solver = core_solver(method, start(n, dtype), **options)
@@ -268,13 +287,20 @@ def run(method, n, dtype, pickled=False, **options):
             solver = pickle.loads(pickle.dumps(solver))
         x = solver.ask()
         digest.update(x.tobytes())
-        solver.tell(*hills(x))
+        if solver.request == "hessian":
+            solver.tell_hessian(times_hessian(x, np.eye(n)))
+        elif solver.request == "hessian_product":
+            v = solver.direction()
+            digest.update(v.tobytes())
+            solver.tell_product(times_hessian(x, v).astype(dtype))
+        else:
+            solver.tell(*coupled(x))
     if pickled:
         solver = pickle.loads(pickle.dumps(solver))
     x, g, f = solver.best()
     digest.update(x.tobytes() + g.tobytes())
     end = f, solver.nit, solver.nfev, solver.status, solver.message
-    return digest.hexdigest(), end
+    return digest.hexdigest(), end, solver.second_order()
 
 
 # Searches that end early have points asked for again, others that fail, and searches begun anew.
@@ -284,6 +310,9 @@ OPTIONS = {
     "one trial": {"maxls": 1, "c1": 0.3},
     "rounding": {"gtol": 0.0},
     "history 32": {"history_dtype": "float32", "history_size": 3},
+    "line search": {"globalization": "line_search"},
+    "short line searches": {"globalization": "line_search", "maxls": 2, "c2": 0.1},
+    "plain steps": {"globalization": "none", "learning_rate": 0.9},
 }
 RUNS = [
     *((method, "usual") for method in METHODS),
@@ -291,6 +320,8 @@ RUNS = [
     *((method, "short searches") for method in METHODS if method != "sr1"),
     *((method, "one trial") for method in METHODS if method != "sr1"),
     ("lbfgs", "history 32"),
+    *itertools.product(("newton", "newton_cg"), ("usual", "rounding")),
+    *(("newton", options) for options in ("line search", "short line searches", "plain steps")),
 ]
 
 
@@ -298,9 +329,11 @@ RUNS = [
 @pytest.mark.parametrize(("method", "options"), RUNS, ids=str)
 def test_one_hash(method, size, options, dtype, threads):
     """ISA x threads, and copies from pickles at every evaluation: one hash of full runs."""
-    dense = method in ("bfgs", "sr1")
-    n = {"few": 3, "some": 130, "many": 1153 if dense else 20_011}[size]
-    maxfun = {"few": 400, "some": 60, "many": 12 if dense else 30}[size]
+    many, evaluations = {"bfgs": (1153, 12), "sr1": (1153, 12), "newton": (450, 5)}.get(
+        method, (20_011, 30)
+    )
+    n = {"few": 3, "some": 130, "many": many}[size]
+    maxfun = {"few": 400, "some": 60, "many": evaluations}[size]
     options = {"maxfun": maxfun} | OPTIONS[options]
     threads(1)
     expected = run(method, n, dtype, **options)

@@ -149,7 +149,8 @@ SCHUSS_INLINE T sum_lanes(typename Wide<T, kBytes>::Vector v) {
 }
 
 // As many elements as there are doubles in a vector, widened to double. (GCC 12 compiles
-// __builtin_convertvector from float to halves and a merge: 1.6 times slower in cache.)
+// __builtin_convertvector from float to halves and a merge with AVX2, 1.6 times slower in cache,
+// and to one element at a time for NEON.)
 template <class T>
 SCHUSS_INLINE Vector<double> load_doubles(const char* from) {
     if constexpr (sizeof(T) == sizeof(double)) {
@@ -161,6 +162,8 @@ SCHUSS_INLINE Vector<double> load_doubles(const char* from) {
         return (Vector<double>)_mm256_cvtps_pd(load<__m128>(from));
 #elif defined(__SSE2__)
         return (Vector<double>)_mm_cvtps_pd(_mm_castpd_ps(_mm_set_sd(load<double>(from))));
+#elif defined(__aarch64__)
+        return (Vector<double>)vcvt_f64_f32(load<float32x2_t>(from));
 #else
         typedef T Narrow __attribute__((vector_size(kVectorBytes / 2)));
         return __builtin_convertvector(load<Narrow>(from), Vector<double>);
