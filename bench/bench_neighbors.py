@@ -27,8 +27,9 @@ def cpu_over_wall(n: int = 40_000_000, repeats: int = 7) -> float:
     return statistics.median(ratios)
 
 
-def beside_each_other(n: int = 4_000_000, steps: int = 20, repeats: int = 7) -> float:
+def beside_each_other(n: int, repeats: int = 7) -> float:
     """Return wall time of 4 optimizers in 4 threads over that of one after another."""
+    steps = max(10, 80_000_000 // n)
     jobs = [(schuss.Adam(), np.zeros(n, np.float32), np.ones(n, np.float32)) for _ in range(4)]
 
     def work(optimizer: Any, p: Any, g: Any) -> None:
@@ -52,6 +53,7 @@ def beside_each_other(n: int = 4_000_000, steps: int = 20, repeats: int = 7) -> 
         return time.perf_counter() - start
 
     in_turn()
+    together()
     return statistics.median(seconds(together) / seconds(in_turn) for _ in range(repeats))
 
 
@@ -61,4 +63,5 @@ if __name__ == "__main__":
     with joblib.parallel_config("loky", n_jobs=2, inner_max_num_threads=1):
         found = joblib.Parallel()(joblib.delayed(cpu_over_wall)() for _ in range(1))
     print(f"CPU over wall in a joblib worker: {found[0]:.3f}")
-    print(f"4 threads over one after another: {beside_each_other():.3f}")
+    for n in (10_000, 1_000_000, 4_000_000, 10_000_000):
+        print(f"4 threads over one after another, n = {n:,}: {beside_each_other(n):.3f}")

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "bindings/busy.hpp"
 #include "solvers/bfgs.hpp"
@@ -157,19 +158,26 @@ void AskTell::gather_tree(py::handle tree, const char* name, char* to) {
     }
 }
 
+// A tree like x0 of what make gives for each leaf, in order.
+template <class Make>
+py::object AskTell::assemble(const Make& make) const {
+    if (structure_.is_leaf()) return make(leaves_[0]);
+    py::list arrays;
+    for (const Leaf& leaf : leaves_) arrays.append(make(leaf));
+    return structure_.unflatten(arrays);
+}
+
 // Views that keep the vector alive.
 py::object AskTell::tree(const VectorPtr& vector, bool writeable) const {
     const py::capsule owner(new VectorPtr(vector),
                             [](void* p) { delete static_cast<VectorPtr*>(p); });
-    py::list arrays;
-    for (const Leaf& leaf : leaves_) {
+    return assemble([&](const Leaf& leaf) {
         std::vector<py::ssize_t> shape(leaf.shape.begin(), leaf.shape.end());
         py::array array(numpy_dtype(dtype_), std::move(shape), std::vector<py::ssize_t>{},
                         vector->data() + leaf.begin * size_of(dtype_), owner);
         if (!writeable) fields(array.ptr())->flags &= ~py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
-        arrays.append(std::move(array));
-    }
-    return structure_.unflatten(arrays);
+        return array;
+    });
 }
 
 py::object AskTell::ask(bool copy) const {
@@ -289,13 +297,13 @@ void AskTell::stop(const std::string& message) {
 }
 
 py::object AskTell::copied(const Vector& vector) const {
-    py::list arrays;
-    for (const Leaf& leaf : leaves_) {
+    return assemble([&](const Leaf& leaf) {
         std::vector<py::ssize_t> shape(leaf.shape.begin(), leaf.shape.end());
-        arrays.append(py::array(numpy_dtype(dtype_), std::move(shape), std::vector<py::ssize_t>{},
-                                vector.data() + leaf.begin * size_of(dtype_)));
-    }
-    return structure_.unflatten(arrays);
+        py::array array(numpy_dtype(dtype_), std::move(shape));
+        std::memcpy(array.mutable_data(), vector.data() + leaf.begin * size_of(dtype_),
+                    static_cast<std::size_t>(leaf.count * size_of(dtype_)));
+        return array;
+    });
 }
 
 py::tuple AskTell::best(bool copy) const {

@@ -52,6 +52,8 @@ class AskTell {
         std::int64_t begin, count;
     };
 
+    template <class Make>
+    py::object assemble(const Make& make) const;
     py::object tree(const VectorPtr& vector, bool writeable) const;
     py::object copied(const Vector& vector) const;
     void check_request(Request told, const char* name) const;

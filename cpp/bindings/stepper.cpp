@@ -11,6 +11,7 @@
 #include "bindings/busy.hpp"
 #include "dispatch/dispatch.hpp"
 #include "runtime/float_environment.hpp"
+#include "runtime/parallel.hpp"
 
 namespace schuss {
 namespace {
@@ -19,6 +20,9 @@ constexpr char kWhat[] = "optimizer";
 
 // Work worth letting other Python threads run meanwhile: about 20 microseconds.
 constexpr std::int64_t kReleaseGil = 65536;
+
+// Bytes of a step that takes much longer, some 0.2 ms, than a sleeping thread needs to wake.
+constexpr std::int64_t kLarge = 8 << 20;
 
 int find_rule(const std::string& name) {
     for (int k = 0; k < kernels().n_rules; ++k)
@@ -245,9 +249,10 @@ std::vector<Group> Stepper::groups_for_step(std::vector<std::vector<double>>& ne
 StepReport Stepper::run(std::vector<Group>& groups, Unfit& unfit) {
     using Clock = std::chrono::steady_clock;
     const FloatEnvironment pinned;
-    const Clock::time_point start = Clock::now();
     const int useful = useful_threads(plan_);
     const int threads = pace_.parallel() ? useful : 1;
+    const Turn turn(threads > 1 && bytes_touched(rule(), plan_) > kLarge);
+    const Clock::time_point start = Clock::now();  // waiting is not the pace's
     const bool clip = !std::isinf(options_.max_norm);
     const bool check = options_.nonfinite != Nonfinite::kPropagate;
     StepReport report;

@@ -28,6 +28,7 @@ namespace {
 
 std::atomic<int> thread_limit{1};
 [[maybe_unused]] std::atomic<int> sharers{0};  // calls that have work for several threads
+std::mutex large_step;
 [[maybe_unused]] bool in_forked_child = false;
 [[maybe_unused]] int openmp_default = 1;  // threads of a region of which nobody has said anything
 
@@ -151,6 +152,10 @@ void run_tasks(int tasks, void (*run)(const void*, int), const void* context) {
 #endif
     const FloatEnvironment pinned;
     for (int k = 0; k < tasks; ++k) run(context, k);
+}
+
+Turn::Turn(bool wanted) : lock_(large_step, std::defer_lock) {
+    if (wanted) lock_.lock();
 }
 
 }  // namespace schuss

@@ -50,6 +50,8 @@ def like(tree: Any, elements: Any) -> Any:
 
 def copied(tree: Any) -> Any:
     """Return copies of all arrays, which are the receiver's to write."""
+    if isinstance(tree, np.ndarray):  # the usual case, many times a run
+        return tree.copy()
     return map_leaves(lambda leaf: leaf.copy(), tree)
 
 
