@@ -22,13 +22,14 @@ void parallel_for(int tasks, const F& task) {
 // Held during a step that is large and parallel. Two of them side by side push each other's arrays
 // out of the caches and wait for each other's threads; one after another each has all cores and its
 // arrays. Who lets go and comes back at once mostly goes on, with a warm cache; whoever waits
-// sleeps. Work on one thread takes no turn.
+// sleeps, for a tenth of a second at most, and then goes on beside it. Work on one thread takes no
+// turn.
 class Turn {
   public:
     explicit Turn(bool wanted);
 
   private:
-    std::unique_lock<std::mutex> lock_;
+    std::unique_lock<std::timed_mutex> lock_;
 };
 
 }  // namespace schuss
