@@ -82,8 +82,8 @@ def minimize_batch(
     if name == "newton_cg":
         raise ValueError(f"method is {method!r}; a batch takes Hessians, with 'newton'")
     starts = as_array(X0)
-    if starts.dtype.kind not in "fiub" or starts.dtype.itemsize > 8:
-        raise TypeError(f"X0 has dtype {starts.dtype}; float32 or float64 is wanted")
+    if starts.dtype.kind not in "fiub":
+        raise TypeError(f"X0 has dtype {starts.dtype}; a real dtype is wanted")
     if starts.ndim < 2 or 0 in starts.shape[1:]:
         raise ValueError(f"X0 has shape {starts.shape}; (count, n) is wanted, with n of at least 1")
     dtype = np.dtype(np.float32 if starts.dtype in (np.float16, np.float32) else np.float64)

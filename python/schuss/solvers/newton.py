@@ -28,7 +28,7 @@ def dense(H: Any, n: int) -> Any:
             break
     else:
         if hasattr(H, "matvec"):
-            return H @ np.eye(n)
+            return multipliable(H, n) @ np.eye(n)
     array = as_array(H)
     half = array.shape[: array.ndim // 2]
     if array.size == 1 == n or (array.ndim > 2 and half * 2 == array.shape and np.prod(half) == n):
