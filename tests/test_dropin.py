@@ -83,6 +83,8 @@ def test_hess_inv0():
     inverse = np.linalg.inv(second(np.ones(2)))
     result = schuss.minimize(rosenbrock, [1.1, 1.2], jac=True, method="bfgs", hess_inv0=inverse)
     assert result.success
+    plain = schuss.minimize(rosenbrock, [1.1, 1.2], jac=True, method="bfgs")
+    assert result.nfev < plain.nfev
     with pytest.raises(ValueError, match=r"^'hess_inv0' matrix isn't positive definite\.$"):
         schuss.BFGS(START, hess_inv0=-np.eye(2))
 
@@ -333,6 +335,8 @@ def test_a_batch_that_is_defined_nowhere():
         assert result.status.tolist() == [3, 3]
     with pytest.raises(TypeError, match=r"^g has dtype object"):
         schuss.minimize_batch(lambda points, index: (np.ones(len(points)), None), np.ones((2, 2)))
+    with pytest.raises(TypeError, match=r"^g\[1\] is None where f is finite; numbers are wanted"):
+        schuss.minimize_batch(lambda points, index: ([np.inf, 1.0], [None, None]), np.ones((2, 2)))
 
 
 @pytest.mark.parametrize("form", set(FORMS) - {"pandas"})

@@ -107,10 +107,10 @@ def minimize_batch(
         f, *derivatives = returned
         f = _checked("f", f, (k,), np.dtype(np.float64))
         if not (finite := np.isfinite(f)).all():  # of those problems nothing else is looked at
-            blanks = (np.full(shape, np.nan), np.full((n, n), np.nan))
+            blanks = (("g", np.full(shape, np.nan)), ("H", np.full((n, n), np.nan)))
             derivatives = [
-                _filled(rows, finite, blank)
-                for rows, blank in zip(derivatives, blanks, strict=False)
+                _filled(name, rows, finite, blank)
+                for rows, (name, blank) in zip(derivatives, blanks, strict=False)
             ]
         g = _checked("g", derivatives[0], (k, *shape), dtype)
         if not finite.all():
@@ -138,15 +138,18 @@ def minimize_batch(
     return result
 
 
-def _filled(rows: Any, finite: Any, blank: Any) -> Any:
+def _filled(name: str, rows: Any, finite: Any, blank: Any) -> Any:
     """Return rows with a blank in place of None where the value is not finite."""
     if rows is None and not finite.any():
         rows = [None] * len(finite)
     if not isinstance(rows, (list, tuple)) or len(rows) != len(finite):
         return rows
-    return [
-        blank if row is None and not seen else row for row, seen in zip(rows, finite, strict=True)
-    ]
+    filled = []
+    for k, (row, seen) in enumerate(zip(rows, finite, strict=True)):
+        if row is None and seen:
+            raise TypeError(f"{name}[{k}] is None where f is finite; numbers are wanted")
+        filled.append(blank if row is None else row)
+    return filled
 
 
 def _checked(name: str, given: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
