@@ -204,8 +204,8 @@ class Solver(Declared):
         """Take the value and the gradient at the point that was asked for.
 
         Args:
-            f: a real number, or an array or tensor with one element; NaN or infinite where the
-                function is not defined: the solver then goes back towards the last point.
+            f: a real number, or an array, list or tensor with one element; NaN or infinite where
+                the function is not defined: the solver then goes back towards the last point.
             g: the gradient, in the structure and shapes of x0, of any real dtypes, byte orders and
                 layouts. Only read, and free again when `tell` returns. Where f is not finite it is
                 not looked at, and may be None.

@@ -146,8 +146,9 @@ class Newton(Solver):
         Args:
             H: n x n, of any real dtype and layout; rows and columns are the elements of all arrays
                 of x0 after each other, in C order. Only read, and free again afterwards. Where n is
-                1, any one number. A sparse matrix (`toarray`) or a linear operator (`matvec`) is
-                written out. Of H and its transpose the mean is taken.
+                1, any one number; where x0 is an array of a shape, also one of that shape twice. A
+                sparse matrix (`toarray`, `to_dense` or `todense`) or a linear operator (`matvec`)
+                is written out. Of H and its transpose the mean is taken.
 
         Raises:
             ValueError: another shape, elements that are not finite, or H differs from its transpose
