@@ -2,8 +2,9 @@
 
 FOLDER holds SciPy's tests/ of optimize, of the version that is installed; without one, those that
 came with it. `scipy.optimize.minimize` gets `schuss.scipy_method` in place of each method that we
-have; everything else is as the tests call it. Calls with bounds or constraints stay SciPy's. A test
-counts when a call reached schuss.
+have, by name or as the default, and so do `fmin_bfgs`, `fmin_ncg` and `fmin_l_bfgs_b`; everything
+else is as the tests call it. Calls with bounds or constraints stay SciPy's. A test counts when a
+call reached schuss.
 
 No code of SciPy's is kept here. The rest of the command line goes to pytest.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,9 @@ import numpy as np
 import pytest
 import schuss
 import scipy.optimize
+import scipy.optimize._lbfgsb_py
+import scipy.optimize._optimize
+from scipy._lib.deprecation import _NoValue
 
 FILES = (
     "test_optimize.py",
@@ -37,10 +42,17 @@ OURS = {
     "trust-krylov": "newton",
 }
 BY_PRODUCTS = ("newton-cg", "trust-ncg", "trust-krylov")  # without hess: newton_cg
+# The functions that stand for methods behind fmin_*, where those look for them.
+BEHIND = (
+    (scipy.optimize._optimize, "_minimize_bfgs", "bfgs"),
+    (scipy.optimize._optimize, "_minimize_newtoncg", "newton-cg"),
+    (scipy.optimize._lbfgsb_py, "_minimize_lbfgsb", "l-bfgs-b"),
+)
 
 
 def ours(theirs: Any, hess: Any) -> Any:
     """Return our method for one of SciPy's; theirs where we have none."""
+    theirs = "bfgs" if theirs is None else theirs  # SciPy's default where nothing is bounded
     name = theirs.lower() if isinstance(theirs, str) else ""
     if name not in OURS:
         return theirs
@@ -82,6 +94,28 @@ class Replacement:
             return minimize(*given.args, **given.kwargs)
 
         scipy.optimize.minimize = replaced
+
+    def pytest_collection_finish(self, session: Any) -> None:
+        """Replace what is behind fmin_*; a test that has imported it keeps SciPy's."""
+        for module, function, method in BEHIND:
+            setattr(module, function, self._behind(getattr(module, function), method))
+
+    def _behind(self, theirs: Callable[..., Any], method: str) -> Callable[..., Any]:
+        signature = inspect.signature(theirs)
+
+        @wraps(theirs)
+        def replaced(*args: Any, **options: Any) -> Any:
+            given = signature.bind(*args, **options).arguments
+            given = {name: value for name, value in given.items() if value is not _NoValue}
+            if not bounds_nothing(given.get("bounds")):
+                return theirs(*args, **options)
+            self.reached = True
+            callback = given.get("callback")
+            if callback is not None:  # wrapped by fmin_*, it takes the result by position
+                given["callback"] = lambda intermediate_result: callback(intermediate_result)
+            return ours(method, given.get("hess"))(**given)
+
+        return replaced
 
     def pytest_runtest_setup(self, item: Any) -> None:
         """Forget the test before."""

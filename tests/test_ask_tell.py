@@ -5,12 +5,23 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+import sys
+import threading
 
 import numpy as np
 import pytest
 import schuss
 from helpers import same_bits
-from solver_cases import CLASSES, SEARCHING, START, bowl, drive, g_rosenbrock, rosenbrock
+from solver_cases import (
+    CLASSES,
+    SEARCHING,
+    START,
+    bowl,
+    drive,
+    f_rosenbrock,
+    g_rosenbrock,
+    rosenbrock,
+)
 
 
 def test_asked_arrays_are_read_only_and_never_change(method):
@@ -322,3 +333,34 @@ def test_damaged_pickles():
     for damaged in ((*state[:3], state[3][:-1]), (*state[:3], state[3] + b"0"), state[:3]):
         with pytest.raises(ValueError, match="state"):
             fresh.__new__(fresh).__setstate__(damaged)
+
+
+def test_a_result_beside_a_running_thread_is_of_one_moment():
+    known, results = {}, []
+
+    def run(solver):
+        while not solver.done:
+            values.append(f_rosenbrock(solver.ask()))
+            solver.tell(values[-1], g_rosenbrock(solver.ask()))
+            known[solver.nfev] = solver.nit, min(values)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(20):
+            values = []
+            solver = schuss.GradientDescent(START, maxfun=200)
+            solver.tell(*rosenbrock(START))
+            values.append(rosenbrock(START)[0])
+            known[1] = 0, values[0]
+            thread = threading.Thread(target=run, args=(solver,))
+            thread.start()
+            while thread.is_alive():
+                results.append(solver.result())
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert len(results) > 100
+    for result in results:
+        assert (result.nit, result.fun) == known[result.nfev]
+        assert (result.status == -1) == (result.message == "still running")

@@ -29,6 +29,7 @@ LAYERS = {
 PYTHON_LAYERS = {
     "checks": set(),
     "suggest": set(),
+    "caller": set(),
     "structures": set(),
     "random": set(),
     "tensor_file": set(),
@@ -38,8 +39,8 @@ PYTHON_LAYERS = {
     "config": {"_core", "suggest"},
     "linalg": {"_core", "suggest"},
     "clipping": {"_core", "structures", "suggest"},
-    "optimizers": {"_core", "structures", "suggest", "schedules"},
-    "solvers": {"_core", "structures", "suggest"},
+    "optimizers": {"_core", "caller", "structures", "suggest", "schedules"},
+    "solvers": {"_core", "caller", "structures", "suggest"},
     "checkpoint": {"optimizers", "solvers", "schedules", "tensor_file", "__version__"},
 }
 BOX = ("simd", "rules", "kernels", "dense")

@@ -82,6 +82,24 @@ bool overlaps_itself(PyObject* array) {
     return false;
 }
 
+// Objects that are real numbers, as of fractions, decimal or sympy, in float64; as they are where
+// one of them is none.
+py::object real_numbers(const py::object& objects) {
+    const py::list items = objects.attr("ravel")().attr("tolist")();
+    py::array_t<double> numbers(static_cast<py::ssize_t>(items.size()));
+    for (std::size_t k = 0; k < items.size(); ++k) {
+        PyObject* item = items[k].ptr();
+        if (!PyNumber_Check(item) || PyComplex_Check(item) || PyBool_Check(item)) return objects;
+        const double number = PyFloat_AsDouble(item);
+        if (number == -1.0 && PyErr_Occurred()) {
+            PyErr_Clear();
+            return objects;
+        }
+        numbers.mutable_at(static_cast<py::ssize_t>(k)) = number;
+    }
+    return numbers.attr("reshape")(objects.attr("shape"));
+}
+
 }  // namespace
 
 bool is_array(PyObject* o) { return py::detail::npy_api::get().PyArray_Check_(o); }
@@ -92,7 +110,12 @@ py::dtype numpy_dtype(DType dtype) {
 
 py::object native_array(const py::object& given) {
     py::object array = given;
-    if (!is_array(array.ptr())) array = py::module_::import("numpy").attr("asarray")(array);
+    if (!is_array(array.ptr())) {
+        // A tensor of a torch graph gives its values only without that.
+        if (py::hasattr(array, "detach")) array = array.attr("detach")();
+        array = py::module_::import("numpy").attr("asarray")(array);
+    }
+    if (dtype_of(array.ptr()).kind() == 'O') return real_numbers(array);
     if (native(array.ptr())) return array;
     // By its name, which gives the one dtype object that there is of it.
     return array.attr("astype")(array.attr("dtype").attr("newbyteorder")("=").attr("name"));
@@ -116,6 +139,11 @@ DType check_param(PyObject* o, const std::string& label) {
 Element check_grad(PyObject* o, const std::string& label) {
     check_array(o, label);
     const auto type = element_of(o);
+    if (!type && fields(o)->nd == 0 && dtype_of(o).kind() == 'O') {
+        const auto item = py::handle(o).attr("item")();
+        throw py::type_error(label + " is of type " + Py_TYPE(item.ptr())->tp_name +
+                             "; an array of real numbers is wanted");
+    }
     if (!type)
         throw py::type_error(label + " has dtype " + dtype_text(o) + "; a real dtype is wanted");
     return *type;

@@ -17,7 +17,8 @@ inline py::detail::PyArray_Proxy* fields(PyObject* array) { return py::detail::a
 bool is_array(PyObject* o);
 py::dtype numpy_dtype(DType dtype);
 
-// What NumPy makes an array of, in this machine's byte order; NumPy's error where it cannot.
+// What NumPy makes an array of, in this machine's byte order, and real numbers as float64 where
+// they are objects; NumPy's error where it cannot.
 py::object native_array(const py::object& given);
 
 // Throws TypeError or ValueError unless o is an array that a step can update / read.

@@ -88,20 +88,28 @@ SolverBatch::Make maker(const std::string& method, std::int64_t n, DType dtype,
 namespace {
 
 double value_from(py::handle value) {
-    if (PyFloat_CheckExact(value.ptr())) return PyFloat_AS_DOUBLE(value.ptr());
+    if (PyFloat_Check(value.ptr())) return PyFloat_AS_DOUBLE(value.ptr());  // NumPy's float64 too
     py::object number = py::reinterpret_borrow<py::object>(value);
-    if (is_array(value.ptr())) {
+    if (!is_array(number.ptr())) {
+        if (py::hasattr(number, "item")) {  // of a tensor, which need not become an array
+            try {
+                number = number.attr("item")();
+            } catch (const py::error_already_set& error) {
+                if (!error.matches(PyExc_Exception)) throw;
+                number = native_array(number);
+            }
+        } else if (!PyNumber_Check(number.ptr())) {
+            number = native_array(number);
+        }
+    }
+    if (is_array(number.ptr())) {
         if (py::cast<py::ssize_t>(number.attr("size")) != 1)
-            throw py::value_error("f has shape " + text_of(shape_of(value.ptr())) +
+            throw py::value_error("f has shape " + text_of(shape_of(number.ptr())) +
                                   "; one number is wanted. The user-provided objective function "
                                   "must return a scalar value.");  // SciPy's words
         number = number.attr("item")();
     }
-    // A dtype need not be NumPy's: tensors have their own.
-    const bool complex =
-        PyComplex_Check(number.ptr()) ||
-        (py::hasattr(number, "dtype") &&
-         py::cast<std::string>(py::str(number.attr("dtype"))).find("complex") != std::string::npos);
+    const bool complex = PyComplex_Check(number.ptr());
     const double result = complex ? -1.0 : PyFloat_AsDouble(number.ptr());
     if (complex || (result == -1.0 && PyErr_Occurred())) {
         PyErr_Clear();
@@ -313,6 +321,22 @@ py::tuple AskTell::best(bool copy) const {
     return py::make_tuple(copied(*best.x), copied(*best.gradient), best.value);
 }
 
+py::dict AskTell::result(bool copy) const {
+    using namespace py::literals;
+    const Busy busy(busy_, "solver");
+    const Solver::Best best = solver_->best();
+    const Solver::SecondOrder known = solver_->second_order();
+    return py::dict(
+        "x"_a = copy ? copied(*best.x) : tree(best.x, true),
+        "jac"_a = copy ? copied(*best.gradient) : tree(best.gradient, true), "fun"_a = best.value,
+        "nit"_a = solver_->iterations(), "nfev"_a = solver_->evaluations(),
+        "status"_a = static_cast<int>(solver_->status()),
+        "message"_a = solver_->done() ? solver_->message() : "still running",
+        "matrix"_a = matrix_now(),
+        "second_order"_a =
+            py::make_tuple(known.hessians, known.curvature, known.minimum, known.shift));
+}
+
 std::string AskTell::message() const {
     const Busy busy(busy_, "solver");
     return solver_->message();
@@ -335,14 +359,12 @@ py::object AskTell::history() const {
     return py::make_tuple(s, y);
 }
 
-py::tuple AskTell::second_order() const {
-    const Busy busy(busy_, "solver");
-    const Solver::SecondOrder known = solver_->second_order();
-    return py::make_tuple(known.hessians, known.curvature, known.minimum, known.shift);
-}
-
 py::object AskTell::matrix() const {
     const Busy busy(busy_, "solver");
+    return matrix_now();
+}
+
+py::object AskTell::matrix_now() const {
     const auto fill = [&](const auto& source) {
         py::array_t<double> result({py::ssize_t{size_}, py::ssize_t{size_}});
         auto cells = result.template mutable_unchecked<2>();

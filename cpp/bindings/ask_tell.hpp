@@ -37,8 +37,9 @@ class AskTell {
     py::tuple best(bool copy) const;
     py::object history() const;  // L-BFGS: (S, Y), a pair a row, the oldest first
     py::object matrix() const;   // BFGS: the inverse Hessian; SR1, Newton: the Hessian
-    // Hessians or products told, the smallest curvature, whether a minimum, the shift.
-    py::tuple second_order() const;
+    // All that is known of the run at one moment, by name. second_order: Hessians or products told,
+    // the smallest curvature, whether a minimum, the shift.
+    py::dict result(bool copy) const;
     const char* request() const;
     std::string message() const;
 
@@ -56,6 +57,7 @@ class AskTell {
     py::object assemble(const Make& make) const;
     py::object tree(const VectorPtr& vector, bool writeable) const;
     py::object copied(const Vector& vector) const;
+    py::object matrix_now() const;
     void check_request(Request told, const char* name) const;
     // n elements of dtype(), from any tree like x0; where they lie until the next call.
     const char* vector_from(py::handle tree, const char* name);

@@ -12,6 +12,7 @@ void register_solvers(py::module_& m) {
     const auto read = [](auto of) {
         return [of](const AskTell& self) { return (self.solver().*of)(); };
     };
+    m.def("native_array", native_array, py::arg("given"));
     m.def("function_value", function_value, py::arg("f"));
     py::class_<AskTell>(m, "Solver")
         .def(py::init<const std::string&, py::handle, const py::dict&>(), py::arg("method"),
@@ -25,7 +26,7 @@ void register_solvers(py::module_& m) {
         .def("best", &AskTell::best, py::arg("copy") = true)
         .def("history", &AskTell::history)
         .def("matrix", &AskTell::matrix)
-        .def("second_order", &AskTell::second_order)
+        .def("result", &AskTell::result, py::arg("copy") = true)
         .def_property_readonly("request", &AskTell::request)
         .def_property_readonly("done", read(&Solver::done))
         .def_property_readonly("size", read(&Solver::size))

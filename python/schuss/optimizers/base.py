@@ -6,7 +6,6 @@ import copy
 import inspect
 import math
 import threading
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 import numpy as np
 
 from .. import _core
+from ..caller import warn
 from ..checks import flag, positive
 from ..structures import map_leaves
 from ..suggest import Declared, did_you_mean
@@ -597,10 +597,10 @@ class Optimizer(Declared):
             undo()
             raise ValueError(f"state_dict['schedules'][{label!r}] does not fit: {error}") from error
         if missing := sorted(set(parts) - set(states)):
-            warnings.warn(
+            warn(
                 f"state_dict has no state of the schedules at {missing}; they go on from where "
                 "they are",
-                stacklevel=3,
+                UserWarning,
             )
         return undo
 

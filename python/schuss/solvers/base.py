@@ -32,9 +32,8 @@ GTOL = {"float32": 1e-3, "float64": 1e-5}  # by the dtype of the iterates
 
 
 def as_array(leaf: Any) -> NDArray[Any]:
-    """Return what NumPy makes an array of, in this machine's byte order."""
-    array = leaf if isinstance(leaf, np.ndarray) else np.asarray(leaf)
-    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+    """Return what NumPy makes an array of, in this machine's byte order; numbers not as objects."""
+    return _core.native_array(leaf)
 
 
 def scalar(f: Any) -> float:
@@ -205,8 +204,8 @@ class Solver(Declared):
         """Take the value and the gradient at the point that was asked for.
 
         Args:
-            f: a real number, or an array or tensor with one element; NaN or infinite where the
-                function is not defined: the solver then goes back towards the last point.
+            f: a real number, or an array, list or tensor with one element; NaN or infinite where
+                the function is not defined: the solver then goes back towards the last point.
             g: the gradient, in the structure and shapes of x0, of any real dtypes, byte orders and
                 layouts. Only read, and free again when `tell` returns. Where f is not finite it is
                 not looked at, and may be None.
@@ -264,27 +263,27 @@ class Solver(Declared):
 
     def _result(self, copy: bool) -> Result:
         """Return the result; without copies, of vectors that the solver must not use again."""
-        solver = self._solver
-        x, jac, fun = solver.best(copy)
-        if solver.nfev == 0:
+        found = self._solver.result(copy)  # one read: the run may go on in another thread
+        fun, jac, evaluations = found["fun"], found["jac"], found["nfev"]
+        if evaluations == 0:
             fun, jac = math.nan, map_leaves(lambda leaf: np.full_like(leaf, math.nan), jac)
-        more = self._matrix()
+        more = self._more(found)
         return Result(
-            x=x,
+            x=found["x"],
             fun=fun,
             jac=jac,
-            nit=solver.nit,
-            nfev=solver.nfev,
-            njev=solver.nfev,
+            nit=found["nit"],
+            nfev=evaluations,
+            njev=evaluations,
             nhev=more.pop("nhev", 0),
-            status=solver.status,
-            success=solver.status == 0,
-            message=solver.message if solver.done else "still running",
+            status=found["status"],
+            success=found["status"] == 0,
+            message=found["message"],
             **more,
         )
 
-    def _matrix(self) -> dict[str, Any]:
-        """What a method adds to its result."""
+    def _more(self, found: dict[str, Any]) -> dict[str, Any]:
+        """Return what a method adds to its result, of what the core found."""
         return {}
 
     def _state(self) -> tuple[Any, ...]:

@@ -41,8 +41,9 @@ def minimize_batch(
         fun: fun(X, index, *args) returns the values and the gradients of the problems that still
             run, and for "newton" their Hessians: (f, g) or (f, g, H), of shapes (k,), that of X and
             (k, n, n). X holds a point for each, the first axis being that of the problems; index
-            says which they are, as rows of X0. NaN or infinity where a function is not defined. X
-            and index are new arrays each time.
+            says which they are, as rows of X0. NaN or infinity where a function is not defined: its
+            gradient and Hessian are not looked at, and in a list may be None. X and index are new
+            arrays each time.
         X0: where to start: (count, n), or (count, ...) for points of any shape, whose n elements in
             C order are the variables.
         args: further arguments of fun: a tuple, or one that is no tuple.
@@ -81,8 +82,8 @@ def minimize_batch(
     if name == "newton_cg":
         raise ValueError(f"method is {method!r}; a batch takes Hessians, with 'newton'")
     starts = as_array(X0)
-    if starts.dtype.kind not in "fiub" or starts.dtype.itemsize > 8:
-        raise TypeError(f"X0 has dtype {starts.dtype}; float32 or float64 is wanted")
+    if starts.dtype.kind not in "fiub":
+        raise TypeError(f"X0 has dtype {starts.dtype}; a real dtype is wanted")
     if starts.ndim < 2 or 0 in starts.shape[1:]:
         raise ValueError(f"X0 has shape {starts.shape}; (count, n) is wanted, with n of at least 1")
     dtype = np.dtype(np.float32 if starts.dtype in (np.float16, np.float32) else np.float64)
@@ -103,11 +104,18 @@ def minimize_batch(
         if not isinstance(returned, (tuple, list)) or len(returned) != wanted:
             what = "(values, gradients, Hessians)" if wanted == 3 else "(values, gradients)"
             raise TypeError(f"fun returned {type(returned).__name__}; {what} is wanted")
-        f = _checked("f", returned[0], (k,), np.dtype(np.float64))
-        g = _checked("g", returned[1], (k, *shape), dtype)
-        if not (finite := np.isfinite(f)).all():  # those gradients are not looked at
+        f, *derivatives = returned
+        f = _checked("f", f, (k,), np.dtype(np.float64))
+        if not (finite := np.isfinite(f)).all():  # of those problems nothing else is looked at
+            blanks = (("g", np.full(shape, np.nan)), ("H", np.full((n, n), np.nan)))
+            derivatives = [
+                _filled(name, rows, finite, blank)
+                for rows, (name, blank) in zip(derivatives, blanks, strict=False)
+            ]
+        g = _checked("g", derivatives[0], (k, *shape), dtype)
+        if not finite.all():
             g = np.where(finite.reshape(k, *(1 for _ in shape)), g, dtype.type(np.nan))
-        h = _checked("H", returned[2], (k, n, n), np.dtype(np.float64)) if wanted == 3 else None
+        h = _checked("H", derivatives[1], (k, n, n), np.dtype(np.float64)) if wanted == 3 else None
         batch.tell(f, g, h)
     found = batch.results()
     x, jac = (found[key].reshape(starts.shape) for key in ("x", "jac"))
@@ -130,9 +138,23 @@ def minimize_batch(
     return result
 
 
+def _filled(name: str, rows: Any, finite: Any, blank: Any) -> Any:
+    """Return rows with a blank in place of None where the value is not finite."""
+    if rows is None and not finite.any():
+        rows = [None] * len(finite)
+    if not isinstance(rows, (list, tuple)) or len(rows) != len(finite):
+        return rows
+    filled = []
+    for k, (row, seen) in enumerate(zip(rows, finite, strict=True)):
+        if row is None and seen:
+            raise TypeError(f"{name}[{k}] is None where f is finite; numbers are wanted")
+        filled.append(blank if row is None else row)
+    return filled
+
+
 def _checked(name: str, given: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
     """Return an array of a shape as the core takes it, or raise an error that names it."""
-    array = np.asarray(given)
+    array = as_array(given)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} has dtype {array.dtype}; real numbers are wanted")
     if array.shape != shape and array.shape[:1] == shape[:1] and array.size == shape[0]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ..caller import warn
 from ..structures import map_leaves
 from .base import scalar
 
@@ -330,7 +330,6 @@ def value_and_gradient(
     args: Any,
     *,
     size: int,
-    stacklevel: int,
     step: float | None = None,
     lend: Callable[[Any], Any] = lambda x: x,
 ) -> Evaluate:
@@ -358,12 +357,11 @@ def value_and_gradient(
     if callable(jac):
         return lambda x: (fun(lend(x), *args), jac(x, *args))
     if jac is None or isinstance(jac, (bool, np.bool_)):
-        warnings.warn(
+        warn(
             f"jac is {jac}: each gradient costs 2 n = {2 * size} evaluations of fun; pass jac=True "
             "where fun returns (f, gradient), a function for the gradient, or, if you mean it, "
             "jac='3-point', or '2-point', which costs n + 1 and is less exact",
             UserWarning,
-            stacklevel=stacklevel + 1,
         )
         return Differences(fun, args, step=step)
     if isinstance(jac, str) and jac in ("2-point", "3-point"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import math
-import warnings
 from collections.abc import Callable
 from functools import partial
 from numbers import Real
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..caller import warn
 from ..structures import map_leaves
 from ..suggest import did_you_mean
 from .minimize import OPTIONS, method_name, minimize, wants_result
@@ -20,7 +20,6 @@ __all__ = ["scipy_method"]
 
 # What SciPy passes that is no option.
 ARGUMENTS = ("jac", "hess", "hessp", "bounds", "constraints", "tol", "callback")
-ALSO = ("maxcor", "return_all")
 # Limits that SciPy takes as any number, and the least that we take.
 LIMITS = {"maxiter": 0, "maxfun": 1}
 
@@ -47,20 +46,20 @@ def scipy_method(name: str = "lbfgs") -> Callable[..., Any]:
 
 def _solve(name: str, fun: Callable[..., Any], x0: Any, args: Any = (), **keywords: Any) -> Any:
     scipy_optimize = importlib.import_module("scipy.optimize")
-    known = (*OPTIONS[name], *ALSO)
+    known = (*OPTIONS[name], "return_all")
+    if "history_size" in known:
+        known = (*known, "maxcor")
     for option in [key for key in keywords if key not in known and key not in ARGUMENTS]:
-        warnings.warn(
+        warn(
             f"{option!r} is no option of schuss's {name} and is left out"
             + did_you_mean(option, known),
             scipy_optimize.OptimizeWarning,
-            stacklevel=3,  # beside ours that of SciPy's minimize
         )
         del keywords[option]
     for argument, value, taken in _replaced(keywords, scipy_optimize.HessianUpdateStrategy):
-        warnings.warn(
+        warn(
             f"{argument} is {value!r}; {taken!r} is taken by schuss's {name}",
             scipy_optimize.OptimizeWarning,
-            stacklevel=3,
         )
         keywords[argument] = taken
     points = None
@@ -72,10 +71,9 @@ def _solve(name: str, fun: Callable[..., Any], x0: Any, args: Any = (), **keywor
         result["allvecs"] = points
     if result["status"] == 1 and keywords.get("disp"):
         what = "iterations" if "maxiter" in result["message"] else "evaluations"
-        warnings.warn(
+        warn(
             f"Maximum number of {what} has been reached: {result['message']}",
             RuntimeWarning if name == "newton" else scipy_optimize.OptimizeWarning,  # as SciPy
-            stacklevel=3,
         )
     return result
 

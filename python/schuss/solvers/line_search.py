@@ -126,8 +126,7 @@ def line_search(
     check_wolfe(c1, c2)
     first_step, max_step = positive("first_step", first_step), positive("max_step", max_step)
     max_evaluations = count("max_evaluations", max_evaluations, most=2**31 - 1)
-    # One frame more than there seems to be: that of `explain`.
-    evaluate = value_and_gradient(fun, jac, args, size=origin.size, stacklevel=3)
+    evaluate = value_and_gradient(fun, jac, args, size=origin.size)
     points = 0
 
     def at(point: NDArray[Any]) -> tuple[float, NDArray[Any]]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import inspect
 import math
-import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
+from ..caller import warn
 from ..checks import flag, positive, tolerance
 from ..suggest import did_you_mean
 from .base import Solver
@@ -22,7 +22,7 @@ from .differences import (
     like,
     value_and_gradient,
 )
-from .newton import Newton, NewtonCG, dense, times
+from .newton import Newton, NewtonCG, dense, multipliable
 from .quasi_newton import BFGS, LBFGS, SR1, GradientDescent
 from .result import Result
 from .trace import Trace, verbosity
@@ -258,7 +258,7 @@ def minimize(
         ("hessp", hessp, name == "newton_cg"),
     ):
         if value is not None and not used:
-            warnings.warn(f"method {name} does not use {argument}", RuntimeWarning, stacklevel=2)
+            warn(f"method {name} does not use {argument}", RuntimeWarning)
     settings = settings_of(name, options, dict(more), tol)
     disp = verbosity(settings.pop("disp", 0))
     traced = flag("trace", settings.pop("trace", False))
@@ -271,7 +271,6 @@ def minimize(
         jac,
         args,
         size=solver.size,
-        stacklevel=2,
         step=step,
         lend=copied if lent else lambda x: x,
     )
@@ -282,7 +281,7 @@ def minimize(
     if name in SECOND:
         given = hess if name == "newton" or by_products else hessp
         if by_products and callable(hess):
-            given = _products(hess)
+            given = _products(hess, solver.size)
         of_second, second = _second_order(name, given, jac, evaluate, further, solver, step)
 
     def evaluations() -> int:
@@ -354,7 +353,7 @@ def _judge(result: Result, differences: Differences, gtol: float, ftol: float) -
         result.message += f"; {exact}"
 
 
-def _products(hess: Callable[..., Any]) -> Callable[..., Any]:
+def _products(hess: Callable[..., Any], n: int) -> Callable[..., Any]:
     """Return hessp made of hess, which is called once at each point."""
     at: Any = None
     matrix: Any = None
@@ -362,8 +361,8 @@ def _products(hess: Callable[..., Any]) -> Callable[..., Any]:
     def hessp(x: Any, v: Any, *args: Any) -> Any:
         nonlocal at, matrix
         if at is None or not np.array_equal(at, flat(x)):
-            at, matrix = flat(x), hess(x, *args)
-        return like(v, times(matrix, flat(v)))
+            at, matrix = flat(x), multipliable(hess(x, *args), n)
+        return like(v, matrix @ flat(v))
 
     return hessp
 
@@ -390,11 +389,10 @@ def _second_order(
         )
     if given is None:
         count = f"2 n = {2 * n}" if name == "newton" else "2"
-        warnings.warn(
+        warn(
             f"{argument} is None: each {what} costs {count} gradients; pass a function, or, if you "
             f"mean it, {argument}='3-point'",
             UserWarning,
-            stacklevel=3,
         )
 
     def gradient(x: Any) -> Any:

@@ -7,23 +7,46 @@ from typing import Any
 import numpy as np
 
 from ..suggest import explain
-from .base import Solver
+from .base import Solver, as_array
 
 __all__ = ["Newton", "NewtonCG"]
 
 
+# What writes out a matrix that is not an array, by libraries: SciPy and CuPy, torch, jax.
+WRITTEN_OUT = ("toarray", "to_dense", "todense")
+
+
 def dense(H: Any, n: int) -> Any:
-    """Return a Hessian as an array: sparse matrices and linear operators are written out."""
-    if hasattr(H, "toarray"):
-        return H.toarray()
-    if hasattr(H, "matvec"):
-        return H @ np.eye(n)
+    """Return a Hessian as an array: sparse matrices and linear operators are written out.
+
+    One of x's shape twice, as libraries for derivatives give it where x is no vector, becomes n by
+    n, and so does a number where n is 1.
+    """
+    for name in WRITTEN_OUT:
+        if hasattr(H, name):
+            H = getattr(H, name)()
+            break
+    else:
+        if hasattr(H, "matvec"):
+            return multipliable(H, n) @ np.eye(n)
+    array = as_array(H)
+    half = array.shape[: array.ndim // 2]
+    if array.size == 1 == n or (array.ndim > 2 and half * 2 == array.shape and np.prod(half) == n):
+        return array.reshape(n, n)
+    return array
+
+
+def multipliable(H: Any, n: int) -> Any:
+    """Return a Hessian as what takes `@ v`: sparse matrices and linear operators as they are."""
+    if not (hasattr(H, "matvec") or (hasattr(H, "toarray") and hasattr(H, "shape"))):
+        H = dense(H, n)
+        if isinstance(H, np.ma.MaskedArray):
+            raise TypeError("hessian is a masked array; a plain one is wanted")
+        if H.dtype.kind not in "fiu":
+            raise TypeError(f"hessian has dtype {H.dtype}; a real dtype is wanted")
+    if tuple(H.shape) != (n, n):
+        raise ValueError(f"hessian has shape {tuple(H.shape)}; {(n, n)} is wanted")
     return H
-
-
-def times(H: Any, v: Any) -> Any:
-    """Return a Hessian, an array, sparse or a linear operator, times a vector."""
-    return (H if hasattr(H, "toarray") or hasattr(H, "matvec") else np.asarray(H)) @ v
 
 
 class Newton(Solver):
@@ -123,8 +146,9 @@ class Newton(Solver):
         Args:
             H: n x n, of any real dtype and layout; rows and columns are the elements of all arrays
                 of x0 after each other, in C order. Only read, and free again afterwards. Where n is
-                1, any one number. A sparse matrix (`toarray`) or a linear operator (`matvec`) is
-                written out. Of H and its transpose the mean is taken.
+                1, any one number; where x0 is an array of a shape, also one of that shape twice. A
+                sparse matrix (`toarray`, `to_dense` or `todense`) or a linear operator (`matvec`)
+                is written out. Of H and its transpose the mean is taken.
 
         Raises:
             ValueError: another shape, elements that are not finite, or H differs from its transpose
@@ -134,10 +158,10 @@ class Newton(Solver):
         """
         self._solver.tell_hessian(dense(H, self.size))
 
-    def _matrix(self) -> dict[str, Any]:
-        nhev, curvature, minimum, shift = self._solver.second_order()
+    def _more(self, found: dict[str, Any]) -> dict[str, Any]:
+        nhev, curvature, minimum, shift = found["second_order"]
         return {
-            "hess": self._solver.matrix(),
+            "hess": found["matrix"],
             "nhev": nhev,
             "min_curvature": curvature,
             "is_minimum": minimum,
@@ -237,8 +261,8 @@ class NewtonCG(Solver):
         """
         self._solver.tell_product(Hv)
 
-    def _matrix(self) -> dict[str, Any]:
-        nhev, curvature, minimum, _ = self._solver.second_order()
+    def _more(self, found: dict[str, Any]) -> dict[str, Any]:
+        nhev, curvature, minimum, _ = found["second_order"]
         return {"nhev": nhev, "min_curvature": curvature, "is_minimum": minimum}
 
 

@@ -202,8 +202,8 @@ class BFGS(Solver):
             hess_inv0=hess_inv0,
         )
 
-    def _matrix(self) -> dict[str, Any]:
-        return {"hess_inv": self._solver.matrix()}
+    def _more(self, found: dict[str, Any]) -> dict[str, Any]:
+        return {"hess_inv": found["matrix"]}
 
 
 class SR1(Solver):
@@ -268,8 +268,8 @@ class SR1(Solver):
     ) -> None:
         super().__init__(x0, gtol=gtol, ftol=ftol, maxiter=maxiter, maxfun=maxfun)
 
-    def _matrix(self) -> dict[str, Any]:
-        return {"hess": self._solver.matrix()}
+    def _more(self, found: dict[str, Any]) -> dict[str, Any]:
+        return {"hess": found["matrix"]}
 
 
 class GradientDescent(Solver):
