@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
@@ -37,6 +38,15 @@ def test_what_is_no_number_at_all(value):
 
 
 @pytest.mark.parametrize(
+    "value", [0.5, Fraction(1, 2), Decimal("0.5"), np.float32(0.5), np.array(0.5)]
+)
+def test_real_numbers(value):
+    found = checks.number("x", value)
+    assert found == 0.5
+    assert type(found) is float
+
+
+@pytest.mark.parametrize(
     ("check", "wanted"),
     [
         (checks.number, "a finite number"),
@@ -57,6 +67,6 @@ def test_one_sentence(check, wanted):
     for value in bad:
         with pytest.raises(ValueError, match=f"^x is .*; {wanted} is wanted$"):
             check("x", value)
-    for value in (True, "1", None, 1j, np.ones(2)):
+    for value in (True, np.array(True), "1", np.array("1"), None, 1j, np.complex64(1), np.ones(2)):
         with pytest.raises(TypeError, match=f"(?s)^x is .*; {wanted} is wanted$"):
             check("x", value)
