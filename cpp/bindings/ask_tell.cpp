@@ -257,7 +257,8 @@ void AskTell::tell_hessian(py::handle hessian) {
         const py::gil_scoped_release released;
         fault = solver_->tell_hessian(h);
     }
-    if (!fault.empty()) throw py::value_error("hessian " + fault);
+    if (!fault.empty())
+        throw py::value_error("hessian " + fault + "; a finite and symmetric one is wanted");
 }
 
 py::object AskTell::direction(bool writeable) const {
@@ -279,7 +280,8 @@ void AskTell::tell_product(py::handle product) {
     copy_as_doubles(dtype_, vector_from(product, "product"), size_, doubles.data());
     for (const double value : doubles)
         if (!std::isfinite(value))
-            throw py::value_error("product has elements that are not finite");
+            throw py::value_error(
+                "product has elements that are not finite; finite ones are wanted");
     solver_->tell_product(doubles.data());
 }
 
