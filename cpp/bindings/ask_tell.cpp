@@ -363,19 +363,22 @@ py::object AskTell::matrix() const {
 
 py::tuple AskTell::state() const {
     const Busy busy(busy_, "solver");
-    Archive archive;
+    Archive archive(method_);
     solver_->visit(archive);
+    archive.end();
     return py::make_tuple(method_, copied(*solver_->best().x), options_,
                           py::bytes(archive.bytes()));
 }
 
 std::unique_ptr<AskTell> AskTell::from_state(const py::tuple& state) {
-    if (state.size() != 4) throw py::value_error("the state of a solver has 4 parts");
-    auto result = std::make_unique<AskTell>(py::cast<std::string>(state[0]), state[1],
-                                            py::cast<py::dict>(state[2]));
-    Archive archive(py::cast<std::string>(state[3]));
+    if (state.size() != 4)
+        throw py::value_error("the state has " + std::to_string(state.size()) +
+                              " parts; 4 are wanted");
+    const auto method = py::cast<std::string>(state[0]);
+    Archive archive(method, py::cast<std::string>(state[3]));
+    auto result = std::make_unique<AskTell>(method, state[1], py::cast<py::dict>(state[2]));
     result->solver_->visit(archive);
-    if (!archive.at_end()) throw py::value_error("the state is too long");
+    archive.end();
     return result;
 }
 
