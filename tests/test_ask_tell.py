@@ -9,8 +9,8 @@ import pickle
 import numpy as np
 import pytest
 import schuss
-from helpers import same_bits
-from solver_cases import CLASSES, SEARCHING, START, bowl, drive, g_rosenbrock, rosenbrock
+from helpers import CLASSES, same_bits
+from solver_cases import SEARCHING, START, bowl, drive, g_rosenbrock, rosenbrock
 
 
 def test_asked_arrays_are_read_only_and_never_change(method):
