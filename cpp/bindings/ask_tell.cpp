@@ -17,9 +17,6 @@
 namespace schuss {
 namespace {
 
-// Work worth letting other Python threads run meanwhile: about 20 microseconds.
-constexpr std::int64_t kReleaseGil = 16384;
-
 template <class T>
 T option(const py::dict& options, const char* name) {
     return py::cast<T>(options[name]);
@@ -231,9 +228,7 @@ void AskTell::tell(py::handle value, py::handle gradient) {
     check_request(Request::kValueAndGradient, "value");
     const double f = value_from(value);
     const char* data = std::isfinite(f) ? vector_from(gradient, "gradient") : no_gradient();
-    if (size_ < kReleaseGil) return solver_->tell(f, data);
-    const py::gil_scoped_release released;
-    solver_->tell(f, data);
+    without_gil_if(size_ >= kLongSolve, [&] { solver_->tell(f, data); });
 }
 
 void AskTell::tell_hessian(py::handle hessian) {
@@ -250,13 +245,8 @@ void AskTell::tell_hessian(py::handle hessian) {
         throw py::value_error("hessian has shape " + text_of(shape_of(given.ptr())) + "; (" +
                               std::to_string(size_) + ", " + std::to_string(size_) + ") is wanted");
     const double* h = square.data();
-    std::string fault;
-    if (size_ * size_ < kReleaseGil) {
-        fault = solver_->tell_hessian(h);
-    } else {
-        const py::gil_scoped_release released;
-        fault = solver_->tell_hessian(h);
-    }
+    const std::string fault =
+        without_gil_if(size_ * size_ >= kLongSolve, [&] { return solver_->tell_hessian(h); });
     if (!fault.empty())
         throw py::value_error("hessian " + fault + "; a finite and symmetric one is wanted");
 }

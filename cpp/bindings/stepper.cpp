@@ -17,9 +17,6 @@ namespace {
 
 constexpr char kWhat[] = "optimizer";
 
-// Work worth letting other Python threads run meanwhile: about 20 microseconds.
-constexpr std::int64_t kReleaseGil = 65536;
-
 int find_rule(const std::string& name) {
     for (int k = 0; k < kernels().n_rules; ++k)
         if (name == kernels().rules[k].name) return k;
@@ -283,14 +280,9 @@ void Stepper::step(py::handle params, py::handle grads) {
     if (!plan_holds()) make_plan();
     std::vector<std::vector<double>> next_carry = carry;
     std::vector<Group> groups = groups_for_step(next_carry);
-    StepReport taken;
     Unfit unfit;
-    if (plan_.trained.back() >= kReleaseGil) {
-        const py::gil_scoped_release released;
-        taken = run(groups, unfit);
-    } else {
-        taken = run(groups, unfit);
-    }
+    StepReport taken =
+        without_gil_if(plan_.trained.back() >= kLongStep, [&] { return run(groups, unfit); });
     if (taken.skipped && options_.nonfinite == Nonfinite::kRaise) refuse(unfit);
     if (!taken.skipped) {
         ++step_count;
