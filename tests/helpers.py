@@ -23,6 +23,10 @@ def same_bits(a, b):
     return bool(equal.all())
 
 
+def norm(v):
+    return float(np.sqrt(v @ v))
+
+
 def leaves(tree):
     """What nested lists, tuples and dicts hold, in order."""
     if isinstance(tree, dict):
@@ -139,16 +143,6 @@ def accepted(solver, function):
         if solver.nit > iterations:
             iterations = solver.nit
             yield x, f, g
-
-
-def drive(solver, function):
-    """Run to the end; the values told."""
-    values = []
-    while not solver.done:
-        f, g = function(solver.ask())
-        solver.tell(f, g)
-        values.append(f)
-    return values
 
 
 def log_cosh(n, seed, ridge=0.05):
