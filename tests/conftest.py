@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import schuss
-from helpers import METHODS
+from helpers import CLASSES, METHODS
 
 # The files of `pytest -m quick`: every rule, the errors, the solvers at work.
 QUICK = (
@@ -54,5 +54,11 @@ def dtype(request):
 
 @pytest.fixture(params=METHODS)
 def method(request):
+    """Every method that asks for gradients alone."""
+    return request.param
+
+
+@pytest.fixture(params=CLASSES)
+def any_method(request):
     """Every method of the solvers."""
     return request.param

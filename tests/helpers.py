@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import math
 
 import numpy as np
 import reference
 from schuss import _core
+from schuss.solvers.minimize import METHODS as CLASSES
+from schuss.solvers.minimize import SECOND
 
 
 def same_bits(a, b):
@@ -18,6 +21,10 @@ def same_bits(a, b):
     unsigned = np.uint32 if a.dtype == np.float32 else np.uint64
     equal = (a.view(unsigned) == b.view(unsigned)) | (np.isnan(a) & np.isnan(b))
     return bool(equal.all())
+
+
+def norm(v):
+    return float(np.sqrt(v @ v))
 
 
 def leaves(tree):
@@ -78,27 +85,49 @@ def split(array, pieces):
     return [array[a:b] for a, b in itertools.pairwise(cuts)]
 
 
+# Of all methods, as the core takes them.
 OPTIONS = {
-    "gtol": 1e-5,
-    "ftol": 0.0,
-    "maxiter": 15000,
-    "maxfun": 15000,
-    "maxls": 20,
-    "c1": 1e-4,
-    "c2": 0.9,
-    "damping": False,
-    "history_size": 10,
-    "history_dtype": "float64",
-    "hess_inv0": None,
-    "globalization": "trust_region",
-    "learning_rate": 1.0,
-}
-METHODS = ("lbfgs", "bfgs", "sr1", "gradient_descent")
+    p.name: p.default
+    for cls in CLASSES.values()
+    for p in inspect.signature(cls).parameters.values()
+    if p.name != "x0"
+} | {"gtol": 1e-5, "history_dtype": "float64"}
+METHODS = tuple(name for name in CLASSES if name not in SECOND)  # that ask for gradients alone
 
 
 def core_solver(method, x0, **options):
     """A solver of the core, whose options are those of `OPTIONS` but for the given ones."""
     return _core.Solver(method, np.asarray(x0), OPTIONS | options)
+
+
+def tell_one(solver, product):
+    """Tell a Hessian, or its product with a vector: product(x, V) is the Hessian at x times V."""
+    x = solver.ask()
+    if solver.request == "hessian":
+        solver.tell_hessian(product(x, np.eye(x.size)))
+    else:
+        v = solver.direction  # a method in the core
+        solver.tell_product(product(x, v() if callable(v) else v))
+
+
+def tell_second(solver, product):
+    """Tell all that a solver asks for before it asks for another gradient."""
+    while solver.request in ("hessian", "hessian_product"):
+        tell_one(solver, product)
+
+
+def path(solver, problem, *, copied=lambda solver: solver):
+    """Every point that is asked for, and the end."""
+    points = []
+    while not solver.done:
+        solver = copied(solver)
+        x = solver.ask()
+        points.append((solver.request, x.tolist()))
+        if solver.request == "value_and_gradient":
+            solver.tell(*problem.value_and_gradient(x))
+        else:
+            tell_one(solver, lambda x, v: problem.hessian(x) @ v)
+    return points, repr(solver.result())
 
 
 def accepted(solver, function):
@@ -114,16 +143,6 @@ def accepted(solver, function):
         if solver.nit > iterations:
             iterations = solver.nit
             yield x, f, g
-
-
-def drive(solver, function):
-    """Run to the end; the values told."""
-    values = []
-    while not solver.done:
-        f, g = function(solver.ask())
-        solver.tell(f, g)
-        values.append(f)
-    return values
 
 
 def log_cosh(n, seed, ridge=0.05):

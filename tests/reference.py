@@ -119,11 +119,15 @@ def adadelta(p, g, v, u, *, t, learning_rate, rho, epsilon):
     return p - f(learning_rate) * x, v, u
 
 
-def adam_step(m, v, t, learning_rate, beta1, beta2, epsilon):
-    f = m.dtype.type
-    step_size = learning_rate / bias_correction(beta1, t)
+def denominator(v, t, beta2, epsilon):
+    f = v.dtype.type
     inverse_root = 1.0 / math.sqrt(bias_correction(beta2, t))
-    return (f(step_size) * m) / (np.sqrt(v) * f(inverse_root) + f(epsilon))
+    return np.sqrt(v) * f(inverse_root) + f(epsilon)
+
+
+def adam_step(m, v, t, learning_rate, beta1, beta2, epsilon):
+    step_size = m.dtype.type(learning_rate / bias_correction(beta1, t))
+    return (step_size * m) / denominator(v, t, beta2, epsilon)
 
 
 def adam(p, g, m, v, *, t, learning_rate, beta1, beta2, epsilon):
@@ -169,8 +173,7 @@ def radam(p, g, m, v, *, t, learning_rate, beta1, beta2, epsilon, threshold):
         return p - f(learning_rate / bias_correction(beta1, t)) * m, m, v
     r = math.sqrt(((rho - 4.0) * (rho - 2.0) * limit) / ((limit - 4.0) * (limit - 2.0) * rho))
     step_size = learning_rate / bias_correction(beta1, t) * r
-    inverse_root = 1.0 / math.sqrt(1.0 - decay)
-    return p - (f(step_size) * m) / (np.sqrt(v) * f(inverse_root) + f(epsilon)), m, v
+    return p - (f(step_size) * m) / denominator(v, t, beta2, epsilon), m, v
 
 
 def power_096(x):
@@ -193,9 +196,8 @@ def nadam(p, g, m, v, *, t, learning_rate, beta1, beta2, epsilon, momentum_decay
     m, v = ema(m, g, beta1), ema(v, g * g, beta2)
     grad_step = learning_rate * (1.0 - mu(t)) / (1.0 - product)
     moment_step = learning_rate * mu(t + 1) / (1.0 - product * mu(t + 1))
-    inverse_root = 1.0 / math.sqrt(bias_correction(beta2, t))
-    denominator = np.sqrt(v) * f(inverse_root) + f(epsilon)
-    return p - (f(grad_step) * g + f(moment_step) * m) / denominator, m, v
+    step = f(grad_step) * g + f(moment_step) * m
+    return p - step / denominator(v, t, beta2, epsilon), m, v
 
 
 def adamax(p, g, m, u, *, t, learning_rate, beta1, beta2, epsilon):

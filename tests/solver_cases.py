@@ -5,17 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import schuss
-from helpers import leaves
+from helpers import METHODS, leaves
 from schuss.structures import map_leaves
 
-CLASSES = {
-    "lbfgs": schuss.LBFGS,
-    "bfgs": schuss.BFGS,
-    "sr1": schuss.SR1,
-    "gradient_descent": schuss.GradientDescent,
-}
-SEARCHING = [name for name in CLASSES if name != "sr1"]
+SEARCHING = [name for name in METHODS if name != "sr1"]
 START = [-1.2, 1.0]
 
 

@@ -11,9 +11,8 @@ import threading
 import numpy as np
 import pytest
 import schuss
-from helpers import same_bits
+from helpers import CLASSES, same_bits
 from solver_cases import (
-    CLASSES,
     SEARCHING,
     START,
     bowl,
@@ -330,9 +329,21 @@ def test_a_shallow_copy_is_a_solver_of_its_own(method):
 def test_damaged_pickles():
     state = schuss.LBFGS(START)._solver.__getstate__()
     fresh = type(schuss.LBFGS(START)._solver)
-    for damaged in ((*state[:3], state[3][:-1]), (*state[:3], state[3] + b"0"), state[:3]):
-        with pytest.raises(ValueError, match="state"):
-            fresh.__new__(fresh).__setstate__(damaged)
+    *about, data = state
+    title, members = data.split(b"\n", 1)
+    whole = title.decode().removeprefix("a schuss solver's, ")
+    older = title.replace(b"format", b"format 1 before")
+    for damaged, words in (
+        (about, "the state has 3 parts; 4 are wanted"),
+        ((*about, data[:-1]), "the state is too short"),
+        ((*about, data + b"0"), "the state has other members"),
+        ((*about, data[:-1] + b"0"), "the state has other members"),
+        ((*about, members), f"the state is of something else; .*{whole} is wanted"),
+        ((*about, older + b"\n" + members), f"format 1 before .*; .*{whole} is wanted"),
+        (("bfgs", *state[1:]), f"the state is .*{whole}; .*bfgs, .* is wanted: finish the run"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            fresh.__new__(fresh).__setstate__(tuple(damaged))
 
 
 def test_a_result_beside_a_running_thread_is_of_one_moment():

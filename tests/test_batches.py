@@ -132,15 +132,20 @@ def test_repr() -> None:
 @pytest.mark.parametrize(
     ("arrays", "keywords", "error", "message"),
     [
-        ([], {"batch_size": 1}, ValueError, "arrays must be at least one"),
+        ([], {"batch_size": 1}, ValueError, r"arrays has shapes .*; at least one"),
         ([np.float64(1.0)], {"batch_size": 1}, ValueError, "at least 1 dimension"),
-        ([np.ones(3), np.ones(4)], {"batch_size": 1}, ValueError, r"same first size, got \[3, 4\]"),
-        ([np.ones(3)], {"batch_size": 0}, ValueError, "batch_size must be an integer >= 1 or None"),
+        ([np.ones(3), np.ones(4)], {"batch_size": 1}, ValueError, r"first sizes \[3, 4\]"),
+        (
+            [np.ones(3)],
+            {"batch_size": 0},
+            ValueError,
+            "batch_size is 0; a whole number of at least 1",
+        ),
         ([np.ones((3, 2))], {"batch_size": 4, "drop_last": True}, ValueError, "leaves no batch"),
         ([np.ones(0)], {"batch_size": 1, "drop_last": True}, ValueError, "no batch of the 0 samp"),
-        ([np.ones(3)], {"batch_size": 1.5}, TypeError, r"batch_size must be .*, got 1\.5"),
-        ([np.ones(3)], {"batch_size": 1, "rng": -1}, ValueError, "rng must be .*, got -1"),
-        ([np.ones(3)], {"batch_size": 1, "rng": "a"}, TypeError, "rng must be .*, got 'a'"),
+        ([np.ones(3)], {"batch_size": 1.5}, ValueError, r"batch_size is 1\.5; "),
+        ([np.ones(3)], {"batch_size": 1, "rng": -1}, ValueError, "rng is -1; "),
+        ([np.ones(3)], {"batch_size": 1, "rng": "a"}, TypeError, "rng is 'a'; "),
     ],
 )
 def test_bad_arguments_are_refused_at_once(arrays, keywords, error, message) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers import core_solver, log_cosh
+from helpers import core_solver, log_cosh, norm
 
 # Tiles have 64 rows: less than one, one, one row more, and three.
 SIZES = (1, 2, 5, 63, 64, 65, 130)
@@ -56,10 +56,6 @@ class Textbook:
             self.ratios.append(float(ratio))
             h = h * (max(ratio, 1) if grows else 1)
         return updated(h, s, y), s, y
-
-
-def norm(v):
-    return float(np.sqrt(v @ v))
 
 
 def check_run(solver, function, textbook):

@@ -460,11 +460,11 @@ def test_output_bias_dtype() -> None:
 @pytest.mark.parametrize(
     ("shape", "keywords", "error", "message"),
     [
-        ((4, -4), {}, ValueError, r"shape must have no negative sizes, got \(4, -4\)"),
-        ((4, 4.0), {}, TypeError, "shape must be an integer or a sequence of integers"),
-        ("ab", {}, TypeError, "shape must be an integer or a sequence of integers"),
-        ((4, 4), {"dtype": np.int32}, TypeError, "dtype must be a real floating-point type"),
-        ((4, 4), {"dtype": np.complex64}, TypeError, "dtype must be a real floating-point type"),
+        ((4, -4), {}, ValueError, r"shape is \(4, -4\); sizes of at least 0"),
+        ((4, 4.0), {}, TypeError, "shape is .*; an integer or a sequence of integers"),
+        ("ab", {}, TypeError, "shape is .*; an integer or a sequence of integers"),
+        ((4, 4), {"dtype": np.int32}, TypeError, "dtype is .*; a real floating-point type"),
+        ((4, 4), {"dtype": np.complex64}, TypeError, "dtype is .*; a real floating-point type"),
     ],
 )
 def test_bad_shapes_and_dtypes(f: Initializer, shape, keywords, error, message) -> None:
@@ -477,13 +477,13 @@ def test_bad_shapes_and_dtypes(f: Initializer, shape, keywords, error, message) 
     ("rng", "error"), [(-1, ValueError), ("seed", TypeError), (0.5, TypeError)]
 )
 def test_bad_rng(f: Initializer, rng: Any, error: type[Exception]) -> None:
-    with pytest.raises(error, match=r"rng must be None, a seed .* or a numpy\.random\.Generator"):
+    with pytest.raises(error, match=r"rng is .*; None, a seed .* or a numpy\.random\.Generator"):
         f((4, 4), rng=rng)
 
 
 @pytest.mark.parametrize("f", RANDOM[3:], ids=name)
 def test_fans_need_two_dimensions(f: Initializer) -> None:
-    with pytest.raises(ValueError, match=r"shape must have at least 2 dimensions, got \(4,\)"):
+    with pytest.raises(ValueError, match=r"shape is \(4,\); at least 2 dimensions"):
         f((4,))
 
 
@@ -491,14 +491,14 @@ def test_fans_need_two_dimensions(f: Initializer) -> None:
 @pytest.mark.parametrize(
     ("axes", "error", "message"),
     [
-        ({"in_axis": 2}, ValueError, "in_axis must be within 2 dimensions, got 2"),
-        ({"out_axis": -3}, ValueError, "out_axis must be within 2 dimensions, got -3"),
-        ({"in_axis": 1}, ValueError, "in_axis and out_axis must name different axes"),
-        ({"in_axis": (0, -2)}, ValueError, "in_axis and out_axis must name different axes"),
-        ({"in_axis": 0.5}, TypeError, "in_axis must be an integer or a sequence"),
-        ({"batch_axis": 2}, ValueError, "batch_axis must be within 2 dimensions, got 2"),
-        ({"batch_axis": 0}, ValueError, "batch_axis must name axes that in_axis and out_axis do"),
-        ({"batch_axis": "a"}, TypeError, "batch_axis must be an integer or a sequence"),
+        ({"in_axis": 2}, ValueError, "in_axis is 2; axes of 2 dimensions"),
+        ({"out_axis": -3}, ValueError, "out_axis is -3; axes of 2 dimensions"),
+        ({"in_axis": 1}, ValueError, "in_axis is .* and out_axis .*; different axes"),
+        ({"in_axis": (0, -2)}, ValueError, "in_axis is .* and out_axis .*; different axes"),
+        ({"in_axis": 0.5}, TypeError, "in_axis is .*; an integer or a sequence"),
+        ({"batch_axis": 2}, ValueError, "batch_axis is 2; axes of 2 dimensions"),
+        ({"batch_axis": 0}, ValueError, "batch_axis is 0; axes other than in_axis"),
+        ({"batch_axis": "a"}, TypeError, "batch_axis is .*; an integer or a sequence"),
     ],
 )
 def test_bad_axes(f: Initializer, axes, error, message) -> None:
@@ -509,53 +509,65 @@ def test_bad_axes(f: Initializer, axes, error, message) -> None:
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: uniform(2, low=1.0, high=0.0), ValueError, "high must be a finite number >= 1"),
-        (lambda: uniform(2, low=math.nan), ValueError, "low must be a finite number, got nan"),
-        (lambda: normal(2, stddev=-1.0), ValueError, "stddev must be a finite number >= 0, got -1"),
-        (lambda: normal(2, mean="0"), TypeError, "mean must be a finite number, got '0'"),
-        (lambda: truncated_normal(2, stddev=math.inf), ValueError, "stddev must be"),
-        (lambda: truncated_normal(2, mean=math.nan), ValueError, "mean must be"),
+        (
+            lambda: uniform(2, low=1.0, high=0.0),
+            ValueError,
+            "high is .*; a finite number of at least 1",
+        ),
+        (lambda: uniform(2, low=math.nan), ValueError, "low is nan; a finite number is wanted"),
+        (
+            lambda: normal(2, stddev=-1.0),
+            ValueError,
+            "stddev is .*; a finite number of at least 0 is wanted",
+        ),
+        (lambda: normal(2, mean="0"), TypeError, "mean is '0'; a finite number is wanted"),
+        (lambda: truncated_normal(2, stddev=math.inf), ValueError, "stddev is "),
+        (lambda: truncated_normal(2, mean=math.nan), ValueError, "mean is "),
         (
             lambda: glorot_uniform((2, 2), gain=-1.0),
             ValueError,
-            "gain must be a finite number >= 0",
+            "gain is .*; a finite number of at least 0",
         ),
-        (lambda: glorot_normal((2, 2), gain=math.nan), ValueError, "gain must be"),
-        (lambda: lecun_uniform((2, 2), gain="relu"), TypeError, "gain must be"),
-        (lambda: lecun_normal((2, 2), gain=math.inf), ValueError, "gain must be"),
-        (lambda: he_uniform((2, 2), negative_slope=math.nan), ValueError, "negative_slope must"),
-        (lambda: he_normal((2, 2), negative_slope=math.inf), ValueError, "negative_slope must"),
-        (lambda: orthogonal((2, 2), gain=math.inf), ValueError, "gain must be"),
-        (lambda: orthogonal((2, 2), batch_axis=0), ValueError, "leave one for the rows"),
-        (lambda: orthogonal((2, 2), out_axis=2), ValueError, "out_axis must be within 2"),
-        (lambda: gain("swish"), ValueError, "activation must be one of linear, .*, got 'swish'"),
-        (lambda: relu_bias(2, value=math.nan), ValueError, "value must be"),
-        (lambda: lstm_bias(6), ValueError, "shape must have a last size divisible by 4"),
-        (lambda: lstm_bias(()), ValueError, "shape must have a last size divisible by 4"),
+        (lambda: glorot_normal((2, 2), gain=math.nan), ValueError, "gain is "),
+        (lambda: lecun_uniform((2, 2), gain="relu"), TypeError, "gain is "),
+        (lambda: lecun_normal((2, 2), gain=math.inf), ValueError, "gain is "),
+        (lambda: he_uniform((2, 2), negative_slope=math.nan), ValueError, "negative_slope is "),
+        (lambda: he_normal((2, 2), negative_slope=math.inf), ValueError, "negative_slope is "),
+        (lambda: orthogonal((2, 2), gain=math.inf), ValueError, "gain is "),
+        (lambda: orthogonal((2, 2), batch_axis=0), ValueError, "that leave one of 2 for the rows"),
+        (lambda: orthogonal((2, 2), out_axis=2), ValueError, r"out_axis is 2; .* \[-2, 1\]"),
+        (lambda: gain("swish"), ValueError, "activation is 'swish'; one of linear, .*"),
+        (lambda: relu_bias(2, value=math.nan), ValueError, "value is "),
+        (lambda: lstm_bias(6), ValueError, r"shape is .*; a last size divisible by 4"),
+        (lambda: lstm_bias(()), ValueError, r"shape is .*; a last size divisible by 4"),
         (
             lambda: lstm_bias(8, forget_gate=4),
             ValueError,
-            r"forget_gate must be .* \[0, 3\], got 4",
+            r"forget_gate is 4; .* \[0, 3\]",
         ),
-        (lambda: lstm_bias(8, value=math.inf), ValueError, "value must be"),
-        (lambda: output_bias([]), ValueError, "targets must have .* not be empty"),
-        (lambda: output_bias(1.0), ValueError, "targets must have 1 or 2 dimensions"),
-        (lambda: output_bias([1.0, math.nan]), ValueError, "targets must be finite"),
-        (lambda: output_bias(["a"]), TypeError, "targets must be real numbers"),
-        (lambda: output_bias([1.0], dtype=int), TypeError, "dtype must be"),
-        (lambda: output_bias([1.0], activation="relu"), ValueError, "activation must be .*'relu'"),
+        (lambda: lstm_bias(8, value=math.inf), ValueError, "value is "),
+        (lambda: output_bias([]), ValueError, r"targets has shape \(0,\); "),
+        (lambda: output_bias(1.0), ValueError, r"targets has shape \(\); 1 or 2 dimensions"),
+        (lambda: output_bias([1.0, math.nan]), ValueError, "targets has NaN"),
+        (lambda: output_bias(["a"]), TypeError, "targets has dtype .*; real numbers"),
+        (lambda: output_bias([1.0], dtype=int), TypeError, "dtype is "),
+        (lambda: output_bias([1.0], activation="relu"), ValueError, "activation is 'relu'"),
         (
             lambda: output_bias([0, 2.0], activation="sigmoid"),
             ValueError,
-            r"targets must be in \[0",
+            r"targets has .*; numbers in \[0",
         ),
-        (lambda: output_bias([0.5], activation="softmax"), ValueError, "targets must be labels"),
-        (lambda: output_bias([-1, 2]), ValueError, "targets must be labels"),
-        (lambda: output_bias([[1, 1]], activation="softmax"), ValueError, "rows that sum to 1"),
+        (lambda: output_bias([0.5], activation="softmax"), ValueError, r"targets has .*; labels"),
+        (lambda: output_bias([-1, 2]), ValueError, "activation is None; activation="),
+        (
+            lambda: output_bias([[1, 1]], activation="softmax"),
+            ValueError,
+            r"sum of 2\.0; 1 is wanted",
+        ),
         (
             lambda: output_bias([0, 3], classes=3),
             ValueError,
-            "classes must be more than the largest",
+            "classes is 3; a whole number of at least 4",
         ),
     ],
 )

@@ -93,7 +93,7 @@ def test_what_makes_no_sense():
         ({"surface": "hill"}, "unknown surface 'hill'"),
         ({"optimizers": ["adma"]}, "unknown optimizer 'adma'"),
         ({"optimizers": []}, "no optimizer named"),
-        ({"steps": 0}, "steps: expected a positive integer"),
+        ({"steps": 0}, "steps is 0; a whole number of at least 1"),
         ({"start": (1.0,)}, "valley has 2 variables; start X,Y is wanted, 1 came"),
         ({"start": (np.inf, 1.0)}, "a finite start is wanted"),
     ):
@@ -243,9 +243,9 @@ def test_command(mine, capsys, tmp_path):
         ("wave --start 1,2", "wave has one variable; start X is wanted, 2 came"),
         ("wave --set Adam.bta1=0.5", "Adam has no bta1; did you mean 'beta1'?"),
         ("wave --set Lion.beta1=0.5", "'Lion', which is not at work"),
-        ("wave --start a", "expected numbers with commas between, got 'a'"),
+        ("wave --start a", "'a' is given; numbers with commas between are wanted"),
         ("wave --optimizers adma", "unknown optimizer 'adma'; did you mean 'Ada"),
-        ("wave --plot a.foo", "expected a name that ends in one of"),
+        ("wave --plot a.foo", "a name that ends in one of"),
         ("wave --plot no/a.png", "no is no directory"),
     ],
 )

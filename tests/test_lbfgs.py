@@ -6,7 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
-from helpers import accepted, core_solver, log_cosh
+from helpers import accepted, core_solver, log_cosh, norm
 
 from bench.problems import chained_rosenbrock, cragglvy
 
@@ -23,10 +23,6 @@ def two_loops(pairs, g, dtype):
     for (s, y), alpha in zip(pairs, reversed(alphas), strict=True):
         q = q + (alpha - (y @ q) / (s @ y)) * s
     return -q
-
-
-def norm(v):
-    return float(np.sqrt(v @ v))
 
 
 # A direction of float64 is as good as sums of n products and triangles of m unknowns can be; 1e-14

@@ -9,6 +9,7 @@ import pickle
 import numpy as np
 import pytest
 import schuss
+from helpers import path
 from schuss import Newton, minimize
 
 from bench.problems import standard_problems
@@ -264,20 +265,6 @@ def test_bad_hessians_of_any_size(n, threads):
             assert solver.result().hess is None
         solver.tell_hessian(good)
         np.testing.assert_allclose(solver.result().hess, (good + good.T) / 2, rtol=1e-15)
-
-
-def path(solver, problem, *, copied=lambda solver: solver):
-    """Every point that is asked for, and the end."""
-    points = []
-    while not solver.done:
-        solver = copied(solver)
-        x = solver.ask()
-        points.append((solver.request, x.tolist()))
-        if solver.request == "hessian":
-            solver.tell_hessian(problem.hessian(x))
-        else:
-            solver.tell(*problem.value_and_gradient(x))
-    return points, repr(solver.result())
 
 
 @pytest.mark.parametrize("globalization", ["trust_region", "line_search", "none"])

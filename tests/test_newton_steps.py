@@ -8,6 +8,7 @@ import pickle
 
 import numpy as np
 import pytest
+from helpers import path
 from schuss import Newton, NewtonCG, minimize
 from test_newton import PROBLEMS, cosh, quadratic, saddle, saddle_second, wave, wave_second
 
@@ -281,24 +282,11 @@ def test_one_negative_curvature_among_many(rng):
     assert abs(abs(result.x[77]) - 1) < 1e-5
 
 
-def run_by_products(solver, problem, *, copied=lambda s: s):
-    points = []
-    while not solver.done:
-        solver = copied(solver)
-        x = solver.ask()
-        points.append((solver.request, x.tolist()))
-        if solver.request == "hessian_product":
-            solver.tell_product(problem.hessian(x) @ solver.direction)
-        else:
-            solver.tell(*problem.value_and_gradient(x))
-    return points, repr(solver.result())
-
-
 def test_resuming_between_products():
     problem = PROBLEMS["rosenbrock x10"]
-    expected = run_by_products(NewtonCG(problem.start), problem)
+    expected = path(NewtonCG(problem.start), problem)
     for copied in (lambda s: pickle.loads(pickle.dumps(s)), copy.deepcopy):
-        assert run_by_products(NewtonCG(problem.start), problem, copied=copied) == expected
+        assert path(NewtonCG(problem.start), problem, copied=copied) == expected
 
 
 def test_threads_and_products(threads):

@@ -91,8 +91,8 @@ def test_what_makes_no_sense():
             lab.range_test(bowl()[0], **keywords)
     for keywords, message in (
         ({"optimizer": "LBFGS"}, "unknown optimizer 'LBFGS'"),
-        ({"batch_size": 0}, "batch_size: expected a positive integer"),
-        ({"hidden": (3, 0)}, r"hidden\[1\]: expected a positive integer"),
+        ({"batch_size": 0}, "batch_size is 0; a whole number"),
+        ({"hidden": (3, 0)}, r"hidden\[1\] is 0; a whole number"),
     ):
         with pytest.raises(ValueError, match=message):
             lab.find_learning_rate(**keywords)

@@ -122,7 +122,6 @@ def test_samples_are_seeded_and_no_more_than_the_grid():
         ({"space": [0.1]}, "a dict of hyperparameters"),
         ({"samples": 0}, "samples"),
         ({"processes": 0}, "processes"),
-        ({"processes": None}, "processes"),
         ({"seed": -1}, "seed"),
         ({"seed": 2**32}, "seed"),
         ({"direction": "up"}, "direction"),
@@ -138,6 +137,8 @@ def test_bad_arguments(arguments, words):
     given = {"optimizers": ["sgd"], "space": {}, "train": counted(calls), **arguments}
     with pytest.raises(ValueError, match=words):
         lab.search(given.pop("optimizers"), given.pop("space"), **given)
+    with pytest.raises(TypeError, match="processes is None; a whole number"):
+        lab.search(["sgd"], {}, train=counted(calls), processes=None)
     assert not calls
 
 
@@ -516,19 +517,19 @@ def test_a_function_that_fails_shows_its_traceback(folder, capsys):
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ("--learning-rate 1..0.1", "argument --learning-rate: expected LOW..HIGH"),
-        ("--learning-rate 0..1", "argument --learning-rate: expected a positive number"),
+        ("--learning-rate 1..0.1", "argument --learning-rate: '1..0.1' is given; LOW..HIGH"),
+        ("--learning-rate 0..1", "argument --learning-rate: '0' is given; a finite number above 0"),
         ("--learning-rate 0.1..1", "learning_rate is a distribution; samples"),
-        ("--set momentum", "argument --set: expected NAME=X,Y"),
+        ("--set momentum", "argument --set: 'momentum' is given; NAME=X,Y"),
         ("--set momentum=fast", "SGD: momentum"),
         ("--set beta9=1", "SGD has no beta9"),
-        ("--samples 0", "argument --samples: expected a positive integer"),
+        ("--samples 0", "argument --samples: '0' is given; a whole number"),
         ("--train nothing:here", "nothing:here: there is no module 'nothing'"),
         ("--train trainers", "'trainers' is no function; module:function is wanted"),
         ("--train trainers:np", "trainers:np is <module"),
         ("--minimize", "direction is 'minimize'; the network's score is an accuracy"),
         ("--results no/such/a.jsonl", "results_file: no/such/a.jsonl cannot be written"),
-        ("--plot a.xyz", "a.xyz: expected a name that ends in"),
+        ("--plot a.xyz", "a.xyz: a name that ends in"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(arguments, line, folder, capsys):

@@ -10,19 +10,22 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import schuss
-from helpers import same_bits
+from helpers import CLASSES, same_bits
 from schuss.solvers.minimize import OPTIONS as TAKEN
 from schuss.solvers.minimize import Options
-from solver_cases import CLASSES, START, drive, rosenbrock
+from solver_cases import START, drive, rosenbrock
 
 
 def test_signatures():
     common = "gtol=None, ftol=0.0, maxiter=15000, maxfun=15000"
     search = "maxls=20, c1=0.0001, c2=0.9"
+    newton = common.replace("ftol=0.0, ", "")
     wanted = {
         "lbfgs": f"history_size=10, {common}, {search}, damping=False, history_dtype=None",
         "bfgs": f"{common}, {search}, damping=False, hess_inv0=None",
         "sr1": common,
+        "newton": f"{newton}, globalization='trust_region', learning_rate=1.0",
+        "newton_cg": newton,
         "gradient_descent": f"{common}, {search}",
     }
     for name, cls in CLASSES.items():
@@ -32,8 +35,8 @@ def test_signatures():
         assert ", ".join(f"{p.name}={p.default!r}" for p in parameters) == wanted[name]
 
 
-def test_docstrings(method):
-    cls = CLASSES[method]
+def test_docstrings(any_method):
+    cls = CLASSES[any_method]
     doc = inspect.getdoc(cls)
     for section in ("Args:", "Memory:", "Example:", "Reference:", ">>> "):
         assert section in doc, section
@@ -67,28 +70,35 @@ BAD = {
 }
 
 
+OPTIONS |= {
+    "globalization": ("trust_region", "line_search", "none"),
+    "learning_rate": (1e-3, 0.5),
+}
+BAD |= {"globalization": ("wolfe", None, 1), "learning_rate": (0, -1.0, math.nan, "1")}
+
+
 def takes(method, option):
     return option in inspect.signature(CLASSES[method]).parameters
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-def test_options(method, option):
+def test_options(any_method, option):
     for value in OPTIONS[option]:
-        if takes(method, option):
-            CLASSES[method](START, **{option: value})
+        if takes(any_method, option):
+            CLASSES[any_method](START, **{option: value})
         else:
             with pytest.raises(TypeError, match=option):
-                CLASSES[method](START, **{option: value})
+                CLASSES[any_method](START, **{option: value})
 
 
 @pytest.mark.parametrize("option", BAD)
-def test_bad_options(method, option):
+def test_bad_options(any_method, option):
     for value in BAD[option]:
-        if takes(method, option):
+        if takes(any_method, option):
             with pytest.raises((TypeError, ValueError), match=rf"\b{option} is .* wanted"):
-                CLASSES[method](START, **{option: value})
+                CLASSES[any_method](START, **{option: value})
             with pytest.raises((TypeError, ValueError), match=rf"\b{option} is .* wanted"):
-                schuss.minimize(rosenbrock, START, jac=True, method=method, **{option: value})
+                schuss.minimize(rosenbrock, START, jac=True, method=any_method, **{option: value})
 
 
 @pytest.mark.parametrize(("dtype", "gtol"), [(np.float64, 1e-5), (np.float32, 1e-3)])
@@ -127,13 +137,14 @@ def test_maxcor_is_history_size():
 
 
 @pytest.mark.parametrize("unknown", ["iprint", "norm", "eps", "foo", "x0_"])
-def test_unknown_options(method, unknown):
-    text = rf"^'{unknown}' is no option of {method}, which takes \[.*'gtol'.*'disp', .*'trace'\]"
+def test_unknown_options(any_method, unknown):
+    takes = r"which takes \[.*'gtol'.*'disp', .*'trace'\]"
+    text = rf"^'{unknown}' is no option of {any_method}, {takes}"
     for keywords in ({unknown: 1}, {"options": {unknown: 1}}):
         with pytest.raises(ValueError, match=text):
-            schuss.minimize(rosenbrock, START, jac=True, method=method, **keywords)
+            schuss.minimize(rosenbrock, START, jac=True, method=any_method, **keywords)
     with pytest.raises(TypeError, match=r"^options is "):
-        schuss.minimize(rosenbrock, START, jac=True, method=method, options=[1])
+        schuss.minimize(rosenbrock, START, jac=True, method=any_method, options=[1])
 
 
 @pytest.mark.parametrize("tol", [1e-2, 1e-8])

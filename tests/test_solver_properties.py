@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from helpers import METHODS, accepted, core_solver
+from helpers import METHODS, accepted, core_solver, norm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 EPSILON = 2.0**-52
-
-
-def norm(v):
-    return float(np.sqrt(v @ v))
 
 
 @st.composite

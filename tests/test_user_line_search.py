@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import schuss
 from helpers import same_bits
 from schuss.solvers import LineSearchResult
+from schuss.solvers.line_search import _NOISE
 from solver_cases import bowl, f_rosenbrock, function_1, function_2, function_3
 
 
@@ -189,3 +192,9 @@ def test_bad_line_searches(keywords, error, text):
         arguments["x"] = np.full(2, 5.0)
     with pytest.raises(error, match=text):
         schuss.line_search(**{**arguments, **keywords})
+
+
+def test_noise_is_that_of_the_solvers():
+    source = (Path(__file__).parents[1] / "cpp" / "solvers" / "solver.cpp").read_text()
+    (values,) = re.findall(r"kNoise\[kDTypes\] = \{(.*)\};", source)
+    assert list(_NOISE.values()) == [float(value) for value in values.split(",")]

@@ -63,7 +63,7 @@ void check_array(PyObject* o, const std::string& label) {
     if (!native(o))
         throw py::value_error(
             label + " has dtype " + dtype_text(o) +
-            ", not in this machine's byte order; use array.astype(array.dtype.newbyteorder('='))");
+            "; this machine's byte order, array.astype(array.dtype.newbyteorder('=')), is wanted");
 }
 
 // Whether two indices may reach the same element: true for broadcast axes, and for strides that

@@ -18,9 +18,6 @@
 namespace schuss {
 namespace {
 
-// Work worth letting other Python threads run meanwhile: about 20 microseconds.
-constexpr std::int64_t kReleaseGil = 16384;
-
 template <class T>
 T option(const py::dict& options, const char* name) {
     return py::cast<T>(options[name]);
@@ -247,9 +244,7 @@ void AskTell::tell(py::handle value, py::handle gradient) {
     check_request(Request::kValueAndGradient, "value");
     const double f = value_from(value);
     const char* data = std::isfinite(f) ? vector_from(gradient, "gradient") : no_gradient();
-    if (size_ < kReleaseGil) return solver_->tell(f, data);
-    const py::gil_scoped_release released;
-    solver_->tell(f, data);
+    without_gil_if(size_ >= kLongSolve, [&] { solver_->tell(f, data); });
 }
 
 void AskTell::tell_hessian(py::handle hessian) {
@@ -266,14 +261,10 @@ void AskTell::tell_hessian(py::handle hessian) {
         throw py::value_error("hessian has shape " + text_of(shape_of(given.ptr())) + "; (" +
                               std::to_string(size_) + ", " + std::to_string(size_) + ") is wanted");
     const double* h = square.data();
-    std::string fault;
-    if (size_ * size_ < kReleaseGil) {
-        fault = solver_->tell_hessian(h);
-    } else {
-        const py::gil_scoped_release released;
-        fault = solver_->tell_hessian(h);
-    }
-    if (!fault.empty()) throw py::value_error("hessian " + fault);
+    const std::string fault =
+        without_gil_if(size_ * size_ >= kLongSolve, [&] { return solver_->tell_hessian(h); });
+    if (!fault.empty())
+        throw py::value_error("hessian " + fault + "; a finite and symmetric one is wanted");
 }
 
 py::object AskTell::direction(bool writeable) const {
@@ -295,7 +286,8 @@ void AskTell::tell_product(py::handle product) {
     copy_as_doubles(dtype_, vector_from(product, "product"), size_, doubles.data());
     for (const double value : doubles)
         if (!std::isfinite(value))
-            throw py::value_error("product has elements that are not finite");
+            throw py::value_error(
+                "product has elements that are not finite; finite ones are wanted");
     solver_->tell_product(doubles.data());
 }
 
@@ -391,19 +383,22 @@ py::object AskTell::matrix_now() const {
 
 py::tuple AskTell::state() const {
     const Busy busy(busy_, "solver");
-    Archive archive;
+    Archive archive(method_);
     solver_->visit(archive);
+    archive.end();
     return py::make_tuple(method_, copied(*solver_->best().x), options_,
                           py::bytes(archive.bytes()));
 }
 
 std::unique_ptr<AskTell> AskTell::from_state(const py::tuple& state) {
-    if (state.size() != 4) throw py::value_error("the state of a solver has 4 parts");
-    auto result = std::make_unique<AskTell>(py::cast<std::string>(state[0]), state[1],
-                                            py::cast<py::dict>(state[2]));
-    Archive archive(py::cast<std::string>(state[3]));
+    if (state.size() != 4)
+        throw py::value_error("the state has " + std::to_string(state.size()) +
+                              " parts; 4 are wanted");
+    const auto method = py::cast<std::string>(state[0]);
+    Archive archive(method, py::cast<std::string>(state[3]));
+    auto result = std::make_unique<AskTell>(method, state[1], py::cast<py::dict>(state[2]));
     result->solver_->visit(archive);
-    if (!archive.at_end()) throw py::value_error("the state is too long");
+    archive.end();
     return result;
 }
 

@@ -32,7 +32,7 @@ py::array array_of(const py::object& given, const char* name) {
     // Equal dtypes may be different objects, as after `newbyteorder` and in pickles.
     if (kind == 'f' && (a.itemsize() == 4 || a.itemsize() == 8)) return a;
     if (kind == 'b' || kind == 'i' || kind == 'u') return py::array_t<double>::ensure(a);
-    throw py::type_error(std::string(name) + " is " + std::string(py::str(a.dtype())) +
+    throw py::type_error(std::string(name) + " has dtype " + std::string(py::str(a.dtype())) +
                          "; float32 or float64 is wanted");
 }
 

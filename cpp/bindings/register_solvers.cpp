@@ -4,6 +4,7 @@
 #include "bindings/ask_tell.hpp"
 #include "bindings/batch.hpp"
 #include "bindings/register.hpp"
+#include "solvers/archive.hpp"
 #include "solvers/line_search.hpp"
 
 namespace schuss {
@@ -13,6 +14,7 @@ void register_solvers(py::module_& m) {
         return [of](const AskTell& self) { return (self.solver().*of)(); };
     };
     m.def("native_array", native_array, py::arg("given"));
+    m.attr("STATE_FORMAT") = Archive::kFormat;
     m.def("function_value", function_value, py::arg("f"));
     py::class_<AskTell>(m, "Solver")
         .def(py::init<const std::string&, py::handle, const py::dict&>(), py::arg("method"),

@@ -18,9 +18,6 @@ namespace {
 
 constexpr char kWhat[] = "optimizer";
 
-// Work worth letting other Python threads run meanwhile: about 20 microseconds.
-constexpr std::int64_t kReleaseGil = 65536;
-
 // Bytes of a step that takes much longer, some 0.2 ms, than a sleeping thread needs to wake.
 constexpr std::int64_t kLarge = 8 << 20;
 
@@ -168,7 +165,7 @@ Tensor Stepper::check_pair(std::size_t k) const {
     PyObject *p = params_[k].ptr(), *g = grads_[k].ptr();
     const std::string p_name = label("params", paths()[k]), g_name = label("grads", paths()[k]);
     if (check_param(p, p_name) != leaf.dtype)
-        throw py::value_error(p_name + " changed its dtype since the first step");
+        throw py::value_error(p_name + " changed its dtype; that of the first step is wanted");
     if (shape_of(p) != leaf.shape)
         throw py::value_error(p_name + " has shape " + text_of(shape_of(p)) +
                               "; that of the first step, " + text_of(leaf.shape) + ", is wanted");
@@ -196,8 +193,9 @@ void Stepper::check_memory() {
     };
     const auto not_in_states = [&](const Extent& e, const char* name, std::size_t k) {
         if (e.low < e.high && states_ && states_->overlaps(e.low, e.high))
-            throw py::value_error(label(name, paths()[k]) +
-                                  " shares memory with the optimizer's state");
+            throw py::value_error(
+                label(name, paths()[k]) +
+                " shares memory with the optimizer's state; memory of its own is wanted");
     };
     std::vector<Owned> owned;
     for (std::size_t k = 0; k < leaves_.size(); ++k) {
@@ -216,7 +214,7 @@ void Stepper::check_memory() {
                 share_memory(params_[owned[j].leaf].ptr(), params_[leaf].ptr()))
                 throw py::value_error(label("params", paths()[owned[j].leaf]) + " and " +
                                       label("params", paths()[leaf]) +
-                                      " share memory; every parameter must have its own");
+                                      " share memory; memory of its own is wanted for each");
         extents_.push_back(e);
         reached_.push_back(k ? std::max(reached_[k - 1], e.high) : e.high);
     }
@@ -229,7 +227,7 @@ void Stepper::check_memory() {
                 share_memory(params_[param.leaf].ptr(), grads_[k].ptr()))
                 throw py::value_error(label("grads", paths()[k]) + " shares memory with " +
                                       label("params", paths()[param.leaf]) +
-                                      "; gradients must be arrays of their own");
+                                      "; memory of its own is wanted");
     }
 }
 
@@ -287,14 +285,9 @@ void Stepper::step(py::handle params, py::handle grads) {
     if (!plan_holds()) make_plan();
     std::vector<std::vector<double>> next_carry = carry;
     std::vector<Group> groups = groups_for_step(next_carry);
-    StepReport taken;
     Unfit unfit;
-    if (plan_.trained.back() >= kReleaseGil) {
-        const py::gil_scoped_release released;
-        taken = run(groups, unfit);
-    } else {
-        taken = run(groups, unfit);
-    }
+    StepReport taken =
+        without_gil_if(plan_.trained.back() >= kLongStep, [&] { return run(groups, unfit); });
     if (taken.skipped && options_.nonfinite == Nonfinite::kRaise) refuse(unfit);
     if (!taken.skipped) {
         ++step_count;

@@ -40,7 +40,7 @@ Structure::Node Structure::read(py::handle tree, const char* name, const std::st
                                 std::vector<std::string>& paths, int depth) {
     if (depth > kMaxDepth)
         throw py::value_error(label(name, path) + " is nested more than " +
-                              std::to_string(kMaxDepth) + " deep");
+                              std::to_string(kMaxDepth) + " deep; at most that is wanted");
     Node node;
     node.path = path;
     PyObject* o = tree.ptr();
@@ -117,8 +117,8 @@ void Structure::collect(const Node& node, PyObject* tree, const char* name,
 
 py::object Structure::unflatten(const py::list& leaves) const {
     if (leaves.size() != paths_.size())
-        throw py::value_error("leaves has length " + std::to_string(leaves.size()) + ", wanted " +
-                              std::to_string(paths_.size()));
+        throw py::value_error("leaves has length " + std::to_string(leaves.size()) + "; " +
+                              std::to_string(paths_.size()) + " is wanted");
     std::size_t next = 0;
     return unflatten(root_, leaves, next);
 }

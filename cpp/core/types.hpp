@@ -7,6 +7,7 @@ namespace schuss {
 
 enum DType : int { kFloat32 = 0, kFloat64 = 1, kDTypes = 2 };
 
+// Room for what a rule may declare; the kernels refuse to compile one that needs more.
 constexpr int kMaxSlots = 3;
 constexpr int kMaxCoefficients = 12;
 constexpr int kMaxCarry = 1;
@@ -99,9 +100,9 @@ using TrialKernel = void (*)(const Trial&, std::int64_t begin, std::int64_t coun
 // A square tile of a symmetric matrix, row after row, below the diagonal or on it. First the update
 // a[i][j] = scale a[i][j] + s[i] w[j] + w[i] s[j] that was left over, then its share of the product
 // with v: along its rows, and unless it lies on the diagonal also down its columns.
-constexpr int kTile = 64;
+constexpr int kMatrixTile = 64;
 struct TileVectors {
-    const double *s, *w, *v;  // kTile elements each, zero where the matrix ends
+    const double *s, *w, *v;  // kMatrixTile elements each, zero where the matrix ends
 };
 struct TileWork {
     double* a;

@@ -16,11 +16,11 @@ namespace {
 // block as were fastest at n = 2,000: with AVX2 two panels' parts of 96 lie in 32 KiB of
 // first-level cache, which is 66 % of the peak where 192 gave 60 (Zen 3).
 #if defined(__AVX512F__)
-constexpr int kVectors = 3, kColumns = 8, kBlock = 192;
+constexpr int kVectors = 3, kColumns = 8, kPanelColumns = 192;
 #elif defined(__AVX2__)
-constexpr int kVectors = 3, kColumns = 4, kBlock = 96;
+constexpr int kVectors = 3, kColumns = 4, kPanelColumns = 96;
 #else
-constexpr int kVectors = 2, kColumns = 4, kBlock = 96;
+constexpr int kVectors = 2, kColumns = 4, kPanelColumns = 96;
 #endif
 
 template <class T>
@@ -36,7 +36,7 @@ template <class T>
 constexpr int kLanesOfSum = kSumBytes / static_cast<int>(sizeof(T));
 
 static_assert(kRows<double> % kLanesOfSum<double> == 0 && kRows<float> % kLanesOfSum<float> == 0);
-static_assert(kBlock % kRows<double> == 0 && kBlock % kRows<float> == 0);
+static_assert(kPanelColumns % kRows<double> == 0 && kPanelColumns % kRows<float> == 0);
 static_assert(kRows<double> % kColumns == 0 && kRows<float> % kColumns == 0);
 
 template <class T>
@@ -127,7 +127,7 @@ SCHUSS_INLINE void subtract_products(T* tile, const T* left, const T* right, std
 template <class T>
 SCHUSS_INLINE const T* next_right(const T* panels, std::int64_t j, std::int64_t first) {
 #if defined(SCHUSS_TILE_IN_ASSEMBLY)
-    return panel(panels, j / kRows<T> + 1) + first * kRows<T> + j % kRows<T> * kBlock;
+    return panel(panels, j / kRows<T> + 1) + first * kRows<T> + j % kRows<T> * kPanelColumns;
 #else
     return row(panels, j + kColumns) + first * kRows<T>;
 #endif
@@ -228,7 +228,7 @@ std::int64_t factor_used(char* data, char* inverse_data, std::int64_t n, std::in
     T* inverse = reinterpret_cast<T*>(inverse_data);
     T* own = panel(panels, p);
     const std::int64_t top = p * rows;
-    std::int64_t end = first + kBlock;
+    std::int64_t end = first + kPanelColumns;
     if (end > top + rows) end = top + rows;
     if (end > n) end = n;
     for (std::int64_t j = first; j < end; j += kColumns) {
@@ -295,11 +295,11 @@ void update(char* data, std::int64_t n, std::int64_t p, std::int64_t first) {
     constexpr std::int64_t line = 64 / sizeof(T);
     // Tiles are fetched two ahead: with what is fetched of right, 46 to 51 GF/s of 59 at n = 2,000
     // (AVX-512).
-    for (std::int64_t j = first + kBlock; j < end; j += kColumns) {
+    for (std::int64_t j = first + kPanelColumns; j < end; j += kColumns) {
         const T* soon = own + (j + 2 * kColumns) * rows;
         for (std::int64_t e = 0; e < kColumns * rows; e += line) __builtin_prefetch(soon + e, 1);
         subtract_products<T, kVectors>(own + j * rows, own + first * rows,
-                                       row(panels, j) + first * rows, kBlock,
+                                       row(panels, j) + first * rows, kPanelColumns,
                                        next_right<T>(panels, j, first));
     }
 }

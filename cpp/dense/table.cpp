@@ -8,8 +8,8 @@ namespace schuss::SCHUSS_TARGET {
 namespace {
 
 template <class T>
-constexpr PanelKernels panel_kernels = {kRows<T>,  kBlock,    pack<T>,    unpack<T>,
-                                        factor<T>, update<T>, forward<T>, backward<T>};
+constexpr PanelKernels panel_kernels = {kRows<T>,  kPanelColumns, pack<T>,    unpack<T>,
+                                        factor<T>, update<T>,     forward<T>, backward<T>};
 
 }  // namespace
 

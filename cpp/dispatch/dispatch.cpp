@@ -40,9 +40,9 @@ void activate(const std::string& name, const std::string& argument) {
             active = &isa;
             return;
         }
-    std::string message = argument + " is '" + name + "'; this CPU has";
+    std::string message = argument + " is '" + name + "'; of this CPU one of";
     for (const std::string& known : available_isas()) message += " '" + known + "'";
-    throw std::invalid_argument(message);
+    throw std::invalid_argument(message + " is wanted");
 }
 
 }  // namespace

@@ -15,10 +15,10 @@ SCHUSS_INLINE void tile_rows(const TileWork& by) {
         return load<V>(reinterpret_cast<const char*>(from + c));
     };
     for (int r = 0; r < by.n_rows; ++r) {
-        double* a = by.a + r * kTile;
+        double* a = by.a + r * kMatrixTile;
         const double s = by.row.s[r], w = by.row.w[r], v = by.row.v[r];
         V sums[kSums] = {};
-        for (int c = 0; c < kTile; c += kDoubles) {
+        for (int c = 0; c < kMatrixTile; c += kDoubles) {
             V value = vector(a, c);
             if constexpr (kUpdate) {
                 value =
@@ -40,7 +40,7 @@ SCHUSS_INLINE void tile_rows(const TileWork& by) {
 
 void multiply_tile(const TileWork& by) {
     if (by.down_columns)
-        for (int c = 0; c < kTile; ++c) by.down_columns[c] = 0.0;
+        for (int c = 0; c < kMatrixTile; ++c) by.down_columns[c] = 0.0;
     if (by.update)
         by.down_columns ? tile_rows<true, true>(by) : tile_rows<true, false>(by);
     else

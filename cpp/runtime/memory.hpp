@@ -5,6 +5,7 @@
 
 namespace schuss {
 
+// Bytes of a cache line, of a page and of a large one, as x86-64 and most of aarch64 have them.
 constexpr std::size_t kLine = 64, kPage = 4096, kHugePage = std::size_t{1} << 21;
 
 struct FreeAligned {

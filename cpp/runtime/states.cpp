@@ -12,8 +12,8 @@ namespace {
 constexpr auto kLineSize = static_cast<std::int64_t>(kLine),
                kPageSize = static_cast<std::int64_t>(kPage),
                kHugeSize = static_cast<std::int64_t>(kHugePage);
-constexpr std::int64_t kStagger =
-    1088;  // a quarter page and a line: four streams spread over the page
+// A quarter page and a line: four streams spread over the page.
+constexpr std::int64_t kStagger = 1088;
 
 std::int64_t round_up(std::int64_t x, std::int64_t to) { return (x + to - 1) / to * to; }
 

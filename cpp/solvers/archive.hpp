@@ -1,5 +1,8 @@
-// A solver's state as bytes and back: each class lists its members once, for both ways.
+// A solver's state as bytes and back: each class lists its members once, for both ways. First comes
+// a title that says what the bytes are, last a sum over the sizes of all that was listed.
 #pragma once
+#include <bit>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <stdexcept>
@@ -13,12 +16,35 @@ namespace schuss {
 
 class Archive {
   public:
-    Archive() = default;  // to be written
-    explicit Archive(std::string bytes) : reading_(true), bytes_(std::move(bytes)) {}
+    static constexpr int kFormat = 2;  // one more when a member changes what it means
+
+    // To be written.
+    explicit Archive(const std::string& method) : bytes_(title(method) + "\n") {}
+
+    // To be read: bytes of this format, byte order and method, or an error that says of which.
+    Archive(const std::string& method, std::string bytes)
+        : reading_(true), bytes_(std::move(bytes)) {
+        const std::string wanted = title(method), found = bytes_.substr(0, bytes_.find('\n'));
+        if (found != wanted)
+            throw std::invalid_argument(
+                "the state is " + (found.starts_with(kMagic) ? found : "of something else") + "; " +
+                wanted + " is wanted: finish the run with the schuss that saved it");
+        at_ = found.size() + 1;
+    }
 
     bool reading() const { return reading_; }
     const std::string& bytes() const { return bytes_; }
-    bool at_end() const { return at_ == bytes_.size(); }
+
+    // After the last member.
+    void end() {
+        const std::uint64_t listed = sizes_;
+        std::uint64_t sum = listed;
+        raw(&sum, sizeof sum);
+        if (sum != listed || (reading_ && at_ != bytes_.size()))
+            throw std::invalid_argument(
+                "the state has other members than this schuss lists: finish the run with the one "
+                "that saved it");
+    }
 
     template <class... Members>
     void operator()(Members&... members) {
@@ -26,7 +52,8 @@ class Archive {
     }
 
     void raw(void* data, std::size_t size) {
-        if (size == 0) return;  // data may be null
+        sizes_ = sizes_ * 1099511628211u ^ size;  // as in FNV-1
+        if (size == 0) return;                    // data may be null
         if (!reading_) {
             bytes_.append(static_cast<const char*>(data), size);
             return;
@@ -37,6 +64,13 @@ class Archive {
     }
 
   private:
+    static constexpr const char* kMagic = "a schuss solver's, ";
+
+    static std::string title(const std::string& method) {
+        return kMagic + method + ", format " + std::to_string(kFormat) + ", " +
+               (std::endian::native == std::endian::little ? "little" : "big") + "-endian";
+    }
+
     template <class T>
     void member(T& value)
         requires std::is_trivially_copyable_v<T>
@@ -64,6 +98,7 @@ class Archive {
     bool reading_ = false;
     std::string bytes_;
     std::size_t at_ = 0;
+    std::uint64_t sizes_ = 0;
 };
 
 }  // namespace schuss

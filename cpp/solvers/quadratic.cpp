@@ -37,7 +37,7 @@ constexpr double kSkew = 1e-5;
 
 // Tiles of a matrix and of its transpose that fit into the first cache; elements of a matrix that
 // are worth a second thread.
-constexpr std::int64_t kTile = 32, kGrain = 1 << 17;
+constexpr std::int64_t kCacheTile = 32, kGrain = 1 << 17;
 
 int tasks_for(std::int64_t n) {
     return n * n < kGrain ? 1 : static_cast<int>(std::min<std::int64_t>(get_num_threads(), n));
@@ -47,13 +47,15 @@ int tasks_for(std::int64_t n) {
 template <class F>
 void pairs(std::int64_t n, const F& f) {
     const int tasks = tasks_for(n);
-    const std::int64_t tiles = (n + kTile - 1) / kTile;
+    const std::int64_t tiles = (n + kCacheTile - 1) / kCacheTile;
     const auto share = [&](int task) {
         for (std::int64_t row = task; row < tiles; row += tasks)
             for (std::int64_t column = 0; column <= row; ++column)
-                for (std::int64_t i = row * kTile; i < std::min(n, (row + 1) * kTile); ++i)
-                    f(task, static_cast<std::size_t>(i), static_cast<std::size_t>(column * kTile),
-                      static_cast<std::size_t>(std::min(i + 1, (column + 1) * kTile)));
+                for (std::int64_t i = row * kCacheTile; i < std::min(n, (row + 1) * kCacheTile);
+                     ++i)
+                    f(task, static_cast<std::size_t>(i),
+                      static_cast<std::size_t>(column * kCacheTile),
+                      static_cast<std::size_t>(std::min(i + 1, (column + 1) * kCacheTile)));
     };
     if (tasks > 1)
         parallel_for(tasks, share);

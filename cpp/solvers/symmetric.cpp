@@ -18,20 +18,20 @@ std::int64_t triangle(std::int64_t n) { return n * (n + 1) / 2; }
 
 Symmetric::Symmetric(std::int64_t n)
     : n_(n),
-      tiles_((n + kTile - 1) / kTile),
-      a_(triangle(tiles_) * kTile * kTile, kFloat64, 0),
+      tiles_((n + kMatrixTile - 1) / kMatrixTile),
+      a_(triangle(tiles_) * kMatrixTile * kMatrixTile, kFloat64, 0),
       s_(static_cast<std::size_t>(padded())),
       w_(static_cast<std::size_t>(padded())),
-      shares_(static_cast<std::size_t>(triangle(tiles_) * 2 * kTile)) {}
+      shares_(static_cast<std::size_t>(triangle(tiles_) * 2 * kMatrixTile)) {}
 
 double* Symmetric::tile(std::int64_t row, std::int64_t column) const {
-    return a_.doubles() + (triangle(row) + column) * kTile * kTile;
+    return a_.doubles() + (triangle(row) + column) * kMatrixTile * kMatrixTile;
 }
 
 void Symmetric::set_identity(double scale) {
     std::fill_n(a_.doubles(), a_.size(), 0.0);
     for (std::int64_t i = 0; i < n_; ++i)
-        tile(i / kTile, i / kTile)[i % kTile * (kTile + 1)] = scale;
+        tile(i / kMatrixTile, i / kMatrixTile)[i % kMatrixTile * (kMatrixTile + 1)] = scale;
     waiting_ = false;
 }
 
@@ -39,8 +39,9 @@ void Symmetric::set(const double* a) {
     std::fill_n(a_.doubles(), a_.size(), 0.0);
     for (std::int64_t i = 0; i < n_; ++i)
         for (std::int64_t j = 0; j < n_; ++j)
-            if (i / kTile >= j / kTile)
-                tile(i / kTile, j / kTile)[i % kTile * kTile + j % kTile] =
+            if (i / kMatrixTile >= j / kMatrixTile)
+                tile(i / kMatrixTile,
+                     j / kMatrixTile)[i % kMatrixTile * kMatrixTile + j % kMatrixTile] =
                     a[std::max(i, j) * n_ + std::min(i, j)];
     waiting_ = false;
 }
@@ -52,7 +53,7 @@ void Symmetric::multiply(const double* v, double* out) {
                  : 1;
     const TileKernel kernel = kernels().tile;
     const auto vectors = [&](std::int64_t tile) {
-        const std::int64_t first = tile * kTile;
+        const std::int64_t first = tile * kMatrixTile;
         return TileVectors{s_.data() + first, w_.data() + first, v + first};
     };
     parallel_for(tasks, [&](int task) {
@@ -65,10 +66,10 @@ void Symmetric::multiply(const double* v, double* out) {
                 ++row;
                 column = 0;
             }
-            double* share = shares_.data() + k * 2 * kTile;
+            double* share = shares_.data() + k * 2 * kMatrixTile;
             kernel({tile(row, column), vectors(row), vectors(column),
-                    static_cast<int>(std::min<std::int64_t>(kTile, n_ - row * kTile)), waiting_,
-                    scale_, share, row == column ? nullptr : share + kTile});
+                    static_cast<int>(std::min<std::int64_t>(kMatrixTile, n_ - row * kMatrixTile)),
+                    waiting_, scale_, share, row == column ? nullptr : share + kMatrixTile});
         }
     });
     waiting_ = false;
@@ -76,18 +77,19 @@ void Symmetric::multiply(const double* v, double* out) {
     std::fill_n(out, padded(), 0.0);
     const double* share = shares_.data();
     for (std::int64_t row = 0; row < tiles_; ++row)
-        for (std::int64_t column = 0; column <= row; ++column, share += 2 * kTile) {
-            const std::int64_t rows = std::min<std::int64_t>(kTile, n_ - row * kTile);
-            for (std::int64_t i = 0; i < rows; ++i) out[row * kTile + i] += share[i];
+        for (std::int64_t column = 0; column <= row; ++column, share += 2 * kMatrixTile) {
+            const std::int64_t rows = std::min<std::int64_t>(kMatrixTile, n_ - row * kMatrixTile);
+            for (std::int64_t i = 0; i < rows; ++i) out[row * kMatrixTile + i] += share[i];
             if (row != column)
-                for (std::int64_t j = 0; j < kTile; ++j)
-                    out[column * kTile + j] += share[kTile + j];
+                for (std::int64_t j = 0; j < kMatrixTile; ++j)
+                    out[column * kMatrixTile + j] += share[kMatrixTile + j];
         }
 }
 
 double Symmetric::at(std::int64_t i, std::int64_t j) const {
     if (i < j) std::swap(i, j);
-    const double value = tile(i / kTile, j / kTile)[i % kTile * kTile + j % kTile];
+    const double value =
+        tile(i / kMatrixTile, j / kMatrixTile)[i % kMatrixTile * kMatrixTile + j % kMatrixTile];
     const auto a = static_cast<std::size_t>(i), b = static_cast<std::size_t>(j);
     return waiting_ ? scale_ * value + (s_[a] * w_[b] + w_[a] * s_[b]) : value;
 }

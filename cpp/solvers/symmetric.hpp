@@ -25,8 +25,9 @@ class Symmetric {
     // out = A v. Elements past n of either are zero.
     void multiply(const double* v, double* out);
 
-    std::int64_t padded() const { return tiles_ * kTile; }  // elements that a vector must have
-    double at(std::int64_t i, std::int64_t j) const;        // the update that waits included
+    // Elements that a vector must have.
+    std::int64_t padded() const { return tiles_ * kMatrixTile; }
+    double at(std::int64_t i, std::int64_t j) const;  // the update that waits included
     void visit(Archive& archive);
 
     bool parallel = true;

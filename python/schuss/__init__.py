@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import clipping, config, initializers, linalg, optimizers, solvers
+from . import clipping, config, linalg, optimizers, solvers
 from .batches import minibatches
 from .optimizers import *
 from .optimizers.base import Optimizer, StepInfo
@@ -24,7 +24,7 @@ from .solvers import (
 from .suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from . import lab, schedules
+    from . import initializers, lab, schedules
     from .checkpoint import CheckpointError, load, save
 
     __version__: str
@@ -60,6 +60,7 @@ __all__ = [
 
 LATER = {  # imported when somebody asks for them
     "CheckpointError": ".checkpoint",
+    "initializers": ".initializers",
     "lab": ".lab",
     "load": ".checkpoint",
     "save": ".checkpoint",

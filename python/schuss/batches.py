@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Generic, SupportsIndex, TypeVar, overload
 
 import numpy as np
 
+from .checks import count
 from .random import generator
 from .suggest import explain
 
@@ -89,12 +89,17 @@ class minibatches(Generic[_Batch]):  # noqa: N801  (called like a function)
         """Check the arguments; nothing is drawn or copied yet."""
         self._arrays = tuple(map(np.asarray, arrays))
         if not self._arrays or not all(array.ndim for array in self._arrays):
-            raise ValueError("arrays must be at least one array of at least 1 dimension")
+            shapes = [array.shape for array in self._arrays]
+            raise ValueError(
+                f"arrays has shapes {shapes}; at least one array, each of at least 1 dimension, "
+                "is wanted"
+            )
         lengths = [len(array) for array in self._arrays]
         if len(set(lengths)) > 1:
-            raise ValueError(f"arrays must have the same first size, got {lengths}")
+            raise ValueError(f"arrays has the first sizes {lengths}; the same for all is wanted")
         self._samples = lengths[0]
-        self._batch_size = _size(batch_size, self._samples)
+        whole = max(self._samples, 1)
+        self._batch_size = whole if batch_size is None else count("batch_size", batch_size)
         if drop_last and batch_size is not None and self._samples < self._batch_size:
             raise ValueError(
                 f"batch_size is {self._batch_size}, so that drop_last leaves no batch of the "
@@ -120,18 +125,6 @@ class minibatches(Generic[_Batch]):  # noqa: N801  (called like a function)
     def __repr__(self) -> str:
         """Return the sizes."""
         return f"<minibatches: {len(self)} of {self._batch_size} from {self._samples} samples>"
-
-
-def _size(batch_size: SupportsIndex | None, samples: int) -> int:
-    if batch_size is None:
-        return max(samples, 1)
-    try:
-        size = operator.index(batch_size)
-    except TypeError:
-        raise TypeError(f"batch_size must be an integer >= 1 or None, got {batch_size!r}") from None
-    if size < 1:
-        raise ValueError(f"batch_size must be an integer >= 1 or None, got {batch_size!r}")
-    return size
 
 
 explain(__name__)

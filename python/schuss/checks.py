@@ -9,11 +9,23 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
-from numbers import Real
+from typing import SupportsFloat, TypeGuard
 
 import numpy as np
 
-__all__ = ["count", "flag", "fraction", "number", "positive", "tolerance"]
+__all__ = ["count", "flag", "fraction", "is_real", "number", "positive", "real", "tolerance"]
+
+
+def is_real(value: object) -> TypeGuard[SupportsFloat]:
+    """Whether float() takes a value for the number that it is: no text, truth value or complex.
+
+    Fractions, decimals and other libraries' scalars are; arrays as well, of which float() takes
+    those of one element.
+    """
+    if isinstance(value, (bool, str)) or not hasattr(value, "__float__"):
+        return False
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    return kind not in ("b", "c", "S", "U")
 
 
 def number(
@@ -25,7 +37,7 @@ def number(
         wanted = f"a number in [{minimum:g}, {below:g})"
     elif minimum > -math.inf:
         wanted = f"a finite number of at least {minimum:g}"
-    return _real(name, value, wanted, lambda x: minimum <= x < below)
+    return real(name, value, wanted, lambda x: minimum <= x < below)
 
 
 def tolerance(name: str, value: object) -> float:
@@ -35,17 +47,18 @@ def tolerance(name: str, value: object) -> float:
 
 def positive(name: str, value: object) -> float:
     """Return a finite number above 0, or raise an error that names it."""
-    return _real(name, value, "a finite number above 0", lambda x: x > 0.0)
+    return real(name, value, "a finite number above 0", lambda x: x > 0.0)
 
 
 def fraction(name: str, value: object) -> float:
     """Return a number between 0 and 1, or raise an error that names it."""
-    return _real(name, value, "a number between 0 and 1", lambda x: 0.0 < x < 1.0)
+    return real(name, value, "a number between 0 and 1", lambda x: 0.0 < x < 1.0)
 
 
-def _real(name: str, value: object, wanted: str, accepts: Callable[[float], bool]) -> float:
+def real(name: str, value: object, wanted: str, accepts: Callable[[float], bool]) -> float:
+    """Return a finite number that is accepted, or raise an error that says what is wanted."""
     refusal = f"{name} is {value!r}; {wanted} is wanted"
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (Real, np.ndarray)):
+    if not is_real(value):
         raise TypeError(refusal)
     try:
         result = float(value)
@@ -80,7 +93,7 @@ def count(name: str, value: object, *, least: int = 1, most: int | None = None) 
 
 def _whole(value: object, refusal: str) -> int:
     """Return a real number, or an array of one, as an integer when it is one."""
-    if not isinstance(value, (Real, np.ndarray)):
+    if not is_real(value):
         raise TypeError(refusal)
     try:
         as_float = float(value)

@@ -91,7 +91,8 @@ def _apply(clip: Callable[[Any, Any], object], grads: Any, inplace: bool) -> Any
     """Call clip(out, array) on each array, once even where one stands twice in the structure."""
     for path, array in _core.flatten(grads, "grads"):
         if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
-            raise TypeError(f"grads['{path}'] is no floating-point NumPy array")
+            given = f"of dtype {array.dtype}" if isinstance(array, np.ndarray) else repr(array)
+            raise TypeError(f"grads['{path}'] is {given}; a floating-point NumPy array is wanted")
         if inplace and not array.flags.writeable:
             raise ValueError(f"grads['{path}'] is read-only; a writeable array is wanted")
     done: dict[int, Any] = {}

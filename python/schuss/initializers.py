@@ -19,11 +19,11 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
-from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias
 
 import numpy as np
 
+from .checks import count, number, tolerance
 from .random import generator
 from .suggest import explain
 
@@ -68,44 +68,36 @@ def _integers(name: str, value: _Integers) -> tuple[int, ...]:
         return tuple(map(operator.index, value if isinstance(value, Iterable) else (value,)))
     except TypeError:
         raise TypeError(
-            f"{name} must be an integer or a sequence of integers, got {value!r}"
+            f"{name} is {value!r}; an integer or a sequence of integers is wanted"
         ) from None
 
 
 def _sizes(shape: _Integers) -> tuple[int, ...]:
     sizes = _integers("shape", shape)
     if any(size < 0 for size in sizes):
-        raise ValueError(f"shape must have no negative sizes, got {shape!r}")
+        raise ValueError(f"shape is {shape!r}; sizes of at least 0 are wanted")
     return sizes
 
 
 def _matrix_sizes(shape: _Integers) -> tuple[int, ...]:
     sizes = _sizes(shape)
     if len(sizes) < 2:
-        raise ValueError(f"shape must have at least 2 dimensions, got {shape!r}")
+        raise ValueError(f"shape is {shape!r}; at least 2 dimensions are wanted")
     return sizes
 
 
 def _axes(name: str, axes: _Integers, dimensions: int) -> tuple[int, ...]:
     indices = _integers(name, axes)
     if any(not -dimensions <= axis < dimensions for axis in indices):
-        raise ValueError(f"{name} must be within {dimensions} dimensions, got {axes!r}")
+        raise ValueError(f"{name} is {axes!r}; axes of {dimensions} dimensions are wanted")
     return tuple(axis % dimensions for axis in indices)
 
 
 def _float_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     result = np.dtype(dtype)
     if result.kind != "f":
-        raise TypeError(f"dtype must be a real floating-point type, got {dtype!r}")
+        raise TypeError(f"dtype is {dtype!r}; a real floating-point type is wanted")
     return result
-
-
-def _require_finite(name: str, value: float, minimum: float = -math.inf) -> None:
-    wanted = "a finite number" + (f" >= {minimum:g}" if minimum > -math.inf else "")
-    if not isinstance(value, Real):
-        raise TypeError(f"{name} must be {wanted}, got {value!r}")
-    if not math.isfinite(value) or value < minimum:
-        raise ValueError(f"{name} must be {wanted}, got {value!r}")
 
 
 def _fans(
@@ -118,12 +110,12 @@ def _fans(
     batch = _axes("batch_axis", batch_axis, len(sizes))
     if len({*inputs, *outputs}) < len(inputs) + len(outputs):
         raise ValueError(
-            f"in_axis and out_axis must name different axes, got {in_axis!r} and {out_axis!r}"
+            f"in_axis is {in_axis!r} and out_axis {out_axis!r}; different axes are wanted"
         )
     if len({*inputs, *outputs, *batch}) < len(inputs) + len(outputs) + len(batch):
         raise ValueError(
-            f"batch_axis must name axes that in_axis and out_axis do not, got {batch_axis!r}, "
-            f"{in_axis!r} and {out_axis!r}"
+            f"batch_axis is {batch_axis!r}; axes other than in_axis, {in_axis!r}, and out_axis, "
+            f"{out_axis!r}, are wanted"
         )
 
     def fan(others: tuple[int, ...]) -> int:
@@ -186,8 +178,8 @@ def uniform(
         >>> bool(np.all(np.abs(w) <= 1.0))
         True
     """
-    _require_finite("low", low)
-    _require_finite("high", high, minimum=low)
+    low = number("low", low)
+    high = number("high", high, minimum=low)
     return _draw(np.random.Generator.random, shape, rng, dtype, low, high - low)
 
 
@@ -214,8 +206,8 @@ def normal(
         >>> normal((2, 3), rng=0, dtype=np.float64).shape
         (2, 3)
     """
-    _require_finite("mean", mean)
-    _require_finite("stddev", stddev, minimum=0.0)
+    mean = number("mean", mean)
+    stddev = tolerance("stddev", stddev)
     return _draw(np.random.Generator.standard_normal, shape, rng, dtype, mean, stddev)
 
 
@@ -252,8 +244,8 @@ def truncated_normal(
         VarianceScaling. The functions called truncated_normal or trunc_normal_ in JAX, Keras and
         PyTorch do not divide by c: their stddev is that before truncation.
     """
-    _require_finite("mean", mean)
-    _require_finite("stddev", stddev, minimum=0.0)
+    mean = number("mean", mean)
+    stddev = tolerance("stddev", stddev)
     return _draw(_standard_truncated, shape, rng, dtype, mean, stddev)
 
 
@@ -279,7 +271,7 @@ def gain(activation: str, negative_slope: float = 0.01) -> float:
         torch.nn.init.calculate_gain has the same values. For leaky_relu: He et al. 2015, Delving
         Deep into Rectifiers, eq. 15.
     """
-    _require_finite("negative_slope", negative_slope)
+    negative_slope = number("negative_slope", negative_slope)
     gains = {
         "linear": 1.0,
         "sigmoid": 1.0,
@@ -289,7 +281,7 @@ def gain(activation: str, negative_slope: float = 0.01) -> float:
         "selu": 0.75,
     }
     if activation not in gains:
-        raise ValueError(f"activation must be one of {', '.join(gains)}, got {activation!r}")
+        raise ValueError(f"activation is {activation!r}; one of {', '.join(gains)} is wanted")
     return gains[activation]
 
 
@@ -325,7 +317,7 @@ def glorot_uniform(
         Glorot & Bengio 2010, Understanding the Difficulty of Training Deep Feedforward Neural
         Networks, eq. 16.
     """
-    _require_finite("gain", gain, minimum=0.0)
+    gain = tolerance("gain", gain)
     bound = gain * math.sqrt(6.0 / sum(_fans(shape, in_axis, out_axis, batch_axis)))
     return uniform(shape, rng=rng, dtype=dtype, low=-bound, high=bound)
 
@@ -363,7 +355,7 @@ def glorot_normal(
         Networks, eq. 12.
         The normal is truncated, as in JAX and Keras; see `truncated_normal`.
     """
-    _require_finite("gain", gain, minimum=0.0)
+    gain = tolerance("gain", gain)
     stddev = gain * math.sqrt(2.0 / sum(_fans(shape, in_axis, out_axis, batch_axis)))
     return truncated_normal(shape, rng=rng, dtype=dtype, stddev=stddev)
 
@@ -399,7 +391,7 @@ def lecun_uniform(
     Reference:
         LeCun et al. 1998, Efficient BackProp, eq. 16.
     """
-    _require_finite("gain", gain, minimum=0.0)
+    gain = tolerance("gain", gain)
     fan_in, _ = _fans(shape, in_axis, out_axis, batch_axis)
     bound = gain * math.sqrt(3.0 / fan_in)
     return uniform(shape, rng=rng, dtype=dtype, low=-bound, high=bound)
@@ -437,7 +429,7 @@ def lecun_normal(
         LeCun et al. 1998, Efficient BackProp, eq. 16.
         The normal is truncated, as in JAX and Keras; see `truncated_normal`.
     """
-    _require_finite("gain", gain, minimum=0.0)
+    gain = tolerance("gain", gain)
     fan_in, _ = _fans(shape, in_axis, out_axis, batch_axis)
     stddev = gain / math.sqrt(fan_in)
     return truncated_normal(shape, rng=rng, dtype=dtype, stddev=stddev)
@@ -561,16 +553,17 @@ def orthogonal(
         Random Matrices from the Classical Compact Groups, section 5. LAPACK may differ in the last
         bits between builds.
     """
-    _require_finite("gain", gain)
+    gain = number("gain", gain)
     sizes, target = _matrix_sizes(shape), _float_dtype(dtype)
-    (column,) = _axes("out_axis", operator.index(out_axis), len(sizes))
+    dimensions = len(sizes)
+    column = count("out_axis", out_axis, least=-dimensions, most=dimensions - 1) % dimensions
     batch = _axes("batch_axis", batch_axis, len(sizes))
     rest = [axis for axis in range(len(sizes)) if axis != column and axis not in batch]
     order = [*batch, *rest, column]
     if sorted(order) != list(range(len(sizes))) or not rest:
         raise ValueError(
-            "batch_axis must name axes other than out_axis and leave one for the rows, "
-            f"got {batch_axis!r} and {out_axis!r} for {len(sizes)} dimensions"
+            f"batch_axis is {batch_axis!r}; axes other than out_axis, {out_axis!r}, that leave one "
+            f"of {len(sizes)} for the rows are wanted"
         )
     rows, columns = math.prod(sizes[axis] for axis in rest), sizes[column]
     stack = [sizes[axis] for axis in batch]
@@ -663,7 +656,7 @@ def relu_bias(
     Reference:
         Goodfellow, Bengio & Courville 2016, Deep Learning, section 8.4.
     """
-    _require_finite("value", value)
+    value = number("value", value)
     return constant(shape, value, dtype=dtype)
 
 
@@ -695,13 +688,11 @@ def lstm_bias(
     Reference:
         Jozefowicz et al. 2015, An Empirical Exploration of Recurrent Network Architectures.
     """
-    _require_finite("value", value)
+    value = number("value", value)
     sizes = _sizes(shape)
     if not sizes or sizes[-1] % 4:
-        raise ValueError(f"shape must have a last size divisible by 4 (gates), got {shape!r}")
-    gate = operator.index(forget_gate)
-    if not 0 <= gate < 4:
-        raise ValueError(f"forget_gate must be an integer in [0, 3], got {forget_gate!r}")
+        raise ValueError(f"shape is {shape!r}; a last size divisible by 4 (gates) is wanted")
+    gate = count("forget_gate", forget_gate, least=0, most=3)
     bias = zeros(sizes, dtype=dtype)
     bias.reshape(*sizes[:-1], 4, sizes[-1] // 4)[..., gate, :] = value
     return bias
@@ -754,18 +745,18 @@ def output_bias(
     dtype = _float_dtype(dtype)
     samples = np.asarray(targets)
     if samples.dtype.kind not in "biuf":
-        raise TypeError(f"targets must be real numbers, got dtype {samples.dtype}")
+        raise TypeError(f"targets has dtype {samples.dtype}; real numbers are wanted")
     if samples.ndim not in (1, 2) or samples.size == 0:
         raise ValueError(
-            f"targets must have 1 or 2 dimensions and not be empty, got shape {samples.shape}"
+            f"targets has shape {samples.shape}; 1 or 2 dimensions, and no empty one, are wanted"
         )
     if not np.isfinite(samples).all():
-        raise ValueError("targets must be finite, got NaN or infinity")
+        raise ValueError("targets has NaN or infinity; finite numbers are wanted")
     if activation is None:
         activation = "softmax" if classes is not None else _output_activation(samples)
     if activation not in ("sigmoid", "softmax", "linear"):
         raise ValueError(
-            f"activation must be 'sigmoid', 'softmax', 'linear' or None, got {activation!r}"
+            f"activation is {activation!r}; 'sigmoid', 'softmax', 'linear' or None is wanted"
         )
 
     if activation == "softmax" and samples.ndim == 1:
@@ -773,9 +764,14 @@ def output_bias(
     else:
         mean = np.atleast_1d(samples.mean(axis=0, dtype=np.float64))
         if activation != "linear" and (samples.min() < 0 or samples.max() > 1):
-            raise ValueError(f"targets must be in [0, 1] for {activation}, got others")
+            raise ValueError(
+                f"targets has numbers from {samples.min()} to {samples.max()}; numbers in [0, 1] "
+                f"are wanted for {activation}"
+            )
         if activation == "softmax" and not np.isclose(mean.sum(), 1.0):
-            raise ValueError("targets must have rows that sum to 1 for softmax, got others")
+            raise ValueError(
+                f"targets has rows with a mean sum of {mean.sum()}; 1 is wanted for softmax"
+            )
     if activation == "linear":
         return mean.astype(dtype)
     margin = 0.5 / len(samples)
@@ -796,9 +792,9 @@ def _output_activation(samples: _Array) -> Literal["sigmoid", "softmax", "linear
             return "softmax"
         if samples.dtype.kind in "iu":
             raise ValueError(
-                "targets must be labels 0, 1, 2, ... without gaps where activation is None, got "
-                f"{len(values)} different integers from {values[0]} to {values[-1]}; "
-                "activation='linear' is wanted for quantities, classes=... for labels"
+                f"targets has {len(values)} different integers from {values[0]} to {values[-1]} "
+                "and activation is None; activation='linear' is wanted for quantities, classes=... "
+                "for labels with gaps"
             )
     return "linear"
 
@@ -806,17 +802,18 @@ def _output_activation(samples: _Array) -> Literal["sigmoid", "softmax", "linear
 def _class_shares(labels: _Array, classes: int | None) -> _Array:
     values, counts = np.unique(labels, return_counts=True)
     if (values != np.floor(values)).any() or values[0] < 0:
-        raise ValueError("targets must be labels 0, 1, 2, ... for softmax, got others")
+        raise ValueError(
+            f"targets has numbers from {values[0]} to {values[-1]}; labels 0, 1, 2, ... are wanted "
+            "for softmax"
+        )
     largest = int(values[-1])
     if classes is None and largest >= len(values):
         raise ValueError(
-            f"targets have {len(values)} different labels up to {largest}; classes, their number, "
+            f"targets has {len(values)} different labels up to {largest}; classes, their number, "
             "is wanted for softmax where some are missing"
         )
-    count = len(values) if classes is None else operator.index(classes)
-    if count <= largest:
-        raise ValueError(f"classes must be more than the largest label {largest}, got {classes!r}")
-    shares = np.zeros(count)
+    size = len(values) if classes is None else count("classes", classes, least=largest + 1)
+    shares = np.zeros(size)
     shares[values.astype(np.intp)] = counts / len(labels)
     return shares
 

@@ -32,5 +32,6 @@ def generator(rng: Rng) -> np.random.Generator:
         return np.random.Generator(np.random.PCG64(rng))
     except (TypeError, ValueError) as error:
         raise type(error)(
-            f"rng must be None, a seed (an integer >= 0) or a numpy.random.Generator, got {rng!r}"
+            f"rng is {rng!r}; None, a seed (an integer of at least 0) or a numpy.random.Generator "
+            "is wanted"
         ) from None

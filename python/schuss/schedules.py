@@ -13,13 +13,14 @@ a schedule holds its final value::
 from __future__ import annotations
 
 import math
-import operator
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from typing import Annotated, Any, Literal, SupportsFloat, TypeAlias, get_type_hints
 
+from .checks import count, fraction, is_real, number, positive, real, tolerance
 from .suggest import Declared, explain
 
 __all__ = [
@@ -46,53 +47,33 @@ Schedule: TypeAlias = Callable[[int], float]
 # Arguments. The annotation of a field names its domain; `_Checked` applies it.
 
 
-@dataclass(frozen=True)
-class _Domain:
-    """Converts an argument to a plain Python number and refuses it outside the domain."""
-
-    convert: Callable[[Any], float]
-    accepts: Callable[[float], bool]
-    wanted: str
-
-    def __call__(self, name: str, value: Any) -> Any:
-        try:
-            number = self.convert(value)
-        except (TypeError, ValueError):
-            raise TypeError(f"{name} must be {self.wanted}, got {value!r}") from None
-        if not self.accepts(number):
-            raise ValueError(f"{name} must be {self.wanted}, got {value!r}")
-        return number
-
-
-def _float(value: Any) -> float:
-    if not isinstance(value, SupportsFloat):  # float() alone would read strings
-        raise TypeError
+def _metric(name: str, value: Any) -> float:
+    """Return any number as a float: a metric may be infinite, NaN, or another library's."""
+    if not is_real(value):
+        raise TypeError(f"{name} is {value!r}; a number is wanted")
     return float(value)
 
 
-_finite = _Domain(_float, math.isfinite, "a finite number")
-_metric = _Domain(_float, lambda x: True, "a number")
-_count = _Domain(operator.index, lambda n: n >= 0, "an integer >= 0")
-_positive_count = _Domain(operator.index, lambda n: n >= 1, "an integer >= 1")
+_count = partial(count, least=0)
 
 
 def _schedule_or_value(name: str, value: Any) -> Any:
-    return value if callable(value) else _finite(name, value)
+    return value if callable(value) else number(name, value)
 
 
 def _each(check: Callable[[str, Any], Any]) -> Callable[[str, Any], tuple[Any, ...]]:
     def check_all(name: str, values: Any) -> tuple[Any, ...]:
         if not isinstance(values, Iterable):
-            raise TypeError(f"{name} must be a sequence, got {values!r}")
+            raise TypeError(f"{name} is {values!r}; a sequence is wanted")
         return tuple(check(f"{name}[{i}]", value) for i, value in enumerate(values))
 
     return check_all
 
 
 def _increasing(name: str, values: Any) -> tuple[int, ...]:
-    steps = _each(_positive_count)(name, values)
+    steps = _each(count)(name, values)
     if any(a >= b for a, b in pairwise(steps)):
-        raise ValueError(f"{name} must be strictly increasing, got {values!r}")
+        raise ValueError(f"{name} is {values!r}; numbers that increase are wanted")
     return steps
 
 
@@ -101,7 +82,7 @@ def _one_of(*choices: str) -> Callable[[str, Any], str]:
         for choice in choices:
             if value == choice:
                 return choice
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
+        raise ValueError(f"{name} is {value!r}; {' or '.join(map(repr, choices))} is wanted")
 
     return check
 
@@ -109,23 +90,25 @@ def _one_of(*choices: str) -> Callable[[str, Any], str]:
 def _require_one_more(name: str, pieces: Sized, boundaries: Sized) -> None:
     if len(pieces) != len(boundaries) + 1:
         raise ValueError(
-            f"{name} must have one entry more than boundaries, "
-            f"got {len(pieces)} for {len(boundaries)} boundaries"
+            f"{name} has {len(pieces)} items beside {len(boundaries)} boundaries; one item more "
+            "than boundaries is wanted"
         )
 
 
-_Real = Annotated[float, _finite]
-_NonNegative = Annotated[
-    float, _Domain(_float, lambda x: 0 <= x < math.inf, "a finite number >= 0")
-]
-_Positive = Annotated[float, _Domain(_float, lambda x: 0 < x < math.inf, "a finite number > 0")]
-_Decay = Annotated[float, _Domain(_float, lambda x: 0 < x <= 1, "a number in (0, 1]")]
-_Reduction = Annotated[float, _Domain(_float, lambda x: 0 < x < 1, "a number in (0, 1)")]
-_Fraction = Annotated[float, _Domain(_float, lambda x: 0 <= x <= 1, "a number in [0, 1]")]
+def _within(wanted: str, accepts: Callable[[float], bool]) -> Callable[[str, Any], float]:
+    return partial(real, wanted=wanted, accepts=accepts)
+
+
+_Real = Annotated[float, number]
+_NonNegative = Annotated[float, tolerance]
+_Positive = Annotated[float, positive]
+_Decay = Annotated[float, _within("a number in (0, 1]", lambda x: 0 < x <= 1)]
+_Reduction = Annotated[float, fraction]
+_Fraction = Annotated[float, _within("a number in [0, 1]", lambda x: 0 <= x <= 1)]
 _Count = Annotated[int, _count]
-_PositiveCount = Annotated[int, _positive_count]
+_PositiveCount = Annotated[int, count]
 _Boundaries = Annotated[Sequence[int], _increasing]
-_Values = Annotated[Sequence[float], _each(_finite)]
+_Values = Annotated[Sequence[float], _each(number)]
 _ScheduleOrValue = Annotated[Schedule | float, _schedule_or_value]
 _Schedules = Annotated[Sequence[Schedule | float], _each(_schedule_or_value)]
 
@@ -511,8 +494,8 @@ class warmup_stable_decay(_Schedule):
         super().__post_init__()
         if self.warmup_steps + self.decay_steps > self.total_steps:
             raise ValueError(
-                "warmup_steps + decay_steps must be at most total_steps, "
-                f"got {self.warmup_steps} + {self.decay_steps} > {self.total_steps}"
+                f"warmup_steps + decay_steps is {self.warmup_steps} + {self.decay_steps}; at most "
+                f"total_steps, {self.total_steps}, is wanted"
             )
 
     def _at(self, t: int) -> float:
@@ -640,7 +623,7 @@ class ReduceOnPlateau(Declared, _Checked):
         super().__post_init__()
         if self.minimum > self.initial:
             raise ValueError(
-                f"minimum must be at most initial ({self.initial!r}), got {self.minimum!r}"
+                f"minimum is {self.minimum!r}; at most initial, {self.initial!r}, is wanted"
             )
         self.value = self.initial
         self.best = math.inf if self.mode == "min" else -math.inf
@@ -651,9 +634,9 @@ class ReduceOnPlateau(Declared, _Checked):
 
     def update(self, metric: SupportsFloat) -> None:
         """Count one metric, such as the validation loss, and reduce the value when it is time."""
-        number = _metric("metric", metric)
-        if self._improves(number):
-            self.best = number
+        seen = _metric("metric", metric)
+        if self._improves(seen):
+            self.best = seen
             self.bad_updates = 0
         else:
             self.bad_updates += 1
@@ -673,7 +656,7 @@ class ReduceOnPlateau(Declared, _Checked):
         """Continue from a `state_dict()`; nothing changes when it is refused."""
         if set(state) != set(_PLATEAU_STATE):
             raise ValueError(
-                f"state must have the keys {sorted(_PLATEAU_STATE)}, got {sorted(state)}"
+                f"state has the keys {sorted(state)}; {sorted(_PLATEAU_STATE)} are wanted"
             )
         checked = {name: check(name, state[name]) for name, check in _PLATEAU_STATE.items()}
         vars(self).update(checked)
@@ -687,8 +670,8 @@ class ReduceOnPlateau(Declared, _Checked):
         return metric > self.best + margin
 
 
-_PLATEAU_STATE = {
-    "value": _finite,
+_PLATEAU_STATE: dict[str, Callable[[str, Any], float]] = {
+    "value": number,
     "best": _metric,
     "bad_updates": _count,
     "cooldown_left": _count,

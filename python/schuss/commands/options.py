@@ -25,14 +25,18 @@ FORMATS |= {"rgba", "svg", "svgz", "tif", "tiff", "webp"}
 def count(text: str) -> int:
     """A positive integer."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a positive integer, got {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is given; a whole number of at least 1 is wanted"
+        )
     return int(text)
 
 
 def seed(text: str) -> int:
     """An integer of at least 0."""
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected an integer of at least 0, got {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is given; a whole number of at least 0 is wanted"
+        )
     return int(text)
 
 
@@ -41,7 +45,9 @@ def batch_size(text: str) -> int | None:
     if text == "all":
         return None
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a positive integer or all, got {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is given; a whole number of at least 1, or all, is wanted"
+        )
     return int(text)
 
 
@@ -62,7 +68,7 @@ def rate(text: str) -> float:
     except ValueError:
         rate = math.nan
     if not 0 < rate < math.inf:
-        raise argparse.ArgumentTypeError(f"expected a positive number, got {text!r}")
+        raise argparse.ArgumentTypeError(f"{text!r} is given; a finite number above 0 is wanted")
     return rate
 
 
@@ -73,7 +79,9 @@ def point(text: str) -> tuple[float, ...]:
     except ValueError:
         point = (math.nan,)
     if not all(map(math.isfinite, point)):
-        raise argparse.ArgumentTypeError(f"expected numbers with commas between, got {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is given; numbers with commas between are wanted"
+        )
     return point
 
 
@@ -88,7 +96,9 @@ def space(text: str) -> Any:
     if not dots:
         return [_value(word) for word in names(text)]
     if rate(low) >= rate(high):
-        raise argparse.ArgumentTypeError(f"expected LOW..HIGH, the lower one first, got {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is given; LOW..HIGH, the lower one first, is wanted"
+        )
     from scipy.stats import loguniform
 
     return loguniform(rate(low), rate(high))
@@ -98,7 +108,9 @@ def setting(text: str) -> tuple[str, Any]:
     """NAME=VALUES."""
     name, equals, values = text.partition("=")
     if not name.strip() or not equals or not values.strip():
-        raise argparse.ArgumentTypeError(f"expected NAME=X,Y,... or NAME=LOW..HIGH, got {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is given; NAME=X,Y,... or NAME=LOW..HIGH is wanted"
+        )
     return name.strip(), space(values)
 
 
@@ -107,7 +119,7 @@ def own_setting(text: str) -> tuple[str, str, Any]:
     key, _, value = text.partition("=")
     optimizer, _, name = (word.strip() for word in key.rpartition("."))
     if not optimizer or not name or not value.strip():
-        raise argparse.ArgumentTypeError(f"expected OPTIMIZER.NAME=VALUE, got {text!r}")
+        raise argparse.ArgumentTypeError(f"{text!r} is given; OPTIMIZER.NAME=VALUE is wanted")
     return optimizer, name, _value(value.strip())
 
 
@@ -242,4 +254,4 @@ def check_outputs(arguments: argparse.Namespace) -> None:
     formats = moves | FORMATS
     if arguments.plot.suffix[1:].lower() not in formats:
         known = ", ".join(f".{suffix}" for suffix in sorted(formats))
-        raise ValueError(f"{arguments.plot}: expected a name that ends in one of {known}")
+        raise ValueError(f"{arguments.plot}: a name that ends in one of {known} is wanted")

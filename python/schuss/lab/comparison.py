@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schuss import schedules
+from schuss.checks import count
 from schuss.lab import catalog, network, task, textbook
 from schuss.lab import data as datasets
 from schuss.lab.catalog import FULL_BATCH, Progress, Settings
@@ -217,7 +218,7 @@ def compare(
         progress: called as `progress(label, epochs_done, epochs_in_all)` after each epoch.
 
     Raises:
-        ValueError: an argument that makes no sense, or a file that cannot be used.
+        TypeError, ValueError: an argument that makes no sense, or a file that cannot be used.
         ModuleNotFoundError: the digits without scikit-learn.
         Interrupted: after Ctrl-C, with the runs that had ended.
 
@@ -232,11 +233,13 @@ def compare(
     known = catalog.available()
     names = catalog.resolve(catalog.DEFAULT if optimizers is None else optimizers, known)
     own = catalog.settings_for(names, settings)
-    task.check_counts(epochs=epochs)
+    epochs = count("epochs", epochs)
     sizes = list(batch_size) if isinstance(batch_size, Sequence) else [batch_size]
     inits = [init] if isinstance(init, str) else list(dict.fromkeys(init))
     if not sizes or not inits:
-        raise ValueError("expected at least one batch_size and one init, got none")
+        raise ValueError(
+            f"batch_size is {batch_size!r} and init {init!r}; at least one of each is wanted"
+        )
     found = datasets.get(data)
     tasks: dict[tuple[int, str], Task] = {}
     for size, start in itertools.product(sizes, inits):

@@ -88,7 +88,7 @@ def load(path: str | Path) -> Dataset:
     readers = {".npz": _read_npz, ".csv": _read_csv}
     reader = readers.get(path.suffix.lower())
     if reader is None:
-        raise ValueError(f"{path}: expected a .npz or a .csv file")
+        raise ValueError(f"{path}: a .npz or a .csv file is wanted")
     if not path.is_file():
         raise ValueError(f"{path}: no such file")
     try:
@@ -121,10 +121,10 @@ def _checked(x: Array, y: Array) -> tuple[Array, tuple[str, ...], Array]:
     """Rows of finite numbers, the names of the classes, and each row's class by number."""
     if x.ndim < 2 or y.ndim != 1 or len(x) != len(y) or x[:1].size == 0:
         raise ValueError(
-            f"expected rows X (n, columns) and labels y (n,), got shapes {x.shape} and {y.shape}"
+            f"X has shape {x.shape} and y {y.shape}; rows (n, columns) and labels (n,) are wanted"
         )
     if x.dtype.kind not in "buif":
-        raise ValueError(f"X must hold real numbers, got dtype {x.dtype}")
+        raise ValueError(f"X has dtype {x.dtype}; real numbers are wanted")
     x = x.reshape(len(x), -1)
     largest = float(np.finfo(np.float32).max)
     bad = np.flatnonzero(~((x <= largest) & (x >= -largest)).all(axis=1))
@@ -145,7 +145,7 @@ def _classes(y: Array) -> tuple[tuple[str, ...], Array]:
     if y.dtype.kind == "O":
         y = np.array([str(label) for label in y])
     if y.dtype.kind not in "buifU":
-        raise ValueError(f"y must hold whole numbers or words, got dtype {y.dtype}")
+        raise ValueError(f"y has dtype {y.dtype}; whole numbers or words are wanted")
     if y.dtype.kind == "f" and not np.isfinite(y).all():
         raise ValueError("y holds NaN or infinity")
     if y.dtype.kind == "f" and (y != np.floor(y)).any():
@@ -190,7 +190,7 @@ def _held_out(classes: tuple[str, ...], labels: Array) -> Array:
     """Which rows are for testing: every fifth of each class."""
     counts = np.bincount(labels, minlength=len(classes))
     if len(classes) < 2:
-        raise ValueError(f"need at least two classes, got {len(classes)}")
+        raise ValueError(f"y has labels of {len(classes)} class; at least two are wanted")
     if counts.min() < TEST_EVERY and len(classes) * TEST_EVERY > len(labels):
         raise ValueError(
             f"{len(classes)} distinct labels in {len(labels)} rows look like a quantity; classes "
@@ -245,7 +245,7 @@ def _array(arrays: Any, name: str) -> Array:
     found = [each for each in arrays.files if each.lower() == name.lower()]
     if not found:
         there = ", ".join(arrays.files) or "none"
-        raise ValueError(f"expected arrays X and y, found {there}")
+        raise ValueError(f"the arrays are {there}; X and y are wanted")
     if len(found) > 1:
         raise ValueError(f"holds both {' and '.join(found)}; one of them is wanted")
     try:
@@ -314,13 +314,13 @@ def _parse(file: Iterable[str]) -> tuple[Array, Array]:
             if columns < 2 and len(sample) == 1:
                 raise ValueError("not a text file of separated values")
             if columns < 2:
-                raise ValueError("need at least two columns, the last one being the label")
+                raise ValueError(
+                    "there is one column; at least two are wanted, the last one the label"
+                )
             if any(cell.strip() and not _is_number(cell, decimal) for cell in row[:-1]):
                 continue  # a header
         if len(row) != columns:
-            raise ValueError(
-                f"line {line_number} has {len(row)} columns where {columns} are expected"
-            )
+            raise ValueError(f"line {line_number} has {len(row)} columns; {columns} are wanted")
         try:
             block.extend([_number(cell, decimal) for cell in row[:-1]])
         except ValueError:

@@ -93,7 +93,7 @@ def initialize(
     Reference: He, Zhang, Ren and Sun 2015, Delving deep into rectifiers.
     """
     if len(sizes) < 2 or min(sizes) < 1:
-        raise ValueError(f"sizes: need at least two positive layer sizes, got {list(sizes)}")
+        raise ValueError(f"sizes is {list(sizes)}; at least two, of at least 1 each, are wanted")
     check_init(init)
     draw, generator = getattr(initializers, init), np.random.default_rng(rng)
     return [

@@ -88,7 +88,7 @@ def range_test(
         progress: called as `progress(name, steps_done, steps_in_all)`.
 
     Raises:
-        ValueError: an argument that makes no sense.
+        TypeError, ValueError: an argument that makes no sense.
         Interrupted: after Ctrl-C, with the steps that were taken.
 
     Example:
@@ -179,7 +179,7 @@ def find_learning_rate(
         progress: called as `progress(name, steps_done, steps_in_all)`.
 
     Raises:
-        ValueError: an argument that makes no sense, or a file that cannot be used.
+        TypeError, ValueError: an argument that makes no sense, or a file that cannot be used.
 
     Example:
         >>> from schuss import lab

@@ -28,6 +28,7 @@ from typing import Any, Literal
 import numpy as np
 
 from schuss import Optimizer
+from schuss.checks import count
 from schuss.lab import catalog, network, task
 from schuss.lab import data as datasets
 from schuss.lab.catalog import Progress
@@ -186,9 +187,9 @@ def search(
         progress: called as `progress(name, trials_done, trials_in_all)`.
 
     Raises:
-        ValueError: an argument that makes no sense, before anything is trained; a file of another
-            experiment, or one that another search is using; a `train` that failed, with its own
-            exception as the cause.
+        TypeError, ValueError: an argument that makes no sense, before anything is trained; a file
+            of another experiment, or one that another search is using; a `train` that failed, with
+            its own exception as the cause.
         ChildProcessError: a worker died.
         ModuleNotFoundError: scikit-learn is missing.
 
@@ -205,8 +206,8 @@ def search(
     rules_known = catalog.first_order()
     names = catalog.resolve(rules_known if optimizers is None else optimizers, rules_known)
     if samples is not None:
-        task.check_counts(samples=samples)
-    task.check_counts(epochs=epochs, processes=processes)
+        samples = count("samples", samples)
+    epochs, processes = count("epochs", epochs), count("processes", processes)
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise ValueError(f"seed is {seed!r}; an integer from 0 to 2^32 - 1 is wanted")
     if direction not in ("maximize", "minimize"):

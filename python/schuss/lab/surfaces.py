@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from schuss.checks import count
 from schuss.lab import catalog, functions
 from schuss.lab.catalog import AS_THE_GRADIENT, Progress, Settings
 from schuss.lab.interrupt import Interrupted
@@ -305,7 +306,7 @@ def landscape(
         progress: called as `progress(name, optimizers_done, optimizers_in_all)`.
 
     Raises:
-        ValueError: an argument that makes no sense.
+        TypeError, ValueError: an argument that makes no sense.
         Interrupted: after Ctrl-C, with the paths that had ended.
 
     Example:
@@ -331,8 +332,7 @@ def landscape(
     if box is not None:
         surface = replace(surface, box=tuple((float(low), float(high)) for low, high in box))
     _check(surface)
-    if steps < 1:
-        raise ValueError(f"steps: expected a positive integer, got {steps}")
+    steps = count("steps", steps)
     names = catalog.resolve(DEFAULT if optimizers is None else optimizers, known())
     own = catalog.settings_for(names, settings)
     result = Landscape(surface, steps, [])

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from schuss import minibatches
+from schuss.checks import count
 from schuss.lab import data as datasets
 from schuss.lab import network
 
-__all__ = ["Source", "Task", "check_counts", "make"]
+__all__ = ["Source", "Task", "make"]
 
 Source = datasets.Dataset | str | Path | None  # of data
 
@@ -60,20 +61,14 @@ def make(
         init: as in `Task`.
 
     Raises:
-        ValueError: a number that is not positive, a file that cannot be used, an unknown name.
+        TypeError, ValueError: a number that is not positive, a file that cannot be used, an unknown
+            name.
     """
-    check_counts(**{f"hidden[{index}]": units for index, units in enumerate(hidden)})
+    inner = [count(f"hidden[{index}]", units) for index, units in enumerate(hidden)]
     if batch_size is not None:
-        check_counts(batch_size=batch_size)
+        batch_size = count("batch_size", batch_size)
     network.check_init(init)
     found = datasets.get(data)
     rows, columns = found.x_train.shape
-    layers = [columns, *map(int, hidden), len(found.classes)]
+    layers = [columns, *inner, len(found.classes)]
     return Task(found, layers, min(batch_size or rows, rows), init, seed)
-
-
-def check_counts(**counts: int) -> None:
-    """Refuse what is no positive integer."""
-    for argument, value in counts.items():
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-            raise ValueError(f"{argument}: expected a positive integer, got {value!r}")

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Solver"]
 
 NO_LIMIT = 2**62
-# Of the bytes in `Solver._state`; one more with every change of what `visit` lists in cpp/solvers.
-STATE_FORMAT = 1
+STATE_FORMAT = _core.STATE_FORMAT  # of the bytes in `Solver._state`, which begin with it too
 GTOL = {"float32": 1e-3, "float64": 1e-5}  # by the dtype of the iterates
 
 
@@ -294,7 +293,7 @@ class Solver(Declared):
     def _from_state(cls, state: tuple[Any, ...]) -> Self:
         method, x, options, _ = state
         if method != cls._method:
-            raise ValueError(f"the state of {cls.__name__} is of the method {method!r}")
+            raise ValueError(f"the state is of method {method!r}; {cls._method!r} is wanted")
         checked_options(options, dtype_of_iterates(x).name)
         solver = cls.__new__(cls)
         solver._solver = _core.Solver.__new__(_core.Solver)
