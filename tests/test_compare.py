@@ -738,9 +738,10 @@ def names_at_ends(axes):
     ordered = sorted(words, key=lambda text: -words[text].y0)
     for above, below in itertools.pairwise(ordered):
         assert words[above].y0 >= words[below].y0 + 0.8 * words[below].height
-    for box in words.values():
+    for text, box in words.items():
         assert axes.bbox.x1 <= box.x0
         assert box.x1 <= figure.bbox.x1
+        assert text.arrow_patch.get_path().vertices[:, 0].max() <= box.x0  # through no name
     return [text.get_text() for text in ordered]
 
 
@@ -751,6 +752,11 @@ def test_plot(results):
     assert epochs.get_yscale() == seconds.get_yscale() == seconds.get_xscale() == "log"
     assert epochs.get_ylim()[1] < 100  # the run that diverged leaves the others their room
     assert all(axes.get_xlabel() and axes.get_title(loc="left") for axes in figure.axes)
+    figure.draw_without_rendering()
+    titles = (axes._left_title for axes in figure.axes)
+    for text in (figure._suptitle, *times.texts, times.xaxis.label, *titles):
+        assert figure.bbox.x0 <= text.get_window_extent().x0
+        assert text.get_window_extent().x1 <= figure.bbox.x1
     wanted = {x.name.replace("Gone", "Gone (diverged)") for x in results.results}
     assert set(names_at_ends(seconds)) == wanted
     assert set(names_at_ends(epochs)) == wanted - {"LBFGS"}
@@ -803,13 +809,13 @@ def test_plot_of_several_sizes_and_initializers():
     assert len({line.get_color() for line in lines}) == 3
     for axes in (forth, back):
         assert axes.get_ylabel().startswith("standard deviation of ")
-    assert names_at_ends(forth) == ["he_normal", "zeros: 0 in 1, 2, 3"]
-    assert set(names_at_ends(back)) == {"he_normal", "zeros: 0 in 1, 2"}
+    assert names_at_ends(forth) == ["he_normal", "zeros: 0 everywhere"]
+    assert set(names_at_ends(back)) == {"he_normal", "zeros: 0 in layer 1, 2"}
     assert len(names_at_ends(loss)) == 9
 
 
 def test_each_optimizer_has_a_look_of_its_own():
-    names = {*lab.available(), *lab.surfaces.known()}
+    names = {*lab.available(), *lab.surfaces.known(), "NewtonCG"}
     assert set(catalog.LOOKS) == names
     assert len({catalog.look(name) for name in names}) == len(names)
     for together in (catalog.DEFAULT, lab.surfaces.DEFAULT):
@@ -817,6 +823,38 @@ def test_each_optimizer_has_a_look_of_its_own():
     new = catalog.look("Novel")
     assert new == catalog.look("Novel")
     assert new not in catalog.LOOKS.values()
+
+
+@pytest.mark.parametrize("names", [["lbfgs"], ["sgd", "lion"]])
+def test_no_panel_is_empty_and_no_line_of_text_is_cut_off(blobs, names):
+    """Few lines make a narrow figure; where nothing is finite there are no seconds to draw."""
+    pytest.importorskip("matplotlib")
+    result = lab.compare(names, learning_rate=1e30, epochs=2, data=blobs)
+    figure = lab.plots.comparison(result)
+    figure.draw_without_rendering()
+    title = figure._suptitle.get_window_extent()
+    assert figure.bbox.x0 <= title.x0 < title.x1 <= figure.bbox.x1
+    for axes in figure.axes:
+        drawn = [line.get_ydata() for line in axes.get_lines() if line.get_label()[0] != "_"]
+        assert axes.patches or np.isfinite(np.concatenate(drawn)).any()
+
+
+@pytest.mark.parametrize(
+    ("points", "end"),
+    [
+        ([[0.2, 0.5], [0.4, 0.6]], (0.4, 0.6)),
+        ([[0.2, 0.5], [0.4, -1.5], [0.9, -3]], (0.25, 0.0)),
+        ([[0.2, 0.5], [0.4, np.inf]], (0.2, 1.0)),
+        ([[0.2, 0.5], [0.4, np.nan]], (0.2, 0.5)),
+        ([[0.2, 0.5], [0.4, 3.0], [0.6, 0.5]], (0.6, 0.5)),
+        ([[0.5, 0.5], [1.5, 0.5]], (1.0, 0.5)),
+        ([[0.5, 0.5], [0.5, 0.5]], (0.5, 0.5)),
+        ([[0.3, 2.0], [0.4, np.nan]], (0.3, 1.0)),
+        ([[np.nan, np.nan]], (1.0, 0.0)),
+    ],
+)
+def test_where_a_line_ends(points, end):
+    assert lab.plots.style.end(np.array(points)) == pytest.approx(end, abs=1e-5)
 
 
 def test_spread():
@@ -828,14 +866,34 @@ def test_spread():
     assert spread(np.ones(5), 0.5) == pytest.approx([0, 0.25, 0.5, 0.75, 1])
 
 
+# Threads.
+
+
+def test_matrix_products_have_one_thread_meanwhile(blobs):
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+
+    def threads(*_):
+        pools = threadpoolctl.threadpool_info()
+        return [pool["num_threads"] for pool in pools if pool["user_api"] == "blas"]
+
+    seen = []
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        before = threads()
+        lab.compare(["adam", "lbfgs"], data=blobs, progress=lambda *_: seen.extend(threads()))
+        lab.find_learning_rate(data=blobs, steps=20, progress=lambda *_: seen.extend(threads()))
+        assert threads() == before
+    assert set(seen) <= {1}
+    assert bool(seen) == bool(before)
+
+
 # Imports.
 
 
 def test_importing_is_light():
     code = (
         "import sys, schuss; assert 'schuss.lab' not in sys.modules; import schuss.lab;"
-        "heavy = {'matplotlib', 'rich', 'sklearn', 'scipy', 'joblib'} & set(sys.modules);"
-        "assert not heavy, heavy"
+        "heavy = {'matplotlib', 'rich', 'sklearn', 'scipy', 'joblib', 'threadpoolctl'};"
+        "heavy &= set(sys.modules); assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -425,7 +425,12 @@ def test_points_where_rates_were_drawn():
     axes = lab.plots.search(result).axes[0]
     assert axes.get_xscale() == "log"
     lines = {line.get_label(): line for line in axes.get_lines()}
-    assert set(lines) == {"SGD", "Adam", "diverged"}
+    best = [result.as_text(t.score) for t in result.ranked() if not math.isnan(t.score)]
+    first = {t.optimizer: result.as_text(t.score) for t in reversed(result.ranked()[: len(best)])}
+    wanted = {*(f"{name}: {score}" for name, score in first.items()), "diverged"}
+    assert set(lines) == wanted
+    assert {text.get_text() for text in axes.texts} == wanted
+    assert axes.get_title(loc="left").startswith(f"Best: {result.best.optimizer}, learning rate ")
     lost = sum(math.isnan(trial.score) for trial in result.trials)
     assert len(lines["diverged"].get_xdata()) == lost > 0
     assert sum(len(line.get_xdata()) for line in lines.values()) == 40
