@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import io
 import itertools
 import json
@@ -159,6 +160,9 @@ GOOD_FILES = {
     "utf-8 with a mark": _csv().encode("utf-8-sig"),
     "utf-16": _csv(";", begin="a;b;label\n").encode("utf-16"),
     "latin-1": _csv(begin="Größe,b,label\n").encode("latin-1"),
+    "latin-1 alone": _csv(begin="Gr\x81\xf6,b,label\n").encode("latin-1"),
+    "comments among the rows": _csv(end="\n# a, b, and c\n#\n## note\n"),
+    "a separator that is named": _csv(";", begin="sep=;\n"),
 }
 
 
@@ -183,8 +187,25 @@ def test_labels_are_as_they_are_spelt(tmp_path):
     assert _labels(tmp_path, large) == tuple(large)
     assert _labels(tmp_path, ["1", "1.0", "2"]) == ("1", "2")
     assert _labels(tmp_path, ["01", "1", "10"]) == ("01", "1", "10")
+    assert _labels(tmp_path, ["none", "some "]) == ("none", "some")
     np.savez(tmp_path / "b.npz", X=np.ones((20, 1)), y=np.array([b"a", b"b"] * 10))
     assert data.load(tmp_path / "b.npz").classes == ("a", "b")
+    np.savez(tmp_path / "b.npz", X=np.ones((20, 1)), y=np.array(["a ", " a", "b", "b"] * 5))
+    assert data.load(tmp_path / "b.npz").classes == ("a", "b")
+    lines = "".join(f"{i},{'€“'[i % 2]}\n" for i in range(20))
+    (tmp_path / "c.csv").write_bytes(lines.encode("cp1252"))
+    assert data.load(tmp_path / "c.csv").classes == ("“", "€")
+
+
+@pytest.mark.parametrize("word", ["", "NA", "N/A", "NaN", "nan", "null", "#N/A", "<NA>", "None"])
+def test_a_missing_label_is_no_class(tmp_path, word):
+    names = ["a", "b", word, "b"] * 5
+    (tmp_path / "a.csv").write_text("x,y\n" + "".join(f"{i},{n}\n" for i, n in enumerate(names)))
+    with pytest.raises(ValueError, match=r"line 4: the label is missing \(column 2\)"):
+        data.load(tmp_path / "a.csv")
+    np.savez(tmp_path / "a.npz", X=np.ones((20, 1)), y=np.array(names))
+    with pytest.raises(ValueError, match=f"y is '{word}' at index 2: the label is missing"):
+        data.load(tmp_path / "a.npz")
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -253,7 +274,7 @@ BAD_FILES = {
     "ambiguous.npz": (_npz(X=np.ones((20, 2)), x=np.zeros((20, 2)), y=LABELS), "both X and x"),
     "pandas.npz": (_npz(X=np.ones((20, 2)), y=LABELS.astype(object)), "save y.astype(str)"),
     "times.npz": (_npz(X=np.ones((20, 2)), y=LABELS.astype("M8[s]")), "whole numbers or words"),
-    "emptyword.npz": (_npz(X=np.ones((20, 2)), y=np.array(["a", ""] * 10)), "empty label"),
+    "emptyword.npz": (_npz(X=np.ones((20, 2)), y=np.array(["a", ""] * 10)), "y is '' at"),
     "nolabel.csv": (_text("a,b\n" + TWENTY + "1,\n"), "line 22: the label is missing (column 2)"),
     "nanlabel.csv": (_text(TWENTY + "1,NaN\n"), "line 21: the label is missing"),
     "trailing.csv": (_text(TWENTY.replace("\n", ",\n")), "the label column is empty"),
@@ -263,6 +284,19 @@ BAD_FILES = {
     ),
     "prices.csv": (_text("".join(f"{i},{i + 0.25}\n" for i in range(60))), "fractions"),
     "column.csv": (_text("# from here\n" + TWENTY + "?,0\n"), "is not a number (column 1)"),
+    "trailing-words.csv": (_text(_csv(end=",\n")), "the label column is empty"),
+    "trailing-header.csv": (_text("a,b,c\n" + _csv(end=",\n")), "the label column is empty"),
+    "excel.csv": (_text(TWENTY + "#N/A,0\n"), "line 21: '#N/A' is not a number"),
+    "marks.csv": (
+        _text("".join(f"{i}{'.,'[i == 7]}500;{i % 2}\n" for i in range(20))),
+        "line 8 has a decimal comma and line 1 a point",
+    ),
+    "open-quote.csv": (_text(TWENTY + '1,"a\n' + 90 * TWENTY), "class a 0,0 1,1"),
+    "infinity16.npz": (
+        _npz(X=np.r_[np.ones((19, 2)), [[1, np.inf]]].astype(np.float16), y=LABELS),
+        "index 19",
+    ),
+    "packed.csv": (_text(gzip.compress(TWENTY.encode())), "not a text file"),
     "binary.csv": (_text(b"\xff\xfe\x00\x81"), "not a text file"),
 }
 
