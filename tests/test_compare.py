@@ -544,12 +544,13 @@ def test_schedules_start_at_the_rate_and_end_low(name):
     assert max(warmed) == pytest.approx(0.5)
     assert warmed[0] <= 0.1
     assert warmed[-1] < 0.5 / 3
+    assert warmed[5:] == [comparison._SCHEDULES[name](0.5, 95)(t) for t in range(95)]
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"optimizers": ["adma"]}, "unknown optimizer 'adma'; did you mean 'Ada"),
+        ({"optimizers": ["adma"]}, "unknown optimizer 'adma'; did you mean 'Adam'"),
         ({"optimizers": []}, "no optimizer"),
         ({"schedule": "cosin"}, "unknown schedule 'cosin'; known: constant"),
         ({"schedule": "warmpu+cosine"}, "unknown schedule"),
