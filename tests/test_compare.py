@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import io
 import itertools
 import json
@@ -159,6 +160,9 @@ GOOD_FILES = {
     "utf-8 with a mark": _csv().encode("utf-8-sig"),
     "utf-16": _csv(";", begin="a;b;label\n").encode("utf-16"),
     "latin-1": _csv(begin="Größe,b,label\n").encode("latin-1"),
+    "latin-1 alone": _csv(begin="Gr\x81\xf6,b,label\n").encode("latin-1"),
+    "comments among the rows": _csv(end="\n# a, b, and c\n#\n## note\n"),
+    "a separator that is named": _csv(";", begin="sep=;\n"),
 }
 
 
@@ -183,8 +187,25 @@ def test_labels_are_as_they_are_spelt(tmp_path):
     assert _labels(tmp_path, large) == tuple(large)
     assert _labels(tmp_path, ["1", "1.0", "2"]) == ("1", "2")
     assert _labels(tmp_path, ["01", "1", "10"]) == ("01", "1", "10")
+    assert _labels(tmp_path, ["none", "some "]) == ("none", "some")
     np.savez(tmp_path / "b.npz", X=np.ones((20, 1)), y=np.array([b"a", b"b"] * 10))
     assert data.load(tmp_path / "b.npz").classes == ("a", "b")
+    np.savez(tmp_path / "b.npz", X=np.ones((20, 1)), y=np.array(["a ", " a", "b", "b"] * 5))
+    assert data.load(tmp_path / "b.npz").classes == ("a", "b")
+    lines = "".join(f"{i},{'€“'[i % 2]}\n" for i in range(20))
+    (tmp_path / "c.csv").write_bytes(lines.encode("cp1252"))
+    assert data.load(tmp_path / "c.csv").classes == ("“", "€")
+
+
+@pytest.mark.parametrize("word", ["", "NA", "N/A", "NaN", "nan", "null", "#N/A", "<NA>", "None"])
+def test_a_missing_label_is_no_class(tmp_path, word):
+    names = ["a", "b", word, "b"] * 5
+    (tmp_path / "a.csv").write_text("x,y\n" + "".join(f"{i},{n}\n" for i, n in enumerate(names)))
+    with pytest.raises(ValueError, match=r"line 4: the label is missing \(column 2\)"):
+        data.load(tmp_path / "a.csv")
+    np.savez(tmp_path / "a.npz", X=np.ones((20, 1)), y=np.array(names))
+    with pytest.raises(ValueError, match=f"y is '{word}' at index 2: the label is missing"):
+        data.load(tmp_path / "a.npz")
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -253,7 +274,7 @@ BAD_FILES = {
     "ambiguous.npz": (_npz(X=np.ones((20, 2)), x=np.zeros((20, 2)), y=LABELS), "both X and x"),
     "pandas.npz": (_npz(X=np.ones((20, 2)), y=LABELS.astype(object)), "save y.astype(str)"),
     "times.npz": (_npz(X=np.ones((20, 2)), y=LABELS.astype("M8[s]")), "whole numbers or words"),
-    "emptyword.npz": (_npz(X=np.ones((20, 2)), y=np.array(["a", ""] * 10)), "empty label"),
+    "emptyword.npz": (_npz(X=np.ones((20, 2)), y=np.array(["a", ""] * 10)), "y is '' at"),
     "nolabel.csv": (_text("a,b\n" + TWENTY + "1,\n"), "line 22: the label is missing (column 2)"),
     "nanlabel.csv": (_text(TWENTY + "1,NaN\n"), "line 21: the label is missing"),
     "trailing.csv": (_text(TWENTY.replace("\n", ",\n")), "the label column is empty"),
@@ -263,6 +284,19 @@ BAD_FILES = {
     ),
     "prices.csv": (_text("".join(f"{i},{i + 0.25}\n" for i in range(60))), "fractions"),
     "column.csv": (_text("# from here\n" + TWENTY + "?,0\n"), "is not a number (column 1)"),
+    "trailing-words.csv": (_text(_csv(end=",\n")), "the label column is empty"),
+    "trailing-header.csv": (_text("a,b,c\n" + _csv(end=",\n")), "the label column is empty"),
+    "excel.csv": (_text(TWENTY + "#N/A,0\n"), "line 21: '#N/A' is not a number"),
+    "marks.csv": (
+        _text("".join(f"{i}{'.,'[i == 7]}500;{i % 2}\n" for i in range(20))),
+        "line 8 has a decimal comma and line 1 a point",
+    ),
+    "open-quote.csv": (_text(TWENTY + '1,"a\n' + 90 * TWENTY), "class a 0,0 1,1"),
+    "infinity16.npz": (
+        _npz(X=np.r_[np.ones((19, 2)), [[1, np.inf]]].astype(np.float16), y=LABELS),
+        "index 19",
+    ),
+    "packed.csv": (_text(gzip.compress(TWENTY.encode())), "not a text file"),
     "binary.csv": (_text(b"\xff\xfe\x00\x81"), "not a text file"),
 }
 
@@ -510,12 +544,13 @@ def test_schedules_start_at_the_rate_and_end_low(name):
     assert max(warmed) == pytest.approx(0.5)
     assert warmed[0] <= 0.1
     assert warmed[-1] < 0.5 / 3
+    assert warmed[5:] == [comparison._SCHEDULES[name](0.5, 95)(t) for t in range(95)]
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"optimizers": ["adma"]}, "unknown optimizer 'adma'; did you mean 'Ada"),
+        ({"optimizers": ["adma"]}, "unknown optimizer 'adma'; did you mean 'Adam'"),
         ({"optimizers": []}, "no optimizer"),
         ({"schedule": "cosin"}, "unknown schedule 'cosin'; known: constant"),
         ({"schedule": "warmpu+cosine"}, "unknown schedule"),
@@ -738,9 +773,10 @@ def names_at_ends(axes):
     ordered = sorted(words, key=lambda text: -words[text].y0)
     for above, below in itertools.pairwise(ordered):
         assert words[above].y0 >= words[below].y0 + 0.8 * words[below].height
-    for box in words.values():
+    for text, box in words.items():
         assert axes.bbox.x1 <= box.x0
         assert box.x1 <= figure.bbox.x1
+        assert text.arrow_patch.get_path().vertices[:, 0].max() <= box.x0  # through no name
     return [text.get_text() for text in ordered]
 
 
@@ -751,6 +787,11 @@ def test_plot(results):
     assert epochs.get_yscale() == seconds.get_yscale() == seconds.get_xscale() == "log"
     assert epochs.get_ylim()[1] < 100  # the run that diverged leaves the others their room
     assert all(axes.get_xlabel() and axes.get_title(loc="left") for axes in figure.axes)
+    figure.draw_without_rendering()
+    titles = (axes._left_title for axes in figure.axes)
+    for text in (figure._suptitle, *times.texts, times.xaxis.label, *titles):
+        assert figure.bbox.x0 <= text.get_window_extent().x0
+        assert text.get_window_extent().x1 <= figure.bbox.x1
     wanted = {x.name.replace("Gone", "Gone (diverged)") for x in results.results}
     assert set(names_at_ends(seconds)) == wanted
     assert set(names_at_ends(epochs)) == wanted - {"LBFGS"}
@@ -803,13 +844,13 @@ def test_plot_of_several_sizes_and_initializers():
     assert len({line.get_color() for line in lines}) == 3
     for axes in (forth, back):
         assert axes.get_ylabel().startswith("standard deviation of ")
-    assert names_at_ends(forth) == ["he_normal", "zeros: 0 in 1, 2, 3"]
-    assert set(names_at_ends(back)) == {"he_normal", "zeros: 0 in 1, 2"}
+    assert names_at_ends(forth) == ["he_normal", "zeros: 0 everywhere"]
+    assert set(names_at_ends(back)) == {"he_normal", "zeros: 0 in layer 1, 2"}
     assert len(names_at_ends(loss)) == 9
 
 
 def test_each_optimizer_has_a_look_of_its_own():
-    names = {*lab.available(), *lab.surfaces.known()}
+    names = {*lab.available(), *lab.surfaces.known(), "NewtonCG"}
     assert set(catalog.LOOKS) == names
     assert len({catalog.look(name) for name in names}) == len(names)
     for together in (catalog.DEFAULT, lab.surfaces.DEFAULT):
@@ -817,6 +858,38 @@ def test_each_optimizer_has_a_look_of_its_own():
     new = catalog.look("Novel")
     assert new == catalog.look("Novel")
     assert new not in catalog.LOOKS.values()
+
+
+@pytest.mark.parametrize("names", [["lbfgs"], ["sgd", "lion"]])
+def test_no_panel_is_empty_and_no_line_of_text_is_cut_off(blobs, names):
+    """Few lines make a narrow figure; where nothing is finite there are no seconds to draw."""
+    pytest.importorskip("matplotlib")
+    result = lab.compare(names, learning_rate=1e30, epochs=2, data=blobs)
+    figure = lab.plots.comparison(result)
+    figure.draw_without_rendering()
+    title = figure._suptitle.get_window_extent()
+    assert figure.bbox.x0 <= title.x0 < title.x1 <= figure.bbox.x1
+    for axes in figure.axes:
+        drawn = [line.get_ydata() for line in axes.get_lines() if line.get_label()[0] != "_"]
+        assert axes.patches or np.isfinite(np.concatenate(drawn)).any()
+
+
+@pytest.mark.parametrize(
+    ("points", "end"),
+    [
+        ([[0.2, 0.5], [0.4, 0.6]], (0.4, 0.6)),
+        ([[0.2, 0.5], [0.4, -1.5], [0.9, -3]], (0.25, 0.0)),
+        ([[0.2, 0.5], [0.4, np.inf]], (0.2, 1.0)),
+        ([[0.2, 0.5], [0.4, np.nan]], (0.2, 0.5)),
+        ([[0.2, 0.5], [0.4, 3.0], [0.6, 0.5]], (0.6, 0.5)),
+        ([[0.5, 0.5], [1.5, 0.5]], (1.0, 0.5)),
+        ([[0.5, 0.5], [0.5, 0.5]], (0.5, 0.5)),
+        ([[0.3, 2.0], [0.4, np.nan]], (0.3, 1.0)),
+        ([[np.nan, np.nan]], (1.0, 0.0)),
+    ],
+)
+def test_where_a_line_ends(points, end):
+    assert lab.plots.style.end(np.array(points)) == pytest.approx(end, abs=1e-5)
 
 
 def test_spread():
@@ -828,14 +901,34 @@ def test_spread():
     assert spread(np.ones(5), 0.5) == pytest.approx([0, 0.25, 0.5, 0.75, 1])
 
 
+# Threads.
+
+
+def test_matrix_products_have_one_thread_meanwhile(blobs):
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+
+    def threads(*_):
+        pools = threadpoolctl.threadpool_info()
+        return [pool["num_threads"] for pool in pools if pool["user_api"] == "blas"]
+
+    seen = []
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        before = threads()
+        lab.compare(["adam", "lbfgs"], data=blobs, progress=lambda *_: seen.extend(threads()))
+        lab.find_learning_rate(data=blobs, steps=20, progress=lambda *_: seen.extend(threads()))
+        assert threads() == before
+    assert set(seen) <= {1}
+    assert bool(seen) == bool(before)
+
+
 # Imports.
 
 
 def test_importing_is_light():
     code = (
         "import sys, schuss; assert 'schuss.lab' not in sys.modules; import schuss.lab;"
-        "heavy = {'matplotlib', 'rich', 'sklearn', 'scipy', 'joblib'} & set(sys.modules);"
-        "assert not heavy, heavy"
+        "heavy = {'matplotlib', 'rich', 'sklearn', 'scipy', 'joblib', 'threadpoolctl'};"
+        "heavy &= set(sys.modules); assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -113,14 +113,24 @@ def test_digits():
 
 def test_plot():
     pytest.importorskip("matplotlib")
-    step, _ = bowl()
-    result = lab.range_test(step, name="bowl")
+    step, rates = bowl()
+    result = lab.range_test(lambda rate: step(rate) + 3 * (-1) ** len(rates), name="bowl")
     (axes,) = lab.plots.range_test(result).axes
     assert axes.get_xscale() == "log"
-    labels = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert labels[:2] == ["of each step", "smoothed"]
-    assert f"{result.suggestion:.2g}" in labels[2]
-    assert "bowl" in axes.get_title()
+    assert {text.get_text() for text in axes.texts} == {"each step", "smoothed"}
+    assert axes.get_title(loc="left") == f"bowl: the loss falls fastest at {result.suggestion:.2g}"
+    low, high = axes.get_ylim()
+    until = np.argmin(result.smoothed) + 1
+    assert low < min(result.losses[:until])
+    assert high < 3 * max(result.smoothed[:until])
+
+
+@pytest.mark.parametrize("loss", [math.nan, 1.0, 0.0, math.inf])
+def test_plot_of_what_never_falls(loss, tmp_path):
+    pytest.importorskip("matplotlib")
+    figure = lab.plots.range_test(lab.range_test(lambda rate: loss))
+    assert figure.axes[0].get_title(loc="left") == "Loss falls nowhere"
+    figure.savefig(tmp_path / "a.png")
 
 
 def test_command(tmp_path, monkeypatch, capsys, rng):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
 import math
@@ -10,13 +11,14 @@ import signal
 import subprocess
 import sys
 import time
+import types
 
 import numpy as np
 import pytest
 import schuss
 from schuss import lab
 from schuss.__main__ import main
-from schuss.lab import data, network
+from schuss.lab import data, network, results_file
 from test_cli import fails
 
 pytest.importorskip("sklearn")
@@ -368,6 +370,35 @@ def test_a_file_that_cannot_be_written(tmp_path):
             lab.search(["sgd"], {}, train=bowl, results_file=place)
 
 
+def test_the_lock_of_windows(tmp_path, monkeypatch):
+    """What locks there cannot be read by others: it is a byte where no results are."""
+    locked = set()
+
+    def locking(number, mode, length):
+        place = os.fstat(number).st_ino, os.lseek(number, 0, os.SEEK_CUR)
+        assert (mode, length, place[1]) == (2, 1, 2**30)
+        if place in locked:
+            raise PermissionError(13, "Permission denied")
+        locked.add(place)
+
+    monkeypatch.setitem(sys.modules, "msvcrt", types.SimpleNamespace(locking=locking, LK_NBLCK=2))
+    monkeypatch.setattr(sys, "platform", "win32")
+    spec = importlib.util.spec_from_file_location("there", results_file.__file__)
+    there = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(there)
+    entry = {"optimizer": "SGD", "settings": {}, "score": 1.0, "seconds": 0.5}
+    path = tmp_path / "a.jsonl"
+    with there.ResultsFile(path, {"train": "a"}) as file:
+        file.add(entry)
+        with pytest.raises(ValueError, match="is in use by another search"):
+            there.ResultsFile(path, {"train": "a"})
+        file.add(entry)
+    assert path.stat().st_size < 1000
+    locked.clear()
+    with there.ResultsFile(path, {"train": "a"}) as file:
+        assert file.entries == [entry, entry]
+
+
 # The table and the plots.
 
 
@@ -426,7 +457,12 @@ def test_points_where_rates_were_drawn():
     axes = lab.plots.search(result).axes[0]
     assert axes.get_xscale() == "log"
     lines = {line.get_label(): line for line in axes.get_lines()}
-    assert set(lines) == {"SGD", "Adam", "diverged"}
+    best = [result.as_text(t.score) for t in result.ranked() if not math.isnan(t.score)]
+    first = {t.optimizer: result.as_text(t.score) for t in reversed(result.ranked()[: len(best)])}
+    wanted = {*(f"{name}: {score}" for name, score in first.items()), "diverged"}
+    assert set(lines) == wanted
+    assert {text.get_text() for text in axes.texts} == wanted
+    assert axes.get_title(loc="left").startswith(f"Best: {result.best.optimizer}, learning rate ")
     lost = sum(math.isnan(trial.score) for trial in result.trials)
     assert len(lines["diverged"].get_xdata()) == lost > 0
     assert sum(len(line.get_xdata()) for line in lines.values()) == 40

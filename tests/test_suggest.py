@@ -44,6 +44,25 @@ def test_names_of_the_package(name, near):
     assert str(caught.value) == f"module 'schuss' has no attribute {name!r}; did you mean {near}?"
 
 
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("adma", "Adam"),
+        ("aadm", "Adam"),
+        ("admaw", "AdamW"),
+        ("adamxa", "Adamax"),
+        ("sdg", "SGD"),
+        ("lino", "Lion"),
+        ("nadma", "NAdam"),
+        ("rmspop", "RMSprop"),
+        ("momentun", "Momentum"),
+    ],
+)
+def test_two_letters_that_changed_places_are_one_mistake(name, near):
+    with pytest.raises(ValueError, match=f"unknown optimizer '{name}'; did you mean '{near}'"):
+        lab.compare([name])
+
+
 @pytest.mark.parametrize("name", catalog.VARIANTS)
 def test_rules_by_setting_are_those_of_the_lab(name):
     of, settings = catalog.VARIANTS[name]

@@ -111,10 +111,23 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     wanted = _plain(name)
     found = [known[other] for other in ELSEWHERE.get(wanted, ()) if other in known]
     if not found:
-        nearest = get_close_matches(wanted, known)
-        nearest.sort(key=lambda near: sorted(near) != sorted(wanted))  # letters changed places
+        nearest = get_close_matches(wanted, known, n=max(len(known), 1))
+        nearest.sort(key=lambda near: _edits(wanted, near))
         found = [known[near] for near in nearest[:1]]
     return f"; did you mean {' and '.join(map(repr, found))}?" if found else ""
+
+
+def _edits(a: str, b: str) -> int:
+    """How many letters are added, left out, replaced or swapped with the next: OSA distance."""
+    rows = [list(range(len(b) + 1))]
+    for i, letter in enumerate(a, start=1):
+        row = [i]
+        for j, other in enumerate(b, start=1):
+            row.append(min(rows[-1][j] + 1, row[-1] + 1, rows[-1][j - 1] + (letter != other)))
+            if i > 1 and j > 1 and a[i - 2 : i] == other + b[j - 2]:
+                row[j] = min(row[j], rows[-2][j - 2] + 1)
+        rows.append(row)
+    return rows[-1][-1]
 
 
 class Declared:

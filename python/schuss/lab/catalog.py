@@ -26,6 +26,7 @@ __all__ = [
     "build",
     "first_order",
     "hyperparameters",
+    "known_look",
     "look",
     "resolve",
     "setting",
@@ -112,7 +113,18 @@ LOOKS: dict[str, Look] = {
     "SR1": Look(GREEN, "h"),
     "Newton": Look(WINE, "X"),
     "NewtonTextbook": Look(SKY, "X"),
+    "NewtonCG": Look(BLACK, "P"),
 }
+
+
+def known_look(name: str) -> Look | None:
+    """Return color and marker of an optimizer by a name in any spelling, None for a new one.
+
+    Example:
+        >>> known_look("newton_cg") == LOOKS["NewtonCG"], known_look("mine")
+        (True, None)
+    """
+    return next((look for each, look in LOOKS.items() if _plain(each) == _plain(name)), None)
 
 
 def look(name: str) -> Look:
@@ -124,8 +136,9 @@ def look(name: str) -> Look:
         >>> look("Adam")
         Look(color='#D55E00', marker='D')
     """
-    if name in LOOKS:
-        return LOOKS[name]
+    known = known_look(name)
+    if known is not None:
+        return known
     free = [Look(c, m) for c in COLORS for m in MARKERS if (c, m) not in LOOKS.values()]
     return free[zlib.crc32(name.encode()) % len(free)]
 

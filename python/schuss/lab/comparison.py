@@ -193,6 +193,7 @@ def compare(
 
     The textbook twin of each rule takes some of the same steps, on a copy of the parameters and
     with the same gradients, by turns before and after ours; the times are those of these steps.
+    Matrix products have one thread for all, where threadpoolctl can see to it.
 
     LBFGS takes all rows at once and chooses its own steps, so that `batch_size`, `learning_rate`
     and `schedule` are not for it. An evaluation of it is no epoch, in which others take many steps:
@@ -274,12 +275,13 @@ def compare(
                 progress(label, done + epoch, len(runs) * epochs)
 
         try:
-            if name in FULL_BATCH:
-                entry = _fit(name, label, own[name], each, epochs, report)
-            else:
-                given = {"learning_rate": learning_rate, **own[name]}
-                ready = _entry(name, label, each, given, schedule, epochs)
-                entry = _train(ready, each, epochs, report)
+            with task.one_blas_thread():
+                if name in FULL_BATCH:
+                    entry = _fit(name, label, own[name], each, epochs, report)
+                else:
+                    given = {"learning_rate": learning_rate, **own[name]}
+                    ready = _entry(name, label, each, given, schedule, epochs)
+                    entry = _train(ready, each, epochs, report)
         except KeyboardInterrupt:
             if not result.results:
                 raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import itertools
+import textwrap
 import zipfile
 import zlib
 from array import array
@@ -25,6 +26,7 @@ Array = npt.NDArray[Any]
 TEST_EVERY = 5
 BLOCK = 512  # rows that are worked on at once, so that a file needs little memory
 SEPARATORS = "\t;|, "
+MISSING = ("", "nan", "na", "n/a", "#n/a", "<na>", "null")  # as labels, in any case
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,10 @@ def load(path: str | Path) -> Dataset:
         path: the file. In a .npz, y is (rows,) and X is (rows, columns), or images such as
             (rows, height, width), which are flattened. In a .csv, cells are separated by commas,
             semicolons, tabs, bars or spaces; where it is not commas, decimal commas are taken too.
-            Lines that begin with # above the rows are skipped, and a first row with a cell that is
-            no number is a header. UTF-8, UTF-16 with its mark, else Latin-1. Labels are whole
+            Lines that begin with # above the rows are skipped, as are those that begin with # and a
+            space among them, and a first row with a cell that is no number is a header. UTF-8,
+            UTF-16 with its mark, else Windows-1252 or Latin-1. A label that is empty, NA, N/A, NaN
+            or null is missing, and refused. Labels are whole
             numbers or words; those of a .csv are classes as they are spelt, and equal as numbers
             only where the spelling is that of the number.
 
@@ -126,8 +130,11 @@ def _checked(x: Array, y: Array) -> tuple[Array, tuple[str, ...], Array]:
     if x.dtype.kind not in "buif":
         raise ValueError(f"X has dtype {x.dtype}; real numbers are wanted")
     x = x.reshape(len(x), -1)
-    largest = float(np.finfo(np.float32).max)
-    bad = np.flatnonzero(~((x <= largest) & (x >= -largest)).all(axis=1))
+    good = np.isfinite(x)
+    if x.dtype.itemsize > 4:  # it may hold what float32 cannot
+        largest = float(np.finfo(np.float32).max)
+        good &= (x <= largest) & (x >= -largest)
+    bad = np.flatnonzero(~good.all(axis=1))
     if bad.size:
         raise ValueError(
             f"X holds NaN or infinity (in float32) in {bad.size} rows, first at index {bad[0]}"
@@ -150,11 +157,14 @@ def _classes(y: Array) -> tuple[tuple[str, ...], Array]:
         raise ValueError("y holds NaN or infinity")
     if y.dtype.kind == "f" and (y != np.floor(y)).any():
         raise ValueError("y holds fractions: labels are whole numbers or words, not quantities")
-    if y.dtype.kind == "U" and (np.char.strip(y) == "").any():
-        empty = int(np.flatnonzero(np.char.strip(y) == "")[0])
-        raise ValueError(f"y holds an empty label, first at index {empty}")
+    if y.dtype.kind == "U":
+        y = np.char.strip(y)
     values, labels = np.unique(y, return_inverse=True)
     names = values.tolist()
+    missing = [code for code, name in enumerate(names) if _is_missing(str(name))]
+    if missing:
+        first = int(np.flatnonzero(np.isin(labels, missing))[0])
+        raise ValueError(f"y is {str(y[first])!r} at index {first}: the label is missing")
     if y.dtype.kind == "U":
         order = sorted(range(len(names)), key=_place(names))
         names = [names[index] for index in order]
@@ -162,6 +172,10 @@ def _classes(y: Array) -> tuple[tuple[str, ...], Array]:
     elif y.dtype.kind == "f":
         names = [int(value) for value in names]
     return tuple(map(str, names)), labels
+
+
+def _is_missing(label: str) -> bool:
+    return label.lower() in MISSING or label == "None"  # Python's own, of an array made text
 
 
 def _place(words: list[str]) -> Any:
@@ -197,7 +211,7 @@ def _held_out(classes: tuple[str, ...], labels: Array) -> Array:
             f"of at least {TEST_EVERY} rows each are wanted"
         )
     if counts.min() < TEST_EVERY:
-        rarest = classes[counts.argmin()]
+        rarest = textwrap.shorten(classes[counts.argmin()], 60)  # a quote may have no end
         raise ValueError(
             f"class {rarest} has {counts.min()} rows; at least {TEST_EVERY} are wanted"
         )
@@ -271,28 +285,30 @@ def _read_csv(path: Path) -> tuple[Array, Array]:
 
 
 def _encoding(path: Path) -> str:
+    """UTF-16 with its mark, UTF-8, or what Windows writes; of the latter Latin-1 is a part."""
     with path.open("rb") as file:
-        begin = file.read(3)
-        if begin.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
             return "utf-16"
-        decoder = codecs.getincrementaldecoder("utf-8")()
-        try:
-            decoder.decode(begin)
-            for chunk in iter(lambda: file.read(1 << 16), b""):
-                if b"\0" in chunk:
-                    raise ValueError("not a text file of separated values")
-                decoder.decode(chunk)
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            return "latin-1"
-    return "utf-8-sig"
+        for encoding in ("utf-8-sig", "cp1252", "latin-1"):
+            decoder = codecs.getincrementaldecoder(encoding)()
+            file.seek(0)
+            try:
+                for chunk in iter(lambda: file.read(1 << 16), b""):
+                    if b"\0" in chunk:
+                        raise ValueError("not a text file of separated values")
+                    decoder.decode(chunk)
+                decoder.decode(b"", final=True)
+            except UnicodeDecodeError:
+                continue
+            break
+    return encoding
 
 
 def _parse(file: Iterable[str]) -> tuple[Array, Array]:
     lines = iter(file)
     skipped = 0
     for line in lines:
-        if line.strip() and not line.lstrip().startswith("#"):
+        if line.strip() and not line.lstrip().startswith(("#", "sep=")):  # Excel's own first line
             lines = itertools.chain([line], lines)
             break
         skipped += 1
@@ -301,12 +317,14 @@ def _parse(file: Iterable[str]) -> tuple[Array, Array]:
         raise ValueError("no rows of numbers")
     separator = max(SEPARATORS, key=lambda each: _fit(sample, each))
     decimal = "," if separator != "," else "."
+    _check_ends([row for _, row in _rows(sample, separator)])
     rows = _rows(itertools.chain(sample, lines), separator)
     columns = 0
     blocks: list[Array] = []
     block, numbers = array("d"), array("q")  # of cells, and of the line of each row
     words: dict[str, int] = {}
     labels = array("q")
+    marks: dict[str, int] = {}  # of decimals, and the first line with one
     for number, row in rows:
         line_number = number + skipped
         if not columns:
@@ -328,6 +346,8 @@ def _parse(file: Iterable[str]) -> tuple[Array, Array]:
             raise ValueError(
                 f"line {line_number}: {row[at].strip()!r} is not a number (column {at + 1})"
             ) from None
+        if decimal == "," and len(marks) < 2:
+            marks |= {m: line_number for m in ",." if m not in marks and m in "".join(row[:-1])}
         labels.append(words.setdefault(row[-1].strip(), len(words)))
         numbers.append(line_number)
         if len(labels) % BLOCK == 0:
@@ -337,11 +357,14 @@ def _parse(file: Iterable[str]) -> tuple[Array, Array]:
         blocks.append(_narrow(block, columns - 1))
     if not blocks:
         raise ValueError("no rows of numbers")
+    if len(marks) > 1:
+        raise ValueError(
+            f"line {marks[',']} has a decimal comma and line {marks['.']} a point; one of the two "
+            f"is wanted, and no mark between thousands"
+        )
     spelt = list(words)
-    if all(not word for word in spelt):
-        raise ValueError("the label column is empty (a separator at the end of each line?)")
     for code, word in enumerate(spelt):
-        if word.lower() in ("", "nan"):
+        if _is_missing(word):
             raise ValueError(
                 f"line {numbers[labels.index(code)]}: the label is missing (column {columns})"
             )
@@ -360,13 +383,25 @@ def _parse(file: Iterable[str]) -> tuple[Array, Array]:
     return x, np.array(merged)[np.frombuffer(labels, np.int64)]
 
 
+def _check_ends(rows: list[list[str]]) -> None:
+    """Refuse rows whose last cells are empty, whatever a header above them has there."""
+    if rows and all(not row[-1].strip() for row in rows[1:] or rows):
+        raise ValueError("the label column is empty (a separator at the end of each line?)")
+
+
+def _is_comment(row: list[str]) -> bool:
+    """Not #N/A and its like, which stand for a number that is missing."""
+    begin = row[0].strip()
+    return begin == "#" or begin.startswith(("# ", "##", "#!"))
+
+
 def _rows(lines: Iterable[str], separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Each row that is not empty, and the number of its last line."""
+    """Each row that is neither empty nor a comment, and the number of its last line."""
     if separator == " ":
         lines = (line.strip() for line in lines)
     reader = csv.reader(lines, delimiter=separator, skipinitialspace=separator != "\t")
     for row in reader:
-        if len(row) > 1 or (row and row[0].strip()):
+        if (len(row) > 1 or (row and row[0].strip())) and not _is_comment(row):
             yield reader.line_num, row
 
 

@@ -198,7 +198,8 @@ def find_learning_rate(
         rule.step(params, grads)
         return loss
 
-    with np.errstate(all="ignore"):  # a rate that is too large is what is looked for
+    # A rate that is too large is what is looked for.
+    with task.one_blas_thread(), np.errstate(all="ignore"):
         return range_test(step, low=low, high=high, steps=steps, name=name, progress=progress)
 
 

@@ -332,10 +332,7 @@ class _Network:
     epochs: int
 
     def __call__(self, rule: Optimizer) -> float:
-        from threadpoolctl import threadpool_limits
-
-        # More threads could sum in another order, and the matrices are small.
-        with threadpool_limits(1), np.errstate(all="ignore"):
+        with task.one_blas_thread(), np.errstate(all="ignore"):
             return self._train(rule)
 
     def _train(self, rule: Optimizer) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from schuss.checks import count
 from schuss.lab import data as datasets
 from schuss.lab import network
 
-__all__ = ["Source", "Task", "make"]
+__all__ = ["Source", "Task", "make", "one_blas_thread"]
 
 Source = datasets.Dataset | str | Path | None  # of data
 
@@ -72,3 +73,20 @@ def make(
     rows, columns = found.x_train.shape
     layers = [columns, *inner, len(found.classes)]
     return Task(found, layers, min(batch_size or rows, rows), init, seed)
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Let NumPy's matrix products have one thread, where threadpoolctl is installed.
+
+    Batches are too small for more: a second thread gains nothing, waits for a core where others are
+    busy, and keeps ours from it meanwhile. With one, a second is that of one core for all, and the
+    sums have the same order on every machine of a kind.
+    """
+    try:
+        from threadpoolctl import threadpool_limits
+    except ModuleNotFoundError:
+        yield
+        return
+    with threadpool_limits(1, user_api="blas"):
+        yield

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from schuss.lab.plots.style import COLORS, DASHES, grid
+from schuss.lab import catalog
+from schuss.lab.plots.style import (
+    COLORS,
+    DASHES,
+    MARKED,
+    grid,
+    headline,
+    log_scale,
+    name_ends,
+    plain,
+    width_of,
+)
 from schuss.solvers import Result
 
 if TYPE_CHECKING:
@@ -45,27 +56,41 @@ def convergence(results: Result | Mapping[str, Result]) -> Figure:
             raise ValueError(f"the result{label} has no trace; minimize(..., trace=True) keeps one")
     values = np.concatenate([result.trace["fun"] for result in named.values()])
     lowest = np.min(values[np.isfinite(values)], initial=np.inf)
-    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    figure = Figure(figsize=(8 + 2 * width_of(named), 4.2), layout="constrained")
     left, right = figure.subplots(1, 2)
-    for k, (name, result) in enumerate(named.items()):
+    for (name, result), (color, marker, dash) in zip(named.items(), _looks(named), strict=True):
         trace = result.trace
-        marker = "o" if len(trace["nit"]) < 15 else None
+        few = len(trace["nit"]) < MARKED
         for axes, heights in ((left, trace["fun"] - lowest), (right, trace["gmax"])):
             axes.plot(
                 trace["nfev"],
                 np.where(heights > 0, heights, np.nan),
-                color=COLORS[k % len(COLORS)],
-                linestyle=DASHES[k // len(COLORS) % len(DASHES)],
+                color=color,
+                linestyle=DASHES[dash % len(DASHES)],
                 linewidth=1.8,
                 marker=marker,
-                markersize=4,
-                label=name,
+                markersize=5,
+                markevery=1 if few else [*np.flatnonzero(heights > 0)[-1:]],
+                label=plain(name),
             )
-    for axes, title in ((left, "f above its lowest value"), (right, "largest element of |g|")):
-        axes.set_yscale("log")
+    for axes, title in ((left, "f above its lowest value"), (right, "Largest element of |g|")):
+        log_scale(axes, "y")
         axes.set_xlabel("evaluations")
-        axes.set_title(title)
+        headline(axes, title)
         grid(axes)
-    if any(named):
-        left.legend(frameon=False)
+    name_ends(figure, left, right)
     return figure
+
+
+def _looks(names: Collection[str]) -> Iterator[tuple[str, str, int]]:
+    """Color, marker and dash of each: the optimizer's, where a name is that of one."""
+    known = {name: look for name in names if (look := catalog.known_look(name))}
+    taken = [look.color for look in known.values()]
+    free = [color for color in COLORS if color not in taken] or COLORS
+    others = 0
+    for name in names:
+        if name in known:
+            yield *known[name], 0
+        else:
+            yield free[others % len(free)], "o", others // len(free)
+            others += 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from schuss.lab.plots.style import End, drawn_as, grid, name_ends, plain
+from schuss.lab.plots.style import drawn_as, grid, name_ends, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,7 +83,6 @@ def _landscape(result: Landscape) -> tuple[Figure, Callable[[int], list[Line2D]]
     # Along a curve all paths are one; they are lifted apart.
     lift = np.arange(1, len(result.paths) + 1) * 0.04 * (highest - lowest) * curve
     lines: list[tuple[Line2D, Any, Any]] = []
-    ends = []
     for path, up in zip(result.paths, lift, strict=True):
         steps = np.arange(len(path.values))
         drawn = {**drawn_as(path.name, len(steps)), "label": _label(path)}
@@ -92,14 +91,12 @@ def _landscape(result: Landscape) -> tuple[Figure, Callable[[int], list[Line2D]]
         (walk,) = left.plot(x, y, **{**drawn, "markevery": 1, "markersize": 4, "linewidth": 1.2})
         (fall,) = right.plot(steps, path.values, **drawn)
         lines += [(walk, x, y), (fall, steps, path.values)]
-        ends.append(End(steps[-1], path.values[-1], _label(path), drawn["color"]))
     first = result.paths[0].points[0]
     start = (first[0], result.paths[0].values[0] if curve else first[1])
     left.plot(*start, "o", markersize=10, markerfacecolor="none", markeredgecolor="#222222")
     _finish_values(right, result.paths, lowest, highest)
     figure.suptitle(plain(f"{surface.formula}\n{surface.note}".rstrip()))
-    figure.draw_without_rendering()  # which lays it out
-    name_ends(right, ends)
+    name_ends(figure, right)
 
     def reveal(points: int) -> list[Line2D]:
         for line, x, y in lines:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from schuss.lab import catalog
-from schuss.lab.plots.style import DASHES, GRAY, TEXTBOOK, grid, plain
+from schuss.lab.plots.style import (
+    DASHES,
+    FAINT,
+    GRAY,
+    grid,
+    headline,
+    log_scale,
+    name_ends,
+    plain,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,29 +40,31 @@ def range_test(result: RangeTest) -> Figure:
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 5), layout="constrained")
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.subplots()
-    color = catalog.look(result.name).color if result.name else GRAY
-    axes.plot(result.rates, result.losses, color=TEXTBOOK, linewidth=1, label="of each step")
+    color, marker = catalog.look(result.name) if result.name else (GRAY, "o")
+    axes.plot(result.rates, result.losses, color=FAINT, linewidth=1, label="each step")
     axes.plot(result.rates, result.smoothed, color=color, linewidth=2, label="smoothed")
+    found = "falls nowhere"
     if math.isfinite(result.suggestion):
-        at = result.rates.index(result.suggestion)
+        found = f"falls fastest at {result.suggestion:.2g}"
+        at = result.smoothed[result.rates.index(result.suggestion)]
         axes.axvline(result.suggestion, color=GRAY, linestyle=DASHES[1], linewidth=1.2)
-        axes.plot(
-            result.suggestion,
-            result.smoothed[at],
-            catalog.look(result.name).marker if result.name else "o",
-            color=color,
-            markersize=8,
-            label=f"falls fastest: {result.suggestion:.2g}",
-        )
-    finite = np.array([loss for loss in result.smoothed if math.isfinite(loss)])
-    low, high = float(finite.min()), float(finite[: len(finite) // 2 + 1].max())
-    axes.set_ylim(low - 0.1 * (high - low), high + 0.6 * (high - low))
-    axes.set_xscale("log")
+        axes.plot(result.suggestion, at, marker, color=color, markersize=8)
+    if np.isfinite(result.smoothed).any():
+        axes.set_ylim(*_limits(np.array(result.smoothed), np.array(result.losses)))
+    log_scale(axes, "x")
     axes.set_xlabel("learning rate")
     axes.set_ylabel("training loss (nats)")
-    axes.set_title(plain(f"{result.name}: the loss while the rate grows".lstrip(": ")))
-    axes.legend(frameon=False)
+    headline(axes, plain(f"{result.name}: the loss {found}" if result.name else f"Loss {found}"))
     grid(axes)
+    name_ends(figure, axes)
     return figure
+
+
+def _limits(smoothed: npt.NDArray[Any], losses: npt.NDArray[Any]) -> tuple[float, float]:
+    """What there was until the mean was lowest, and some of how it rose from there."""
+    until = int(np.nanargmin(smoothed)) + 1
+    low, high = np.min(losses[:until]), np.max(smoothed[:until])
+    span = (high - low) or max(abs(high), 1.0)
+    return float(low - 0.05 * span), float(high + 0.6 * span)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from schuss.lab import catalog
-from schuss.lab.plots.style import grid, plain
+from schuss.lab.plots.style import GRAY, grid, headline, log_scale, name_ends, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,12 +52,26 @@ def search(result: Search, x: str = "learning_rate") -> Figure:
     if len(columns) <= MOST_COLUMNS:
         width = 3.4 + 0.06 * max(map(len, rows)) + 0.85 * len(columns)
         figure = Figure(figsize=(max(6.5, width), 1.9 + 0.42 * len(rows)), layout="constrained")
-        _draw_heat(figure, figure.subplots(), result, rows, columns, x)
+        axes = figure.subplots()
+        _draw_heat(figure, axes, result, rows, columns, x)
     else:
-        figure = Figure(figsize=(9, 5.5), layout="constrained")
-        _draw_points(figure, figure.subplots(), result, trials, x)
-    figure.suptitle(plain(result.summary()), fontsize="medium")
+        figure = Figure(figsize=(8, 4.8), layout="constrained")
+        axes = figure.subplots()
+        _draw_points(figure, axes, result, trials, x)
+    headline(axes, plain(_best(result)))
+    figure.suptitle(plain(result.summary()), fontsize=9.5, color=GRAY)
     return figure
+
+
+def _best(result: Search) -> str:
+    if result.best is None:
+        return "All diverged"
+    settings = ", ".join(
+        f"{key.replace('_', ' ')} {_text(value)}"
+        for key, value in result.best.settings.items()
+        if key in _varied(result.trials)
+    )
+    return f"Best: {', '.join(filter(None, [result.best.optimizer, settings]))}"
 
 
 def _ordered(values: set[Any]) -> list[Any]:
@@ -80,7 +94,7 @@ def _row(trial: Trial, x: str, varied: set[str]) -> str:
 
 
 def _text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _draw_heat(
@@ -147,26 +161,32 @@ def _cell(column: int, row: int, **drawn: Any) -> Any:
 
 
 def _draw_points(figure: Figure, axes: Axes, result: Search, trials: list[Trial], x: str) -> None:
-    names = list(dict.fromkeys(trial.optimizer for trial in trials))
-    for name in names:
-        points = [(t.settings[x], t.score) for t in trials if t.optimizer == name]
-        points = [(value, score) for value, score in points if math.isfinite(score)]
+    """A point for each trial; the name stands as high as the best one of the optimizer."""
+    ranked = [trial for trial in result.ranked() if x in trial.settings]
+    for name in dict.fromkeys(trial.optimizer for trial in trials):
+        # The best one last: there ends the line that is named, of which only points are seen.
+        points = [
+            (trial.settings[x], trial.score)
+            for trial in reversed(ranked)
+            if trial.optimizer == name and math.isfinite(trial.score)
+        ]
+        if not points:
+            continue
+        best = f"{name}: {result.as_text(points[-1][1])}"
+        color, marker = catalog.look(name)
         axes.plot(
-            *zip(*points, strict=True) if points else ([], []),
-            linestyle="none",
-            marker=catalog.look(name).marker,
-            color=catalog.look(name).color,
-            label=name,
+            *zip(*points, strict=True), linestyle="none", marker=marker, color=color, label=best
         )
     low, high = axes.get_ylim()
-    lost = [t.settings[x] for t in trials if math.isnan(t.score)]
+    lost = sorted(t.settings[x] for t in trials if math.isnan(t.score))
     if lost:
         bottom = low - 0.06 * (high - low)
         axes.plot(lost, [bottom] * len(lost), "x", color=DIVERGED, label="diverged")
     values = [trial.settings[x] for trial in trials]
     if min(values) > 0 and max(values) > 20 * min(values):
-        axes.set_xscale("log")
+        log_scale(axes, "x")
+    axes.yaxis.set_major_formatter(lambda score, _: result.as_text(score))
     axes.set_xlabel(x.replace("_", " "))
     axes.set_ylabel(result.score)
     grid(axes)
-    figure.legend(loc="outside lower center", ncols=min(len(names) + 1, 5), frameon=False)
+    name_ends(figure, axes)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,22 +13,15 @@ from schuss.lab import catalog
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 COLORS = list(catalog.COLORS)
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5)), (0, (2, 2)))
 GRAY = "#5A5A5A"  # of lines that are no optimizer's
+FAINT = "#999999"  # of lines behind another
 TEXTBOOK = "#B8B8B8"
 MARKED = 12  # points at most of a line that has a marker at each
-NAME_SIZE = 8.5  # points
-
-
-class End(NamedTuple):
-    """Where a line ends, in data, and its name; a y that is not finite is below all others."""
-
-    x: float
-    y: float
-    name: str
-    color: str
+NAME_SIZE = 9.0  # points
 
 
 def grid(axes: Axes, along: Literal["both", "x", "y"] = "both") -> None:
@@ -78,48 +71,80 @@ def drawn_as(name: str, points: int, dash: int = 0) -> dict[str, Any]:
     }
 
 
-def last_finite(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
-    """The last point of a line that can be drawn, or its last x where none can."""
-    drawn = [point for point in zip(x, y, strict=True) if math.isfinite(point[1])]
-    return drawn[-1] if drawn else (x[-1], math.nan)
+def end(points: npt.NDArray[Any]) -> tuple[float, float]:
+    """Where a line ends that is drawn in a box from (0, 0) to (1, 1).
 
+    At its last point in there or, where it goes on, where it leaves; beside the box or below where
+    nothing of it is seen.
 
-def name_ends(axes: Axes, ends: Iterable[End]) -> None:
-    """Write the name of each line to the right of the axes, as high as it ends, none over another.
-
-    A thin line leads from the end to the name. Limits and scales of the axes are final by then, and
-    the figure is laid out, for its height says how many names have room.
+    Example:
+        >>> end(np.array([[0.2, 0.5], [0.4, 0.5], [0.6, -0.5]]))
+        (0.5, 0.0)
     """
-    drawn = list(ends)
-    if not drawn:
-        return
+    finite = np.isfinite(points).all(axis=1)
+    inside = np.flatnonzero(finite & ((points >= -1e-9) & (points <= 1 + 1e-9)).all(axis=1))
+    if not inside.size:
+        x, y = points[np.flatnonzero(finite)[-1]] if finite.any() else (1.0, 0.0)
+    else:
+        last = inside[-1]
+        x, y = points[last]
+        if last + 1 < len(points) and not np.isnan(points[last + 1]).any():
+            dx, dy = np.clip(points[last + 1], -1e6, 1e6) - points[last]
+            # The part of the way to the next point that is inside.
+            ways = ((1 if d > 0 else 0) - at for at, d in ((x, dx), (y, dy)))
+            part = min(way / d if d else 1.0 for way, d in zip(ways, (dx, dy), strict=True))
+            x, y = x + part * dx, y + part * dy
+    return float(np.clip(x, 0, 1)), float(np.clip(y, 0, 1))
+
+
+def name_ends(figure: Figure, *panels: Axes) -> None:
+    """Write the label of each line to the right of its axes, as high as it ends, none over another.
+
+    A thin line leads from the end to the name. Limits and scales of the axes are final by then. The
+    figure is laid out first, for its height says how many names have room.
+    """
+    figure.draw_without_rendering()
+    for axes in panels:
+        _name_ends(axes)
+
+
+def _name_ends(axes: Axes) -> None:
+    lines = [line for line in axes.get_lines() if str(line.get_label() or "_")[0] != "_"]
     to_axes = axes.transData + axes.transAxes.inverted()
-    bottom = axes.get_ylim()[0]
-    at = to_axes.transform([(e.x, e.y if math.isfinite(e.y) else bottom) for e in drawn])
-    at = np.clip(np.nan_to_num(at, nan=0.0), 0, 1)
+    if not lines:
+        return
+    named = [(*end(to_axes.transform(line.get_xydata())), line) for line in lines]
+    # Of those that leave at the same height the inner ones are led around the outer ones.
+    named.sort(key=lambda each: (each[1], each[0] if each[1] > 0.5 else -each[0]))
     inches = axes.get_window_extent().height / axes.figure.dpi
-    order = np.argsort(at[:, 1], kind="stable")
-    heights = spread(at[order, 1], 1.25 * NAME_SIZE / 72 / inches)
-    for index, height in zip(order, heights, strict=True):
+    wanted = np.array([y for _, y, _ in named])
+    heights = spread(wanted, 1.25 * NAME_SIZE / 72 / inches)
+    for (x, y, line), height in zip(named, heights, strict=True):
         axes.annotate(
-            drawn[index].name,
-            at[index],
+            str(line.get_label()),
+            (x, y),
             (1.03, height),
             xycoords="axes fraction",
             textcoords="axes fraction",
-            color=drawn[index].color,
+            color=line.get_color(),
             fontsize=NAME_SIZE,
             va="center",
             annotation_clip=False,
             arrowprops={
                 "arrowstyle": "-",
-                "color": drawn[index].color,
+                "color": line.get_color(),
                 "linewidth": 0.7,
                 "alpha": 0.7,
                 "shrinkA": 1,
                 "shrinkB": 3,
+                "relpos": (0, 0.5),
             },
         )
+
+
+def width_of(names: Iterable[str]) -> float:
+    """The inches that the longest of these names takes beside a panel."""
+    return 0.6 * NAME_SIZE / 72 * max(map(len, names), default=0)
 
 
 def spread(wanted: npt.NDArray[Any], gap: float) -> npt.NDArray[Any]:

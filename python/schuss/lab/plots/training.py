@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,14 +15,13 @@ from schuss.lab.plots.style import (
     DASHES,
     GRAY,
     TEXTBOOK,
-    End,
     drawn_as,
     grid,
     headline,
-    last_finite,
     log_scale,
     name_ends,
     plain,
+    width_of,
 )
 
 if TYPE_CHECKING:
@@ -33,8 +32,7 @@ if TYPE_CHECKING:
 
 BAR = 0.24  # inches
 
-# Fills a panel and returns the ends of its lines.
-Panel = Callable[["Axes", "Comparison"], Iterable[End]]
+Panel = Callable[["Axes", "Comparison"], None]  # which fills it
 
 
 def comparison(result: Comparison) -> Figure:
@@ -57,7 +55,8 @@ def comparison(result: Comparison) -> Figure:
     panels: list[Panel] = [_draw_epochs] if epochs else []
     if len(result.starts) > 1:
         panels += [_draw_outputs, _draw_gradients]
-    if len(result.starts) == 1 or not epochs:
+    learned = any(math.isfinite(loss) for e in result.results for loss in e.train_loss[1:])
+    if not epochs or (len(result.starts) == 1 and learned):
         panels += [_draw_seconds]
     bars = _times(result.results) if len(result.starts) == 1 else []
     return _figure(result, panels, bars)
@@ -92,21 +91,21 @@ def _figure(result: Comparison, panels: Sequence[Panel], bars: list[Bar]) -> Fig
     from matplotlib.figure import Figure
 
     lines = max(len(result.results), len(result.starts))
-    height = max(4.8, 1.5 + 0.16 * lines, 1.9 + 2.6 * BAR * len(bars))
+    height = max(4.5, 1.5 + 0.17 * lines, 1.9 + 2.6 * BAR * len(bars))
     columns = len(panels) + bool(bars)
-    figure = Figure(figsize=(0.4 + 4.4 * columns, height), layout="constrained")
-    cells = figure.add_gridspec(1, columns)
+    panel_width = 3.7 + width_of(map(_name, result.results))
+    figure = Figure(figsize=(max(columns * panel_width, 6.5), height), layout="constrained")
+    cells = figure.add_gridspec(1, columns, wspace=0.04)
     drawn = [figure.add_subplot(cells[0, index]) for index in range(len(panels))]
-    ends = [panel(axes, result) for panel, axes in zip(panels, drawn, strict=True)]
+    for panel, axes in zip(panels, drawn, strict=True):
+        panel(axes, result)
     if bars:
         # A bar is as high among two as among twenty.
         used = 2.6 * BAR * len(bars)
         share = cells[0, -1].subgridspec(2, 1, height_ratios=[used, max(height - 1.5 - used, 0.01)])
         _draw_times(figure.add_subplot(share[0, 0]), bars)
     figure.suptitle(plain(result.summary()), fontsize=9.5, color=GRAY)
-    figure.draw_without_rendering()  # which lays it out
-    for axes, names in zip(drawn, ends, strict=True):
-        name_ends(axes, names)
+    name_ends(figure, *drawn)
     return figure
 
 
@@ -128,23 +127,22 @@ def _draw_lines(
     result: Comparison,
     wanted: Callable[[Result], bool],
     points: Callable[[Result], tuple[Sequence[float], Sequence[float]]],
-) -> list[End]:
-    """A line for each result that is wanted, and where they end."""
-    ends = []
+) -> None:
+    """A line for each result that is wanted."""
     for entry, dash in zip(result.results, _dashes(result.results), strict=True):
         if not wanted(entry):
             continue
         x, y = points(entry)
-        finite = math.isfinite(entry.train_loss[-1])
-        name = entry.label if finite else f"{entry.label} (diverged)"
-        axes.plot(x, y, **drawn_as(entry.name, len(x), dash), label=name)
-        ends.append(End(*last_finite(x, y), name, catalog.look(entry.name).color))
+        axes.plot(x, y, **drawn_as(entry.name, len(x), dash), label=_name(entry))
     grid(axes)
-    return ends
 
 
-def _draw_epochs(axes: Axes, result: Comparison) -> list[End]:
-    ends = _draw_lines(
+def _name(entry: Result) -> str:
+    return entry.label + (" (diverged)" if not math.isfinite(entry.train_loss[-1]) else "")
+
+
+def _draw_epochs(axes: Axes, result: Comparison) -> None:
+    _draw_lines(
         axes, result, _has_epochs, lambda entry: (range(len(entry.train_loss)), entry.train_loss)
     )
     _finish_loss(axes, result.results)
@@ -152,16 +150,15 @@ def _draw_epochs(axes: Axes, result: Comparison) -> list[End]:
     after = "1 epoch" if result.epochs == 1 else f"{result.epochs} epochs"
     shown = [entry for entry in result.results if entry.has_epochs]
     _say_lowest(axes, after, [(entry.label, entry.train_loss[-1]) for entry in shown])
-    return ends
 
 
 def _has_epochs(entry: Result) -> bool:
     return entry.has_epochs
 
 
-def _draw_seconds(axes: Axes, result: Comparison) -> list[End]:
+def _draw_seconds(axes: Axes, result: Comparison) -> None:
     """On a log scale, as wide as from one row at a time to all rows at once; without the start."""
-    ends = _draw_lines(
+    _draw_lines(
         axes, result, lambda entry: True, lambda entry: (entry.seconds[1:], entry.train_loss[1:])
     )
     log_scale(axes, "x")
@@ -176,7 +173,6 @@ def _draw_seconds(axes: Axes, result: Comparison) -> list[End]:
     if len(losses) > 1:
         axes.axvline(until, color=GRAY, linestyle=DASHES[2], linewidth=1, zorder=0)
     _say_lowest(axes, f"{until:.2g} s", losses)
-    return ends
 
 
 def _say_lowest(axes: Axes, after: str, losses: list[tuple[str, float]]) -> None:
@@ -210,10 +206,10 @@ def _finish_epochs(axes: Axes, result: Comparison) -> None:
 # -- diagnostics -----------------------------------------------------------------------------------
 
 
-def _draw_accuracy(axes: Axes, result: Comparison) -> list[End]:
+def _draw_accuracy(axes: Axes, result: Comparison) -> None:
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-    ends = _draw_lines(
+    _draw_lines(
         axes,
         result,
         _has_epochs,
@@ -225,23 +221,22 @@ def _draw_accuracy(axes: Axes, result: Comparison) -> list[End]:
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.set_ylabel("test accuracy")
     _finish_epochs(axes, result)
-    return ends
 
 
-def _draw_norms(axes: Axes, result: Comparison) -> list[End]:
-    return _draw_watched(axes, result, "gradient norm", lambda entry: entry.gradient_norm)
+def _draw_norms(axes: Axes, result: Comparison) -> None:
+    _draw_watched(axes, result, "gradient norm", lambda entry: entry.gradient_norm)
 
 
-def _draw_updates(axes: Axes, result: Comparison) -> list[End]:
-    return _draw_watched(axes, result, "update / parameter norm", lambda entry: entry.update_ratio)
+def _draw_updates(axes: Axes, result: Comparison) -> None:
+    _draw_watched(axes, result, "update / parameter norm", lambda entry: entry.update_ratio)
 
 
 def _draw_watched(
     axes: Axes, result: Comparison, what: str, curve: Callable[[Result], list[float]]
-) -> list[End]:
+) -> None:
     """On a log scale, without what is zero; runs that diverge do not decide what is seen."""
     shown = [curve(entry) for entry in result.results if entry.has_epochs]
-    ends = _draw_lines(
+    _draw_lines(
         axes, result, _has_epochs, lambda entry: (range(1, len(curve(entry)) + 1), curve(entry))
     )
     log_scale(axes, "y")
@@ -252,33 +247,33 @@ def _draw_watched(
     axes.set_ylim(low / 1.5, 1.5 * max(high, low))
     axes.set_ylabel(what)
     _finish_epochs(axes, result)
-    return ends
 
 
 # -- initializers ----------------------------------------------------------------------------------
 
 
-def _draw_outputs(axes: Axes, result: Comparison) -> list[End]:
-    return _draw_spread(axes, "outputs", {start.init: start.forth for start in result.starts})
+def _draw_outputs(axes: Axes, result: Comparison) -> None:
+    _draw_spread(axes, "outputs", {start.init: start.forth for start in result.starts})
 
 
-def _draw_gradients(axes: Axes, result: Comparison) -> list[End]:
-    return _draw_spread(axes, "gradients", {start.init: start.back for start in result.starts})
+def _draw_gradients(axes: Axes, result: Comparison) -> None:
+    _draw_spread(axes, "gradients", {start.init: start.back for start in result.starts})
 
 
-def _draw_spread(axes: Axes, what: str, deviations: dict[str, list[float]]) -> list[End]:
+def _draw_spread(axes: Axes, what: str, deviations: dict[str, list[float]]) -> None:
     """One line for each initializer, dashed as its runs; where the signal is gone there is none."""
     from matplotlib.ticker import MaxNLocator
 
-    ends, stopped = [], []
+    stopped = []
     for index, (init, curve) in enumerate(deviations.items()):
         gone = [str(layer) for layer, value in enumerate(curve, start=1) if value == 0]
         stopped += [init] if gone else []
-        name = f"{init}: 0 in {', '.join(gone)}" if gone else init
+        everywhere = len(gone) == len(curve)
+        where = "everywhere" if everywhere else f"in layer {', '.join(gone)}"
+        name = f"{init}: 0 {where}" if gone else init
         layers, shown = range(1, len(curve) + 1), [value or math.nan for value in curve]
         dash = DASHES[index % len(DASHES)]
         axes.plot(layers, shown, marker=".", color=GRAY, linewidth=1.6, linestyle=dash, label=name)
-        ends.append(End(*last_finite(layers, shown), name, GRAY))
     log_scale(axes, "y")
     axes.margins(y=0.1)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -287,7 +282,6 @@ def _draw_spread(axes: Axes, what: str, deviations: dict[str, list[float]]) -> l
     passed = f"{' and '.join(stopped)} let nothing through" if stopped else "all let it through"
     headline(axes, f"{what.capitalize()}: {passed}")
     grid(axes)
-    return ends
 
 
 # -- times -----------------------------------------------------------------------------------------
@@ -311,19 +305,17 @@ def _times(results: list[Result]) -> list[Bar]:
 
 def _draw_times(axes: Axes, bars: list[Bar]) -> None:
     for row, (name, ours, textbook) in enumerate(bars):
-        first = row == 0
-        color = catalog.look(name).color
-        _draw_bar(axes, row - 0.2, ours, color, f"{ours:.3g}" + " us, schuss" * first)
+        _draw_bar(axes, row - 0.2, ours, catalog.look(name).color)
         if textbook is not None:
-            text = f"{textbook:.3g}" + " us, NumPy textbook code" * first
-            _draw_bar(axes, row + 0.2, textbook, TEXTBOOK, text)
+            _draw_bar(axes, row + 0.2, textbook, TEXTBOOK)
     # Bars begin at zero, so that their lengths compare; the room on the right is for the figures.
     axes.set_xlim(0, 1.2 * max(max(ours, textbook or 0) for _, ours, textbook in bars))
     axes.set_ylim(len(bars) - 0.5, -0.5)
     axes.set_yticks(range(len(bars)), [name for name, _, _ in bars])
     axes.tick_params(axis="y", length=0)
-    axes.set_xlabel("median time of one step (us)")
     ratios = [textbook / ours for _, ours, textbook in bars if textbook is not None]
+    gray = "\ngray: NumPy textbook code" if ratios else ""
+    axes.set_xlabel(f"median time of one step (us){gray}")
     if ratios:
         low, high = f"{min(ratios):.2g}", f"{max(ratios):.2g}"
         times = low if low == high else f"{low} to {high}"
@@ -331,8 +323,13 @@ def _draw_times(axes: Axes, bars: list[Bar]) -> None:
     grid(axes, "x")
 
 
-def _draw_bar(axes: Axes, y: float, length: float, color: str, text: str) -> None:
+def _draw_bar(axes: Axes, y: float, length: float, color: str) -> None:
     axes.barh(y, length, 0.4, color=color)
     axes.annotate(
-        text, (length, y), xytext=(4, 0), textcoords="offset points", va="center", fontsize="small"
+        f"{length:.3g}",
+        (length, y),
+        xytext=(4, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize="small",
     )
