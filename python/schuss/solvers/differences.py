@@ -21,6 +21,8 @@ Evaluate = Callable[[Any], tuple[Any, Any]]
 FLAT = 64.0
 # Steps that fail are divided by ten, so often at most.
 TRIES = 12
+# The first gradient that is taken again is within so many times gtol, while it still leads well.
+NEAR = 1000.0
 # Two gradients agree where they differ by no more than this part of gtol.
 AGREED = 0.1
 # A variable is taken to be at least this part of what it was in the run.
@@ -108,6 +110,10 @@ class _Line:
             finite = [pair for pair in [self.at(-step)] if math.isfinite(pair[1])]
         return finite
 
+    def flat(self, finite: list[tuple[float, float]]) -> bool:
+        """Whether all values are the same: steps may be too short to tell a slope."""
+        return all(found == self.value for _, found in finite)
+
     def slope(self, finite: list[tuple[float, float]], central: bool) -> float:
         """Return the derivative from the values at one or two steps."""
         if not finite or finite[0][0] == 0.0:
@@ -141,10 +147,10 @@ class Differences:
     ones; where it is on neither, h is divided by ten. Where f(x) is not finite the gradient is NaN,
     and no differences are taken.
 
-    A gradient within `gtol` is taken again by central differences, and with steps that are 8, 64,
-    ... times shorter, or longer where that fails, until two of them agree to a tenth of gtol or
-    agree no better. Where the first was not that exact, these steps, and central differences, are
-    kept for what follows.
+    A gradient within `gtol`, and before that the first within 1000 gtol, is taken again: by central
+    differences, and with steps that are 8, 64, ... times shorter, or longer where that is worse,
+    until two of them agree to a tenth of gtol or agree no better. Where the first was not that
+    exact, these steps, and central differences, are kept for what follows.
 
     Args:
         fun: fun(x, *args); x is a copy, an array or a structure of arrays.
@@ -186,8 +192,9 @@ class Differences:
         self._central = central
         self._step = step
         self._gtol = gtol
+        self._near = NEAR * gtol  # a gradient within it is taken again
         self._coarse = 0.0  # the rounding error of values, as far as their dtypes tell it
-        self._again: Any = None  # where a gradient was last taken again
+        self._again: Any = None  # where a gradient was last taken again, and what was found
         self._longer: dict[int, float] = {}  # steps that had to be, by the number of the variable
         self._times: dict[int, float] = {}  # what steps are multiplied by, likewise
         self.power = 2 / 3 if central else 1 / 2
@@ -204,16 +211,17 @@ class Differences:
         """Return the value and the gradient at x."""
         value = self._value(copied(x))
         gradient = self._slopes(x, value)
-        if (np.abs(flat(gradient)) <= self._gtol).all():
+        if (np.abs(flat(gradient)) <= self._near).all():
+            self._near = self._gtol
             gradient = self._refined(x, value, gradient)
         return value, gradient
 
     def check(self, x: Any, value: float, gradient: Any) -> None:
-        """Have the error of a gradient at x, where f is finite: of one that was not taken again."""
-        if self._again is None or not np.array_equal(self._again, flat(x)):
-            found = self._refined(x, value, self._slopes(x, value))
-            changed = np.abs(flat(found) - flat(gradient))
-            self.error = max(self.error, float(changed.max()))
+        """Have the error of a gradient at x, where f is finite."""
+        if self._again is None or not np.array_equal(self._again[0], flat(x)):
+            self._refined(x, value, self._slopes(x, value))
+        _, found, error = self._again
+        self.error = max(error, float(np.abs(found - flat(gradient)).max()))
 
     def _slopes(self, x: Any, value: float) -> Any:
         gradient = map_leaves(lambda leaf: np.full(leaf.shape, np.nan, leaf.dtype), x)
@@ -279,40 +287,53 @@ class Differences:
 
     def _refined(self, x: Any, value: float, gradient: Any) -> Any:
         """Return the gradient as exact as differences can be, and have its error."""
-        found, self._again = copied(gradient), flat(x)
+        found = copied(gradient)
         self.error = 0.0
         for slopes, index, line in self._lines(x, found, value):
             slope, error = self._agreed(line, float(slopes[index]))
-            self.error = max(self.error, error)
             if self._step is None:
                 slopes[index] = slope
+            else:
+                error += abs(slope - float(slopes[index]))
+            self.error = max(self.error, error)
         changed = float(np.abs(flat(found) - flat(gradient)).max())
         self._central |= changed > AGREED * self._gtol
+        self._again = flat(x), flat(found), self.error
         return found
 
     def _agreed(self, line: _Line, given: float) -> tuple[float, float]:
-        """Return the slope on which two steps agree best, and by how much.
-
-        Where the user has chosen the step, it is compared with one other.
-        """
-        wanted = AGREED * self._gtol if self._step is None else math.inf
+        """Return the slope on which two steps agree best, and by how much."""
+        wanted = AGREED * self._gtol
         first, slope = self._first(line, True), given
         if not self._central:
             slope = line.slope(line.beside(first, True), True)
             doubt = abs(slope - given) + line.noise / first
-            if doubt <= wanted:
+            if slope != 0.0 and doubt <= wanted:
                 return slope, doubt
-        best, error, times = slope, math.inf, 1.0
-        for factor in (1 / 8, 8.0):
-            last, step = slope, 1.0
+        best, error, times, usual = slope, math.inf, 1.0, slope
+        factors = [1 / 8, 8.0]
+        if slope == 0.0:  # f may be coarser than its dtype
+            seen = line.beside(first, True)
+            while line.flat(seen) and 8 * times * first < line.size / 8:
+                times *= 8
+                seen = line.beside(times * first, True)
+            if line.flat(seen):
+                return 0.0, line.noise / (times * first)
+            if times > 1:  # by one unit of f, perhaps
+                best = line.slope(seen, True)
+                error, factors = abs(best), [8.0]
+        start, slope = times, best
+        for factor in factors:
+            last, step = slope, start
             while error > wanted and factor * step * first < line.size / 8:
                 step *= factor
-                found = line.slope(line.beside(step * first, True), True)
+                seen = line.beside(step * first, True)
+                found = line.slope(seen, True)
                 doubt = abs(found - last) + line.noise / (step * first)
-                if not doubt < error:
+                if line.flat(seen) or not doubt < error:
                     break
                 best, error, times, last = found, doubt, step, found
-        if self._step is None and abs(best - slope) > wanted:
+        if self._step is None and abs(best - usual) > wanted:
             self._times[line.number] = times * self._times.get(line.number, 1.0)
             if line.number in self._longer:
                 self._longer[line.number] *= times

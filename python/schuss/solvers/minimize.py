@@ -342,7 +342,7 @@ def minimize(
 def _judge(result: Result, differences: Differences, gtol: float, ftol: float) -> None:
     """Change the end of a run that differences made uncertain, and say so."""
     largest = max(float(np.abs(leaf).max()) for leaf in leaves(result.jac) if leaf.size)
-    if result.status == 0 and not (ftol > 0.0 and largest > gtol):
+    if result.status in (0, 2, 5) and not (ftol > 0.0 and largest > gtol):
         differences.check(result.x, result.fun, result.jac)
     error = differences.error
     exact = f"the gradient is by differences, exact to about {error:.3g}"
