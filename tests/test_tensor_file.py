@@ -97,6 +97,7 @@ def test_other_files(path, tmp_path, rng):
 
 HEADERS = {
     "overlap": lambda e: e["a"].update(data_offsets=[0, 24]) or e["b"].update(data_offsets=[8, 24]),
+    "one place twice": lambda e: e["b"].update(data_offsets=[0, 16]),
     "gap": lambda e: e["b"].update(data_offsets=[32, 48]),
     "backwards": lambda e: e["a"].update(data_offsets=[16, 0]),
     "text": lambda e: e["a"].update(data_offsets=["0", "16"]),
@@ -126,7 +127,7 @@ def test_headers_made_to_harm(spoil, path, monkeypatch):
         return real(value, **keywords)
 
     monkeypatch.setattr(tensor_file.json, "dumps", dumps)
-    schuss.save(path, a=np.zeros(2), b=np.ones(2))
+    schuss.save(path, a=np.zeros(2), b=np.ones(2), c=np.ones(2))
     monkeypatch.undo()
     with pytest.raises(schuss.CheckpointError):
         schuss.load(path)
