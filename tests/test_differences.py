@@ -9,6 +9,8 @@ import pytest
 import schuss
 from helpers import leaves, same_bits
 from schuss.solvers.differences import Differences, GradientDifferences
+from schuss.solvers.minimize import _judge
+from schuss.solvers.result import Result
 from solver_cases import START, f_rosenbrock, g_rosenbrock, rosenbrock, tree_bowl
 
 
@@ -272,3 +274,17 @@ def test_the_end_of_a_failure_names_the_error_of_its_gradient():
     evaluate = Differences(lambda x: float(abs(x - 1).sum()), central=False)
     evaluate.check(np.array([1.0]), 0.0, np.array([1.0]))
     assert evaluate.error >= 1
+
+
+@pytest.mark.parametrize("status", [0, 2, 5])
+def test_an_end_is_judged_by_the_error_of_its_gradient(status):
+    """Rounding alone would say 1e-9; the step makes 6e-3."""
+    evaluate = Differences(steep, gtol=1e-9)
+    x = np.array([1.0])
+    value, gradient = evaluate(x)
+    result = Result(x=x, fun=value, jac=gradient, status=status, success=status == 0, message="")
+    _judge(result, evaluate, 1e-9, 0.0)
+    assert result.status == 2
+    assert not result.success
+    found = float(result.message.partition("exact to about ")[2].split()[0].rstrip(","))
+    assert found == pytest.approx(abs(gradient[0]), rel=0.1)
