@@ -155,8 +155,9 @@ def logistic_fits() -> Iterator[tuple[str, Array, Values, Values]]:
         rows = (data.data - data.data.mean(0)) / data.data.std(0)
         y = data.target == 1
         for ridge in (5e-4, 5e-2):
-            both = (values_in(rows, y, ridge, dtype) for dtype in (np.float64, np.float32))
-            yield f"{name}, ridge {ridge:g}", np.zeros(rows.shape[1]), *both
+            double = values_in(rows, y, ridge, np.float64)
+            single = values_in(rows, y, ridge, np.float32)
+            yield f"{name}, ridge {ridge:g}", np.zeros(rows.shape[1]), double, single
 
 
 def runs_of(part: str, methods: tuple[str, ...]) -> Iterator[tuple[str, str, Run]]:

@@ -10,6 +10,7 @@ import pickle
 import struct
 import sys
 import threading
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -590,7 +591,8 @@ def test_another_format_is_refused_with_its_number(path, monkeypatch):
 # -- beside other threads --------------------------------------------------------------------------
 
 
-def test_a_step_that_is_taken_meanwhile_refuses_the_file(path, monkeypatch):
+@pytest.mark.parametrize("what", ["step", "load", "reset"])
+def test_states_that_change_meanwhile_refuse_the_file(what, path, monkeypatch):
     """The parameters may be half of the old and half of the new step."""
     p = [np.ones(1000), np.ones(1000)]
     opt = schuss.Adam()
@@ -598,10 +600,17 @@ def test_a_step_that_is_taken_meanwhile_refuses_the_file(path, monkeypatch):
     schuss.save(path, optimizer=opt, params=p)
     before = path.read_bytes()
     real = tensor_file._pieces
+    saved = opt.state_dict()
+    other = [np.ones(1000), np.ones(1000)]
+    change = {
+        "step": lambda: opt.step(p, other),
+        "load": lambda: opt.load_state_dict(saved),
+        "reset": lambda: (opt.reset(), opt.step(p, other)),
+    }[what]
 
     def pieces(array):
         if array is p[1]:
-            opt.step(p, [np.ones(1000), np.ones(1000)])
+            change()
         return real(array)
 
     monkeypatch.setattr(tensor_file, "_pieces", pieces)
@@ -609,6 +618,30 @@ def test_a_step_that_is_taken_meanwhile_refuses_the_file(path, monkeypatch):
         schuss.save(path, optimizer=opt, params=p)
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def peak(call):
+    """What a call needs at most, beyond what there was, in bytes."""
+    tracemalloc.start()
+    try:
+        result = call()
+        return tracemalloc.get_traced_memory()[1], result
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+def test_states_are_not_copied(loaded, path):
+    p = {str(k): np.ones(1_000_000, np.float32) for k in range(4)}
+    opt = schuss.Adam()
+    opt.step(p, copy.deepcopy(p))
+    if loaded:
+        opt = through(path, optimizer=opt)["optimizer"]
+    states = 2 * sum(a.nbytes for a in p.values())
+    assert peak(lambda: schuss.save(path, optimizer=opt))[0] < 0.1 * states + tensor_file.PIECE
+    needed, found = peak(lambda: schuss.load(path)["optimizer"])
+    assert needed < 1.1 * states + tensor_file.PIECE
+    assert found.step_count == 1
 
 
 def test_beside_a_stepping_thread_it_is_whole_or_refused(path):

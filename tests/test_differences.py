@@ -9,6 +9,8 @@ import pytest
 import schuss
 from helpers import leaves, same_bits
 from schuss.solvers.differences import Differences, GradientDifferences
+from schuss.solvers.minimize import _judge
+from schuss.solvers.result import Result
 from solver_cases import START, f_rosenbrock, g_rosenbrock, rosenbrock, tree_bowl
 
 
@@ -172,3 +174,117 @@ def test_steps_stay_in_the_domain():
     np.testing.assert_allclose(g, [1e7 - 1e6], rtol=1e-6)
     _, g = Differences(lambda x: float(x[0] ** 2) if x[0] >= 2 else np.inf)(np.array([2.0]))
     np.testing.assert_allclose(g, [4.0], rtol=1e-6)
+
+
+STEEP = 1e3
+
+
+def steep(x):
+    """Its third derivative is a million times its slope: the usual steps are off by 6e-3."""
+    return float((np.exp(STEEP * (x - 1)) - STEEP * x).sum())
+
+
+def g_steep(x):
+    return STEEP * (np.exp(STEEP * (x - 1)) - 1)
+
+
+@pytest.mark.parametrize("method", ["bfgs", "lbfgs"])
+@pytest.mark.parametrize("way", ["2-point", "3-point"])
+def test_steps_become_as_short_as_gtol_needs(method, way):
+    result = schuss.minimize(steep, [0.999, 1.001], jac=way, method=method)
+    assert result.success, result.message
+    assert np.abs(g_steep(result.x)).max() <= 2e-5
+    np.testing.assert_allclose(result.jac, g_steep(result.x), atol=1e-5)
+
+
+@pytest.mark.parametrize("way", ["2-point", "3-point"])
+def test_steps_of_the_user_stay_and_are_found_too_long(way):
+    points = []
+
+    def fun(x):
+        points.append(float(x[0]))
+        return steep(x)
+
+    result = schuss.minimize(fun, [0.999], jac=way, finite_diff_rel_step=1e-4)
+    assert not result.success
+    assert "exact to about" in result.message
+    x = points[0]
+    assert {round(abs(p / x - 1) * 1e4, 6) for p in points[1 : 3 if way == "3-point" else 2]} == {1}
+    evaluate = Differences(steep, central=way == "3-point", step=1e-4)
+    _, g = evaluate(np.array([1.0]))
+    evaluate.check(np.array([1.0]), steep(np.array([1.0])), g)
+    assert abs(g[0]) / 3 < evaluate.error < 3 * abs(g[0])  # it should be 0
+
+
+def bowl(x):
+    return float(np.array([1.0, 3.0, 10.0]) @ (x - [1, 2, -3]) ** 2)
+
+
+COARSE = {
+    "three decimals": lambda x: round(bowl(x), 3),
+    "float32 inside": lambda x: float(np.float32(bowl(x)) + np.float32(7)),
+    "an offset": lambda x: bowl(x) + 1e10,
+    "noise": lambda x: bowl(x) + 1e-6 * np.sin(1e9 * x.sum()),
+}
+
+
+@pytest.mark.parametrize("way", ["2-point", "3-point"])
+@pytest.mark.parametrize("kind", COARSE)
+def test_a_function_coarser_than_its_dtype(kind, way):
+    """Values that do not change along a step are no slope of 0."""
+    result = schuss.minimize(COARSE[kind], np.ones(3), jac=way, method="bfgs")
+    exact = np.array([2.0, 6.0, 20.0]) * (result.x - [1, 2, -3])
+    assert np.abs(exact).max() < 1e-4 if result.success else "exact to about" in result.message
+    if kind == "three decimals":
+        assert bowl(result.x) < 0.01  # of 163 at the start, where no step of 6e-6 changes f
+    if result.success:
+        np.testing.assert_allclose(result.jac, exact, atol=1e-4)
+
+
+def test_a_variable_without_influence_has_a_slope_of_0():
+    result = schuss.minimize(lambda x: float((x[0] - 3) ** 2), [1.0, 1.0], jac="3-point")
+    assert result.success
+    assert result.jac[1] == 0
+    assert schuss.minimize(lambda x: 3.0, [1.0, 2.0], jac="2-point").success
+
+
+@pytest.mark.parametrize("way", ["2-point", "3-point"])
+@pytest.mark.parametrize("f_unit", [1e-30, 1.0, 1e30])
+@pytest.mark.parametrize("x_unit", [1e-12, 1e-6, 1.0, 1e6, 1e12])
+def test_differences_in_any_units(x_unit, f_unit, way):
+    def f(x):
+        a, b = x / x_unit
+        return f_unit * float(100 * (b - a * a) ** 2 + (1 - a) ** 2)
+
+    gtol = 1e-5 * f_unit / x_unit
+    start = x_unit * np.array([-1.2, 1.0])
+    result = schuss.minimize(f, start, jac=way, method="bfgs", gtol=gtol)
+    assert result.success, result.message
+    np.testing.assert_allclose(result.x, x_unit, rtol=1e-4)
+
+
+def test_the_end_of_a_failure_names_the_error_of_its_gradient():
+    """Two kinks: rounding alone would explain an error of 1e-15."""
+    result = schuss.minimize(lambda x: float(abs(x - [1, 2]).sum()), [0.0, 5.0], jac="2-point")
+    assert not result.success
+    assert "exact to about" in result.message
+    evaluate = Differences(lambda x: float(abs(x).sum()), central=False)
+    evaluate.check(np.array([1e-9]), 1e-9, np.array([1.0]))
+    assert evaluate.error < 1e-6
+    evaluate = Differences(lambda x: float(abs(x - 1).sum()), central=False)
+    evaluate.check(np.array([1.0]), 0.0, np.array([1.0]))
+    assert evaluate.error >= 1
+
+
+@pytest.mark.parametrize("status", [0, 2, 5])
+def test_an_end_is_judged_by_the_error_of_its_gradient(status):
+    """Rounding alone would say 1e-9; the step makes 6e-3."""
+    evaluate = Differences(steep, gtol=1e-9)
+    x = np.array([1.0])
+    value, gradient = evaluate(x)
+    result = Result(x=x, fun=value, jac=gradient, status=status, success=status == 0, message="")
+    _judge(result, evaluate, 1e-9, 0.0)
+    assert result.status == 2
+    assert not result.success
+    found = float(result.message.partition("exact to about ")[2].split()[0].rstrip(","))
+    assert found == pytest.approx(abs(gradient[0]), rel=0.1)

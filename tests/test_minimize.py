@@ -235,7 +235,8 @@ def test_jac_forms_and_args(method, form, args):
     assert result.fun == shifted(result.x, *(args if isinstance(args, tuple) else (args,)))[0]
     assert result.nfev == calls["f"]
     per_gradient = {"both": 1, "two": 1, "2-point": 3, "3-point": 5}[form]
-    assert result.nfev == per_gradient * result.njev
+    again = result.nfev - per_gradient * result.njev  # the last gradients, to know their errors
+    assert again == 0 if callable(how) or how is True else 4 <= again <= 40
     if form in ("both", "two"):
         assert result.njev == calls["g"]
 
@@ -438,7 +439,8 @@ def test_structures(method, kind, jac):
     for leaf in leaves(result.x):
         np.testing.assert_allclose(leaf, 3, atol=1e-2)
     n = sum(leaf.size for leaf in leaves(result.x))
-    assert result.nfev == (1 if jac is True else 2 * n + 1) * result.njev
+    again = result.nfev - (1 if jac is True else 2 * n + 1) * result.njev
+    assert again == 0 if jac is True else 2 * n <= again <= 20 * n
 
 
 @pytest.mark.parametrize("n", [1000, 1001])

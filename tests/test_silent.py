@@ -196,6 +196,13 @@ def test_schedules_that_do_not_fit_are_refused_or_warned_of():
     with pytest.raises(ValueError, match="does not fit"):
         other.load_state_dict(broken)
     assert other.step_count == 0
+    first, second = fresh(), fresh()
+    both = schuss.SGD(first, overrides={"*": {"weight_decay": second}})
+    places = list(both.state_dict()["schedules"])
+    states = dict(zip(places, [reduced().state_dict(), {"value": 3.0}], strict=True))
+    with pytest.raises(ValueError, match="does not fit"):
+        both.load_state_dict({**saved, "schedules": states})
+    assert first.value == 1.0  # as before, though its own state would fit
     old = {k: v for k, v in saved.items() if k != "schedules"}
     with pytest.warns(UserWarning, match="no state of the schedules at"):
         other.load_state_dict(old)

@@ -66,7 +66,7 @@ def save(
         more: by names of your own, any of the above, and numbers, strings, bytes, None, and lists,
             tuples and dicts of all that. Subclasses of containers come back as plain ones.
 
-    Memory beyond the arrays: a copy of the states of optimizers and solvers.
+    Memory beyond the arrays: a copy of the states of solvers.
 
     Raises:
         TypeError, ValueError: for what cannot be saved, before anything is written.
@@ -107,7 +107,7 @@ def save(
         VERSION: __version__,
         VALUE: json.dumps(document, separators=(",", ":"), allow_nan=False),
     }
-    tensor_file.write(target, encoder.tensors, metadata, encoder.check_steps)
+    tensor_file.write(target, encoder.tensors, metadata, encoder.check_moments)
 
 
 def load(
@@ -135,19 +135,16 @@ def load(
 
     Example:
         >>> import tempfile
-        >>> from pathlib import Path
         >>> import numpy as np, schuss
-        >>> folder = tempfile.TemporaryDirectory()
-        >>> path = Path(folder.name) / "run.safetensors"
         >>> solver = schuss.LBFGS(np.array([3.0, 4.0]))
-        >>> while not solver.done:
-        ...     x = solver.ask()
-        ...     solver.tell(x @ x, 2 * x)
-        ...     schuss.save(path, solver=solver)
-        ...     solver = schuss.load(path)["solver"]  # after a restart, say
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     while not solver.done:
+        ...         x = solver.ask()
+        ...         solver.tell(x @ x, 2 * x)
+        ...         schuss.save(f"{folder}/fit.safetensors", solver=solver)
+        ...         solver = schuss.load(f"{folder}/fit.safetensors")["solver"]  # a restart, say
         >>> solver.result().success
         True
-        >>> folder.cleanup()
     """
     source = tensor_file.path_text(path)
     given = {} if schedules is None else schedules
@@ -224,7 +221,7 @@ class _Encoder:
         self.objects: list[Any] = []
         self.callables: dict[str, str] = {}
         self._known: dict[int, int] = {}
-        self._steps: list[tuple[str, Optimizer, int]] = []
+        self._moments: list[tuple[str, Optimizer, tuple[int, int]]] = []
 
     def value(self, value: Any, path: tuple[str, ...], ask: bool = False) -> Any:
         """Return the JSON of a value; `ask`: in which any callable may stand for a number."""
@@ -263,8 +260,8 @@ class _Encoder:
         entry: list[Any]
         if name := _public_name(value, optimizers):
             arguments = self.value(_arguments(value), path, ask=True)
-            state = value.state_dict()
-            self._steps.append((_label(path), value, state["step"]))
+            self._moments.append((_label(path), value, value._moment()))
+            state = value._state_dict(live=True)
             entry = ["optimizer", name, arguments, self.value(state, path)]
         elif name := _public_name(value, solvers):
             entry = ["solver", name, _state_format(), self.value(value._state(), path)]
@@ -313,13 +310,13 @@ class _Encoder:
                 "complex64, complex128, bfloat16, float8_e4m3fn or float8_e5m2 is wanted"
             )
 
-    def check_steps(self) -> None:
-        """Refuse a file whose parameters may have changed while they were read."""
-        for label, optimizer, step in self._steps:
-            _ = optimizer.state or optimizer.state_dict()  # refused in the middle of a step
-            if optimizer.step_count != step:
+    def check_moments(self) -> None:
+        """Refuse a file whose parameters or states may have changed while they were read."""
+        for label, optimizer, moment in self._moments:
+            if optimizer._moment() != moment:
                 raise RuntimeError(
-                    f"{label} took a step in another thread while it was saved; save between steps"
+                    f"{label} took a step in another thread while it was saved, or was loaded; "
+                    "save between steps"
                 )
 
 
@@ -392,7 +389,7 @@ class _Decoder:
     def _optimizer(self, name: str, arguments: Any, state: Any) -> Optimizer:
         cls = _public_class(name, optimizers, Optimizer)
         optimizer: Optimizer = cls(**self.value(arguments))
-        optimizer.load_state_dict(self.value(state))
+        optimizer._load(self.value(state), dict)
         return optimizer
 
     def _solver(self, name: str, format: Any, state: Any) -> Solver:

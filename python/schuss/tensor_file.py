@@ -168,6 +168,10 @@ def _replacement(path: str) -> Iterator[BinaryIO]:
     """A new file, which takes the place of the old one when the block ends well."""
     target = os.path.realpath(path)
     folder = os.path.dirname(target)
+    if not os.path.basename(path) and not os.path.isdir(target):
+        raise OSError(errno.EISDIR, "this names a folder; a file is wanted", path)
+    if os.path.islink(target):  # realpath gives up
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
     if not os.path.isdir(folder):
         raise FileNotFoundError(errno.ENOENT, "the folder does not exist", folder)
     old = os.stat(target) if os.path.exists(target) else None
@@ -240,11 +244,13 @@ def _read(file: BufferedReader) -> tuple[dict[str, NDArray[Any]], dict[str, str]
         raise CheckpointError(
             "it does not begin as a file of schuss.save: something else wrote it, or it is damaged"
         )
-    entries = json.loads(header)
+    entries = json.loads(header, object_pairs_hook=_unique)
     metadata = entries.pop("__metadata__")
     end = 0
     for entry in sorted(entries.values(), key=lambda entry: entry["data_offsets"]):
         begin, after = entry["data_offsets"]
+        if any(type(k) is not int or k < 0 for k in (begin, after, *entry["shape"])):
+            raise CheckpointError("a shape or an offset in its header is no whole number")
         if begin != end or after < begin:
             raise CheckpointError("the tensors in its header overlap, or leave gaps")
         end = after
@@ -265,6 +271,13 @@ def _read(file: BufferedReader) -> tuple[dict[str, NDArray[Any]], dict[str, str]
     if digest.hexdigest().encode() != header[at : at + len(BLANK)]:
         raise CheckpointError("a byte in it was changed: its SHA-256 is not the one it should be")
     return {name: _tensor(entries[name], m) for name, m in memory.items()}, metadata
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise CheckpointError("a name stands twice in its header")
+    return found
 
 
 def _tensor(entry: Mapping[str, Any], memory: NDArray[Any]) -> NDArray[Any]:

@@ -216,6 +216,7 @@ class Optimizer(Declared):
         self._hyper: list[list[float]] = []  # hyperparameters of each group at this step
         self._scheduled: list[_Scheduled] = []
         self._turn = threading.RLock()
+        self._loads = 0  # how often states were replaced
         _refuse_params(hyperparameters.get("learning_rate"))
         for name, value in hyperparameters.items():
             if not isinstance(getattr(type(self), name, None), Hyperparameter):
@@ -509,16 +510,29 @@ class Optimizer(Declared):
         with self._alone():
             return self._state_dict()
 
-    def _state_dict(self) -> dict[str, Any]:
+    def _moment(self) -> tuple[int, int]:
+        """Return what tells whether states have changed; refused in the middle of a step."""
+        with self._alone():
+            _ = self.state
+            return self.step_count, self._loads
+
+    def _state_dict(self, *, live: bool = False) -> dict[str, Any]:
+        """Return the state_dict, of copies or of the live arrays, which steps change."""
         schedules = {
             label: copy.deepcopy(part.state_dict()) for label, part in self._schedules().items()
         }
         own = {"hyperparameters": self._constants(), "schedules": schedules}
         stepper = self._stepper
         if stepper is None and self._pending is not None:
-            return {**copy.deepcopy(self._pending), **own}
-        step, carry, slots = (0, [], []) if stepper is None else stepper.snapshot()
+            return {**(self._pending if live else copy.deepcopy(self._pending)), **own}
         paths = [] if stepper is None else stepper.paths
+        if stepper is None:
+            step, carry, slots = 0, [], []
+        elif live:
+            step, carry = stepper.step_count, stepper.carry
+            slots = [stepper.slots(leaf) for leaf in range(len(paths))]
+        else:
+            step, carry, slots = stepper.snapshot()
         return {
             "optimizer": type(self).__name__,
             "rule": self._rule_of_states() or self.rule,
@@ -552,12 +566,17 @@ class Optimizer(Declared):
         Raises:
             RuntimeError: while another thread steps; nothing has changed.
         """
+        self._load(state_dict, copy.deepcopy)
+
+    def _load(self, state_dict: Mapping[str, Any], own: Callable[[Any], Any]) -> None:
+        """Load; own: makes of a dict one that nobody else writes into."""
         with self._alone():
             constants = self._check_state_dict(state_dict)
             stepper = self._stepper
             unbound = not state_dict["state"] and state_dict["step"] == 0  # before the first step
             bind = stepper is not None and not unbound
             fitted = self._fitted(stepper, state_dict) if stepper is not None and bind else None
+            self._loads += 1
             undo = self._load_schedules(state_dict, constants)
             try:
                 if stepper is not None and fitted is not None:
@@ -568,7 +587,7 @@ class Optimizer(Declared):
             if unbound:
                 self.reset()
             elif stepper is None:
-                self._pending = copy.deepcopy(dict(state_dict))
+                self._pending = own(dict(state_dict))
             self.__dict__.update(constants)
             self._stale = True
 
@@ -694,13 +713,14 @@ class Optimizer(Declared):
     def reset(self) -> None:
         """Forget states, step count and structure; hyperparameters and schedules stay."""
         with self._alone():
+            self._loads += 1
             self._stepper = None
             self._pending = None
             self._groups, self._float32 = [()], [None]
             self._stale = True
 
     def __getstate__(self) -> dict[str, Any]:
-        own = ("_stepper", "_turn", "_hyper", "_scheduled")
+        own = ("_stepper", "_turn", "_loads", "_hyper", "_scheduled")
         with self._alone():
             attributes = {k: v for k, v in self.__dict__.items() if k not in own}
             stepper = self._stepper
@@ -722,7 +742,7 @@ class Optimizer(Declared):
     def __setstate__(self, pickled: dict[str, Any]) -> None:
         self.__dict__.update(pickled["attributes"])
         self._stepper = None
-        self._turn = threading.RLock()
+        self._turn, self._loads = threading.RLock(), 0
         self._hyper, self._scheduled = [], []
         self._stale = True
         bound = pickled["bound"]

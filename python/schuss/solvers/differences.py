@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,10 @@ Evaluate = Callable[[Any], tuple[Any, Any]]
 FLAT = 64.0
 # Steps that fail are divided by ten, so often at most.
 TRIES = 12
+# The first gradient that is taken again is within so many times gtol, while it still leads well.
+NEAR = 1000.0
+# Two gradients agree where they differ by no more than this part of gtol.
+AGREED = 0.1
 # A variable is taken to be at least this part of what it was in the run.
 SHRUNK = 1e-3
 
@@ -72,6 +77,63 @@ def sizes(x: Any) -> Any:
     return np.where(found > 0, found, min(largest, 1.0) if largest > 0 else 1.0)
 
 
+@dataclass(frozen=True)
+class _Line:
+    """Values of a function along one variable.
+
+    Attributes:
+        at: the step that was taken, and the value there, of a step that is asked for.
+        value: without a step.
+        epsilon: the rounding error of the variable or the value, the coarser of both, relative.
+        size: how large the variable is taken to be.
+        number: of the variable.
+    """
+
+    at: Callable[[float], tuple[float, float]]
+    value: float
+    epsilon: float
+    size: float
+    number: int
+
+    @property
+    def noise(self) -> float:
+        """What rounding may change the value by."""
+        return self.epsilon * abs(self.value)
+
+    def longest(self, central: bool) -> float:
+        """Return the step for a variable of size 1."""
+        return float(self.epsilon ** (1 / 3 if central else 1 / 2))
+
+    def beside(self, step: float, central: bool) -> list[tuple[float, float]]:
+        """Return steps as they were taken, and the values there; those that are finite."""
+        seen = [self.at(step), self.at(-step)] if central else [self.at(step)]
+        finite = [pair for pair in seen if math.isfinite(pair[1])]
+        if not finite and not central:
+            finite = [pair for pair in [self.at(-step)] if math.isfinite(pair[1])]
+        return finite
+
+    def flat(self, finite: list[tuple[float, float]]) -> bool:
+        """Whether all values are the same: steps may be too short to tell a slope."""
+        return all(found == self.value for _, found in finite)
+
+    def slope(self, finite: list[tuple[float, float]], central: bool) -> float:
+        """Return the derivative from the values at one or two steps."""
+        if not finite or finite[0][0] == 0.0:
+            return math.nan
+        if len(finite) == 2:
+            (high, above), (low, below) = finite
+            return (above - below) / (high - low)
+        near, found = finite[0]
+        slope = (found - self.value) / near
+        if not central:
+            return slope
+        far, beyond = self.at(2 * near)
+        if not math.isfinite(beyond):
+            return slope
+        # Of the parabola through the three.
+        return slope + (slope - (beyond - self.value) / far) * near / (far - near)
+
+
 class Differences:
     """The value of a function and its gradient by differences: instead of `jac`.
 
@@ -87,16 +149,23 @@ class Differences:
     ones; where it is on neither, h is divided by ten. Where f(x) is not finite the gradient is NaN,
     and no differences are taken.
 
+    A gradient within `gtol`, and before that the first within 1000 gtol, is taken again: by central
+    differences, and with steps that are 8, 64, ... times shorter, or longer where that is worse,
+    until two of them agree to a tenth of gtol or agree no better. Where the first was not that
+    exact, these steps, and central differences, are kept for what follows.
+
     Args:
         fun: fun(x, *args); x is a copy, an array or a structure of arrays.
         args: further arguments of fun.
         central: which of the two.
-        step: h / |xᵢ|; None: as above.
+        step: h / |xᵢ|, which then stays; None: as above.
+        gtol: what the elements of the gradient are wanted to be within.
 
     Attributes:
         evaluations: of fun so far.
-        error: of the last gradient: ε |f| / h, the largest over the variables, which is what
-            rounding f may change it by; NaN before the first.
+        error: of the last gradient, the largest over the variables: by how much it changes with
+            the step where it was taken again, else ε |f| / h, which is what rounding f may change
+            it by; NaN before the first.
         power: the relative error of a gradient, as a power of ε.
 
     Example:
@@ -107,7 +176,8 @@ class Differences:
         >>> evaluate.error < 1e-9
         True
 
-    Reference: Nocedal and Wright, Numerical Optimization, 2006, section 8.1.
+    Reference: Nocedal and Wright, Numerical Optimization, 2006, section 8.1; Gill, Murray and
+    Wright, Practical Optimization, 1981, section 8.6, on going over to central differences.
     """
 
     def __init__(
@@ -117,95 +187,159 @@ class Differences:
         *,
         central: bool = True,
         step: float | None = None,
+        gtol: float = 0.0,
     ) -> None:
         self._fun = fun
         self._args = args
         self._central = central
         self._step = step
+        self._gtol = gtol
+        self._near = NEAR * gtol  # a gradient within it is taken again
+        self._coarse = 0.0  # the rounding error of values, as far as their dtypes tell it
+        self._again: Any = None  # where a gradient was last taken again, and what was found
         self._longer: dict[int, float] = {}  # steps that had to be, by the number of the variable
+        self._times: dict[int, float] = {}  # what steps are multiplied by, likewise
         self.power = 2 / 3 if central else 1 / 2
         self.evaluations = 0
         self.error = math.nan
 
-    def _value(self, x: Any) -> tuple[float, float]:
-        """Return the value, and its rounding error as far as its dtype tells it."""
+    def _value(self, x: Any) -> float:
         self.evaluations += 1
         value = self._fun(x, *self._args)
-        return scalar(value), rounding(value)
+        self._coarse = max(self._coarse, rounding(value))
+        return scalar(value)
 
     def __call__(self, x: Any) -> tuple[float, Any]:
         """Return the value and the gradient at x."""
-        point = copied(x)
-        value, coarse = self._value(copied(x))
+        value = self._value(copied(x))
+        gradient = self._slopes(x, value)
+        if (np.abs(flat(gradient)) <= self._near).all():
+            self._near = self._gtol
+            gradient = self._refined(x, value, gradient)
+        return value, gradient
+
+    def check(self, x: Any, value: float, gradient: Any) -> None:
+        """Have the error of a gradient at x, where f is finite."""
+        if self._again is None or not np.array_equal(self._again[0], flat(x)):
+            self._refined(x, value, self._slopes(x, value))
+        _, found, error = self._again
+        self.error = max(error, float(np.abs(found - flat(gradient)).max()))
+
+    def _slopes(self, x: Any, value: float) -> Any:
         gradient = map_leaves(lambda leaf: np.full(leaf.shape, np.nan, leaf.dtype), x)
-        self.error = math.nan if not math.isfinite(value) else 0.0
-        if not math.isfinite(value):
-            return value, gradient
+        self.error = 0.0 if math.isfinite(value) else math.nan
+        if math.isfinite(value):
+            for slopes, index, line in self._lines(x, gradient, value):
+                slopes[index] = self._slope(line)
+        return gradient
+
+    def _lines(
+        self, x: Any, gradient: Any, value: float
+    ) -> Iterator[tuple[Any, tuple[int, ...], _Line]]:
+        """Yield for each variable where its slope belongs, and the values beside x."""
+        point = copied(x)
         scale, number = sizes(flat(x)), 0
         for array, slopes in zip(leaves(point), leaves(gradient), strict=True):
-            epsilon = max(rounding(array), coarse)
+            epsilon = max(rounding(array), self._coarse)
             for index in np.ndindex(array.shape):
                 here = array[index].copy()
 
                 def at(
                     step: float, array: Any = array, index: Any = index, here: Any = here
-                ) -> Any:
+                ) -> tuple[float, float]:
                     """Return the step as it was taken, and the value there."""
                     array[index] = here + step
-                    taken, found = float(array[index]) - float(here), self._value(copied(point))[0]
+                    taken, found = float(array[index]) - float(here), self._value(copied(point))
                     array[index] = here
                     return taken, found
 
                 with np.errstate(over="ignore", invalid="ignore"):
-                    slopes[index] = self._slope(at, value, epsilon, float(scale[number]), number)
+                    yield slopes, index, _Line(at, value, epsilon, float(scale[number]), number)
                 number += 1
-        return value, gradient
 
-    def _slope(
-        self,
-        at: Callable[[float], tuple[float, float]],
-        value: float,
-        epsilon: float,
-        size: float,
-        number: int,
-    ) -> float:
-        """Return the derivative by one variable, from values at steps along it."""
-        plain = epsilon ** (1 / 3 if self._central else 1 / 2)
-        step = max(plain * size, min(self._longer.get(number, 0.0), plain))
+    def _first(self, line: _Line, central: bool) -> float:
+        """Return the step to begin with."""
         if self._step is not None:
-            plain = step = self._step * size
-        noise = epsilon * abs(value)
+            return self._step * line.size
+        plain = line.longest(central) * line.size * self._times.get(line.number, 1.0)
+        return max(plain, self._longer.get(line.number, 0.0))
+
+    def _slope(self, line: _Line) -> float:
+        """Return the derivative by one variable."""
+        number, central = line.number, self._central
+        step = self._first(line, central)
+        longest = line.longest(central) if self._step is None else 0.0
         for _ in range(TRIES):
-            seen = [at(step), at(-step)] if self._central else [at(step)]
-            finite = [pair for pair in seen if math.isfinite(pair[1])]
-            if not finite and not self._central:
-                finite = [pair for pair in [at(-step)] if math.isfinite(pair[1])]
-            change = max((abs(found - value) for _, found in finite), default=0.0)
-            if finite and change <= FLAT * noise and step < plain:
-                step = self._longer[number] = min(100 * step, plain)
-                continue
-            if finite:
+            finite = line.beside(step, central)
+            change = max((abs(found - line.value) for _, found in finite), default=0.0)
+            if finite and change <= FLAT * line.noise and step < longest:
+                step = self._longer[number] = min(100 * step, longest)
+            elif finite:
                 break
-            step /= 10
-            self._longer.pop(number, None)
+            else:
+                step /= 10
+                self._longer.pop(number, None)
         if not finite or finite[0][0] == 0.0:
             self.error = math.nan
             return math.nan
-        self.error = max(self.error, noise / abs(finite[0][0]))
-        if change > 1e3 * FLAT * noise and number in self._longer:
+        self.error = max(self.error, line.noise / abs(finite[0][0]))
+        if change > 1e3 * FLAT * line.noise and number in self._longer:
             self._longer[number] /= 10
-        if len(finite) == 2:
-            (high, above), (low, below) = finite
-            return (above - below) / (high - low)
-        near, found = finite[0]
-        slope = (found - value) / near
+        return line.slope(finite, central)
+
+    def _refined(self, x: Any, value: float, gradient: Any) -> Any:
+        """Return the gradient as exact as differences can be, and have its error."""
+        found = copied(gradient)
+        self.error = 0.0
+        for slopes, index, line in self._lines(x, found, value):
+            slope, error = self._agreed(line, float(slopes[index]))
+            if self._step is None:
+                slopes[index] = slope
+            else:
+                error += abs(slope - float(slopes[index]))
+            self.error = max(self.error, error)
+        changed = float(np.abs(flat(found) - flat(gradient)).max())
+        self._central |= changed > AGREED * self._gtol
+        self._again = flat(x), flat(found), self.error
+        return found
+
+    def _agreed(self, line: _Line, given: float) -> tuple[float, float]:
+        """Return the slope on which two steps agree best, and by how much."""
+        wanted = AGREED * self._gtol
+        first, slope = self._first(line, True), given
         if not self._central:
-            return slope
-        far, beyond = at(2 * near)
-        if not math.isfinite(beyond):
-            return slope
-        # Of the parabola through the three.
-        return slope + (slope - (beyond - value) / far) * near / (far - near)
+            slope = line.slope(line.beside(first, True), True)
+            doubt = abs(slope - given) + line.noise / first
+            if slope != 0.0 and doubt <= wanted:
+                return slope, doubt
+        best, error, times, usual = slope, math.inf, 1.0, slope
+        factors = [1 / 8, 8.0]
+        if slope == 0.0:  # f may be coarser than its dtype
+            seen = line.beside(first, True)
+            while line.flat(seen) and 8 * times * first < line.size / 8:
+                times *= 8
+                seen = line.beside(times * first, True)
+            if line.flat(seen):
+                return 0.0, line.noise / (times * first)
+            if times > 1:  # by one unit of f, perhaps
+                best = line.slope(seen, True)
+                error, factors = abs(best), [8.0]
+        start, slope = times, best
+        for factor in factors:
+            last, step = slope, start
+            while error > wanted and factor * step * first < line.size / 8:
+                step *= factor
+                seen = line.beside(step * first, True)
+                found = line.slope(seen, True)
+                doubt = abs(found - last) + line.noise / (step * first)
+                if line.flat(seen) or not doubt < error:
+                    break
+                best, error, times, last = found, doubt, step, found
+        if self._step is None and abs(best - usual) > wanted:
+            self._times[line.number] = times * self._times.get(line.number, 1.0)
+            if line.number in self._longer:
+                self._longer[line.number] *= times
+        return best, error
 
 
 class GradientDifferences:
@@ -331,11 +465,12 @@ def value_and_gradient(
     *,
     size: int,
     step: float | None = None,
+    gtol: float = 0.0,
     lend: Callable[[Any], Any] = lambda x: x,
 ) -> Evaluate:
     """Return what takes x to (f, g), from `fun` and `jac` as `minimize` takes them.
 
-    step: of differences, see there. lend: makes of x what is lent to the first of two functions.
+    step, gtol: of differences, see there. lend: makes of x what the first of two functions gets.
     """
     if not callable(fun):
         raise TypeError(f"fun is {fun!r}; a function is wanted")
@@ -363,7 +498,7 @@ def value_and_gradient(
             "jac='3-point', or '2-point', which costs n + 1 and is less exact",
             UserWarning,
         )
-        return Differences(fun, args, step=step)
+        return Differences(fun, args, step=step, gtol=gtol)
     if isinstance(jac, str) and jac in ("2-point", "3-point"):
-        return Differences(fun, args, central=jac == "3-point", step=step)
+        return Differences(fun, args, central=jac == "3-point", step=step, gtol=gtol)
     raise ValueError(f"jac is {jac!r}; True, a function, '2-point', '3-point' or None is wanted")

@@ -272,6 +272,7 @@ def minimize(
         args,
         size=solver.size,
         step=step,
+        gtol=solver._gtol,
         lend=copied if lent else lambda x: x,
     )
 
@@ -327,6 +328,7 @@ def minimize(
     result.njev += second.evaluations if second else 0
     if isinstance(evaluate, Differences):
         _judge(result, evaluate, solver._gtol, float(settings.get("ftol") or 0.0))
+        result.nfev = evaluate.evaluations
     if stopped:
         result.update(status=99, success=False, message=STOPPED)
     if trace is not None and traced:
@@ -338,9 +340,11 @@ def minimize(
 
 def _judge(result: Result, differences: Differences, gtol: float, ftol: float) -> None:
     """Change the end of a run that differences made uncertain, and say so."""
+    largest = max(float(np.abs(leaf).max()) for leaf in leaves(result.jac) if leaf.size)
+    if result.status in (0, 2, 5) and not (ftol > 0.0 and largest > gtol):
+        differences.check(result.x, result.fun, result.jac)
     error = differences.error
     exact = f"the gradient is by differences, exact to about {error:.3g}"
-    largest = max(float(np.abs(leaf).max()) for leaf in leaves(result.jac) if leaf.size)
     if result.status == 0 and error > FAR * gtol and not (ftol > 0.0 and largest > gtol):
         message = f"{exact} only, which is too coarse for gtol = {gtol:.3g}"
         result.update(status=2, success=False, message=f"{message}; pass jac or scale f")
