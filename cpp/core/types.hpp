@@ -98,17 +98,19 @@ struct Trial {
 using TrialKernel = void (*)(const Trial&, std::int64_t begin, std::int64_t count, double* out);
 
 // A square tile of a symmetric matrix, row after row, below the diagonal or on it. First the update
-// a[i][j] = scale a[i][j] + s[i] w[j] + w[i] s[j] that was left over, then its share of the product
-// with v: along its rows, and unless it lies on the diagonal also down its columns.
+// a[i][j] = scale a[i][j] + s[i] w[j] + w[i] s[j] that was left over, with one pair s, w or with a
+// sum over two; then its share of the product with v: along its rows, and unless it lies on the
+// diagonal also down its columns.
 constexpr int kMatrixTile = 64;
+constexpr int kMaxPairs = 2;
 struct TileVectors {
-    const double *s, *w, *v;  // kMatrixTile elements each, zero where the matrix ends
+    const double *s[kMaxPairs], *w[kMaxPairs], *v;  // kMatrixTile elements each, 0 past the matrix
 };
 struct TileWork {
     double* a;
     TileVectors row, column;
     int n_rows;  // of the tile that the matrix has
-    bool update;
+    int pairs;   // of the update; 0 where none waits
     double scale;
     double* along_rows;
     double* down_columns;  // null on the diagonal

@@ -8,7 +8,7 @@ namespace schuss::SCHUSS_TARGET {
 namespace {
 
 // Row sums go to 16 lanes by column; column sums take the rows in order.
-template <bool kUpdate, bool kColumns>
+template <int kPairs, bool kColumns>
 SCHUSS_INLINE void tile_rows(const TileWork& by) {
     using V = Vector<double>;
     const auto vector = [](const double* from, int c) {
@@ -16,13 +16,15 @@ SCHUSS_INLINE void tile_rows(const TileWork& by) {
     };
     for (int r = 0; r < by.n_rows; ++r) {
         double* a = by.a + r * kMatrixTile;
-        const double s = by.row.s[r], w = by.row.w[r], v = by.row.v[r];
+        const double v = by.row.v[r];
         V sums[kSums] = {};
         for (int c = 0; c < kMatrixTile; c += kDoubles) {
             V value = vector(a, c);
-            if constexpr (kUpdate) {
-                value =
-                    by.scale * value + (s * vector(by.column.w, c) + w * vector(by.column.s, c));
+            if constexpr (kPairs > 0) {
+                value = by.scale * value;
+                for (int k = 0; k < kPairs; ++k)
+                    value = value + (by.row.s[k][r] * vector(by.column.w[k], c) +
+                                     by.row.w[k][r] * vector(by.column.s[k], c));
                 store(reinterpret_cast<char*>(a + c), value);
             }
             V& sum = sums[c / kDoubles % kSums];
@@ -41,10 +43,12 @@ SCHUSS_INLINE void tile_rows(const TileWork& by) {
 void multiply_tile(const TileWork& by) {
     if (by.down_columns)
         for (int c = 0; c < kMatrixTile; ++c) by.down_columns[c] = 0.0;
-    if (by.update)
-        by.down_columns ? tile_rows<true, true>(by) : tile_rows<true, false>(by);
+    if (by.pairs == 2)
+        by.down_columns ? tile_rows<2, true>(by) : tile_rows<2, false>(by);
+    else if (by.pairs == 1)
+        by.down_columns ? tile_rows<1, true>(by) : tile_rows<1, false>(by);
     else
-        by.down_columns ? tile_rows<false, true>(by) : tile_rows<false, false>(by);
+        by.down_columns ? tile_rows<0, true>(by) : tile_rows<0, false>(by);
 }
 
 }  // namespace

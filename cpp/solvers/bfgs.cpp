@@ -1,17 +1,27 @@
 #include "solvers/bfgs.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <utility>
 
 namespace schuss {
 namespace {
 
+// The pair before is used where its products with the last one differ by no more than this part of
+// the curvatures' geometric mean, and where more than rounding is left of it.
+constexpr double kAgreement = 0.5, kCancelled = 1e-12;
+
 char* bytes(std::vector<double>& values) { return reinterpret_cast<char*>(values.data()); }
+
+const char* bytes(const std::vector<double>& values) {
+    return reinterpret_cast<const char*>(values.data());
+}
 
 }  // namespace
 
 DenseInverse::DenseInverse(std::int64_t n, DType iterates, const std::vector<double>& first)
     : n_(n), iterates_(iterates), work_(n, kFloat64, kFloat64), h_(n), given_(!first.empty()) {
-    for (auto* vector : {&g_, &d_, &s_, &y_, &u_, &v_})
+    for (auto* vector : {&g_, &d_, &s_, &y_, &u_, &v_, &p_, &q_})
         vector->resize(static_cast<std::size_t>(h_.padded()));
     if (given_) h_.set(first.data());
 }
@@ -36,9 +46,38 @@ void DenseInverse::multiply(const std::vector<double>& v, std::vector<double>& o
     for (std::size_t i = 0; i < v.size(); ++i) out[i] = scale_ * v[i];
 }
 
+double DenseInverse::product(const std::vector<double>& a, const std::vector<double>& b) {
+    return work_.probe({bytes(a), bytes(b)}).along;
+}
+
+// Writes the first pair of the update, which goes from growth H to an H with H q = p, and takes v
+// along. Whether there is such a pair.
+bool DenseInverse::keep_the_pair_before() {
+    if (!before_) return false;
+    const double p_y = product(p_, y_), q_s = product(q_, s_), p_q = product(p_, q_);
+    if (std::abs(p_y - q_s) > kAgreement * std::sqrt(p_q) * std::sqrt(s_y_)) return false;
+    const double on_s = p_y / s_y_, on_y = q_s / s_y_;
+    double *p = h_.s(0), *w = h_.w(0);  // p and q conjugate, and w = growth H q
+    for (std::size_t i = 0; i < p_.size(); ++i) {
+        w[i] = growth_ * p_[i] - on_y * v_[i];
+        q_[i] -= on_y * y_[i];
+        p[i] = p_[i] -= on_s * s_[i];
+    }
+    const double left = product(p_, q_);
+    if (!(left > kCancelled * p_q)) return false;
+    const double rho = 1.0 / left;
+    const double q_w = work_.probe({bytes(q_), reinterpret_cast<const char*>(w)}).along;
+    const double on_p = rho * (1.0 + rho * q_w) / 2.0;
+    for (std::size_t i = 0; i < p_.size(); ++i) w[i] = on_p * p[i] - rho * w[i];
+    const double w_y = work_.probe({bytes(y_), reinterpret_cast<const char*>(w)}).along;
+    const double p_rest = product(p_, y_);
+    for (std::size_t i = 0; i < v_.size(); ++i) v_[i] += w_y * p[i] + p_rest * w[i];
+    return true;
+}
+
 const Curvature::Terms& DenseInverse::direction(const char* gradient) {
     const auto n = static_cast<std::size_t>(n_);
-    copy_as_doubles(iterates_, gradient, n_, g_.data());
+    copy_as_doubles(iterates_, gradient, n, g_.data());
     if (learned_ && empty_) {
         // The first pair knows the scale, Nocedal and Wright 2006, equation 6.20.
         scale_ = std::max(scale_, s_y_ / y_y_);
@@ -52,24 +91,30 @@ const Curvature::Terms& DenseInverse::direction(const char* gradient) {
         if (learned_)
             for (std::size_t i = 0; i < n; ++i) v_[i] = growth_ * (on_u_ * u_[i] + on_d_ * d_[i]);
     }
-    if (!learned_) return terms_ = {0.0, {bytes(u_)}, {-1.0}};
+    terms_ = {0.0, {bytes(u_)}, {-1.0}};
+    if (!learned_) return terms_;
     learned_ = false;
     ++updates_;
+    const int last = keep_the_pair_before() ? 1 : 0;
     const double rho = 1.0 / s_y_;
-    const double y_v = work_.probe({bytes(y_), bytes(v_)}).along;
-    const double on_s = rho * (1.0 + rho * y_v) / 2.0;
-    double *s = h_.s(), *w = h_.w();
+    const double on_s = rho * (1.0 + rho * product(y_, v_)) / 2.0;
+    double *s = h_.s(last), *w = h_.w(last);
     for (std::size_t i = 0; i < n; ++i) {
         s[i] = s_[i];
         w[i] = on_s * s_[i] - rho * v_[i];
     }
-    h_.update(growth_);
-    const double s_g = work_.probe({bytes(s_), bytes(g_)}).along;
-    const double w_g = work_.probe({reinterpret_cast<const char*>(w), bytes(g_)}).along;
-    return terms_ = {
-               0.0,
-               {bytes(u_), reinterpret_cast<const char*>(s), reinterpret_cast<const char*>(w)},
-               {-growth_, -w_g, -s_g}};
+    h_.update(last + 1, growth_);
+    terms_.on_rows[0] = -growth_;
+    for (int k = 0; k <= last; ++k)
+        for (const auto& [row, other] : {std::pair(h_.s(k), h_.w(k)), {h_.w(k), h_.s(k)}}) {
+            terms_.rows.push_back(reinterpret_cast<const char*>(row));
+            terms_.on_rows.push_back(
+                -work_.probe({reinterpret_cast<const char*>(other), bytes(g_)}).along);
+        }
+    std::swap(p_, s_);
+    std::swap(q_, y_);
+    before_ = true;
+    return terms_;
 }
 
 // What was given is kept, once: the start of a run forgets too.
@@ -78,6 +123,7 @@ void DenseInverse::forget(double scale) {
     empty_ = !given_;
     given_ = false;
     learned_ = false;
+    before_ = false;
     updates_ = 0;
 }
 
@@ -86,8 +132,8 @@ double DenseInverse::at(std::int64_t i, std::int64_t j) const {
 }
 
 void DenseInverse::visit(Archive& archive) {
-    archive(g_, d_, s_, y_, u_, v_, scale_, s_y_, y_y_, on_u_, on_d_, growth_, updates_, empty_,
-            learned_, given_);
+    archive(g_, d_, s_, y_, u_, v_, p_, q_, scale_, s_y_, y_y_, on_u_, on_d_, growth_, updates_,
+            empty_, learned_, given_, before_);
     h_.visit(archive);
 }
 

@@ -16,6 +16,10 @@ constexpr double kGradientNoise = 10.0;
 
 constexpr double kPowell = 0.2;  // Powell 1978: s.y is raised to this part of s.B s
 
+// Where curvature is known only along a few directions, the scale of the others may be off by many
+// orders of magnitude: a search reaches them in leaps.
+constexpr int kPatience = 2;
+
 // A direction whose angle with -g is closer to a right one is not used.
 constexpr double kRight = 1e-14;
 
@@ -26,7 +30,9 @@ Descent::Descent(std::int64_t n, DType iterates, DType directions, const char* x
                  std::unique_ptr<Curvature> curvature)
     : Solver(n, iterates, directions, x0, limits),
       settings_(settings),
-      curvature_(std::move(curvature)) {}
+      curvature_(std::move(curvature)) {
+    settings_.search.patience = kPatience;
+}
 
 // Of a direction along the gradient, of which nothing else is known.
 double Descent::scale() {

@@ -12,11 +12,7 @@ namespace {
 constexpr double kNearest = 1.1, kFarthest = 4.0, kInside = 0.66, kShrink = 0.66;
 
 constexpr double kShortest = 1e-15;  // relative width of a bracket that is not worth halving
-// A search that has gone so far without a bracket goes on in leaps: each is extrapolated four times
-// as far as the one before.
-constexpr int kStretch = 8;
-
-constexpr double kBackOut = 0.1;  // of the step at which f was not finite
+constexpr double kBackOut = 0.1;     // of the step at which f was not finite
 constexpr int kMostBackOuts = 40;
 
 // Where the cubic through two values and slopes is least; NaN where it has no minimum.
@@ -162,7 +158,8 @@ LineSearch::Verdict LineSearch::narrow(const Point& trial) {
     }
     if (!bracketed_) {
         low_ = trial_ + kNearest * (trial_ - x_.step);
-        if (falling_ && ++stretched_ > kStretch) stretch_ *= kFarthest;
+        // In leaps: each is extrapolated four times as far as the one before.
+        if (falling_ && ++extrapolated_ > settings_.patience) stretch_ *= kFarthest;
         high_ = trial_ + stretch_ * (trial_ - x_.step);
         trial_ = std::min({trial_, settings_.max_step, (x_.step + wall_) / 2.0});
         return trial_ > x_.step ? Verdict::kContinue : give_up();

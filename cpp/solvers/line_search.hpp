@@ -21,6 +21,7 @@ class LineSearch {
         double c1 = 1e-4;
         double c2 = 0.9;
         int max_evaluations = 20;
+        int patience = 8;  // extrapolations without a bracket before it goes on in leaps
         double max_step = std::numeric_limits<double>::infinity();
     };
     enum class Verdict {
@@ -70,7 +71,7 @@ class LineSearch {
     double wall_ = 0.0;     // steps from here on are not finite
     bool bracketed_ = false, first_stage_ = true;
     bool falling_ = false;  // by more than rounding, at the last trial
-    int stretched_ = 0, evaluations_ = 0, not_finite_ = 0;
+    int extrapolated_ = 0, evaluations_ = 0, not_finite_ = 0;
 };
 
 }  // namespace schuss

@@ -58,7 +58,7 @@ void SR1::learn(double ratio, double gradient_length) {
         b_.s()[i] = r[i];
         b_.w()[i] = r[i] / (2.0 * r_s);
     }
-    b_.update();
+    b_.update(1);
 }
 
 // B = scale I puts the minimum of the first model on the boundary.

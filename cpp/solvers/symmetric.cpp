@@ -20,9 +20,11 @@ Symmetric::Symmetric(std::int64_t n)
     : n_(n),
       tiles_((n + kMatrixTile - 1) / kMatrixTile),
       a_(triangle(tiles_) * kMatrixTile * kMatrixTile, kFloat64, 0),
-      s_(static_cast<std::size_t>(padded())),
-      w_(static_cast<std::size_t>(padded())),
-      shares_(static_cast<std::size_t>(triangle(tiles_) * 2 * kMatrixTile)) {}
+      shares_(static_cast<std::size_t>(triangle(tiles_) * 2 * kMatrixTile)) {
+    for (auto* vectors : {&s_, &w_})
+        for (std::vector<double>& vector : *vectors)
+            vector.resize(static_cast<std::size_t>(padded()));
+}
 
 double* Symmetric::tile(std::int64_t row, std::int64_t column) const {
     return a_.doubles() + (triangle(row) + column) * kMatrixTile * kMatrixTile;
@@ -32,7 +34,7 @@ void Symmetric::set_identity(double scale) {
     std::fill_n(a_.doubles(), a_.size(), 0.0);
     for (std::int64_t i = 0; i < n_; ++i)
         tile(i / kMatrixTile, i / kMatrixTile)[i % kMatrixTile * (kMatrixTile + 1)] = scale;
-    waiting_ = false;
+    waiting_ = 0;
 }
 
 void Symmetric::set(const double* a) {
@@ -43,7 +45,7 @@ void Symmetric::set(const double* a) {
                 tile(i / kMatrixTile,
                      j / kMatrixTile)[i % kMatrixTile * kMatrixTile + j % kMatrixTile] =
                     a[std::max(i, j) * n_ + std::min(i, j)];
-    waiting_ = false;
+    waiting_ = 0;
 }
 
 void Symmetric::multiply(const double* v, double* out) {
@@ -54,7 +56,9 @@ void Symmetric::multiply(const double* v, double* out) {
     const TileKernel kernel = kernels().tile;
     const auto vectors = [&](std::int64_t tile) {
         const std::int64_t first = tile * kMatrixTile;
-        return TileVectors{s_.data() + first, w_.data() + first, v + first};
+        return TileVectors{{s_[0].data() + first, s_[1].data() + first},
+                           {w_[0].data() + first, w_[1].data() + first},
+                           v + first};
     };
     parallel_for(tasks, [&](int task) {
         std::int64_t k = count * task / tasks;
@@ -72,7 +76,7 @@ void Symmetric::multiply(const double* v, double* out) {
                     waiting_, scale_, share, row == column ? nullptr : share + kMatrixTile});
         }
     });
-    waiting_ = false;
+    waiting_ = 0;
     // Shares meet in the order of the tiles, whoever worked them out.
     std::fill_n(out, padded(), 0.0);
     const double* share = shares_.data();
@@ -88,12 +92,17 @@ void Symmetric::multiply(const double* v, double* out) {
 
 double Symmetric::at(std::int64_t i, std::int64_t j) const {
     if (i < j) std::swap(i, j);
-    const double value =
+    double value =
         tile(i / kMatrixTile, j / kMatrixTile)[i % kMatrixTile * kMatrixTile + j % kMatrixTile];
     const auto a = static_cast<std::size_t>(i), b = static_cast<std::size_t>(j);
-    return waiting_ ? scale_ * value + (s_[a] * w_[b] + w_[a] * s_[b]) : value;
+    if (waiting_ > 0) value *= scale_;
+    for (std::size_t k = 0; k < static_cast<std::size_t>(waiting_); ++k)
+        value = value + (s_[k][a] * w_[k][b] + w_[k][a] * s_[k][b]);
+    return value;
 }
 
-void Symmetric::visit(Archive& archive) { archive(a_, s_, w_, waiting_, scale_); }
+void Symmetric::visit(Archive& archive) {
+    archive(a_, s_[0], s_[1], w_[0], w_[1], waiting_, scale_);
+}
 
 }  // namespace schuss

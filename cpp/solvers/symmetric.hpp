@@ -1,7 +1,8 @@
 // A dense symmetric matrix, its lower triangle kept in square tiles one after the other. An update
-// of rank two waits for the next product, which applies it on the way: one read and one write of
-// the triangle, 8 n^2 bytes.
+// waits for the next product, which applies it on the way: one read and one write of the triangle,
+// 8 n^2 bytes.
 #pragma once
+#include <array>
 #include <vector>
 
 #include "solvers/archive.hpp"
@@ -13,13 +14,14 @@ class Symmetric {
   public:
     explicit Symmetric(std::int64_t n);
 
-    void set_identity(double scale);   // and forgets the update that waits
-    void set(const double* a);         // from n rows, the lower triangle; likewise
-    double* s() { return s_.data(); }  // to be written before update()
-    double* w() { return w_.data(); }
-    // A = scale A + s w' + w s'.
-    void update(double scale = 1.0) {
-        waiting_ = true;
+    void set_identity(double scale);  // and forgets the update that waits
+    void set(const double* a);        // from n rows, the lower triangle; likewise
+    // To be written before update().
+    double* s(int pair = 0) { return s_[static_cast<std::size_t>(pair)].data(); }
+    double* w(int pair = 0) { return w_[static_cast<std::size_t>(pair)].data(); }
+    // A = scale A + the sum of s w' + w s' over one or two pairs.
+    void update(int pairs, double scale = 1.0) {
+        waiting_ = pairs;
         scale_ = scale;
     }
     // out = A v. Elements past n of either are zero.
@@ -37,10 +39,10 @@ class Symmetric {
 
     std::int64_t n_, tiles_;
     Vector a_;
-    std::vector<double> s_, w_;
-    std::vector<double>
-        shares_;  // of the product: along the rows and down the columns of each tile
-    bool waiting_ = false;
+    std::array<std::vector<double>, kMaxPairs> s_, w_;
+    // Of the product: along the rows and down the columns of each tile.
+    std::vector<double> shares_;
+    int waiting_ = 0;  // pairs
     double scale_ = 1.0;
 };
 
