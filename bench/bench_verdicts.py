@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -254,7 +255,10 @@ def main() -> None:
     groups: dict[str, dict[str, Run]] = {}
     for part in options.parts or PARTS:
         for group, name, found in runs_of(part, tuple(options.methods.split(","))):
+            if group not in groups:
+                print(f"\r{group:60}", end="", file=sys.stderr, flush=True)
             groups.setdefault(group, {})[name] = found
+    print(file=sys.stderr)
     if options.save:
         kept = {g: {n: asdict(r) for n, r in runs.items()} for g, runs in groups.items()}
         options.save.write_text(json.dumps(kept))

@@ -10,10 +10,9 @@ import warnings
 import numpy as np
 import pytest
 import schuss
-from helpers import leaves, same_bits
+from helpers import CLASSES, leaves, same_bits
 from schuss.solvers import BatchResult, Result
 from solver_cases import (
-    CLASSES,
     START,
     bowl,
     drive,

@@ -48,8 +48,10 @@ void Descent::start(const VectorWork::Sizes& sizes) {
 
 void Descent::receive(double value, const char* gradient) {
     const VectorWork::Sizes sizes = work_.probe({gradient, direction_});
-    if (beyond(step_ * std::sqrt(direction_squares_)))
+    if (beyond(step_ * std::sqrt(direction_squares_))) {
+        if (std::isfinite(sizes.squares)) keep_if_best(value, gradient);
         value = std::numeric_limits<double>::infinity();
+    }
     if (forced_) {
         forced_ = false;
         if (std::isfinite(value) && std::isfinite(sizes.squares))
@@ -81,7 +83,7 @@ void Descent::receive(double value, const char* gradient) {
 
 void Descent::take(double value, const char* gradient, const VectorWork::Sizes& sizes) {
     keep_this_if_better(value);
-    watch(value - value_, step_ * search_.start().slope, step_ * sizes.along);
+    watch(value - value_, step_ * search_.start().slope, step_ * sizes.along, curvature_->empty());
     if (ends(value, sizes.largest, search_.promise())) {
         std::memcpy(g_->data(), gradient, static_cast<std::size_t>(g_->bytes()));
         return move(value, sizes.largest, step_ * std::sqrt(direction_squares_));
@@ -184,7 +186,7 @@ void Descent::look() {
     const LineSearch::Point& start = search_.start();
     if (trial.step > 0.0)
         disagreement_ = disagreement(trial.value - start.value, trial.step * start.slope,
-                                     trial.step * trial.slope);
+                                     trial.step * trial.slope, curvature_->empty());
 }
 
 void Descent::visit(Archive& archive) {

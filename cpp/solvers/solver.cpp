@@ -248,18 +248,20 @@ Solver::Best Solver::best() const {
     return {x_, g_, value_};
 }
 
-double disagreement(double change, double from, double to) {
+double disagreement(double change, double from, double to, bool blind) {
     const double expected = (from + to) / 2.0;
     const double size = std::max(std::abs(change), std::abs(expected));
-    return size > 0.0 ? std::abs(change - expected) / size : 0.0;
+    const double allowed = blind ? std::abs(to - from) / 2.0 : 0.0;
+    const double left = std::abs(change - expected) - allowed;
+    return left > 0.0 ? left / size : 0.0;
 }
 
-void Solver::watch(double change, double from, double to) {
+void Solver::watch(double change, double from, double to, bool blind) {
     // The rounding of x is in the change of f, and not in the slopes.
     const double hidden = kHidden * epsilon() * (first_size_ + travelled_) * largest_;
     const double size = std::max(std::abs(change), std::abs(from + to) / 2.0);
     if (size <= std::max(kTelling * noise(), hidden)) return;
-    const double part = disagreement(change, from, to);
+    const double part = disagreement(change, from, to, blind);
     suspicion_ = part > kUnrelated  ? suspicion_ + 1.5
                  : part > kDisagree ? suspicion_ + 1.0
                                     : suspicion_ / 4.0;

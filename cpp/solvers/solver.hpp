@@ -19,8 +19,10 @@ struct Limits {
 
 // By how much f changed otherwise than its gradient says, as a part of the larger of the two: 0 for
 // quadratics, a tenth or so far from one; one half where a gradient is twice what it should be.
-// from, to: the slopes at both ends of the step, times its length.
-double disagreement(double change, double from, double to);
+// from, to: the slopes at both ends of the step, times its length. A blind step, one along the
+// gradient of which no curvature was known, may be long for what f does: any change between both
+// agrees.
+double disagreement(double change, double from, double to, bool blind = false);
 constexpr double kDisagree = 0.4;
 
 enum class Request : int { kNone, kValueAndGradient, kHessian, kHessianProduct };
@@ -121,7 +123,7 @@ class Solver {
 
     // What the steps of a run say about f and its gradient, as in disagreement(). A run whose last
     // steps disagree does not end well.
-    void watch(double change, double from, double to);
+    void watch(double change, double from, double to, bool blind = false);
     // After a step that cost so many evaluations: whether, for long, neither the value nor the
     // gradient has become smaller. Near a minimum, where rounding decides, that may go on for ever.
     bool idle(int evaluations);
