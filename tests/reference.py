@@ -331,10 +331,22 @@ def symmetric_product(a, v):
     return out[: v.size]
 
 
-def bfgs_direction(h, g, d_last, pair, keep, damp, growth):
+def conjugate(before, pair, v, growth):
+    """The pair before, made conjugate to the last, and growth H q; None where it is not used."""
+    (p, q), (s, y) = before, pair
+    s_y, p_y, q_s, p_q = dot(s, y), dot(p, y), dot(q, s), dot(p, q)
+    if abs(p_y - q_s) > 0.5 * math.sqrt(p_q) * math.sqrt(s_y):
+        return None
+    w = growth * p - q_s / s_y * v
+    p, q = p - p_y / s_y * s, q - q_s / s_y * y
+    return (p, q, w) if dot(p, q) > 1e-12 * p_q else None
+
+
+def bfgs_direction(h, g, d_last, pair, before, keep, damp, growth):
     """H after the pair, and -H g. Before the pair -H g_last was d_last.
 
     growth is None for the first pair, from which H takes its scale where that makes it larger.
+    before: the pair before it, or None.
     """
     s, y = pair
     g = np.asarray(g, np.float64)
@@ -346,8 +358,20 @@ def bfgs_direction(h, g, d_last, pair, keep, damp, growth):
     else:
         u = symmetric_product(h, g)
         v = growth * (keep * u + (keep + damp) * d_last)
-    rho = 1.0 / s_y
-    w = rho * (1.0 + rho * dot(y, v)) / 2.0 * s - rho * v
-    factors = [-growth, -dot(w, g), -dot(s, g)]
-    h = growth * h + (np.outer(s, w) + np.outer(w, s))
-    return h, combination(g, 0.0, [u, s, w], factors, np.float64)
+    h, rows, factors = growth * h, [u], [-growth]
+
+    def update(s, y, v):
+        nonlocal h
+        rho = 1.0 / dot(s, y)
+        w = rho * (1.0 + rho * dot(y, v)) / 2.0 * s - rho * v
+        h = h + (np.outer(s, w) + np.outer(w, s))
+        rows.extend([s, w])
+        factors.extend([-dot(w, g), -dot(s, g)])
+        return w
+
+    kept = conjugate(before, pair, v, growth) if before else None
+    if kept:
+        p, w = kept[0], update(*kept)
+        v = v + (dot(y, w) * p + dot(p, y) * w)
+    update(s, y, v)
+    return h, combination(g, 0.0, rows, factors, np.float64)

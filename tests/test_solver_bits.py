@@ -56,12 +56,14 @@ class DenseInverse:
 
     def __init__(self, n, scale, dtype, m):
         self.n, self.h, self.updates, self.lesson = n, scale * np.eye(n), 0, None
+        self.before = None
 
     def learn(self, pair, *, s_b_s, keep, damp, **_):
         growth = max(s_b_s / reference.dot(*pair), 1.0)
         if self.updates == 0 or self.updates >= 2 * self.n:
             growth = 1.0 if self.updates else None
-        self.lesson = pair, keep, damp, growth
+        self.lesson = pair, self.before, keep, damp, growth
+        self.before = pair
         self.updates += 1
 
     def direction(self, g):
@@ -113,6 +115,7 @@ def twin_run(method, n, dtype, directions, steps, m=3, damping=False, c2=0.9):
             c2=c2,
             max_step=1e10,
             max_evaluations=20,
+            patience=2,
         )
         verdict = "continue"
         while verdict == "continue":
@@ -300,7 +303,7 @@ def run(method, n, dtype, pickled=False, **options):
     x, g, f = solver.best()
     digest.update(x.tobytes() + g.tobytes())
     end = f, solver.nit, solver.nfev, solver.status, solver.message
-    return digest.hexdigest(), end, solver.second_order()
+    return digest.hexdigest(), end, solver.result()["second_order"]
 
 
 # Searches that end early have points asked for again, others that fail, and searches begun anew.

@@ -50,13 +50,13 @@ void register_solvers(py::module_& m) {
     using Search = LineSearch;
     py::class_<Search>(m, "LineSearch")
         .def(py::init([](double value, double slope, double first_step, double noise, double c1,
-                         double c2, double max_step, int max_evaluations) {
-                 return Search({c1, c2, max_evaluations, max_step}, value, slope, first_step,
-                               value + noise, noise);
+                         double c2, double max_step, int max_evaluations, int patience) {
+                 return Search({c1, c2, max_evaluations, max_step, patience}, value, slope,
+                               first_step, value + noise, noise);
              }),
              py::kw_only(), py::arg("value"), py::arg("slope"), py::arg("first_step"),
              py::arg("noise"), py::arg("c1"), py::arg("c2"), py::arg("max_step"),
-             py::arg("max_evaluations"))
+             py::arg("max_evaluations"), py::arg("patience") = Search::Settings{}.patience)
         .def(
             "tell",
             [](Search& self, double value, double slope) {

@@ -21,8 +21,8 @@ class LineSearch {
         double c1 = 1e-4;
         double c2 = 0.9;
         int max_evaluations = 20;
-        int patience = 8;  // extrapolations without a bracket before it goes on in leaps
         double max_step = std::numeric_limits<double>::infinity();
+        int patience = 8;  // extrapolations without a bracket before it goes on in leaps
     };
     enum class Verdict {
         kContinue,

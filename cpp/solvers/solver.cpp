@@ -31,6 +31,9 @@ constexpr double kNoise[kDTypes] = {16.0, 4096.0};
 // Steps that disagree before a run does not end well; where f and its gradient have next to nothing
 // in common, a step counts half as much again.
 constexpr double kSuspicious = 2.5, kUnrelated = 0.9;
+// The weight of a blind step: along x^4, one to near the minimum disagrees as much as where the
+// gradient is twice what it should be.
+constexpr double kBlind = 0.2;
 
 // Rounding errors of x, times the gradient, that a change of f must stand out from.
 constexpr double kHidden = 10.0;
@@ -261,9 +264,10 @@ void Solver::watch(double change, double from, double to, bool blind) {
     const double hidden = kHidden * epsilon() * (first_size_ + travelled_) * largest_;
     const double size = std::max(std::abs(change), std::abs(from + to) / 2.0);
     if (size <= std::max(kTelling * noise(), hidden)) return;
-    const double part = disagreement(change, from, to, blind);
-    suspicion_ = part > kUnrelated  ? suspicion_ + 1.5
-                 : part > kDisagree ? suspicion_ + 1.0
+    const double part = disagreement(change, from, to);
+    const double weight = blind ? kBlind : 1.0;
+    suspicion_ = part > kUnrelated  ? suspicion_ + 1.5 * weight
+                 : part > kDisagree ? suspicion_ + weight
                                     : suspicion_ / 4.0;
 }
 

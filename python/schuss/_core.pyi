@@ -101,6 +101,7 @@ class LineSearch:
         c2: float,
         max_step: float,
         max_evaluations: int,
+        patience: int = 8,
     ) -> None: ...
     @property
     def step(self) -> float: ...
