@@ -214,6 +214,8 @@ def wrong(run: Run, best: float) -> str:
         return "gradient called wrong"
     if run.success and run.seen > 1 and not run.fun <= best + NEAR * abs(best):
         return "success that does not hold"
+    if not run.success and run.seen <= 1:
+        return "no success within gtol"
     return ""
 
 

@@ -83,16 +83,18 @@ void Descent::receive(double value, const char* gradient) {
 
 void Descent::take(double value, const char* gradient, const VectorWork::Sizes& sizes) {
     keep_this_if_better(value);
-    watch(value - value_, step_ * search_.start().slope, step_ * sizes.along, curvature_->empty());
+    const double length = step_ * std::sqrt(direction_squares_);
+    watch({value - value_, step_ * search_.start().slope, step_ * sizes.along, length,
+           curvature_->empty()});
     if (ends(value, sizes.largest, search_.promise())) {
         std::memcpy(g_->data(), gradient, static_cast<std::size_t>(g_->bytes()));
-        return move(value, sizes.largest, step_ * std::sqrt(direction_squares_));
+        return move(value, sizes.largest, length);
     }
     const auto begin = std::chrono::steady_clock::now();
     work_.parallel = pace_.parallel();
     learn(gradient, sizes);
-    move(value, sizes.largest, step_ * std::sqrt(direction_squares_));
-    look();
+    move(value, sizes.largest, length);
+    look_back();
     if (runs_away()) return;
     if (idle(search_.evaluations())) {
         if (restarted_)
@@ -170,7 +172,7 @@ void Descent::restart() {
 }
 
 void Descent::search_failed() {
-    look();
+    look_back();
     if (!curvature_->empty() && !restarted_) {
         restart();
         return aim();
@@ -181,12 +183,12 @@ void Descent::search_failed() {
 }
 
 // What the last search says about f and its gradient.
-void Descent::look() {
+void Descent::look_back() {
     const LineSearch::Point& trial = search_.telling();
     const LineSearch::Point& start = search_.start();
     if (trial.step > 0.0)
-        disagreement_ = disagreement(trial.value - start.value, trial.step * start.slope,
-                                     trial.step * trial.slope, curvature_->empty());
+        look({trial.value - start.value, trial.step * start.slope, trial.step * trial.slope,
+              trial.step * std::sqrt(direction_squares_), curvature_->empty()});
 }
 
 void Descent::visit(Archive& archive) {

@@ -82,7 +82,7 @@ class Descent : public Solver {
   private:
     void learn(const char* gradient, const VectorWork::Sizes& sizes);
     double scale();
-    void look();
+    void look_back();
     void restart();
 
     DescentSettings settings_;

@@ -86,10 +86,11 @@ void PlainNewton::receive(double value, const char* gradient) {
                       "the Newton step changes x no more; the largest element of the gradient is "
                       "%.3g",
                       largest_);
-    watch(value - value_, rate_ * slope_, rate_ * sizes.along);
+    const double length = rate_ * std::sqrt(work_.dot(p_.data(), p_.data()));
+    watch({value - value_, rate_ * slope_, rate_ * sizes.along, length});
     keep_this_if_better(value);
     const bool last = ends(value, sizes.largest, 0.0);
-    move(value, sizes.largest, rate_ * std::sqrt(work_.dot(p_.data(), p_.data())));
+    move(value, sizes.largest, length);
     std::memcpy(g_->data(), gradient, static_cast<std::size_t>(g_->bytes()));
     if (!last && !runs_away()) wait_for(Request::kHessian);
 }

@@ -61,13 +61,12 @@ void RegionSolver::receive(double value, const char* gradient) {
                         value <= std::min(value_ + noise(), ceiling());
     if (!(ratio > kTake) && !answer) {
         if (finite) keep_if_best(value, gradient);
-        if (finite && std::abs(value - value_) > kTelling * noise())
-            disagreement_ = disagreement(value - value_, slope, 2.0 * expected - slope);
+        if (finite) look({value - value_, slope, 2.0 * expected - slope, length});
         if (length == 0.0 || trials_ == kMostTrials) return give_up();
         return propose();
     }
     keep_this_if_better(value);
-    watch(value - value_, slope, 2.0 * expected - slope);
+    watch({value - value_, slope, 2.0 * expected - slope, length});
     const bool last = ends(value, seen.largest, predicted);
     std::memcpy(g_->data(), gradient, static_cast<std::size_t>(g_->bytes()));
     copy_as_doubles(dtype(), gradient, n_, gradient_.data());

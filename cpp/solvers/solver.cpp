@@ -35,7 +35,7 @@ constexpr double kSuspicious = 2.5, kUnrelated = 0.9;
 // gradient is twice what it should be.
 constexpr double kBlind = 0.2;
 
-// Rounding errors of x, times the gradient, that a change of f must stand out from.
+// Rounding errors of x that a step, and times the gradient a change of f, must stand out from.
 constexpr double kHidden = 10.0;
 
 // The gradient has become smaller when it is below this part of the smallest so far.
@@ -45,7 +45,7 @@ constexpr int kMostIdle = 40;  // evaluations
 // Where f would change by more than so many times its size if x did by its own, and the gradient
 // stayed, one direction without promise does not make a minimum. Float32 cannot tell: points as
 // flat as rounding x lets them be have ratios from 1e-5 to 1e7.
-constexpr double kFlat[kDTypes] = {std::numeric_limits<double>::infinity(), 10.0};
+constexpr double kFlat[kDTypes] = {std::numeric_limits<double>::infinity(), 1e-3};
 
 // Significant bits of a number: 1 for powers of two, at most 53.
 int bits_of(double value) {
@@ -251,24 +251,34 @@ Solver::Best Solver::best() const {
     return {x_, g_, value_};
 }
 
-double disagreement(double change, double from, double to, bool blind) {
-    const double expected = (from + to) / 2.0;
-    const double size = std::max(std::abs(change), std::abs(expected));
-    const double allowed = blind ? std::abs(to - from) / 2.0 : 0.0;
-    const double left = std::abs(change - expected) - allowed;
-    return left > 0.0 ? left / size : 0.0;
+double disagreement(const Step& step) {
+    const double expected = (step.from + step.to) / 2.0;
+    const double size = std::max(std::abs(step.change), std::abs(expected));
+    return size > 0.0 ? std::abs(step.change - expected) / size : 0.0;
 }
 
-void Solver::watch(double change, double from, double to, bool blind) {
-    // The rounding of x is in the change of f, and not in the slopes.
-    const double hidden = kHidden * epsilon() * (first_size_ + travelled_) * largest_;
-    const double size = std::max(std::abs(change), std::abs(from + to) / 2.0);
-    if (size <= std::max(kTelling * noise(), hidden)) return;
-    const double part = disagreement(change, from, to);
-    const double weight = blind ? kBlind : 1.0;
+// The rounding of x is in the change of f and not in the slopes, and a step hardly longer than that
+// is not the one that f and its gradient saw.
+bool Solver::tells(const Step& step) const {
+    const double rounding = kHidden * epsilon() * (first_size_ + travelled_);
+    const double size = std::max(std::abs(step.change), std::abs(step.from + step.to) / 2.0);
+    return size > std::max(kTelling * noise(), rounding * largest_) && step.length > rounding;
+}
+
+void Solver::watch(const Step& step) {
+    if (!tells(step)) return;
+    const double part = disagreement(step), weight = step.blind ? kBlind : 1.0;
     suspicion_ = part > kUnrelated  ? suspicion_ + 1.5 * weight
                  : part > kDisagree ? suspicion_ + weight
                                     : suspicion_ / 4.0;
+}
+
+// Of a blind step any change between both slopes agrees.
+void Solver::look(const Step& step) {
+    if (!tells(step)) return;
+    const auto [low, high] = std::minmax(step.from, step.to);
+    const bool between = low <= step.change && step.change <= high;
+    disagreement_ = step.blind && between ? 0.0 : disagreement(step);
 }
 
 bool Solver::idle(int evaluations) {
@@ -289,7 +299,8 @@ void Solver::conclude(double promise) {
     const double x = std::sqrt(work_.norms(x_->data()).squares);
     const double along = x * std::sqrt(work_.norms(g_->data()).squares);
     const double hidden = std::max(noise(), epsilon() * along);
-    const bool flat = along <= kFlat[precision()] * std::abs(value_) || hidden >= std::abs(value_);
+    const bool flat = along <= kFlat[dtype()] * std::abs(value_) ||
+                      (hidden >= std::abs(value_) && precision() == dtype());
     if (disagreement_ > kDisagree)
         finish(Status::kWrongGradient,
                "f and its gradient disagree: over the last step that could tell, by %.0f %%. It is "

@@ -17,12 +17,17 @@ struct Limits {
     std::int64_t maxfun;   // evaluations
 };
 
+// What a step says about f and its gradient. from, to: the slopes at both its ends, times its
+// length. A blind step is one along the gradient of which no curvature was known: it may be long
+// for what f does.
+struct Step {
+    double change, from, to, length;
+    bool blind = false;
+};
+
 // By how much f changed otherwise than its gradient says, as a part of the larger of the two: 0 for
 // quadratics, a tenth or so far from one; one half where a gradient is twice what it should be.
-// from, to: the slopes at both ends of the step, times its length. A blind step, one along the
-// gradient of which no curvature was known, may be long for what f does: any change between both
-// agrees.
-double disagreement(double change, double from, double to, bool blind = false);
+double disagreement(const Step& step);
 constexpr double kDisagree = 0.4;
 
 enum class Request : int { kNone, kValueAndGradient, kHessian, kHessianProduct };
@@ -121,16 +126,15 @@ class Solver {
     // For a trial that it does not take.
     void keep_if_best(double value, const char* gradient);
 
-    // What the steps of a run say about f and its gradient, as in disagreement(). A run whose last
-    // steps disagree does not end well.
-    void watch(double change, double from, double to, bool blind = false);
+    // Of a step that is taken: a run whose last steps disagree does not end well.
+    void watch(const Step& step);
+    // Of one that is not: a run that ends here may blame the gradient.
+    void look(const Step& step);
     // After a step that cost so many evaluations: whether, for long, neither the value nor the
     // gradient has become smaller. Near a minimum, where rounding decides, that may go on for ever.
     bool idle(int evaluations);
     bool progressed() const { return progressed_; }  // whether that step made one smaller
     void wait_again() { idle_ = 0; }
-    // How f and its gradient agreed when that could last be told; 0 where it never could.
-    double disagreement_ = 0.0;
     // Nothing helps any more, for a direction that promised so much: why?
     void conclude(double promise);
 
@@ -167,11 +171,14 @@ class Solver {
     };
 
     void check_request(Request told) const;
+    bool tells(const Step& step) const;  // rounding does not hide what it says
     void see(double value, const char* gradient);
 
     VectorPtr spare_, best_x_;  // best_x_ where the best point is not x_
     VectorPtr best_g_;
     double best_value_ = 0.0;
+    // How f and its gradient agreed when that could last be told; 0 where it never could.
+    double disagreement_ = 0.0;
     Grain values_, slopes_;    // of f and of g
     double first_size_ = 0.0;  // of x
     double first_value_ = 0.0, first_length_ = 0.0, first_slope_ = 0.0;
