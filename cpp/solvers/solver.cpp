@@ -34,6 +34,7 @@ constexpr double kSuspicious = 2.5, kUnrelated = 0.9;
 // The weight of a blind step: along x^4, one to near the minimum disagrees as much as where the
 // gradient is twice what it should be.
 constexpr double kBlind = 0.2;
+constexpr double kWild = 1000.0;  // times the slope's promise
 
 // Rounding errors of x that a step, and times the gradient a change of f, must stand out from.
 constexpr double kHidden = 10.0;
@@ -51,6 +52,11 @@ constexpr double kFlat[kDTypes] = {std::numeric_limits<double>::infinity(), 1e-3
 int bits_of(double value) {
     const auto mantissa = std::bit_cast<std::uint64_t>(value) & ((1ull << 52) - 1);
     return mantissa == 0 ? 1 : 53 - std::countr_zero(mantissa);
+}
+
+// The change of f along a step, or where it is more, what the slopes say of it.
+double size_of(const Step& step) {
+    return std::max(std::abs(step.change), std::abs(step.from + step.to) / 2.0);
 }
 
 constexpr int kSingle = 24, kShort = 16;  // bits of float32, and of numbers that may be round
@@ -160,7 +166,7 @@ void Solver::refuse(const std::string& message) {
 void Solver::flat(double largest) {
     finish(Status::kConverged, "the largest element of the gradient, %.3g, is at most gtol = %.3g",
            largest, limits_.gtol);
-    doubt();
+    if (precision() == dtype()) doubt();  // values coarser than x prove nothing against it
 }
 
 void Solver::doubt() {
@@ -176,11 +182,12 @@ bool Solver::ends(double value, double largest, double promise) {
     const double size = std::max({std::abs(value_), std::abs(value), 1.0});
     if (largest <= limits_.gtol) {
         if (gradient_decides()) flat(largest);
-    } else if (limits_.ftol > 0.0 && std::max(decrease, promise) <= limits_.ftol * size)
+    } else if (limits_.ftol > 0.0 && std::max(decrease, promise) <= limits_.ftol * size) {
         finish(Status::kConverged,
                "the last decrease of f, %.3g, is at most ftol = %.3g times %.3g", decrease,
                limits_.ftol, size);
-    doubt();
+        doubt();
+    }
     if (!done() && iterations_ + 1 >= limits_.maxiter && largest > limits_.gtol)
         finish(Status::kLimit, "maxiter = %lld iterations were made",
                static_cast<long long>(limits_.maxiter));
@@ -252,30 +259,33 @@ Solver::Best Solver::best() const {
 }
 
 double disagreement(const Step& step) {
-    const double expected = (step.from + step.to) / 2.0;
-    const double size = std::max(std::abs(step.change), std::abs(expected));
-    return size > 0.0 ? std::abs(step.change - expected) / size : 0.0;
+    const double size = size_of(step);
+    return size > 0.0 ? std::abs(step.change - (step.from + step.to) / 2.0) / size : 0.0;
 }
 
 // The rounding of x is in the change of f and not in the slopes, and a step hardly longer than that
-// is not the one that f and its gradient saw.
+// is not the one that f and its gradient saw. A value may be the rest of terms that cancel, and its
+// error that of theirs: after agreement over a large change a small one says little.
 bool Solver::tells(const Step& step) const {
     const double rounding = kHidden * epsilon() * (first_size_ + travelled_);
-    const double size = std::max(std::abs(step.change), std::abs(step.from + step.to) / 2.0);
-    return size > std::max(kTelling * noise(), rounding * largest_) && step.length > rounding;
+    const double least =
+        std::max({kTelling * noise(), rounding * largest_, std::sqrt(epsilon()) * agreed_});
+    return size_of(step) > least && step.length > rounding;
 }
 
 void Solver::watch(const Step& step) {
     if (!tells(step)) return;
     const double part = disagreement(step), weight = step.blind ? kBlind : 1.0;
+    if (part <= kDisagree) agreed_ = std::max(agreed_, size_of(step));
     suspicion_ = part > kUnrelated  ? suspicion_ + 1.5 * weight
                  : part > kDisagree ? suspicion_ + weight
                                     : suspicion_ / 4.0;
 }
 
-// Of a blind step any change between both slopes agrees.
+// Of a blind step any change between both slopes agrees, and one that is far beyond what its slope
+// promised says nothing of a gradient.
 void Solver::look(const Step& step) {
-    if (!tells(step)) return;
+    if (!tells(step) || (step.blind && std::abs(step.change) > kWild * std::abs(step.from))) return;
     const auto [low, high] = std::minmax(step.from, step.to);
     const bool between = low <= step.change && step.change <= high;
     disagreement_ = step.blind && between ? 0.0 : disagreement(step);
@@ -332,9 +342,9 @@ void Solver::visit(Archive& archive) {
     archive(*x_);
     if (archive.reading()) trial_ = std::make_shared<Vector>(n_, dtype(), 2);
     archive(*trial_, *g_, value_, largest_, lowest_, iterations_, evaluations_, waiting_for_,
-            status_, message_, suspicion_, disagreement_, record_value_, record_gradient_, idle_,
-            progressed_, values_, slopes_, first_value_, first_size_, first_length_, first_slope_,
-            travelled_, has_best);
+            status_, message_, suspicion_, disagreement_, agreed_, record_value_, record_gradient_,
+            idle_, progressed_, values_, slopes_, first_value_, first_size_, first_length_,
+            first_slope_, travelled_, has_best);
     if (!has_best) return;
     if (archive.reading()) {
         best_x_ = std::make_shared<Vector>(n_, dtype(), 5);
