@@ -89,7 +89,15 @@ def run(
     if hessian is not None and method == "newton":
         options["hess"] = hessian
     if hessian is not None and method == "newton_cg":
-        options["hessp"] = lambda x, v: hessian(x) @ v
+        at_last: tuple[Array, Array] | None = None
+
+        def product(x: Array, v: Array) -> Array:
+            nonlocal at_last
+            if at_last is None or (at_last[0] != x).any():
+                at_last = x.copy(), hessian(x)
+            return at_last[1] @ v
+
+        options["hessp"] = product
     try:
         if method == "SciPy":
             found = scipy_minimize(counted, start, jac=True, method="BFGS", options=options)
