@@ -34,7 +34,10 @@ constexpr double kSuspicious = 2.5, kUnrelated = 0.9;
 // The weight of a blind step: along x^4, one to near the minimum disagrees as much as where the
 // gradient is twice what it should be.
 constexpr double kBlind = 0.2;
-constexpr double kWild = 1000.0;  // times the slope's promise
+// A change of more than so many times what the slope promised is that of another valley.
+constexpr double kWild = 1000.0;
+// How much the slope may change along a step from which its gradient is blamed.
+constexpr double kSteady = 0.5;
 
 // Rounding errors of x that a step, and times the gradient a change of f, must stand out from.
 constexpr double kHidden = 10.0;
@@ -270,7 +273,8 @@ bool Solver::tells(const Step& step) const {
     const double rounding = kHidden * epsilon() * (first_size_ + travelled_);
     const double least =
         std::max({kTelling * noise(), rounding * largest_, std::sqrt(epsilon()) * agreed_});
-    return size_of(step) > least && step.length > rounding;
+    return size_of(step) > least && step.length > rounding &&
+           std::abs(step.change) <= kWild * std::abs(step.from);
 }
 
 void Solver::watch(const Step& step) {
@@ -282,13 +286,10 @@ void Solver::watch(const Step& step) {
                                     : suspicion_ / 4.0;
 }
 
-// Of a blind step any change between both slopes agrees, and one that is far beyond what its slope
-// promised says nothing of a gradient.
+// Only a step along which the slope stays much the same is evidence against one that is not taken.
 void Solver::look(const Step& step) {
-    if (!tells(step) || (step.blind && std::abs(step.change) > kWild * std::abs(step.from))) return;
-    const auto [low, high] = std::minmax(step.from, step.to);
-    const bool between = low <= step.change && step.change <= high;
-    disagreement_ = step.blind && between ? 0.0 : disagreement(step);
+    if (tells(step) && std::abs(step.to - step.from) <= kSteady * std::abs(step.from))
+        disagreement_ = disagreement(step);
 }
 
 bool Solver::idle(int evaluations) {
