@@ -372,6 +372,6 @@ def bfgs_direction(h, g, d_last, pair, before, keep, damp, growth):
     kept = conjugate(before, pair, v, growth) if before else None
     if kept:
         p, w = kept[0], update(*kept)
-        v = v + (dot(y, w) * p + dot(p, y) * w)
+        v = v + dot(y, w) * p
     update(s, y, v)
     return h, combination(g, 0.0, rows, factors, np.float64)

@@ -70,8 +70,7 @@ bool DenseInverse::keep_the_pair_before() {
     const double on_p = rho * (1.0 + rho * q_w) / 2.0;
     for (std::size_t i = 0; i < p_.size(); ++i) w[i] = on_p * p[i] - rho * w[i];
     const double w_y = work_.probe({bytes(y_), reinterpret_cast<const char*>(w)}).along;
-    const double p_rest = product(p_, y_);
-    for (std::size_t i = 0; i < v_.size(); ++i) v_[i] += w_y * p[i] + p_rest * w[i];
+    for (std::size_t i = 0; i < v_.size(); ++i) v_[i] += w_y * p[i];  // p.y is 0
     return true;
 }
 
