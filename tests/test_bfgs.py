@@ -59,7 +59,7 @@ class Textbook:
             self.ratios.append(float(ratio))
             h = h * (max(ratio, 1) if grows else 1)
         self.cancelled = 0.0
-        if self.before:
+        if self.before and s @ b_s >= 0.9 * (s @ y):
             p, q = self.before
             p_y, q_s = p @ y, q @ s
             p_q, s_y = p @ q, s @ y

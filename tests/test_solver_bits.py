@@ -62,7 +62,8 @@ class DenseInverse:
         growth = max(s_b_s / reference.dot(*pair), 1.0)
         if self.updates == 0 or self.updates >= 2 * self.n:
             growth = 1.0 if self.updates else None
-        self.lesson = pair, self.before, keep, damp, growth
+        before = self.before if s_b_s >= 0.9 * reference.dot(*pair) else None
+        self.lesson = pair, before, keep, damp, growth
         self.before = pair
         self.updates += 1
 

@@ -10,6 +10,8 @@ namespace {
 // The pair before is used where its products with the last one differ by no more than this part of
 // the curvatures' geometric mean, and where more than rounding is left of it.
 constexpr double kAgreement = 0.5, kCancelled = 1e-12;
+// And where the step was not too long: s.B s is at least this part of s.y.
+constexpr double kLong = 0.9;
 
 char* bytes(std::vector<double>& values) { return reinterpret_cast<char*>(values.data()); }
 
@@ -35,6 +37,7 @@ void DenseInverse::learn(const Lesson& lesson) {
     learned_ = lesson.good;
     s_y_ = lesson.products[0];
     y_y_ = lesson.products[2];
+    s_b_s_ = lesson.s_b_s;
     growth_ = updates_ < 2 * n_ ? std::max(lesson.s_b_s / s_y_, 1.0) : 1.0;
     // y = keep (g_new - g) - damp g, H g_new = u, H g = -d.
     on_u_ = lesson.keep;
@@ -53,7 +56,7 @@ double DenseInverse::product(const std::vector<double>& a, const std::vector<dou
 // Writes the first pair of the update, which goes from growth H to an H with H q = p, and takes v
 // along. Whether there is such a pair.
 bool DenseInverse::keep_the_pair_before() {
-    if (!before_) return false;
+    if (!before_ || !(s_b_s_ >= kLong * s_y_)) return false;
     const double p_y = product(p_, y_), q_s = product(q_, s_), p_q = product(p_, q_);
     if (std::abs(p_y - q_s) > kAgreement * std::sqrt(p_q) * std::sqrt(s_y_)) return false;
     const double on_s = p_y / s_y_, on_y = q_s / s_y_;
@@ -131,8 +134,8 @@ double DenseInverse::at(std::int64_t i, std::int64_t j) const {
 }
 
 void DenseInverse::visit(Archive& archive) {
-    archive(g_, d_, s_, y_, u_, v_, p_, q_, scale_, s_y_, y_y_, on_u_, on_d_, growth_, updates_,
-            empty_, learned_, given_, before_);
+    archive(g_, d_, s_, y_, u_, v_, p_, q_, scale_, s_y_, y_y_, s_b_s_, on_u_, on_d_, growth_,
+            updates_, empty_, learned_, given_, before_);
     h_.visit(archive);
 }
 

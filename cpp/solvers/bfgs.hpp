@@ -9,10 +9,10 @@
 //
 //   p <- p - (p.y / s.y) s,   q <- q - (q.s / s.y) y,
 //
-// so that an update with it and then one with s and y leave H q = p. It is used where f seems
-// quadratic enough over both steps: p.y and q.s agree. Where the scales of two directions are far
-// apart, steps with one equation at a time grow by the square of the golden ratio only; over 150
-// test problems both take 8 % fewer evaluations than one.
+// so that an update with it and then one with s and y leave H q = p. It is used where H was not too
+// large along the last step and f seems quadratic enough over both: p.y and q.s agree. Where the
+// scales of two directions are far apart, steps with one equation at a time grow by the square of
+// the golden ratio only; over 150 test problems both take 8 % fewer evaluations than one.
 //
 // Before each of the first 2 n updates H grows by s.B s / s.y where that is more than 1: the
 // self-scaling of Al-Baali 1998. BFGS mends an H that is too large faster than one that is too
@@ -52,7 +52,7 @@ class DenseInverse final : public Curvature {
     Symmetric h_;
     std::vector<double> g_, d_, s_, y_, u_, v_;  // u = H g
     std::vector<double> p_, q_;                  // the pair before
-    double scale_ = 1.0, s_y_ = 0.0, y_y_ = 0.0;
+    double scale_ = 1.0, s_y_ = 0.0, y_y_ = 0.0, s_b_s_ = 0.0;
     double on_u_ = 0.0, on_d_ = 0.0;  // v = on_u u + on_d d
     double growth_ = 1.0;
     std::int64_t updates_ = 0;
