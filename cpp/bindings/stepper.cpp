@@ -11,15 +11,11 @@
 #include "bindings/busy.hpp"
 #include "dispatch/dispatch.hpp"
 #include "runtime/float_environment.hpp"
-#include "runtime/parallel.hpp"
 
 namespace schuss {
 namespace {
 
 constexpr char kWhat[] = "optimizer";
-
-// Bytes of a step that takes much longer, some 0.2 ms, than a sleeping thread needs to wake.
-constexpr std::int64_t kLarge = 8 << 20;
 
 int find_rule(const std::string& name) {
     for (int k = 0; k < kernels().n_rules; ++k)
@@ -249,8 +245,7 @@ StepReport Stepper::run(std::vector<Group>& groups, Unfit& unfit) {
     const FloatEnvironment pinned;
     const int useful = useful_threads(plan_);
     const int threads = pace_.parallel() ? useful : 1;
-    const Turn turn(threads > 1 && bytes_touched(rule(), plan_) > kLarge);
-    const Clock::time_point start = Clock::now();  // waiting is not the pace's
+    const Clock::time_point start = Clock::now();
     const bool clip = !std::isinf(options_.max_norm);
     const bool check = options_.nonfinite != Nonfinite::kPropagate;
     StepReport report;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cctype>
 #include <cmath>
 #include <cstdlib>
@@ -10,7 +9,6 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
-#include <mutex>
 #include <thread>
 
 #if defined(__unix__) || defined(__APPLE__)
@@ -30,8 +28,6 @@ namespace {
 
 std::atomic<int> thread_limit{1};
 [[maybe_unused]] std::atomic<int> sharers{0};  // calls that have work for several threads
-std::timed_mutex large_step;
-constexpr std::chrono::milliseconds kLongestWait{100};
 [[maybe_unused]] bool in_forked_child = false;
 [[maybe_unused]] int openmp_default = 1;  // threads of a region of which nobody has said anything
 
@@ -155,10 +151,6 @@ void run_tasks(int tasks, void (*run)(const void*, int), const void* context) {
 #endif
     const FloatEnvironment pinned;
     for (int k = 0; k < tasks; ++k) run(context, k);
-}
-
-Turn::Turn(bool wanted) : lock_(large_step, std::defer_lock) {
-    if (wanted) lock_.try_lock_for(kLongestWait);
 }
 
 }  // namespace schuss

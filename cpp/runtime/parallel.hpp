@@ -1,6 +1,5 @@
 // Threads: how many, and one parallel region for many tasks. The only place that knows OpenMP.
 #pragma once
-#include <mutex>
 
 namespace schuss {
 
@@ -18,18 +17,5 @@ template <class F>
 void parallel_for(int tasks, const F& task) {
     run_tasks(tasks, [](const void* f, int k) { (*static_cast<const F*>(f))(k); }, &task);
 }
-
-// Held during a step that is large and parallel. Two of them side by side push each other's arrays
-// out of the caches and wait for each other's threads; one after another each has all cores and its
-// arrays. Who lets go and comes back at once mostly goes on, with a warm cache; whoever waits
-// sleeps, for a tenth of a second at most, and then goes on beside it. Work on one thread takes no
-// turn.
-class Turn {
-  public:
-    explicit Turn(bool wanted);
-
-  private:
-    std::unique_lock<std::timed_mutex> lock_;
-};
 
 }  // namespace schuss

@@ -69,13 +69,6 @@ int useful_threads(const Plan& plan) {
         std::clamp<std::int64_t>(plan.trained.back() / kGrain, 1, get_num_threads()));
 }
 
-std::int64_t bytes_touched(const Rule& rule, const Plan& plan) {
-    std::int64_t bytes = 0;
-    for (const Tensor& t : plan.tensors)
-        if (!t.frozen) bytes += t.count * size_of(t.dtype) * (2 + rule.n_slots);
-    return bytes;
-}
-
 void update(const Rule& rule, const Plan& plan, const std::vector<Group>& groups, int threads) {
     const std::vector<std::int64_t>& offsets = plan.trained;
     const auto cut = [&](int task) {
@@ -84,7 +77,10 @@ void update(const Rule& rule, const Plan& plan, const std::vector<Group>& groups
         const std::int64_t first = offsets[tensor_at(offsets, element)];
         return first + (element - first) / kCut * kCut;
     };
-    const bool streaming = bytes_touched(rule, plan) > kStreaming;
+    std::int64_t bytes = 0;
+    for (const Tensor& t : plan.tensors)
+        if (!t.frozen) bytes += t.count * size_of(t.dtype) * (2 + rule.n_slots);
+    const bool streaming = bytes > kStreaming;
     parallel_for(threads, [&](int task) {
         const std::int64_t end = cut(task + 1);
         std::int64_t begin = cut(task);

@@ -52,9 +52,6 @@ struct Plan {
 // Threads that a step of this plan has work for.
 int useful_threads(const Plan& plan);
 
-// What a step of this plan reads and writes.
-std::int64_t bytes_touched(const Rule& rule, const Plan& plan);
-
 void update(const Rule& rule, const Plan& plan, const std::vector<Group>& groups, int threads);
 
 // The 2-norm of all gradients taken as one vector, blocks of kBlock elements across tensor borders,
