@@ -179,7 +179,7 @@ class Solver {
     double best_value_ = 0.0;
     // How f and its gradient agreed when that could last be told; 0 where it never could.
     double disagreement_ = 0.0;
-    double agreed_ = 0.0;  // the largest change of f over which they did
+    double agreed_ = 0.0;      // the largest change of f over which they did
     Grain values_, slopes_;    // of f and of g
     double first_size_ = 0.0;  // of x
     double first_value_ = 0.0, first_length_ = 0.0, first_slope_ = 0.0;
