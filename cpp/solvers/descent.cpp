@@ -188,7 +188,7 @@ void Descent::look_back() {
     const LineSearch::Point& start = search_.start();
     if (trial.step > 0.0)
         look({trial.value - start.value, trial.step * start.slope, trial.step * trial.slope,
-              trial.step * std::sqrt(direction_squares_), curvature_->empty()});
+              trial.step * std::sqrt(direction_squares_)});
 }
 
 void Descent::visit(Archive& archive) {

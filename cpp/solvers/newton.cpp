@@ -23,12 +23,13 @@ std::string RegionNewton::receive_hessian(const double* h, const LaneModel* read
 void RegionNewton::propose(const LaneModel* ready) {
     step_ = model_.within(gradient_, radius_, s_, ready);  // which is free until the trial is told
     if (trials_ == 0)
-        promise_ = step_.interior ? step_.predicted : std::numeric_limits<double>::infinity();
+        newton_promise_ =
+            step_.interior ? step_.predicted : std::numeric_limits<double>::infinity();
     try_step(s_);
 }
 
 void RegionNewton::give_up() {
-    conclude(promise_);
+    conclude(newton_promise_);
     minimum_ = status() == Status::kConverged;  // only a Newton step promises anything
 }
 
@@ -39,7 +40,7 @@ Solver::SecondOrder RegionNewton::second_order() const {
 void RegionNewton::visit(Archive& archive) {
     RegionSolver::visit(archive);
     model_.visit(archive);
-    archive(step_, minimum_, promise_);
+    archive(step_, minimum_, newton_promise_);
 }
 
 PlainNewton::PlainNewton(std::int64_t n, DType iterates, const char* x0, const Limits& limits,

@@ -27,7 +27,7 @@ class RegionNewton final : public RegionSolver {
     Quadratic model_;
     Quadratic::Step step_{};
     bool minimum_ = false;
-    double promise_ = 0.0;  // what the Newton step from x_ was to gain
+    double newton_promise_ = 0.0;  // what the Newton step from x_ was to gain
 };
 
 // x + rate p, H p = -g: the textbook's, which goes wherever the gradient is zero.

@@ -46,7 +46,7 @@ constexpr double kHidden = 10.0;
 constexpr double kProgress = 0.9;
 constexpr int kMostIdle = 40;  // evaluations
 
-// Where f would change by more than so many times its size if x did by its own, and the gradient
+// Where f would change by more than this part of its size if x did by its own, and the gradient
 // stayed, one direction without promise does not make a minimum. Float32 cannot tell: points as
 // flat as rounding x lets them be have ratios from 1e-5 to 1e7.
 constexpr double kFlat[kDTypes] = {std::numeric_limits<double>::infinity(), 1e-3};
