@@ -7,9 +7,9 @@ import pytest
 
 pytest.importorskip("sklearn")  # and SciPy, which comes with it
 
-from bench.bench_verdicts import in_single, in_units, run, wrong  # noqa: E402
-from bench.nist import fits  # noqa: E402
-from bench.problems import standard_problems  # noqa: E402
+from bench.bench_verdicts import in_single, in_units, run, wrong
+from bench.nist import fits
+from bench.problems import standard_problems
 
 METHODS = ("lbfgs", "bfgs", "sr1", "newton", "newton_cg")
 
