@@ -129,7 +129,15 @@ class BFGS(Solver):
     The step a is that of `LBFGS`, and so is the choice of pairs. The first pair sets H to
     (sᵀy / yᵀy) I before it is used, where that makes H larger. Before each of the first 2 n updates
     H grows by sᵀB s / sᵀy where that is more than 1: an H that is too large is mended faster than
-    one that is too small, and over 150 test problems that saves a fifth of all evaluations.
+    one that is too small, and over 150 test problems that saves 15 % of all evaluations.
+
+    H keeps the secant equation of the pair before, p and q, as well as Hy = s, where H was not too
+    large along the last step and pᵀy and qᵀs agree, as they do for a quadratic: the pair is made
+    conjugate to the last one and updates H first::
+
+        p ← p - (pᵀy ρ) s;    q ← q - (qᵀs ρ) y
+
+    Over 150 test problems that saves 8 % of all evaluations, and more on data in raw units.
 
     Args:
         x0: where to start; see `Solver`.
@@ -148,7 +156,7 @@ class BFGS(Solver):
         hess_inv0: H at the start, n x n, symmetric and positive definite, which then does not grow
             before its first update; None: a multiple of I.
 
-    Memory: 4 n² bytes, the lower triangle of H in float64, and about 15 vectors. `result()` makes
+    Memory: 4 n² bytes, the lower triangle of H in float64, and about 20 vectors. `result()` makes
     the whole matrix for `hess_inv`, 8 n² bytes more.
 
     Example:
@@ -166,11 +174,12 @@ class BFGS(Solver):
 
     Reference: Nocedal and Wright, Numerical Optimization, 2006, equations 6.17 and 6.20;
     Al-Baali, Numerical Experience with a Class of Self-Scaling Quasi-Newton Algorithms, J. Optim.
-    Theory Appl. 96, 1998; the line search and the damping are those of `LBFGS`.
+    Theory Appl. 96, 1998; Schnabel, Quasi-Newton Methods Using Multiple Secant Equations, University
+    of Colorado, CU-CS-247-83, 1983; the line search and the damping are those of `LBFGS`.
 
-    Where we differ: the update is applied as a symmetric one of rank two while H is read for the
-    next product, one pass over half a matrix an iteration. Growth is limited, and ends, so that
-    H converges. Slopes near the minimum, float64 sums and thresholds as in `LBFGS`.
+    Where we differ: the update is applied as a symmetric one of rank two or four while H is read
+    for the next product, one pass over half a matrix an iteration. Growth ends, so that H
+    converges. Slopes near the minimum, float64 sums and thresholds as in `LBFGS`.
     """
 
     _method = "bfgs"
