@@ -174,8 +174,9 @@ class BFGS(Solver):
 
     Reference: Nocedal and Wright, Numerical Optimization, 2006, equations 6.17 and 6.20;
     Al-Baali, Numerical Experience with a Class of Self-Scaling Quasi-Newton Algorithms, J. Optim.
-    Theory Appl. 96, 1998; Schnabel, Quasi-Newton Methods Using Multiple Secant Equations, University
-    of Colorado, CU-CS-247-83, 1983; the line search and the damping are those of `LBFGS`.
+    Theory Appl. 96, 1998; Schnabel, Quasi-Newton Methods Using Multiple Secant Equations,
+    University of Colorado, CU-CS-247-83, 1983; the line search and the damping are those of
+    `LBFGS`.
 
     Where we differ: the update is applied as a symmetric one of rank two or four while H is read
     for the next product, one pass over half a matrix an iteration. Growth ends, so that H
