@@ -339,7 +339,7 @@ def conjugate(before, pair, v, growth):
         return None
     w = growth * p - q_s / s_y * v
     p, q = p - p_y / s_y * s, q - q_s / s_y * y
-    return (p, q, w) if dot(p, q) > 1e-12 * p_q else None
+    return (p, q, w) if dot(p, q) > 1e-3 * p_q else None
 
 
 def bfgs_direction(h, g, d_last, pair, before, keep, damp, growth):
@@ -372,6 +372,6 @@ def bfgs_direction(h, g, d_last, pair, before, keep, damp, growth):
     kept = conjugate(before, pair, v, growth) if before else None
     if kept:
         p, w = kept[0], update(*kept)
-        v = v + dot(y, w) * p
+        v = v + (dot(y, w) * p + dot(p, y) * w)
     update(s, y, v)
     return h, combination(g, 0.0, rows, factors, np.float64)

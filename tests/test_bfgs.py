@@ -64,7 +64,7 @@ class Textbook:
             p_y, q_s = p @ y, q @ s
             p_q, s_y = p @ q, s @ y
             p, q = p - p_y / s_y * s, q - q_s / s_y * y
-            if abs(p_y - q_s) <= 0.5 * np.sqrt(p_q * s_y) and p @ q > 1e-12 * p_q:
+            if abs(p_y - q_s) <= 0.5 * np.sqrt(p_q * s_y) and p @ q > 1e-3 * p_q:
                 h = updated(h, p, q)
                 self.cancelled = float(p_q / (p @ q))
         self.before = s, y

@@ -8,8 +8,8 @@ namespace schuss {
 namespace {
 
 // The pair before is used where its products with the last one differ by no more than this part of
-// the curvatures' geometric mean, and where more than rounding is left of it.
-constexpr double kAgreement = 0.5, kCancelled = 1e-12;
+// the curvatures' geometric mean, and where enough is left of it that H y = s stays exact.
+constexpr double kAgreement = 0.5, kCancelled = 1e-3;
 // And where the step was not too long: s.B s is at least this part of s.y.
 constexpr double kLong = 0.9;
 
@@ -73,7 +73,8 @@ bool DenseInverse::keep_the_pair_before() {
     const double on_p = rho * (1.0 + rho * q_w) / 2.0;
     for (std::size_t i = 0; i < p_.size(); ++i) w[i] = on_p * p[i] - rho * w[i];
     const double w_y = work_.probe({bytes(y_), reinterpret_cast<const char*>(w)}).along;
-    for (std::size_t i = 0; i < v_.size(); ++i) v_[i] += w_y * p[i];  // p.y is 0
+    const double p_rest = product(p_, y_);  // 0 but for rounding, which w may make large
+    for (std::size_t i = 0; i < v_.size(); ++i) v_[i] += w_y * p[i] + p_rest * w[i];
     return true;
 }
 
