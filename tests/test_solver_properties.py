@@ -65,15 +65,19 @@ def started(method, function, start, **options):
 def test_bfgs_satisfies_the_secant_equation_and_stays_positive_definite(given_function):
     function, start = given_function
     solver = started("bfgs", function, start)
-    last = None
+    last, reached = None, 0.0
     for x, _, g in accepted(solver, function):
         if last and not solver.done:
             h, s, y = solver.matrix(), x - last[0], g - last[1]
             assert np.linalg.eigvalsh(h)[0] > 0
-            # H y was H g - H g_old, and a pair at a large angle blows its rounding errors up.
-            sizes = np.abs(h).max() + np.abs(last[2]).max(), norm(g) + norm(last[1])
-            # Of both pairs that H keeps: the first may pass through a larger H.
-            rounding = 4e-13 * len(x) * sizes[0] * sizes[1] * norm(s) * norm(y) / (s @ y)
+            # H grows before its first updates, and terms of that size cancel, in -H g as well, of
+            # which the next H y is made. A pair at a large angle blows rounding errors up.
+            growth = max(s @ np.linalg.solve(last[2], s) / (s @ y), 1.0)
+            before, reached = reached, np.abs(last[2]).max()
+            if solver.nit <= 2 * len(x):
+                reached *= growth
+            sizes = np.abs(h).max() + reached + before, norm(g) + norm(last[1])
+            rounding = 1e-13 * len(x) * sizes[0] * sizes[1] * norm(s) * norm(y) / (s @ y)
             # s is the step times the direction, which is x - x_old but for the rounding of x.
             assert norm(h @ y - s) <= rounding + EPSILON * norm(np.abs(x) + np.abs(last[0]))
         last = x, g, solver.matrix()
