@@ -22,6 +22,7 @@ from scipy.optimize._numdiff import approx_derivative
 from bench import nist
 from bench.cases import Array
 from bench.problems import standard_problems
+from bench.solvers import Counted, EnoughError
 
 GTOL = 1e-5
 NEAR, FAR = 2.0, 10.0  # times gtol: a gradient that counts as within it, and one far above it
@@ -72,10 +73,6 @@ class Run:
         return not self.false and any(word in self.message for word in ("rounding", "differences"))
 
 
-class _Exhausted(Exception):  # noqa: N818
-    """CAP evaluations were made."""
-
-
 def cases() -> dict[str, list[Case]]:
     """Both sets, by name."""
     standard = [Case(p.name, p.start, p.value_and_gradient) for p in standard_problems()]
@@ -100,23 +97,14 @@ def _error(case: Case, x: Array, way: str, ours: bool) -> tuple[float, float]:
 
 def run(case: Case, module: Any, method: str, way: str) -> Run:
     """Minimize."""
-    count = 0
-
-    def both(x: Array) -> tuple[Any, Array]:
-        nonlocal count
-        count += 1
-        if count > CAP:
-            raise _Exhausted
-        with np.errstate(all="ignore"):
-            return case.evaluate(x)
-
+    both = Counted(case.evaluate, CAP)
     jac = True if way == "exact" else way
     fun = both if way == "exact" else lambda x: both(x)[0]
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             result = module.minimize(fun, case.start, jac=jac, method=method)
-    except _Exhausted:
+    except EnoughError:
         return Run(CAP, False, -1, "cap", math.inf, math.nan, math.nan, math.nan)
     x = np.asarray(result.x, float)
     exact = case.exact(x)
@@ -126,7 +114,7 @@ def run(case: Case, module: Any, method: str, way: str) -> Run:
         first = _error(case, case.start, way, ours)[0]
         last = _error(case, x, way, ours)[1]
     return Run(
-        evaluations=count,
+        evaluations=both.count,
         success=bool(result.success),
         status=int(result.status),
         message=str(result.message),

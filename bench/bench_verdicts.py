@@ -26,6 +26,7 @@ from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 
 from bench.nist import fits
 from bench.problems import Problem, standard_problems
+from bench.solvers import Counted, EnoughError
 
 Array = Any
 Values = Callable[[Array], tuple[Any, Array]]
@@ -37,10 +38,6 @@ UNITS = [(x, 1.0) for x in (1e-12, 1e-6, 1e6, 1e12)] + [(1.0, f) for f in (1e-30
 MOST = 2000  # evaluations of steepest descent, and of all methods in units of their own
 CAP = 20_000
 NEAR = 1e-6  # a relative difference of values that means another end
-
-
-class EnoughError(Exception):
-    """More evaluations than any run may take."""
 
 
 @dataclass(frozen=True)
@@ -73,16 +70,7 @@ def run(
     limited: bool = False,
 ) -> Run:
     """Minimize from `start`; `truth` judges the end where it is not `values`."""
-    evaluations = 0
-
-    def counted(x: Array) -> tuple[Any, Array]:
-        nonlocal evaluations
-        evaluations += 1
-        if evaluations > CAP:
-            raise EnoughError
-        with np.errstate(all="ignore"):
-            return values(x)
-
+    counted = Counted(values, CAP)
     options: dict[str, Any] = {"gtol": gtol}
     if limited or method == "gradient_descent":
         options["maxfun"] = MOST
@@ -104,7 +92,7 @@ def run(
         else:
             found = schuss.minimize(counted, start, jac=True, method=method, **options)
     except EnoughError:
-        return Run(evaluations, -1, False, math.inf, math.inf, math.inf, math.inf, "cap")
+        return Run(CAP, -1, False, math.inf, math.inf, math.inf, math.inf, "cap")
 
     def largest(judge: Values) -> float:
         with np.errstate(all="ignore"):
@@ -117,7 +105,7 @@ def run(
         rest = schuss.minimize(truth or values, found.x, jac=True, method="bfgs", gtol=gtol)
         near = float(rest.fun)
     return Run(
-        evaluations,
+        counted.count,
         int(found.status),
         bool(found.success),
         largest(truth or values),

@@ -30,6 +30,27 @@ class SecondOrder(Protocol):
         """Dense."""
 
 
+class EnoughError(Exception):
+    """More evaluations than any run may take."""
+
+
+@dataclass
+class Counted:
+    """A function that gives (f, g), counted; after `most` calls it ends whatever calls it."""
+
+    values: Function
+    most: int
+    count: int = 0
+
+    def __call__(self, x: Array) -> tuple[Any, Array]:
+        """Return f and g at x."""
+        if self.count == self.most:
+            raise EnoughError
+        self.count += 1
+        with np.errstate(all="ignore"):
+            return self.values(x)
+
+
 @dataclass(frozen=True)
 class Limits:
     """When a solver may stop. A function tolerance of None is the solver's own; 0 is none."""
