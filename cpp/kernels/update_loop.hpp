@@ -28,14 +28,9 @@ struct Prepare {
     }
 };
 
-template <class Rule, class V>
-SCHUSS_INLINE void apply(V& p, V g, V* slot, const V* c) {
-    constexpr int n = word_count(Rule::slots);
-    static_assert(n <= kMaxSlots);
-    if constexpr (n == 0) Rule::update(p, g, c);
-    if constexpr (n == 1) Rule::update(p, g, slot[0], c);
-    if constexpr (n == 2) Rule::update(p, g, slot[0], slot[1], c);
-    if constexpr (n == 3) Rule::update(p, g, slot[0], slot[1], slot[2], c);
+template <class Rule, class V, int... kAt>
+SCHUSS_INLINE void apply(V& p, V g, [[maybe_unused]] V* slot, const V* c, Indices<kAt...>) {
+    Rule::update(p, g, slot[kAt]..., c);
 }
 
 // Elements [begin, end) in steps of one V.
@@ -45,7 +40,7 @@ SCHUSS_INLINE void update_range(Piece piece, std::int64_t begin, std::int64_t en
     using T = typename Lane<V>::Type;
     constexpr std::int64_t width = sizeof(V) / sizeof(T);
     constexpr int n = word_count(Rule::slots);
-    static_assert(Rule::kCoefficients <= kMaxCoefficients);
+    static_assert(n <= kMaxSlots && Rule::kCoefficients <= kMaxCoefficients);
     V c[Rule::kCoefficients];
     for (int k = 0; k < Rule::kCoefficients; ++k) c[k] = broadcast<V>(coefficients[k]);
     const Prepare<V> prepare(preparation);
@@ -61,7 +56,7 @@ SCHUSS_INLINE void update_range(Piece piece, std::int64_t begin, std::int64_t en
         V slot[n ? n : 1];
         for (int s = 0; s < n; ++s) slot[s] = load<V>(piece.slots[s] + at);
         if constexpr (kPrepared) g = prepare(g, p);
-        apply<Rule>(p, g, slot, c);
+        apply<Rule>(p, g, slot, c, UpTo<n>());
         store(piece.param + at, p);
         for (int s = 0; s < n; ++s) store(piece.slots[s] + at, slot[s]);
     }

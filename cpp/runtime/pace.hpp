@@ -23,6 +23,7 @@ class Pace {
     }
 
   private:
+    // Steps until the first probe, and between two, which grow apart while nothing changes.
     static constexpr std::int64_t kFirst = 4, kShortest = 16, kLongest = 4096;
 
     // The median of the last three forgets a hiccup.

@@ -26,6 +26,18 @@ constexpr int word_count(const char* list) {
     return n;
 }
 
+// The numbers 0 to n - 1 as a type, to spread an array over arguments.
+template <int...>
+struct Indices {};
+template <int n, int... kAt>
+struct IndicesUpTo : IndicesUpTo<n - 1, n - 1, kAt...> {};
+template <int... kAt>
+struct IndicesUpTo<0, kAt...> {
+    using Type = Indices<kAt...>;
+};
+template <int n>
+using UpTo = typename IndicesUpTo<n>::Type;
+
 template <class V>
 SCHUSS_INLINE V load(const char* from) {
     V v;

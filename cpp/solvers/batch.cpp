@@ -46,8 +46,8 @@ class Shares {
     }
 
   private:
-    static constexpr std::int64_t kPiece = 32;
-    struct alignas(64) Share {  // a cache line each
+    static constexpr std::int64_t kPiece = 32;  // problems that a thread takes at a time
+    struct alignas(64) Share {                  // a cache line each
         std::atomic<std::int64_t> next;
         std::int64_t end;
     };

@@ -12,9 +12,9 @@ namespace {
 // is more than what rounding leaves of equal gradients. Thresholds much larger than the first cost
 // solved problems: one in five of the NIST set at 1e-10 (Ceres Solver's measurement).
 constexpr double kCurvature[kDTypes] = {1e-7, 1e-14};
-constexpr double kGradientNoise = 10.0;
 
-constexpr double kPowell = 0.2;  // Powell 1978: s.y is raised to this part of s.B s
+// Powell 1978: s.y is raised to this part of s.B s.
+constexpr double kPowell = 0.2;
 
 // Where curvature is known only along a few directions, the scale of the others may be off by many
 // orders of magnitude: a search reaches them in leaps.

@@ -13,7 +13,7 @@ constexpr double kNearest = 1.1, kFarthest = 4.0, kInside = 0.66, kShrink = 0.66
 
 constexpr double kShortest = 1e-15;  // relative width of a bracket that is not worth halving
 constexpr double kBackOut = 0.1;     // of the step at which f was not finite
-constexpr int kMostBackOuts = 40;
+constexpr int kMostBackOuts = 40;    // by then the step is 1e-40 of the first
 
 // Where the cubic through two values and slopes is least; NaN where it has no minimum.
 double cubic_minimum(const LineSearch::Point& a, const LineSearch::Point& b) {

@@ -14,7 +14,7 @@ namespace schuss {
 namespace {
 
 constexpr double kEasy = 0.1, kHard = 0.2;  // Conn, Gould and Toint, 7.3.4: how exact is enough
-constexpr int kMostFactorizations = 40;
+constexpr int kMostFactorizations = 40;     // two or three are usual; then the best so far serves
 
 // Negative eigenvalues down to this part of the largest element are rounding.
 const double kRounding = std::sqrt(std::numeric_limits<double>::epsilon());

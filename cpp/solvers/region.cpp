@@ -8,11 +8,14 @@
 namespace schuss {
 namespace {
 
-constexpr double kTake = 1e-4, kGood = 0.75;  // ratios of actual to predicted decrease
-constexpr double kNearBoundary = 0.8, kGrow = 2.0, kExact = 0.1, kBackOut = 0.1;
-constexpr double kFirst = 0.7;   // the first radius as a part of what is fair without a Hessian
-constexpr int kLeap = 3;         // a region that grew so often, as exact as that, grows faster
-constexpr int kMostTrials = 60;  // from one point
+// Ratios of actual to predicted decrease from which a step is taken, and from which the region
+// grows by kGrow where the step went that near to its boundary (Nocedal and Wright 2006, algorithm
+// 4.1); within kExact of 1 the model counts as exact.
+constexpr double kTake = 1e-4, kGood = 0.75, kNearBoundary = 0.8, kGrow = 2.0, kExact = 0.1;
+constexpr double kBackOut = 0.1;  // of the step at which f was not finite
+constexpr double kFirst = 0.7;    // the first radius as a part of what is fair without a Hessian
+constexpr int kLeap = 3;          // a region that grew so often, as exact as that, grows faster
+constexpr int kMostTrials = 60;   // from one point
 
 }  // namespace
 

@@ -6,8 +6,9 @@
 namespace schuss {
 namespace {
 
-constexpr double kTake = 1e-4, kBackOut = 0.25;  // of steps from a saddle
-constexpr double kShortest = 1e-18;
+// Of steps from a saddle: the part of the predicted decrease that is enough, what is left of one
+// that was too long, and the part of the first one at which the search ends.
+constexpr double kTake = 1e-4, kBackOut = 0.25, kShortest = 1e-18;
 
 }  // namespace
 

@@ -30,6 +30,9 @@ struct Step {
 double disagreement(const Step& step);
 constexpr double kDisagree = 0.4;
 
+// Rounding errors of a gradient that a difference of two must be longer than to say anything.
+constexpr double kGradientNoise = 10.0;
+
 enum class Request : int { kNone, kValueAndGradient, kHessian, kHessianProduct };
 
 enum class Status : int {

@@ -6,10 +6,8 @@
 namespace schuss {
 namespace {
 
-constexpr double kSkip = 1e-8;  // Nocedal and Wright 2006, equation 6.26
-
-// Vectors that are no more than what rounding leaves of equal gradients say nothing.
-constexpr double kGradientNoise = 10.0;
+// Nocedal and Wright 2006, equation 6.26: how near to a right angle s and y - B s may be.
+constexpr double kSkip = 1e-8;
 
 // Below this ratio the trial was so far off that its gradient says nothing of the region to come.
 constexpr double kFar = 100.0;

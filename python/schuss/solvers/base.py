@@ -281,6 +281,10 @@ class Solver(Declared):
             **more,
         )
 
+    def _best(self) -> tuple[Any, Any, float]:
+        """Return x, the gradient and the value of the best point, in copies."""
+        return self._solver.best()
+
     def _more(self, found: dict[str, Any]) -> dict[str, Any]:
         """Return what a method adds to its result, of what the core found."""
         return {}

@@ -151,7 +151,7 @@ def _watcher(
     takes_result = wants_result(callback)
 
     def watch() -> bool:
-        x, jac, fun = solver._solver.best()
+        x, jac, fun = solver._best()
         try:
             if takes_result:
                 state = Result(x=x, fun=fun, jac=jac, nit=solver.nit, nfev=evaluations())
@@ -265,7 +265,7 @@ def minimize(
     step = settings.pop("finite_diff_rel_step", None)
     step = None if step is None else positive("finite_diff_rel_step", step)
     solver = METHODS[name](x0, **settings)
-    core, lent = solver._solver, solver.size <= LENT
+    lent = solver.size <= LENT
     evaluate = value_and_gradient(
         fun,
         jac,
@@ -292,6 +292,7 @@ def minimize(
 
     # No variable holds what was asked for while `tell` runs, nor the gradient while `fun` does: the
     # solver and NumPy can then use their memory again.
+    core = solver._solver  # which lends x
     ask, tell, stopped = core.ask, core.tell, False
 
     def values() -> None:

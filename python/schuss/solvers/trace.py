@@ -59,7 +59,7 @@ class Trace:
 
     def note(self) -> None:
         """Add what is known now."""
-        x, jac, fun = self._solver._solver.best()
+        x, jac, fun = self._solver._best()
         x, before = _flat(x), self._x
         self._x = x
         with np.errstate(all="ignore"):
