@@ -21,7 +21,7 @@ class Case:
         return getattr(schuss, self.name)(**{**self.settings, **common})
 
     def __str__(self):
-        return "-".join([self.rule, *(f"{k}={v}" for k, v in self.settings.items())])
+        return "-".join([self.name, self.rule, *(f"{k}={v}" for k, v in self.settings.items())])
 
 
 CASES = [
@@ -44,9 +44,9 @@ CASES = [
     Case("Adam", "adam"),
     Case("Adam", "adam", {"learning_rate": 0.1, "beta1": 0.0, "beta2": 0.5, "epsilon": 1e-3}),
     Case("Adam", "amsgrad", {"amsgrad": True}),
-    Case("AdamW", "adamw"),
-    Case("AdamW", "adamw", {"weight_decay": 0.3, "learning_rate": 0.02}),
-    Case("AdamW", "amsgradw", {"amsgrad": True}),
+    Case("AdamW", "adam"),
+    Case("AdamW", "adam", {"weight_decay": 0.3, "learning_rate": 0.02}),
+    Case("AdamW", "amsgrad", {"amsgrad": True}),
     Case("AdaBelief", "adabelief"),
     Case("AdaBelief", "adabelief", {"epsilon_root": 1e-6}),
     Case("RAdam", "radam"),

@@ -58,6 +58,7 @@ def run_twin(case, params, steps_of_grads, *, scale=1.0, limit=math.inf, max_nor
     rule = getattr(reference, case.rule)
     slot_names = _core.rules()[case.rule]["slots"]
     p = params.copy()
+    decay = opt.learning_rate * opt.weight_decay if opt._decoupled else 0.0
     slots = [np.full_like(p, opt._fills().get(name, 0.0)) for name in slot_names]
     with np.errstate(all="ignore"):
         for t, g in enumerate(steps_of_grads, start=1):
@@ -67,7 +68,8 @@ def run_twin(case, params, steps_of_grads, *, scale=1.0, limit=math.inf, max_nor
                 factor = scale * reference.clip_factor(norm, max_norm)
             if (factor, limit, l2) != (1.0, math.inf, 0.0):
                 g = reference.prepare(p, g, scale=factor, limit=limit, l2=l2)
-            p, *slots = rule(p, g, *slots, t=t, **hyper)
+            step, *slots = rule(p, g, *slots, t=t, **hyper)
+            p = reference.move(p, step, decay)
     return p, dict(zip(slot_names, slots, strict=True))
 
 

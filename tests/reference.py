@@ -1,7 +1,7 @@
 """The NumPy twin: what every rule computes, in the order in which it is computed.
 
 Each function takes a parameter array, its gradient, its slots, the step `t` (from 1) and the
-hyperparameters, and returns the new parameter and slots. Coefficients are worked out in double and
+hyperparameters, and returns the step, which `move` takes, and the new slots. Coefficients are worked out in double and
 rounded once to the array's dtype. The compiled kernels equal these functions bit for bit. This file
 never imports schuss.
 """
@@ -38,33 +38,33 @@ def maximum(a, b):
 
 def sgd(p, g, *, t, learning_rate):
     f = p.dtype.type
-    return (p - f(learning_rate) * g,)
+    return (f(learning_rate) * g,)
 
 
 def momentum(p, g, b, *, t, learning_rate, momentum, dampening):
     f = p.dtype.type
     b = f(momentum) * b + f(1.0 - dampening) * g
-    return p - f(learning_rate) * b, b
+    return f(learning_rate) * b, b
 
 
 def nesterov(p, g, b, *, t, learning_rate, momentum, dampening):
     f = p.dtype.type
     taken = f(1.0 - dampening) * g
     b = f(momentum) * b + taken
-    return p - f(learning_rate) * (taken + f(momentum) * b), b
+    return f(learning_rate) * (taken + f(momentum) * b), b
 
 
 def velocity(p, g, v, *, t, learning_rate, momentum, dampening):
     f = p.dtype.type
     v = f(momentum) * v - f(learning_rate * (1.0 - dampening)) * g
-    return p + v, v
+    return -v, v
 
 
 def nesterov_velocity(p, g, v, *, t, learning_rate, momentum, dampening):
     f = p.dtype.type
     taken = f(learning_rate * (1.0 - dampening)) * g
     v = f(momentum) * v - taken
-    return p + (f(momentum) * v - taken), v
+    return -(f(momentum) * v - taken), v
 
 
 def root(x, epsilon, inside):
@@ -75,20 +75,20 @@ def root(x, epsilon, inside):
 def adagrad(p, g, total, *, t, learning_rate, epsilon, epsilon_inside_sqrt):
     f = p.dtype.type
     total = total + g * g
-    return p - (f(learning_rate) * g) / root(total, epsilon, epsilon_inside_sqrt), total
+    return (f(learning_rate) * g) / root(total, epsilon, epsilon_inside_sqrt), total
 
 
 def rmsprop(p, g, v, *, t, learning_rate, beta, epsilon, epsilon_inside_sqrt, momentum):
     f = p.dtype.type
     v = ema(v, g * g, beta)
-    return p - (f(learning_rate) * g) / root(v, epsilon, epsilon_inside_sqrt), v
+    return (f(learning_rate) * g) / root(v, epsilon, epsilon_inside_sqrt), v
 
 
 def rmsprop_momentum(p, g, v, b, *, t, learning_rate, beta, epsilon, epsilon_inside_sqrt, momentum):
     f = p.dtype.type
     v = ema(v, g * g, beta)
     b = f(momentum) * b + g / root(v, epsilon, epsilon_inside_sqrt)
-    return p - f(learning_rate) * b, v, b
+    return f(learning_rate) * b, v, b
 
 
 def spread(v, mean):
@@ -99,7 +99,7 @@ def spread(v, mean):
 def rmsprop_centered(p, g, v, a, *, t, learning_rate, beta, epsilon, epsilon_inside_sqrt, momentum):
     f = p.dtype.type
     v, a = ema(v, g * g, beta), ema(a, g, beta)
-    return p - (f(learning_rate) * g) / root(spread(v, a), epsilon, epsilon_inside_sqrt), v, a
+    return (f(learning_rate) * g) / root(spread(v, a), epsilon, epsilon_inside_sqrt), v, a
 
 
 def rmsprop_centered_momentum(
@@ -108,7 +108,7 @@ def rmsprop_centered_momentum(
     f = p.dtype.type
     v, a = ema(v, g * g, beta), ema(a, g, beta)
     b = f(momentum) * b + g / root(spread(v, a), epsilon, epsilon_inside_sqrt)
-    return p - f(learning_rate) * b, v, a, b
+    return f(learning_rate) * b, v, a, b
 
 
 def adadelta(p, g, v, u, *, t, learning_rate, rho, epsilon):
@@ -116,7 +116,7 @@ def adadelta(p, g, v, u, *, t, learning_rate, rho, epsilon):
     v = ema(v, g * g, rho)
     x = np.sqrt(u + f(epsilon)) / np.sqrt(v + f(epsilon)) * g
     u = ema(u, x * x, rho)
-    return p - f(learning_rate) * x, v, u
+    return f(learning_rate) * x, v, u
 
 
 def denominator(v, t, beta2, epsilon):
@@ -132,35 +132,20 @@ def adam_step(m, v, t, learning_rate, beta1, beta2, epsilon):
 
 def adam(p, g, m, v, *, t, learning_rate, beta1, beta2, epsilon):
     m, v = ema(m, g, beta1), ema(v, g * g, beta2)
-    return p - adam_step(m, v, t, learning_rate, beta1, beta2, epsilon), m, v
+    return adam_step(m, v, t, learning_rate, beta1, beta2, epsilon), m, v
 
 
 def amsgrad(p, g, m, v, v_max, *, t, learning_rate, beta1, beta2, epsilon):
     m, v = ema(m, g, beta1), ema(v, g * g, beta2)
     v_max = maximum(v_max, v)
-    return p - adam_step(m, v_max, t, learning_rate, beta1, beta2, epsilon), m, v, v_max
-
-
-def adamw(p, g, m, v, *, t, learning_rate, beta1, beta2, epsilon, weight_decay):
-    f = p.dtype.type
-    m, v = ema(m, g, beta1), ema(v, g * g, beta2)
-    step = adam_step(m, v, t, learning_rate, beta1, beta2, epsilon)
-    return p - (f(learning_rate * weight_decay) * p + step), m, v
-
-
-def amsgradw(p, g, m, v, v_max, *, t, learning_rate, beta1, beta2, epsilon, weight_decay):
-    f = p.dtype.type
-    m, v = ema(m, g, beta1), ema(v, g * g, beta2)
-    v_max = maximum(v_max, v)
-    step = adam_step(m, v_max, t, learning_rate, beta1, beta2, epsilon)
-    return p - (f(learning_rate * weight_decay) * p + step), m, v, v_max
+    return adam_step(m, v_max, t, learning_rate, beta1, beta2, epsilon), m, v, v_max
 
 
 def adabelief(p, g, m, s, *, t, learning_rate, beta1, beta2, epsilon, epsilon_root):
     f = p.dtype.type
     m = ema(m, g, beta1)
     s = ema(s, (g - m) * (g - m), beta2) + f(epsilon_root)
-    return p - adam_step(m, s, t, learning_rate, beta1, beta2, epsilon), m, s
+    return adam_step(m, s, t, learning_rate, beta1, beta2, epsilon), m, s
 
 
 def radam(p, g, m, v, *, t, learning_rate, beta1, beta2, epsilon, threshold):
@@ -170,10 +155,10 @@ def radam(p, g, m, v, *, t, learning_rate, beta1, beta2, epsilon, threshold):
     limit = 2.0 / (1.0 - beta2) - 1.0
     rho = limit - 2.0 * t * decay / (1.0 - decay)
     if not rho > threshold:
-        return p - f(learning_rate / bias_correction(beta1, t)) * m, m, v
+        return f(learning_rate / bias_correction(beta1, t)) * m, m, v
     r = math.sqrt(((rho - 4.0) * (rho - 2.0) * limit) / ((limit - 4.0) * (limit - 2.0) * rho))
     step_size = learning_rate / bias_correction(beta1, t) * r
-    return p - (f(step_size) * m) / denominator(v, t, beta2, epsilon), m, v
+    return (f(step_size) * m) / denominator(v, t, beta2, epsilon), m, v
 
 
 def power_096(x):
@@ -197,21 +182,19 @@ def nadam(p, g, m, v, *, t, learning_rate, beta1, beta2, epsilon, momentum_decay
     grad_step = learning_rate * (1.0 - mu(t)) / (1.0 - product)
     moment_step = learning_rate * mu(t + 1) / (1.0 - product * mu(t + 1))
     step = f(grad_step) * g + f(moment_step) * m
-    return p - step / denominator(v, t, beta2, epsilon), m, v
+    return step / denominator(v, t, beta2, epsilon), m, v
 
 
 def adamax(p, g, m, u, *, t, learning_rate, beta1, beta2, epsilon):
     f = p.dtype.type
     m = ema(m, g, beta1)
     u = maximum(f(beta2) * u, np.abs(g) + f(epsilon))
-    return p - (f(learning_rate / bias_correction(beta1, t)) * m) / u, m, u
+    return (f(learning_rate / bias_correction(beta1, t)) * m) / u, m, u
 
 
-def lion(p, g, m, *, t, learning_rate, beta1, beta2, weight_decay):
+def lion(p, g, m, *, t, learning_rate, beta1, beta2):
     f = p.dtype.type
-    direction = np.sign(ema(m, g, beta1))
-    p = p - (f(learning_rate * weight_decay) * p + f(learning_rate) * direction)
-    return p, ema(m, g, beta2)
+    return f(learning_rate) * np.sign(ema(m, g, beta1)), ema(m, g, beta2)
 
 
 def prepare(p, g, *, scale=1.0, limit=math.inf, l2=0.0):
@@ -221,6 +204,11 @@ def prepare(p, g, *, scale=1.0, limit=math.inf, l2=0.0):
     g = np.where(f(limit) < g, f(limit), g)
     g = np.where(g < f(-limit), f(-limit), g)
     return g + f(l2) * p if l2 != 0.0 else g
+
+
+def move(p, step, decay=0.0):
+    """What happens to a parameter after its rule; decay is beside the step, times the rate."""
+    return p - (p.dtype.type(decay) * p + step) if decay != 0.0 else p - step
 
 
 BLOCK, LANES = 4096, 16

@@ -24,11 +24,11 @@ PREPARATIONS = {
 }
 
 
-# Where the decay is part of the rule, it is in its cases.
+# Where the decay is beside the step, it is in its cases.
 PAIRS = [
     (case, preparation)
     for case, preparation in itertools.product(CASES, PREPARATIONS)
-    if not (preparation == "decayed" and "weight_decay" in _core.rules()[case.rule]["hyper"])
+    if not (preparation == "decayed" and case.make()._decoupled)
 ]
 
 

@@ -26,8 +26,6 @@
     X(adadelta, AdaDelta)                                 \
     X(adam, Adam)                                         \
     X(amsgrad, AmsGrad)                                   \
-    X(adamw, AdamW)                                       \
-    X(amsgradw, AmsGradW)                                 \
     X(adabelief, AdaBelief)                               \
     X(radam, RAdam)                                       \
     X(nadam, NAdam)                                       \

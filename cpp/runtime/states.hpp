@@ -11,7 +11,7 @@
 
 namespace schuss {
 
-inline std::int64_t size_of(DType dtype) { return dtype == kFloat32 ? 4 : 8; }
+inline std::int64_t size_of(DType dtype) { return kBytes[dtype]; }
 
 // Aligned to a line of the cache, from a page on to a page, from a huge page on to that; less than
 // 8 lines only as malloc does, which takes half the memory of 10 doubles.

@@ -118,6 +118,8 @@ class AdamW(Adam):
     (our rate multiplies the decay, as in PyTorch).
     """
 
+    _decoupled = True
+
     def __init__(
         self,
         learning_rate: float | Schedule = 0.001,
@@ -129,11 +131,6 @@ class AdamW(Adam):
         **common: Unpack[Common],
     ) -> None:
         super().__init__(learning_rate, beta1, beta2, epsilon, weight_decay, amsgrad, **common)
-
-    @property
-    def rule(self) -> str:
-        """Name of the update rule in use."""
-        return "amsgradw" if self.amsgrad else "adamw"
 
 
 class AdaBelief(_Moments):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypedDict
 
 import numpy as np
 
@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 __all__ = ["Common", "Optimizer", "StepInfo"]
 
 RULES = _core.rules()
+
+# Rules of 0.1 that were others with their decay beside the step.
+RENAMED = {"adamw": "adam", "amsgradw": "amsgrad"}
+
+# Hyperparameters that all rules have, in the order of the core, and what stands for their lack.
+COMMON = {"weight_decay": 0.0, "agc": math.inf, "agc_epsilon": 1e-3}
 
 PATIENCE = 60.0  # seconds to wait for a step, a load or a copy in another thread
 
@@ -83,10 +89,6 @@ class _Layout:
     shape: tuple[int, ...]
     dtype: str
     axes: tuple[int, ...]
-
-    def template(self) -> NDArray[Any]:
-        ordered = np.empty([self.shape[a] for a in self.axes], self.dtype)
-        return ordered.transpose(np.argsort(self.axes)) if self.axes else ordered
 
 
 def _limit(name: str, value: Any) -> float | None:
@@ -192,6 +194,8 @@ class Optimizer(Declared):
     nonfinite = Option(_policy)
     maximize = Option(flag)
 
+    _decoupled: ClassVar[bool] = False  # weight decay is beside the step, not in the gradient
+
     @property
     def rule(self) -> str:
         """Name of the update rule in use, as in the registry of kernels."""
@@ -238,8 +242,10 @@ class Optimizer(Declared):
         """Update params in place from grads.
 
         Args:
-            params: float32 or float64 arrays, of any layout; see `Optimizer`.
-            grads: arrays of the same structure and shapes, of any real dtype. Only read.
+            params: float32, float64, bfloat16 or float16 arrays, of any layout; see `Optimizer`.
+            grads: arrays of the same structure and shapes, of any real dtype. Only read. None for
+                a parameter that takes no part: its bits, states and step count stay, and it is in
+                no norm and no finite check. A step without any gradient counts nothing.
 
         Raises:
             TypeError, ValueError: for arrays that do not fit; nothing has been written.
@@ -327,7 +333,7 @@ class Optimizer(Declared):
             group = groups.setdefault(patterns, len(groups))
             group_of.append(group)
             float32 += [None] * (len(groups) - len(float32))
-            if stepper.layout(leaf)[1] == "float32" and not self._freezes(patterns):
+            if stepper.layout(leaf)[1] != "float64" and not self._freezes(patterns):
                 float32[group] = path
         if unused:
             near = did_you_mean(min(unused), stepper.paths)
@@ -373,13 +379,16 @@ class Optimizer(Declared):
                 f"the settings now ask for the rule {self.rule!r}, but the states are those of "
                 f"{stepper.rule!r}; call reset() first"
             )
-        # In the order of the core: the rule's own hyperparameters, and the common decay.
-        names = RULES[stepper.rule]["hyper"]
-        names = names if "weight_decay" in names else [*names, "weight_decay"]
+        # In the order of the core: the rule's own hyperparameters, and those of all rules.
+        own = RULES[stepper.rule]["hyper"]
+        names = [*own, *COMMON]
         self._hyper = [[0.0] * len(names) for _ in self._groups]
         scheduled: dict[int, _Scheduled] = {}
         for values, patterns, path in zip(self._hyper, self._groups, self._float32, strict=True):
             for k, name in enumerate(names):
+                if name not in self.__dict__:
+                    values[k] = COMMON[name]
+                    continue
                 label, value = self._value(name, patterns)
                 if callable(value):
                     found = scheduled.setdefault(id(value), _Scheduled(value, []))
@@ -396,6 +405,7 @@ class Optimizer(Declared):
             grad_scale=self.grad_scale,
             nonfinite=self.nonfinite,
             maximize=self.maximize,
+            decoupled=self._decoupled,
         )
 
     def _evaluate(self, stepper: _core.Stepper) -> None:
@@ -525,21 +535,32 @@ class Optimizer(Declared):
         stepper = self._stepper
         if stepper is None and self._pending is not None:
             return {**(self._pending if live else copy.deepcopy(self._pending)), **own}
-        paths = [] if stepper is None else stepper.paths
-        if stepper is None:
-            step, carry, slots = 0, [], []
-        elif live:
-            step, carry = stepper.step_count, stepper.carry
-            slots = [stepper.slots(leaf) for leaf in range(len(paths))]
-        else:
-            step, carry, slots = stepper.snapshot()
         return {
             "optimizer": type(self).__name__,
             "rule": self._rule_of_states() or self.rule,
-            "step": step,
-            "carry": {path: list(carry[self._group_of[path]]) for path in paths},
-            "state": dict(zip(paths, slots, strict=True)),
+            **self._bound_state(stepper, live=live),
             **own,
+        }
+
+    @staticmethod
+    def _bound_state(stepper: _core.Stepper | None, *, live: bool = False) -> dict[str, Any]:
+        """Return what belongs to the structure, of copies or of the live arrays."""
+        if stepper is None:
+            return {"step": 0, "steps": {}, "carry": {}, "state": {}}
+        paths, leaves = stepper.paths, range(len(stepper.paths))
+        if live:
+            step = stepper.step_count
+            counts = [stepper.count(leaf) for leaf in leaves]
+            carry = [stepper.carry(leaf) for leaf in leaves]
+            slots = [stepper.slots(leaf) for leaf in leaves]
+        else:
+            step, counts, carry, slots = stepper.snapshot()
+        own = zip(paths, counts, strict=True)
+        return {
+            "step": step,
+            "steps": {path: count for path, count in own if count != step},
+            "carry": dict(zip(paths, carry, strict=True)),
+            "state": dict(zip(paths, slots, strict=True)),
         }
 
     def _schedules(self) -> dict[str, Any]:
@@ -626,7 +647,7 @@ class Optimizer(Declared):
     def _check_state_dict(self, saved: Mapping[str, Any]) -> dict[str, float]:
         """Check what can be without the parameters; return the hyperparameters."""
         wanted = {"optimizer", "rule", "step", "hyperparameters", "carry", "state"}
-        if not isinstance(saved, Mapping) or set(saved) - {"schedules"} != wanted:
+        if not isinstance(saved, Mapping) or set(saved) - {"schedules", "steps"} != wanted:
             raise ValueError(f"state_dict is no dict with the keys {sorted(wanted)}")
         if saved["optimizer"] != type(self).__name__:
             raise ValueError(
@@ -636,7 +657,7 @@ class Optimizer(Declared):
         step = saved["step"]
         if not isinstance(step, (int, np.integer)) or not 0 <= step < 1 << 62:
             raise ValueError(f"state_dict['step'] is {step!r}; a number of steps is wanted")
-        for name in ("hyperparameters", "carry", "state", "schedules"):
+        for name in ("hyperparameters", "carry", "state", "schedules", "steps"):
             if not isinstance(saved.get(name, {}), Mapping):
                 raise ValueError(f"state_dict[{name!r}] is {saved[name]!r}; a dict is wanted")
         for path, slots in saved["state"].items():
@@ -657,8 +678,9 @@ class Optimizer(Declared):
         # With the loaded values in place, would this optimizer use that rule?
         trial = object.__new__(type(self))
         trial.__dict__.update({**self.__dict__, **constants, "_stepper": None})
-        trial._pending = {"rule": saved["rule"]} if saved["rule"] in RULES else None
-        if trial._pending is None or trial.rule != saved["rule"]:
+        rule = RENAMED.get(saved["rule"], saved["rule"])
+        trial._pending = {"rule": rule} if rule in RULES else None
+        if trial._pending is None or trial.rule != rule:
             raise ValueError(
                 f"state_dict['rule'] is {saved['rule']!r}; {self.rule!r} is wanted by the settings"
             )
@@ -666,7 +688,7 @@ class Optimizer(Declared):
 
     def _fitted(
         self, stepper: _core.Stepper, saved: Mapping[str, Any]
-    ) -> tuple[int, list[list[float]], list[dict[str, NDArray[Any]]]]:
+    ) -> tuple[int, list[int], list[list[float]], list[dict[str, NDArray[Any]]]]:
         """Check that all of it fits, and return it as the core restores it."""
         slots = {path: stepper.slots(leaf) for leaf, path in enumerate(stepper.paths)}
         state = saved["state"]
@@ -688,27 +710,32 @@ class Optimizer(Declared):
                         f"state_dict['state'][{path!r}][{name!r}] is {came.dtype} of shape "
                         f"{came.shape}; {array.dtype} of shape {array.shape} is wanted"
                     )
-        carry: list[list[float]] = [list(c) for c in stepper.carry]
-        came_carry: dict[int, list[float]] = {}
-        for path in slots:
-            group = self._group_of[path]
+        carry: list[list[float]] = []
+        for leaf, path in enumerate(slots):
             values = saved["carry"].get(path)
             if not (
                 isinstance(values, (list, tuple))
-                and len(values) == len(carry[group])
+                and len(values) == len(stepper.carry(leaf))
                 and all(isinstance(x, (float, int)) for x in values)
-                and list(values) == came_carry.setdefault(group, list(values))
             ):
                 raise ValueError(
-                    f"state_dict['carry'][{path!r}] is {values!r}, which does not fit the rule "
-                    "and the overrides"
+                    f"state_dict['carry'][{path!r}] is {values!r}, which does not fit the rule"
                 )
-            carry[group] = [float(x) for x in values]
+            carry.append([float(x) for x in values])
+        step, steps = int(saved["step"]), saved.get("steps", {})
+        if unknown := sorted(set(steps) - set(slots)):
+            raise ValueError(f"state_dict['steps'] has {unknown}; some of {sorted(slots)} are wanted")
+        for path, count in steps.items():
+            if not isinstance(count, (int, np.integer)) or not 0 <= count <= step:
+                raise ValueError(
+                    f"state_dict['steps'][{path!r}] is {count!r}; a number of steps up to {step} "
+                    "is wanted"
+                )
         arrays_of = [
             {name: np.require(state[path][name], requirements="C") for name in slots[path]}
             for path in stepper.paths
         ]
-        return int(saved["step"]), carry, arrays_of
+        return step, [int(steps.get(path, step)) for path in slots], carry, arrays_of
 
     def reset(self) -> None:
         """Forget states, step count and structure; hyperparameters and schedules stay."""
@@ -727,15 +754,13 @@ class Optimizer(Declared):
             if stepper is None:
                 return {"attributes": attributes, "bound": None}
             layouts = [_Layout(*stepper.layout(leaf)) for leaf in range(len(stepper.paths))]
-            step, carry, slots = stepper.snapshot()
+            bound = self._bound_state(stepper)
         return {
             "attributes": attributes,
             "bound": {
                 "rule": stepper.rule,
                 "structure": stepper.unflatten(layouts),
-                "step": step,
-                "carry": {p: list(carry[g]) for p, g in self._group_of.items()},
-                "state": dict(zip(stepper.paths, slots, strict=True)),
+                **bound,
             },
         }
 
@@ -747,6 +772,6 @@ class Optimizer(Declared):
         self._stale = True
         bound = pickled["bound"]
         if bound is not None:
-            template = map_leaves(_Layout.template, bound["structure"])
-            self._stepper = self._bind(template, bound["rule"])
+            rule = RENAMED.get(bound["rule"], bound["rule"])
+            self._stepper = self._bind(bound["structure"], rule)
             self._stepper.restore(*self._fitted(self._stepper, bound))

@@ -45,6 +45,8 @@ class Lion(Optimizer):
     2.
     """
 
+    _decoupled = True
+
     beta1 = Hyperparameter(below=1.0)
     beta2 = Hyperparameter(below=1.0)
 
