@@ -64,7 +64,6 @@ void Stepper::set_hyper(const std::vector<std::vector<double>>& hyper) {
 void Stepper::set_options(const Options& options) {
     const Busy busy(stepping_, kWhat);
     optimizer_.set_options(options);
-    nonfinite_ = options.nonfinite;
 }
 
 bool Stepper::overlaps_params(const Extent& e) const {
@@ -232,9 +231,9 @@ void Stepper::step(py::handle params, py::handle grads, py::handle shadow,
         ~LetGo() { self.let_go(); }
     } at_the_end{*this};
     collect(params, grads, shadow);
-    const bool skipped = without_gil_if(optimizer_.moving() >= kLongStep,
-                                        [&] { return optimizer_.step(grad_norm).skipped; });
-    if (skipped && nonfinite_ == Nonfinite::kRaise) refuse();
+    const bool taken = without_gil_if(optimizer_.moving() >= kLongStep,
+                                      [&] { return optimizer_.step(grad_norm); });
+    if (!taken && optimizer_.options().nonfinite == Nonfinite::kRaise) refuse();
 }
 
 bool Stepper::open(py::handle params, py::handle grads, py::handle shadow,
@@ -242,12 +241,15 @@ bool Stepper::open(py::handle params, py::handle grads, py::handle shadow,
     auto busy = std::make_unique<Busy>(stepping_, kWhat);
     try {
         collect(params, grads, shadow);
-        const bool skipped = without_gil_if(optimizer_.moving() >= kLongStep,
-                                            [&] { return optimizer_.open(grad_norm).skipped; });
-        if (skipped && nonfinite_ == Nonfinite::kRaise) refuse();
-        if (skipped) let_go();
-        if (!skipped) open_ = std::move(busy);
-        return !skipped;
+        const bool opened = without_gil_if(optimizer_.moving() >= kLongStep,
+                                           [&] { return optimizer_.open(grad_norm); });
+        if (opened)
+            open_ = std::move(busy);
+        else if (optimizer_.options().nonfinite == Nonfinite::kRaise)
+            refuse();
+        else
+            let_go();
+        return opened;
     } catch (...) {
         let_go();
         throw;

@@ -78,7 +78,6 @@ class Stepper {
     std::vector<py::object> params_, grads_, shadow_;  // held while a step runs
     std::atomic<bool> stepping_{false};
     std::unique_ptr<Busy> open_;
-    Nonfinite nonfinite_ = Nonfinite::kPropagate;
 };
 
 }  // namespace schuss
