@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Annotated
 
-from ..checks import flag
 from .base import Optimizer
-from .settings import Hyperparameter, Option
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
-    from ..schedules import Schedule
-    from .base import Common
+from .settings import Decay, Fraction, Hyperparameter, LearningRate, NonNegative, Switch, Value
 
 __all__ = ["AdaBelief", "Adam", "AdamW", "Adamax", "NAdam", "RAdam"]
 
@@ -20,9 +13,11 @@ __all__ = ["AdaBelief", "Adam", "AdamW", "Adamax", "NAdam", "RAdam"]
 class _Moments(Optimizer):
     """What the family has in common: its averages and their decay rates."""
 
-    beta1 = Hyperparameter(below=1.0)
-    beta2 = Hyperparameter(below=1.0)
-    epsilon = Hyperparameter()
+    learning_rate: LearningRate = 0.001
+    beta1: Fraction = 0.9
+    beta2: Fraction = 0.999
+    epsilon: NonNegative = 1e-8
+    weight_decay: Decay = 0.0
 
 
 class Adam(_Moments):
@@ -43,7 +38,6 @@ class Adam(_Moments):
         epsilon: ε, at least 0; outside the root of the corrected v̂, as in the paper and PyTorch.
         weight_decay: λ, at least 0; adds λ p to the gradient. See `AdamW` for the decoupled form.
         amsgrad: never let the denominator's v shrink.
-        common: keywords of `Optimizer`.
 
     Memory: two arrays as large as the parameters, three with `amsgrad`.
 
@@ -59,27 +53,7 @@ class Adam(_Moments):
     the paper corrects no average, we correct both, as PyTorch does.
     """
 
-    amsgrad = Option(flag)
-
-    def __init__(
-        self,
-        learning_rate: float | Schedule = 0.001,
-        beta1: float | Schedule = 0.9,
-        beta2: float | Schedule = 0.999,
-        epsilon: float | Schedule = 1e-8,
-        weight_decay: float | Schedule = 0.0,
-        amsgrad: bool = False,
-        **common: Unpack[Common],
-    ) -> None:
-        self.amsgrad = amsgrad
-        super().__init__(
-            learning_rate=learning_rate,
-            beta1=beta1,
-            beta2=beta2,
-            epsilon=epsilon,
-            weight_decay=weight_decay,
-            **common,
-        )
+    amsgrad: Switch = False
 
     @property
     def rule(self) -> str:
@@ -103,7 +77,6 @@ class AdamW(Adam):
         epsilon: ε, at least 0.
         weight_decay: λ, at least 0.
         amsgrad: never let the denominator's v shrink.
-        common: keywords of `Optimizer`.
 
     Memory: two arrays as large as the parameters, three with `amsgrad`.
 
@@ -118,17 +91,7 @@ class AdamW(Adam):
     (our rate multiplies the decay, as in PyTorch).
     """
 
-    def __init__(
-        self,
-        learning_rate: float | Schedule = 0.001,
-        beta1: float | Schedule = 0.9,
-        beta2: float | Schedule = 0.999,
-        epsilon: float | Schedule = 1e-8,
-        weight_decay: float | Schedule = 0.01,
-        amsgrad: bool = False,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(learning_rate, beta1, beta2, epsilon, weight_decay, amsgrad, **common)
+    weight_decay: Decay = 0.01
 
     @property
     def rule(self) -> str:
@@ -152,7 +115,6 @@ class AdaBelief(_Moments):
         epsilon: ε, at least 0.
         weight_decay: λ, at least 0; adds λ p to the gradient.
         epsilon_root: ε_root, at least 0; stays in s, as in the paper, which sets both to ε.
-        common: keywords of `Optimizer`.
 
     Memory: two arrays as large as the parameters.
 
@@ -166,32 +128,9 @@ class AdaBelief(_Moments):
     Reference: Zhuang et al., AdaBelief Optimizer, NeurIPS 2020, Algorithm 2.
     """
 
-    epsilon_root = Hyperparameter()
+    epsilon_root: NonNegative = 0.0
 
-    def __init__(
-        self,
-        learning_rate: float | Schedule = 0.001,
-        beta1: float | Schedule = 0.9,
-        beta2: float | Schedule = 0.999,
-        epsilon: float | Schedule = 1e-8,
-        weight_decay: float | Schedule = 0.0,
-        epsilon_root: float | Schedule = 0.0,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(
-            learning_rate=learning_rate,
-            beta1=beta1,
-            beta2=beta2,
-            epsilon=epsilon,
-            weight_decay=weight_decay,
-            epsilon_root=epsilon_root,
-            **common,
-        )
-
-    @property
-    def rule(self) -> str:
-        """Name of the update rule in use."""
-        return "adabelief"
+    _rule = "adabelief"
 
 
 class RAdam(_Moments):
@@ -214,7 +153,6 @@ class RAdam(_Moments):
             uncorrected v.
         weight_decay: λ, at least 0; adds λ p to the gradient.
         threshold: at least 4; 4 is the paper's, PyTorch and the authors' code take 5.
-        common: keywords of `Optimizer`.
 
     Memory: two arrays as large as the parameters.
 
@@ -229,32 +167,9 @@ class RAdam(_Moments):
     Algorithm 2.
     """
 
-    threshold = Hyperparameter(minimum=4.0, double=True)
+    threshold: Annotated[Value, Hyperparameter(minimum=4.0, double=True)] = 4.0
 
-    def __init__(
-        self,
-        learning_rate: float | Schedule = 0.001,
-        beta1: float | Schedule = 0.9,
-        beta2: float | Schedule = 0.999,
-        epsilon: float | Schedule = 1e-8,
-        weight_decay: float | Schedule = 0.0,
-        threshold: float | Schedule = 4.0,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(
-            learning_rate=learning_rate,
-            beta1=beta1,
-            beta2=beta2,
-            epsilon=epsilon,
-            weight_decay=weight_decay,
-            threshold=threshold,
-            **common,
-        )
-
-    @property
-    def rule(self) -> str:
-        """Name of the update rule in use."""
-        return "radam"
+    _rule = "radam"
 
 
 class NAdam(_Moments):
@@ -274,7 +189,6 @@ class NAdam(_Moments):
         epsilon: ε, at least 0.
         weight_decay: λ, at least 0; adds λ p to the gradient.
         momentum_decay: ψ, at least 0; 0.004 as in the paper and PyTorch.
-        common: keywords of `Optimizer`.
 
     Memory: two arrays as large as the parameters.
 
@@ -289,32 +203,9 @@ class NAdam(_Moments):
     its schedule of momenta.
     """
 
-    momentum_decay = Hyperparameter(double=True)
+    momentum_decay: Annotated[Value, Hyperparameter(double=True)] = 0.004
 
-    def __init__(
-        self,
-        learning_rate: float | Schedule = 0.001,
-        beta1: float | Schedule = 0.9,
-        beta2: float | Schedule = 0.999,
-        epsilon: float | Schedule = 1e-8,
-        weight_decay: float | Schedule = 0.0,
-        momentum_decay: float | Schedule = 0.004,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(
-            learning_rate=learning_rate,
-            beta1=beta1,
-            beta2=beta2,
-            epsilon=epsilon,
-            weight_decay=weight_decay,
-            momentum_decay=momentum_decay,
-            **common,
-        )
-
-    @property
-    def rule(self) -> str:
-        """Name of the update rule in use."""
-        return "nadam"
+    _rule = "nadam"
 
 
 class Adamax(_Moments):
@@ -331,7 +222,6 @@ class Adamax(_Moments):
         beta2: β2 in [0, 1).
         epsilon: ε, at least 0; added to |g|, as in PyTorch; the paper has none.
         weight_decay: λ, at least 0; adds λ p to the gradient.
-        common: keywords of `Optimizer`.
 
     Memory: two arrays as large as the parameters.
 
@@ -345,25 +235,6 @@ class Adamax(_Moments):
     Reference: Kingma and Ba, Adam: A Method for Stochastic Optimization, ICLR 2015, Algorithm 2.
     """
 
-    def __init__(
-        self,
-        learning_rate: float | Schedule = 0.002,
-        beta1: float | Schedule = 0.9,
-        beta2: float | Schedule = 0.999,
-        epsilon: float | Schedule = 1e-8,
-        weight_decay: float | Schedule = 0.0,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(
-            learning_rate=learning_rate,
-            beta1=beta1,
-            beta2=beta2,
-            epsilon=epsilon,
-            weight_decay=weight_decay,
-            **common,
-        )
+    learning_rate: LearningRate = 0.002
 
-    @property
-    def rule(self) -> str:
-        """Name of the update rule in use."""
-        return "adamax"
+    _rule = "adamax"
