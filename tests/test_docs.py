@@ -76,6 +76,15 @@ def test_pages_have_the_keywords_of_every_optimizer():
     assert ":inherited-members:" in page
 
 
+def test_help_on_an_argument_is_what_the_docstring_says_of_it():
+    """And not what stands before it in a formula."""
+    assert schuss.SGD.lr_in_velocity.__doc__ == (
+        "multiply by η before the sum instead of after it."
+    )
+    assert schuss.Adamax.learning_rate.__doc__ == "η, at least 0."
+    assert schuss.SGD.grad_scale.__doc__.startswith("gradients are divided by it first")
+
+
 @pytest.mark.parametrize("name", schuss.optimizers.__all__)
 def test_attributes_of_an_optimizer_have_help(name):
     cls = getattr(schuss, name)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from ..checks import tolerance
 from .base import Optimizer
-from .settings import Decay, Fraction, LearningRate, NonNegative, Option, Switch
+from .settings import Fraction, NonNegative, Option, Rate, Switch
 
 __all__ = ["AdaDelta", "AdaGrad", "RMSprop"]
 
@@ -40,10 +40,10 @@ class AdaGrad(Optimizer):
     form.
     """
 
-    learning_rate: LearningRate = 0.01
+    learning_rate: Rate = 0.01
     epsilon: NonNegative = 1e-8
     initial_accumulator: Annotated[float, Option(tolerance, lambda value: ("it", value))] = 0.0
-    weight_decay: Decay = 0.0
+    weight_decay: Rate = 0.0
     epsilon_inside_sqrt: Switch = False
 
     _rule = "adagrad"
@@ -85,12 +85,12 @@ class RMSprop(Optimizer):
     (his ε stands under the root).
     """
 
-    learning_rate: LearningRate = 0.001
+    learning_rate: Rate = 0.001
     beta: Fraction = 0.9
     epsilon: NonNegative = 1e-8
     momentum: Fraction = 0.0
     centered: Switch = False
-    weight_decay: Decay = 0.0
+    weight_decay: Rate = 0.0
     epsilon_inside_sqrt: Switch = False
 
     @property
@@ -128,9 +128,9 @@ class AdaDelta(Optimizer):
     Reference: Zeiler, ADADELTA: An Adaptive Learning Rate Method, 2012, Algorithm 1.
     """
 
-    learning_rate: LearningRate = 1.0
+    learning_rate: Rate = 1.0
     rho: Fraction = 0.9
     epsilon: NonNegative = 1e-6
-    weight_decay: Decay = 0.0
+    weight_decay: Rate = 0.0
 
     _rule = "adadelta"

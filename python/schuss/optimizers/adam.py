@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from .base import Optimizer
-from .settings import Decay, Fraction, Hyperparameter, LearningRate, NonNegative, Switch, Value
+from .settings import Fraction, Hyperparameter, NonNegative, Rate, Switch, Value
 
 __all__ = ["AdaBelief", "Adam", "AdamW", "Adamax", "NAdam", "RAdam"]
 
@@ -13,11 +13,11 @@ __all__ = ["AdaBelief", "Adam", "AdamW", "Adamax", "NAdam", "RAdam"]
 class _Moments(Optimizer):
     """What the family has in common: its averages and their decay rates."""
 
-    learning_rate: LearningRate = 0.001
+    learning_rate: Rate = 0.001
     beta1: Fraction = 0.9
     beta2: Fraction = 0.999
     epsilon: NonNegative = 1e-8
-    weight_decay: Decay = 0.0
+    weight_decay: Rate = 0.0
 
 
 class Adam(_Moments):
@@ -91,7 +91,7 @@ class AdamW(Adam):
     (our rate multiplies the decay, as in PyTorch).
     """
 
-    weight_decay: Decay = 0.01
+    weight_decay: Rate = 0.01
 
     @property
     def rule(self) -> str:
@@ -235,6 +235,6 @@ class Adamax(_Moments):
     Reference: Kingma and Ba, Adam: A Method for Stochastic Optimization, ICLR 2015, Algorithm 2.
     """
 
-    learning_rate: LearningRate = 0.002
+    learning_rate: Rate = 0.002
 
     _rule = "adamax"

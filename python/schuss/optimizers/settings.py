@@ -10,6 +10,7 @@ A `Hyperparameter` may be a schedule, an `Option` may not.
 from __future__ import annotations
 
 import copy
+import functools
 import inspect
 import math
 import re
@@ -33,12 +34,11 @@ else:
 
 __all__ = [
     "Configured",
-    "Decay",
     "Fraction",
     "Hyperparameter",
-    "LearningRate",
     "NonNegative",
     "Option",
+    "Rate",
     "Setting",
     "Switch",
     "Value",
@@ -56,8 +56,8 @@ def _read(obj: Any, name: str) -> Any:
 
 def _text(owner: type, name: str) -> str | None:
     """Return what the docstring of a class says of an argument."""
-    _, _, arguments = (owner.__doc__ or "").partition("Args:\n")
-    found = re.search(rf"^ {{8}}{name}: (.*(?:\n {{12}}.*)*)", arguments, re.MULTILINE)
+    _, _, arguments = inspect.cleandoc(owner.__doc__ or "").partition("Args:\n")
+    found = re.search(rf"^ {{4}}{name}: (.*(?:\n {{8}}.*)*)", arguments, re.MULTILINE)
     return None if found is None else " ".join(found[1].split())
 
 
@@ -189,26 +189,7 @@ class Option(Setting):
             _refuse_in_float32(label, value, what, came, path)
 
 
-class _LearningRate(Hyperparameter):
-    """The first argument of every optimizer, where other libraries have the parameters."""
-
-    def check(self, name: str, value: object) -> Value:
-        """Return it checked, or say where parameters go."""
-        containers = (list, tuple, Mapping, Iterator)
-        if (
-            isinstance(value, containers)
-            or hasattr(value, "parameters")
-            or (hasattr(value, "shape") and math.prod(value.shape) != 1)
-        ):
-            raise TypeError(
-                f"{name} is a {type(value).__name__}; a number or a schedule is wanted: "
-                "parameters go to step(params, grads), not to the constructor"
-            )
-        return super().check(name, value)
-
-
-LearningRate = Annotated[Value, _LearningRate(fades=True)]
-Decay = Annotated[Value, Hyperparameter(fades=True)]
+Rate = Annotated[Value, Hyperparameter(fades=True)]
 Fraction = Annotated[Value, Hyperparameter(below=1.0)]
 NonNegative = Annotated[Value, Hyperparameter()]
 Switch = Annotated[bool, Option(flag)]
@@ -229,10 +210,33 @@ class Configured(Declared):
                 settings[name] = copy.copy(setting)
                 hints[name] = getattr(hint.__origin__, "__forward_arg__", hint.__origin__)
         cls.__annotations__ = hints  # what help and signatures show
-        made = "__init__" not in vars(cls)
+        doc, made = cls.__doc__, "__init__" not in vars(cls)
         dataclass(eq=False, repr=False)(cls)  # before the settings: it reads the defaults
+        cls.__doc__ = doc  # None, where the one of a base is to be found
         for name, setting in settings.items():
             setting.__set_name__(cls, name)
             setattr(cls, name, setting)
         if made:
-            setattr(cls, "__init__", with_known_arguments(cls.__name__, cls.__init__))  # noqa: B010
+            known = with_known_arguments(cls.__name__, cls.__init__)
+            setattr(cls, "__init__", _without_params(known))  # noqa: B010
+
+
+def _without_params(init: Callable[..., None]) -> Callable[..., None]:
+    """Return a constructor that says where parameters go, when they come first as elsewhere."""
+
+    @functools.wraps(init)
+    def call(self: Any, *args: Any, **keywords: Any) -> None:
+        first: Any = args[0] if args else keywords.get("learning_rate")
+        containers = (list, tuple, Mapping, Iterator)
+        if (
+            isinstance(first, containers)
+            or hasattr(first, "parameters")
+            or (hasattr(first, "shape") and math.prod(first.shape) != 1)
+        ):
+            raise TypeError(
+                f"learning_rate is a {type(first).__name__}; a number or a schedule is wanted: "
+                "parameters go to step(params, grads), not to the constructor"
+            )
+        init(self, *args, **keywords)
+
+    return call

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .base import Optimizer
-from .settings import Decay, Fraction, LearningRate, Switch
+from .settings import Fraction, Rate, Switch
 
 __all__ = ["SGD"]
 
@@ -44,12 +44,12 @@ class SGD(Optimizer):
     initialization and momentum in deep learning, ICML 2013, equations 3 and 4.
     """
 
-    learning_rate: LearningRate = 0.01
+    learning_rate: Rate = 0.01
     momentum: Fraction = 0.0
     dampening: Fraction = 0.0
     nesterov: Switch = False
     lr_in_velocity: Switch = False
-    weight_decay: Decay = 0.0
+    weight_decay: Rate = 0.0
 
     @property
     def rule(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .base import Optimizer
-from .settings import Decay, Fraction, LearningRate
+from .settings import Fraction, Rate
 
 __all__ = ["Lion"]
 
@@ -36,9 +36,9 @@ class Lion(Optimizer):
     2.
     """
 
-    learning_rate: LearningRate = 1e-4
+    learning_rate: Rate = 1e-4
     beta1: Fraction = 0.9
     beta2: Fraction = 0.99
-    weight_decay: Decay = 0.0
+    weight_decay: Rate = 0.0
 
     _rule = "lion"
