@@ -67,7 +67,8 @@ def test_docstring_of_an_optimizer(name):
     assert re.search(r"`weight_decay` is (an L2 gradient term|decoupled)\.", first)
     for section in ("Args:", "Memory:", "Example:", "Reference:", ">>> "):
         assert section in doc, section
-    for parameter in inspect.signature(cls).parameters:
+    own = inspect.signature(cls).parameters.keys() - inspect.signature(schuss.Optimizer).parameters
+    for parameter in own:
         assert f"    {parameter}: " in doc, f"{name} does not document {parameter}"
 
 
@@ -101,7 +102,15 @@ def test_defaults_are_those_of_the_contract():
         "Adamax": f"learning_rate=0.002, {moments}, weight_decay=0.0",
         "Lion": "learning_rate=0.0001, beta1=0.9, beta2=0.99, weight_decay=0.0",
     }
+    common = "max_norm=None, max_value=None, grad_scale=1.0, nonfinite='propagate', maximize=False"
     assert expected.keys() <= set(schuss.optimizers.__all__)
     for name, signature in expected.items():
-        parameters = list(inspect.signature(getattr(schuss, name)).parameters.values())[:-1]
-        assert ", ".join(f"{p.name}={p.default!r}" for p in parameters) == signature
+        parameters = list(inspect.signature(getattr(schuss, name)).parameters.values())
+        own = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+        rest = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
+        assert parameters == own + rest
+        assert ", ".join(f"{p.name}={p.default!r}" for p in own) == signature
+        assert ", ".join(f"{p.name}={p.default!r}" for p in rest) == f"{common}, overrides=None"
+        for p in own:
+            kind = float if p.name == "initial_accumulator" else "float | Schedule"
+            assert p.annotation == (bool if p.default is False else kind)

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import schuss
-from schuss.optimizers import base
 
 from docs import pages, pictures, snippets, table
 
@@ -69,11 +68,21 @@ def test_the_loop_with_torch_trains(file):
 
 
 def test_pages_have_the_keywords_of_every_optimizer():
-    assert set(pages.common()) == set(base.Common.__annotations__)
+    common = inspect.signature(schuss.Optimizer).parameters
+    assert list(pages.common()) == list(common)
     page = pages.optimizer_pages()["optimizers/adam.rst"]
-    for name in base.Common.__annotations__:
+    for name in common:
         assert f"- ``{name}``: " in page
     assert ":inherited-members:" in page
+
+
+def test_help_on_an_argument_is_what_the_docstring_says_of_it():
+    """And not what stands before it in a formula."""
+    assert schuss.SGD.lr_in_velocity.__doc__ == (
+        "multiply by η before the sum instead of after it."
+    )
+    assert schuss.Adamax.learning_rate.__doc__ == "η, at least 0."
+    assert schuss.SGD.grad_scale.__doc__.startswith("gradients are divided by it first")
 
 
 @pytest.mark.parametrize("name", schuss.optimizers.__all__)

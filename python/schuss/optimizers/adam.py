@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Annotated
 
-from ..checks import flag
-from .base import Optimizer
-from .settings import Hyperparameter, Option
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
-    from ..schedules import Schedule
-    from .base import Common
+from .base import Coupled, Optimizer
+from .settings import Fraction, Hyperparameter, NonNegative, Rate, Switch, Value
 
 __all__ = ["AdaBelief", "Adam", "AdamW", "Adamax", "NAdam", "RAdam"]
 
@@ -20,12 +13,23 @@ __all__ = ["AdaBelief", "Adam", "AdamW", "Adamax", "NAdam", "RAdam"]
 class _Moments(Optimizer):
     """What the family has in common: its averages and their decay rates."""
 
-    beta1 = Hyperparameter(below=1.0)
-    beta2 = Hyperparameter(below=1.0)
-    epsilon = Hyperparameter()
+    learning_rate: Rate = 0.001
+    beta1: Fraction = 0.9
+    beta2: Fraction = 0.999
+    epsilon: NonNegative = 1e-8
+    weight_decay: Rate = 0.0
 
 
-class Adam(_Moments):
+class _Adam(_Moments):
+    amsgrad: Switch = False
+
+    @property
+    def rule(self) -> str:
+        """Name of the update rule in use."""
+        return "amsgrad" if self.amsgrad else "adam"
+
+
+class Adam(_Adam, Coupled):
     """Adaptive moment estimation; `weight_decay` is an L2 gradient term.
 
     With g the gradient and t the step, from 1::
@@ -43,7 +47,6 @@ class Adam(_Moments):
         epsilon: ε, at least 0; outside the root of the corrected v̂, as in the paper and PyTorch.
         weight_decay: λ, at least 0; adds λ p to the gradient. See `AdamW` for the decoupled form.
         amsgrad: never let the denominator's v shrink.
-        common: keywords of `Optimizer`.
 
     Memory: two arrays as large as the parameters, three with `amsgrad`.
 
@@ -59,35 +62,8 @@ class Adam(_Moments):
     the paper corrects no average, we correct both, as PyTorch does.
     """
 
-    amsgrad = Option(flag)
 
-    def __init__(
-        self,
-        learning_rate: float | Schedule = 0.001,
-        beta1: float | Schedule = 0.9,
-        beta2: float | Schedule = 0.999,
-        epsilon: float | Schedule = 1e-8,
-        weight_decay: float | Schedule = 0.0,
-        amsgrad: bool = False,
-        **common: Unpack[Common],
-    ) -> None:
-        self.amsgrad = amsgrad
-        super().__init__(
-            learning_rate=learning_rate,
-            beta1=beta1,
-            beta2=beta2,
-            epsilon=epsilon,
-            weight_decay=weight_decay,
-            **common,
-        )
-
-    @property
-    def rule(self) -> str:
-        """Name of the update rule in use."""
-        return "amsgrad" if self.amsgrad else "adam"
-
-
-class AdamW(Adam):
+class AdamW(_Adam):
     """Adam with decay beside the step; `weight_decay` is decoupled.
 
     With g the gradient and t the step, from 1::
@@ -103,7 +79,6 @@ class AdamW(Adam):
         epsilon: ε, at least 0.
         weight_decay: λ, at least 0.
         amsgrad: never let the denominator's v shrink.
-        common: keywords of `Optimizer`.
 
     Memory: two arrays as large as the parameters, three with `amsgrad`.
 
@@ -118,22 +93,10 @@ class AdamW(Adam):
     (our rate multiplies the decay, as in PyTorch).
     """
 
-    _decoupled = True
-
-    def __init__(
-        self,
-        learning_rate: float | Schedule = 0.001,
-        beta1: float | Schedule = 0.9,
-        beta2: float | Schedule = 0.999,
-        epsilon: float | Schedule = 1e-8,
-        weight_decay: float | Schedule = 0.01,
-        amsgrad: bool = False,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(learning_rate, beta1, beta2, epsilon, weight_decay, amsgrad, **common)
+    weight_decay: Rate = 0.01
 
 
-class AdaBelief(_Moments):
+class AdaBelief(_Moments, Coupled):
     """Adam with the variance around the averaged gradient; `weight_decay` is an L2 gradient term.
 
     With g the gradient and t the step, from 1::
@@ -149,7 +112,6 @@ class AdaBelief(_Moments):
         epsilon: ε, at least 0.
         weight_decay: λ, at least 0; adds λ p to the gradient.
         epsilon_root: ε_root, at least 0; stays in s, as in the paper, which sets both to ε.
-        common: keywords of `Optimizer`.
 
     Memory: two arrays as large as the parameters.
 
@@ -163,35 +125,12 @@ class AdaBelief(_Moments):
     Reference: Zhuang et al., AdaBelief Optimizer, NeurIPS 2020, Algorithm 2.
     """
 
-    epsilon_root = Hyperparameter()
+    epsilon_root: NonNegative = 0.0
 
-    def __init__(
-        self,
-        learning_rate: float | Schedule = 0.001,
-        beta1: float | Schedule = 0.9,
-        beta2: float | Schedule = 0.999,
-        epsilon: float | Schedule = 1e-8,
-        weight_decay: float | Schedule = 0.0,
-        epsilon_root: float | Schedule = 0.0,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(
-            learning_rate=learning_rate,
-            beta1=beta1,
-            beta2=beta2,
-            epsilon=epsilon,
-            weight_decay=weight_decay,
-            epsilon_root=epsilon_root,
-            **common,
-        )
-
-    @property
-    def rule(self) -> str:
-        """Name of the update rule in use."""
-        return "adabelief"
+    _rule = "adabelief"
 
 
-class RAdam(_Moments):
+class RAdam(_Moments, Coupled):
     """Adam that waits until its v can be trusted; `weight_decay` is an L2 gradient term.
 
     With g the gradient and t the step, from 1::
@@ -211,7 +150,6 @@ class RAdam(_Moments):
             uncorrected v.
         weight_decay: λ, at least 0; adds λ p to the gradient.
         threshold: at least 4; 4 is the paper's, PyTorch and the authors' code take 5.
-        common: keywords of `Optimizer`.
 
     Memory: two arrays as large as the parameters.
 
@@ -226,35 +164,12 @@ class RAdam(_Moments):
     Algorithm 2.
     """
 
-    threshold = Hyperparameter(minimum=4.0, double=True)
+    threshold: Annotated[Value, Hyperparameter(minimum=4.0, double=True)] = 4.0
 
-    def __init__(
-        self,
-        learning_rate: float | Schedule = 0.001,
-        beta1: float | Schedule = 0.9,
-        beta2: float | Schedule = 0.999,
-        epsilon: float | Schedule = 1e-8,
-        weight_decay: float | Schedule = 0.0,
-        threshold: float | Schedule = 4.0,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(
-            learning_rate=learning_rate,
-            beta1=beta1,
-            beta2=beta2,
-            epsilon=epsilon,
-            weight_decay=weight_decay,
-            threshold=threshold,
-            **common,
-        )
-
-    @property
-    def rule(self) -> str:
-        """Name of the update rule in use."""
-        return "radam"
+    _rule = "radam"
 
 
-class NAdam(_Moments):
+class NAdam(_Moments, Coupled):
     """Adam with Nesterov's look-ahead; `weight_decay` is an L2 gradient term.
 
     With g the gradient, t the step, from 1, and ψ the momentum decay::
@@ -271,7 +186,6 @@ class NAdam(_Moments):
         epsilon: ε, at least 0.
         weight_decay: λ, at least 0; adds λ p to the gradient.
         momentum_decay: ψ, at least 0; 0.004 as in the paper and PyTorch.
-        common: keywords of `Optimizer`.
 
     Memory: two arrays as large as the parameters.
 
@@ -286,35 +200,12 @@ class NAdam(_Moments):
     its schedule of momenta.
     """
 
-    momentum_decay = Hyperparameter(double=True)
+    momentum_decay: Annotated[Value, Hyperparameter(double=True)] = 0.004
 
-    def __init__(
-        self,
-        learning_rate: float | Schedule = 0.001,
-        beta1: float | Schedule = 0.9,
-        beta2: float | Schedule = 0.999,
-        epsilon: float | Schedule = 1e-8,
-        weight_decay: float | Schedule = 0.0,
-        momentum_decay: float | Schedule = 0.004,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(
-            learning_rate=learning_rate,
-            beta1=beta1,
-            beta2=beta2,
-            epsilon=epsilon,
-            weight_decay=weight_decay,
-            momentum_decay=momentum_decay,
-            **common,
-        )
-
-    @property
-    def rule(self) -> str:
-        """Name of the update rule in use."""
-        return "nadam"
+    _rule = "nadam"
 
 
-class Adamax(_Moments):
+class Adamax(_Moments, Coupled):
     """Adam with a maximum for the second moment; `weight_decay` is an L2 gradient term.
 
     With g the gradient and t the step, from 1::
@@ -328,7 +219,6 @@ class Adamax(_Moments):
         beta2: β2 in [0, 1).
         epsilon: ε, at least 0; added to |g|, as in PyTorch; the paper has none.
         weight_decay: λ, at least 0; adds λ p to the gradient.
-        common: keywords of `Optimizer`.
 
     Memory: two arrays as large as the parameters.
 
@@ -342,25 +232,6 @@ class Adamax(_Moments):
     Reference: Kingma and Ba, Adam: A Method for Stochastic Optimization, ICLR 2015, Algorithm 2.
     """
 
-    def __init__(
-        self,
-        learning_rate: float | Schedule = 0.002,
-        beta1: float | Schedule = 0.9,
-        beta2: float | Schedule = 0.999,
-        epsilon: float | Schedule = 1e-8,
-        weight_decay: float | Schedule = 0.0,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(
-            learning_rate=learning_rate,
-            beta1=beta1,
-            beta2=beta2,
-            epsilon=epsilon,
-            weight_decay=weight_decay,
-            **common,
-        )
+    learning_rate: Rate = 0.002
 
-    @property
-    def rule(self) -> str:
-        """Name of the update rule in use."""
-        return "adamax"
+    _rule = "adamax"

@@ -8,27 +8,25 @@ import math
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import KW_ONLY, dataclass, fields, is_dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from .. import _core
 from ..caller import warn
-from ..checks import flag, positive
+from ..checks import positive
 from ..structures import map_leaves
-from ..suggest import Declared, did_you_mean
-from .settings import Hyperparameter, Option
+from ..suggest import did_you_mean
+from .settings import Configured, Hyperparameter, Option, Setting, Switch, Value
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..schedules import Schedule
 
-    Value = float | Schedule
-
-__all__ = ["Common", "Optimizer", "StepInfo"]
+__all__ = ["Coupled", "Optimizer", "StepInfo"]
 
 RULES = _core.rules()
 
@@ -39,17 +37,6 @@ RENAMED = {"adamw": "adam", "amsgradw": "amsgrad"}
 COMMON = {"weight_decay": 0.0, "agc": math.inf, "agc_epsilon": 1e-3}
 
 PATIENCE = 60.0  # seconds to wait for a step, a load or a copy in another thread
-
-
-class Common(TypedDict, total=False):
-    """Keywords that every optimizer takes; `Optimizer` explains them."""
-
-    max_norm: float | None
-    max_value: float | None
-    grad_scale: float
-    nonfinite: str
-    maximize: bool
-    overrides: Mapping[str, Mapping[str, Value]] | None
 
 
 @dataclass(frozen=True)
@@ -97,6 +84,14 @@ def _limit(name: str, value: Any) -> float | None:
     return positive(name, value)
 
 
+def _largest(limit: float) -> tuple[str, float]:
+    return "it", min(limit, 1.0)  # infinity is no limit
+
+
+def _reciprocal(scale: float) -> tuple[str, float]:
+    return "its reciprocal", 1.0 / scale
+
+
 def _scale(name: str, value: Any) -> float:
     scale = positive(name, value)
     if math.isinf(1.0 / scale):
@@ -108,20 +103,6 @@ def _policy(name: str, value: Any) -> str:
     if value not in ("propagate", "skip", "raise"):
         raise ValueError(f"{name} is {value!r}; 'propagate', 'skip' or 'raise' is wanted")
     return str(value)
-
-
-def _refuse_params(value: Any) -> None:
-    """Say where parameters go, when they come first as in other libraries."""
-    containers = (list, tuple, Mapping, Iterator)
-    if (
-        isinstance(value, containers)
-        or hasattr(value, "parameters")
-        or (hasattr(value, "shape") and math.prod(value.shape) != 1)
-    ):
-        raise TypeError(
-            f"learning_rate is a {type(value).__name__}; a number or a schedule is wanted: "
-            "parameters go to step(params, grads), not to the constructor"
-        )
 
 
 def _stateful(schedule: Any, label: str) -> Iterator[tuple[str, Any]]:
@@ -138,7 +119,22 @@ def _stateful(schedule: Any, label: str) -> Iterator[tuple[str, Any]]:
                 yield from _stateful(part, f"{label}.{field.name}")
 
 
-class Optimizer(Declared):
+class _Overrides(Setting):
+    """Hyperparameters of single parameters: given once, and read as a copy."""
+
+    def __get__(self, obj: Any, owner: type | None = None) -> Any:
+        return self if obj is None else copy.deepcopy(obj._overrides)
+
+    def __set__(self, obj: Any, value: Any) -> None:
+        if "_overrides" in obj.__dict__:
+            raise AttributeError("overrides cannot be assigned; they go to the constructor")
+        obj._overrides = obj._check_overrides(value or {})
+
+
+Overrides = Annotated["Mapping[str, Mapping[str, Value]] | None", _Overrides()]
+
+
+class Optimizer(Configured):
     """Base of all first-order optimizers; use one of its subclasses.
 
     ``opt.step(params, grads)`` updates ``params`` in place. ``params`` and ``grads`` are one array,
@@ -185,33 +181,31 @@ class Optimizer(Declared):
     clip factor are one coefficient, rounded once to the dtype of the parameter.
     """
 
-    learning_rate = Hyperparameter(fades=True)
-    weight_decay = Hyperparameter(fades=True)
+    _: KW_ONLY
+    max_norm: Annotated[float | None, Option(_limit)] = None
+    max_value: Annotated[float | None, Option(_limit, _largest)] = None
+    grad_scale: Annotated[float, Option(_scale, _reciprocal)] = 1.0
+    nonfinite: Annotated[str, Option(_policy)] = "propagate"
+    maximize: Switch = False
+    overrides: Overrides = None
 
-    max_norm = Option(_limit)
-    max_value = Option(_limit, lambda limit: ("it", min(limit, 1.0)))  # infinity is no limit
-    grad_scale = Option(_scale, lambda scale: ("its reciprocal", 1.0 / scale))
-    nonfinite = Option(_policy)
-    maximize = Option(flag)
-
-    _decoupled: ClassVar[bool] = False  # weight decay is beside the step, not in the gradient
+    _rule: ClassVar[str]
 
     @property
     def rule(self) -> str:
         """Name of the update rule in use, as in the registry of kernels."""
-        raise NotImplementedError
+        return self._rule
 
-    def __init__(
-        self,
-        *,
-        max_norm: float | None = None,
-        max_value: float | None = None,
-        grad_scale: float = 1.0,
-        nonfinite: str = "propagate",
-        maximize: bool = False,
-        overrides: Mapping[str, Mapping[str, Value]] | None = None,
-        **hyperparameters: Value,
-    ) -> None:
+    @property
+    def _decoupled(self) -> bool:
+        """Whether weight decay is beside the step, not in the gradient."""
+        return bool(self.__dict__.get("decoupled_weight_decay", True))
+
+    def __post_init__(self) -> None:
+        """Begin without a structure, and refuse settings that contradict each other."""
+        self.learning_rate: Value  # these two are fields of every subclass
+        self.weight_decay: Value
+        self._overrides: dict[str, dict[str, Value]]  # set by the field
         self._stepper: _core.Stepper | None = None
         self._pending: dict[str, Any] | None = None  # loaded before there is a structure
         self._groups: list[tuple[str, ...]] = [()]  # the override patterns of each group
@@ -221,20 +215,7 @@ class Optimizer(Declared):
         self._scheduled: list[_Scheduled] = []
         self._turn = threading.RLock()
         self._loads = 0  # how often states were replaced
-        _refuse_params(hyperparameters.get("learning_rate"))
-        for name, value in hyperparameters.items():
-            if not isinstance(getattr(type(self), name, None), Hyperparameter):
-                known = {*self._arguments(), *self._arguments(Optimizer)}
-                raise TypeError(
-                    f"{type(self).__name__} has no argument {name!r}{did_you_mean(name, known)}"
-                )
-            setattr(self, name, value)
-        self.max_norm = max_norm
-        self.max_value = max_value
-        self.grad_scale = grad_scale
-        self.nonfinite = nonfinite
-        self.maximize = maximize
-        self._overrides = self._check_overrides(overrides or {})
+        self.rule  # noqa: B018
 
     # -- a step ------------------------------------------------------------------------------------
 
@@ -420,20 +401,19 @@ class Optimizer(Declared):
                     setting.check_float32(label, values[k], path, scheduled=True)
         stepper.set_hyper(self._hyper)
 
-    def _arguments(self, cls: type | None = None) -> list[str]:
-        return [
-            name
-            for name, p in inspect.signature(cls or type(self)).parameters.items()
-            if p.kind is not p.VAR_KEYWORD
-        ]
+    def _arguments(self) -> dict[str, Any]:
+        """What the constructor takes, as it stands now, in the order of its signature."""
+        by_position = sorted(fields(self), key=lambda field: field.kw_only is True)
+        # Not the attribute `overrides`, a copy: a schedule may stand in several places.
+        values = {**self.__dict__, "overrides": self._overrides}
+        return {field.name: values[field.name] for field in by_position}
 
-    def _settings(self) -> list[Hyperparameter | Option[Any]]:
-        found = inspect.getmembers(type(self), lambda m: isinstance(m, (Hyperparameter, Option)))
-        return [setting for name, setting in found if name in self.__dict__]
+    def _settings(self) -> list[Hyperparameter | Option]:
+        found = (getattr(type(self), field.name) for field in fields(self))
+        return [setting for setting in found if isinstance(setting, (Hyperparameter, Option))]
 
     def _hyperparameters(self) -> dict[str, Hyperparameter]:
-        found = inspect.getmembers(type(self), lambda member: isinstance(member, Hyperparameter))
-        return {name: setting for name, setting in found if name in self.__dict__}
+        return {s.name: s for s in self._settings() if isinstance(s, Hyperparameter)}
 
     def _check_overrides(
         self, overrides: Mapping[str, Mapping[str, Value]]
@@ -459,11 +439,6 @@ class Optimizer(Declared):
         return result
 
     # -- what it knows -----------------------------------------------------------------------------
-
-    @property
-    def overrides(self) -> dict[str, dict[str, Value]]:
-        """The overrides that the constructor was given; they cannot be assigned."""
-        return copy.deepcopy(self._overrides)
 
     @property
     def step_count(self) -> int:
@@ -494,14 +469,12 @@ class Optimizer(Declared):
         return stepper.unflatten([stepper.slots(leaf) for leaf in range(len(stepper.paths))])
 
     def __repr__(self) -> str:
-        own = inspect.signature(type(self).__init__).parameters.values()
-        names = [p.name for p in own if p.name in self.__dict__ and p.kind is not p.KEYWORD_ONLY]
-        parts = [f"{name}={self.__dict__[name]!r}" for name in names]
-        for p in inspect.signature(Optimizer.__init__).parameters.values():
-            if p.kind is p.KEYWORD_ONLY and p.name != "overrides":
-                value = self.__dict__[p.name]
-                parts += [f"{p.name}={value!r}"] if value != p.default else []
-        parts += [f"overrides={self._overrides!r}"] if self._overrides else []
+        common = inspect.signature(Optimizer).parameters
+        parts = [
+            f"{name}={value!r}"
+            for name, value in self._arguments().items()
+            if name not in common or value not in (common[name].default, {})
+        ]
         return f"{type(self).__name__}({', '.join(parts)})"
 
     # -- checkpoints -------------------------------------------------------------------------------
@@ -724,7 +697,9 @@ class Optimizer(Declared):
             carry.append([float(x) for x in values])
         step, steps = int(saved["step"]), saved.get("steps", {})
         if unknown := sorted(set(steps) - set(slots)):
-            raise ValueError(f"state_dict['steps'] has {unknown}; some of {sorted(slots)} are wanted")
+            raise ValueError(
+                f"state_dict['steps'] has {unknown}; some of {sorted(slots)} are wanted"
+            )
         for path, count in steps.items():
             if not isinstance(count, (int, np.integer)) or not 0 <= count <= step:
                 raise ValueError(
@@ -765,7 +740,8 @@ class Optimizer(Declared):
         }
 
     def __setstate__(self, pickled: dict[str, Any]) -> None:
-        self.__dict__.update(pickled["attributes"])
+        defaults = {field.name: field.default for field in fields(self)}  # of newer arguments
+        self.__dict__.update({**defaults, **pickled["attributes"]})
         self._stepper = None
         self._turn, self._loads = threading.RLock(), 0
         self._hyper, self._scheduled = [], []
@@ -775,3 +751,15 @@ class Optimizer(Declared):
             rule = RENAMED.get(bound["rule"], bound["rule"])
             self._stepper = self._bind(bound["structure"], rule)
             self._stepper.restore(*self._fitted(self._stepper, bound))
+
+
+class Coupled(Optimizer):
+    """Base of the optimizers whose decay is an L2 term unless it is asked to stand beside the step.
+
+    Args:
+        decoupled_weight_decay: take η λ p together with the step instead of adding λ p to the
+            gradient, as `AdamW` does.
+    """
+
+    _: KW_ONLY
+    decoupled_weight_decay: Switch = False
