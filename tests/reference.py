@@ -1,9 +1,9 @@
 """The NumPy twin: what every rule computes, in the order in which it is computed.
 
 Each function takes a parameter array, its gradient, its slots, the step `t` (from 1) and the
-hyperparameters, and returns the step, which `move` takes, and the new slots. Coefficients are worked out in double and
-rounded once to the array's dtype. The compiled kernels equal these functions bit for bit. This file
-never imports schuss.
+hyperparameters, and returns the step, which `move` takes, and the new slots. Coefficients are
+worked out in double and rounded once to the array's dtype. The compiled kernels equal these
+functions bit for bit. This file never imports schuss.
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ import pytest
 import schuss
 from cases import CASES, RULES
 from helpers import aligned, gradients, run_twin, same_bits, split
-from schuss import _core
 
 LENGTHS = [*range(71), 4097, 70_001]
 STEPS = 6

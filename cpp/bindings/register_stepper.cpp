@@ -70,13 +70,12 @@ void register_stepper(py::module_& m) {
     m.def("block_sums", sums_of, py::arg("grads"), py::arg("scale"));
     py::class_<Stepper, std::shared_ptr<Stepper>>(m, "Stepper")
         .def(py::init([](const std::string& rule, py::handle params, const py::dict& fills,
-                         std::optional<int> axis, double keep,
-                         std::pair<std::int64_t, std::int64_t> range) {
-                 return std::make_shared<Stepper>(rule, params, fills, axis, keep,
+                         double keep, std::pair<std::int64_t, std::int64_t> range) {
+                 return std::make_shared<Stepper>(rule, params, fills, keep,
                                                   Range{range.first, range.second});
              }),
-             py::arg("rule"), py::arg("params"), py::arg("fills"), py::arg("agc_axis") = -1,
-             py::arg("keep") = 0.0, py::arg("range") = std::pair(0, Range().end))
+             py::arg("rule"), py::arg("params"), py::arg("fills"), py::arg("keep") = 0.0,
+             py::arg("range") = std::pair(0, Range().end))
         .def("step", &Stepper::step, py::arg("params"), py::arg("grads"),
              py::arg("shadow") = py::none(), py::arg("grad_norm") = py::none())
         .def("open", &Stepper::open, py::arg("params"), py::arg("grads"),
@@ -90,12 +89,13 @@ void register_stepper(py::module_& m) {
         .def(
             "set_options",
             [](Stepper& self, double max_norm, double max_value, double grad_scale,
-               const std::string& nonfinite, bool maximize, bool decoupled) {
+               const std::string& nonfinite, bool maximize, bool decoupled,
+               std::optional<int> agc_axis) {
                 self.set_options({max_norm, max_value, grad_scale, nonfinite_from(nonfinite),
-                                  maximize, decoupled});
+                                  maximize, decoupled, agc_axis});
             },
             py::kw_only(), py::arg("max_norm"), py::arg("max_value"), py::arg("grad_scale"),
-            py::arg("nonfinite"), py::arg("maximize"), py::arg("decoupled"))
+            py::arg("nonfinite"), py::arg("maximize"), py::arg("decoupled"), py::arg("agc_axis"))
         .def("unflatten", &Stepper::unflatten, py::arg("leaves"))
         .def("layout", &Stepper::layout, py::arg("leaf"))
         .def("slots", &Stepper::slots, py::arg("leaf"))

@@ -45,10 +45,10 @@ std::vector<double> fills_of(const std::string& rule, const py::dict& fills) {
 
 }  // namespace
 
-Stepper::Stepper(const std::string& rule, py::handle params, const py::dict& fills,
-                 std::optional<int> axis, double keep, Range range)
+Stepper::Stepper(const std::string& rule, py::handle params, const py::dict& fills, double keep,
+                 Range range)
     : structure_(params, "params", "the params of the first step"),
-      optimizer_(rule, leaves_of(structure_, params), fills_of(rule, fills), axis, keep, range),
+      optimizer_(rule, leaves_of(structure_, params), fills_of(rule, fills), keep, range),
       known_(paths().size()) {}
 
 void Stepper::assign_groups(const std::vector<int>& group_of, const std::vector<bool>& frozen) {

@@ -32,11 +32,10 @@ std::int64_t Leaf::count() const {
 }
 
 Optimizer::Optimizer(const std::string& rule, std::vector<Leaf> leaves, std::vector<double> fills,
-                     std::optional<int> axis, double keep, Range range)
+                     double keep, Range range)
     : rule_(static_cast<int>(&find_rule(rule) - kernels().rules)),
       leaves_(std::move(leaves)),
       fills_(std::move(fills)),
-      axis_(axis),
       keep_(keep),
       range_(range),
       present_(leaves_.size(), true) {
@@ -187,8 +186,14 @@ Tensor Optimizer::tensor_of(std::size_t leaf, const Arrays& arrays) const {
     if (arrays.shadow.data) tensor.shadow = operand(arrays.shadow, axes, tensor.dtype);
     for (int s = 0; s < rule().n_slots; ++s) tensor.slots[s] = states_->slot(leaf, s);
     if (keep_ > 0.0) tensor.average = states_->slot(leaf, rule().n_slots);
-    if (axis_ && l.shape.size() > 1) {
-        const int axis = *axis_ < 0 ? *axis_ + static_cast<int>(l.shape.size()) : *axis_;
+    if (options_.agc_axis && l.shape.size() > 1) {
+        const int axes_of = static_cast<int>(l.shape.size()), given = *options_.agc_axis;
+        if (given < -axes_of || given >= axes_of)
+            throw std::invalid_argument("agc_axis is " + std::to_string(given) +
+                                        "; an axis of every array of two or more is wanted, and "
+                                        "one of the parameters has " +
+                                        std::to_string(axes_of));
+        const int axis = given < 0 ? given + axes_of : given;
         tensor.units = l.shape[static_cast<std::size_t>(axis)];
         for (auto a = axes.rbegin(); *a != axis; ++a)
             tensor.unit_stride *= l.shape[static_cast<std::size_t>(*a)];
@@ -280,6 +285,12 @@ bool Optimizer::open(std::optional<double> grad_norm) {
     report.step = step_count;
     report.learning_rate = hyper_[0][0];
     report_ = report;
+    for (const std::size_t k : plan_.moving.tensors)
+        if (!whole(k) &&
+            !std::isinf(
+                coefficients_[static_cast<std::size_t>(plan_.tensors[k].coefficients)].max_ratio))
+            throw std::invalid_argument(
+                "agc is set for a parameter that the range cuts; whole ones are wanted");
     if (!report.skipped) clip_units(plan_, plan_.moving, coefficients_, threads);
     return !report.skipped;
 }

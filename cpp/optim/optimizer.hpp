@@ -26,6 +26,8 @@ struct Options {
     Nonfinite nonfinite = Nonfinite::kPropagate;
     bool maximize = false;
     bool decoupled = false;  // weight decay is taken beside the step, not added to the gradient
+    std::optional<int> agc_axis = -1;  // of the units that are clipped, from the end where
+                                       // negative; none: the whole tensor is one
 };
 
 // Hyperparameters of a group: those of the rule, in the order of its names, then these.
@@ -70,10 +72,9 @@ const Rule& find_rule(const std::string& name);
 
 class Optimizer {
   public:
-    // fills: what each slot starts with. axis: of the units of `agc`, from the end where negative;
-    // none: the whole tensor is one. keep: of averages of the parameters, 0 for none.
+    // fills: what each slot starts with. keep: of averages of the parameters, 0 for none.
     Optimizer(const std::string& rule, std::vector<Leaf> leaves, std::vector<double> fills,
-              std::optional<int> axis, double keep, Range range);
+              double keep, Range range);
 
     const Rule& rule() const;
     const std::vector<Leaf>& leaves() const { return leaves_; }
@@ -82,7 +83,10 @@ class Optimizer {
     // Group 0 is the optimizer's own. Counts and scalar states begin anew.
     void assign_groups(const std::vector<int>& group_of, std::vector<bool> frozen);
     void set_hyper(std::vector<std::vector<double>> hyper) { hyper_ = std::move(hyper); }
-    void set_options(const Options& options) { options_ = options; }
+    void set_options(const Options& options) {
+        if (options.agc_axis != options_.agc_axis) unbind();
+        options_ = options;
+    }
     const Options& options() const { return options_; }
     bool ready() const { return !hyper_.empty(); }  // hyperparameters are forgotten by `restore`
 
@@ -146,7 +150,6 @@ class Optimizer {
     std::vector<Leaf> leaves_;
     std::vector<std::int64_t> offsets_{0};  // of the leaves, in the flat elements of the model
     std::vector<double> fills_;
-    std::optional<int> axis_;
     double keep_;
     Range range_;
     std::vector<bool> frozen_;

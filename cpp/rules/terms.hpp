@@ -18,6 +18,16 @@ SCHUSS_INLINE double bias_correction(double beta, std::int64_t t) { return 1.0 -
 
 SCHUSS_INLINE double inverse_sqrt(double x) { return 1.0 / __builtin_sqrt(x); }
 
+// Whether a tensor's step is scaled to its length: never, always, or where it decays.
+SCHUSS_INLINE bool adapts(double adapt, double weight_decay) {
+    return adapt == 1.0 || (adapt == 2.0 && weight_decay != 0.0);
+}
+
+SCHUSS_INLINE double clamp(double x, double lowest, double highest) {
+    x = x < lowest ? lowest : x;
+    return highest < x ? highest : x;
+}
+
 // Exponential moving average: keep = beta, take = 1 - beta.
 template <class V>
 SCHUSS_INLINE V ema(V average, V value, V keep, V take) {

@@ -20,7 +20,6 @@ class Stepper:
         rule: str,
         params: Any,
         fills: dict[str, float],
-        agc_axis: int | None = -1,
         keep: float = 0.0,
         range: tuple[int, int] = ...,
     ) -> None: ...
@@ -65,6 +64,7 @@ class Stepper:
         nonfinite: str,
         maximize: bool,
         decoupled: bool,
+        agc_axis: int | None,
     ) -> None: ...
     def unflatten(self, leaves: list[Any]) -> Any: ...
     def layout(self, leaf: int) -> tuple[tuple[int, ...], str, tuple[int, ...]]: ...

@@ -7,7 +7,7 @@ from typing import Annotated
 from .base import Coupled, Optimizer
 from .settings import Fraction, Hyperparameter, NonNegative, Rate, Switch, Value
 
-__all__ = ["AdaBelief", "Adam", "AdamW", "Adamax", "NAdam", "RAdam"]
+__all__ = ["AdEMAMix", "AdaBelief", "Adam", "AdamW", "Adamax", "Adan", "NAdam", "RAdam"]
 
 
 class _Moments(Optimizer):
@@ -235,3 +235,114 @@ class Adamax(_Moments, Coupled):
     learning_rate: Rate = 0.002
 
     _rule = "adamax"
+
+
+class AdEMAMix(Optimizer):
+    """Adam with a second, slow average of the gradients; `weight_decay` is decoupled.
+
+    With g the gradient and t the step, from 1::
+
+        m ← β1 m + (1 - β1) g;      m̂ = m / (1 - β1ᵗ)
+        s ← β3 s + (1 - β3) g
+        v ← β2 v + (1 - β2) g²;     v̂ = v / (1 - β2ᵗ)
+        p ← p - (η λ p + η (m̂ + α s) / (√v̂ + ε))
+
+    s is not corrected for its start at 0: it grows for about 1 / (1 - β3) steps, which are 10,000
+    with the default. A shorter run gains nothing from it: take β3 = 1 - 5 / steps or so. A large α
+    without warmups diverges early. With warmups, for t < T::
+
+        α is α t / T;    τ is (1 - t / T) τ(β1) + (t / T) τ(β3), β3 is e^(-1/τ)
+
+    where τ(β) = -1 / ln β is the time constant of an average: half-lives grow linearly.
+
+    Args:
+        learning_rate: η, at least 0; also multiplies the decay.
+        beta1: β1 in [0, 1).
+        beta2: β2 in [0, 1).
+        beta3: β3 in [0, 1), the decay rate of the slow average.
+        alpha: α, at least 0, the weight of the slow average.
+        alpha_warmup: T for α in steps; None for no warmup. The paper takes all steps of the run.
+        beta3_warmup: T for β3 in steps; None for no warmup. The paper takes all steps of the run.
+        epsilon: ε, at least 0.
+        weight_decay: λ, at least 0.
+
+    The warmups count from t = 1, as the authors' code for PyTorch does; a schedule of yours for
+    `alpha` or `beta3` sees the steps taken, 0 first, as all schedules do.
+
+    Memory: three arrays as large as the parameters.
+
+    Example:
+        >>> import numpy as np
+        >>> p = np.array([1.0, 2.0])
+        >>> AdEMAMix(learning_rate=0.5, beta3=0.9, epsilon=0.0).step(p, np.array([4.0, -0.1]))
+        >>> p.round(12)
+        array([0.25, 2.75])
+
+    Reference: Pagliardini, Ablin and Grangier, The AdEMAMix Optimizer: Better, Faster, Older,
+    ICLR 2025, Algorithm 1.
+    """
+
+    learning_rate: Rate = 0.001
+    beta1: Fraction = 0.9
+    beta2: Fraction = 0.999
+    beta3: Fraction = 0.9999
+    alpha: NonNegative = 5.0
+    alpha_warmup: Annotated[float | None, Hyperparameter(double=True, absent=0.0)] = None
+    beta3_warmup: Annotated[float | None, Hyperparameter(double=True, absent=0.0)] = None
+    epsilon: NonNegative = 1e-8
+    weight_decay: Rate = 0.0
+
+    _rule = "ademamix"
+
+
+class Adan(Optimizer):
+    """Nesterov momentum from differences of gradients; `weight_decay` is decoupled.
+
+    With g the gradient, g₋ that of the step before, and t the step, from 1::
+
+        δ = g - g₋, and 0 in the first step
+        m ← β1 m + (1 - β1) g;                m̂ = m / (1 - β1ᵗ)
+        d ← β2 d + (1 - β2) δ;                d̂ = d / (1 - β2ᵗ)
+        n ← β3 n + (1 - β3) (g + β2 δ)²;      n̂ = n / (1 - β3ᵗ)
+        u = (m̂ + β2 d̂) / (√n̂ + ε)
+        proximal:   p ← (p - η u) / (1 + η λ)
+        otherwise:  p ← p - (η λ p + η u)
+
+    β are what an average keeps; the paper writes 1 - β, that is (0.02, 0.08, 0.01).
+
+    g is what the rule sees: after `grad_scale` and clipping, whose changes from step to step are in
+    δ. With a new small batch at each step δ is mostly noise. A parameter without a gradient for
+    some steps has in δ what happened meanwhile.
+
+    Args:
+        learning_rate: η, at least 0; also multiplies the decay.
+        beta1: β1 in [0, 1).
+        beta2: β2 in [0, 1), of the differences; also their weight in u and n.
+        beta3: β3 in [0, 1), of the squares.
+        epsilon: ε, at least 0.
+        weight_decay: λ, at least 0.
+        proximal: divide by 1 + η λ after the step, as in the paper, instead of decay beside it.
+
+    Memory: four arrays as large as the parameters.
+
+    Example:
+        >>> import numpy as np
+        >>> p = np.array([1.0, 2.0])
+        >>> opt = Adan(learning_rate=0.5, epsilon=0.0, weight_decay=0.5)
+        >>> opt.step(p, np.array([4.0, -0.1]))
+        >>> p.round(12)
+        array([0.4, 2. ])
+
+    Reference: Xie et al., Adan: Adaptive Nesterov Momentum Algorithm for Faster Optimizing Deep
+    Models, 2022, Algorithm 1, without its restarts (`reset` starts anew).
+    """
+
+    learning_rate: Rate = 0.001
+    beta1: Fraction = 0.98
+    beta2: Fraction = 0.92
+    beta3: Fraction = 0.99
+    epsilon: NonNegative = 1e-8
+    weight_decay: Rate = 0.0
+    proximal: Switch = True
+
+    _rule = "adan"

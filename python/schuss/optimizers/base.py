@@ -16,8 +16,7 @@ import numpy as np
 
 from .. import _core
 from ..caller import warn
-from ..checks import positive
-from ..structures import map_leaves
+from ..checks import count, number, positive
 from ..suggest import did_you_mean
 from .settings import Configured, Hyperparameter, Option, Setting, Switch, Value
 
@@ -99,6 +98,10 @@ def _scale(name: str, value: Any) -> float:
     return scale
 
 
+def _axis(name: str, value: Any) -> int | None:
+    return None if value is None else count(name, value, least=-32, most=31)
+
+
 def _policy(name: str, value: Any) -> str:
     if value not in ("propagate", "skip", "raise"):
         raise ValueError(f"{name} is {value!r}; 'propagate', 'skip' or 'raise' is wanted")
@@ -131,6 +134,21 @@ class _Overrides(Setting):
         obj._overrides = obj._check_overrides(value or {})
 
 
+class _Average(Setting):
+    """How much of itself an average of the parameters keeps; read, it is the average."""
+
+    def __get__(self, obj: Any, owner: type | None = None) -> Any:
+        return self if obj is None else obj._averages()
+
+    def __set__(self, obj: Any, value: Any) -> None:
+        if "ema" in obj.__dict__:
+            raise AttributeError("ema cannot be assigned; it goes to the constructor")
+        obj.__dict__["ema"] = (
+            None if value is None else number("ema", value, minimum=0.0, below=1.0)
+        )
+
+
+Average = Annotated["float | None", _Average()]
 Overrides = Annotated["Mapping[str, Mapping[str, Value]] | None", _Overrides()]
 
 
@@ -172,6 +190,17 @@ class Optimizer(Configured):
             move again), "skip" (parameters, states and step count keep their bits) or "raise"
             (FloatingPointError, nothing written).
         maximize: ascend instead of descend.
+        agc: adaptive gradient clipping: a unit whose gradient is longer than agc times the norm of
+            its part of the parameter is clipped to that, after `max_norm` and `max_value` and
+            before any decay. None for no clipping; 0.01 is usual.
+        agc_epsilon: norms of parameters count as at least this.
+        agc_axis: the axis along which the units lie: -1 for matrices (inputs, outputs), 0 for
+            (outputs, inputs); the whole array is one unit with None, and where it has no or one
+            axis.
+        ema: keep an exponential average of the parameters, e ← ema e + (1 - ema) p after each step
+            in which p took part, in float32, or float64 for float64 parameters; it starts as the
+            parameters before the first step. In [0, 1), or None. The attribute `ema` is the
+            average, in the structure of the parameters; see `averaged`.
         overrides: hyperparameters of single parameters: fnmatch patterns on paths such as
             "layers.0.bias", each with a dict of values. Where several match, the last one counts.
             A learning_rate that is the number 0 freezes.
@@ -187,6 +216,10 @@ class Optimizer(Configured):
     grad_scale: Annotated[float, Option(_scale, _reciprocal)] = 1.0
     nonfinite: Annotated[str, Option(_policy)] = "propagate"
     maximize: Switch = False
+    agc: Annotated[Value | None, Hyperparameter(double=True, absent=math.inf)] = None
+    agc_epsilon: Annotated[Value, Hyperparameter(double=True)] = 1e-3
+    agc_axis: Annotated[int | None, Option(_axis)] = -1
+    ema: Average = None
     overrides: Overrides = None
 
     _rule: ClassVar[str]
@@ -274,6 +307,52 @@ class Optimizer(Configured):
         finally:
             self._turn.release()
 
+    def _averages(self) -> Any:
+        stepper = self._stepper
+        if self.__dict__["ema"] is None:
+            raise AttributeError("this optimizer keeps no average; the argument ema asks for one")
+        if stepper is None:
+            return {}
+        leaves = range(len(stepper.paths))
+        return stepper.unflatten([stepper.slots(leaf)["ema"] for leaf in leaves])
+
+    @contextmanager
+    def averaged(self, params: Any) -> Iterator[Any]:
+        """Lend params their averages, in place, for the time of a `with` block.
+
+        Args:
+            params: the arrays that `step` is given. After the block they have their own bits again.
+
+        Raises:
+            RuntimeError: before the first step, when there is no average yet.
+
+        Example:
+            >>> import numpy as np, schuss
+            >>> p, opt = np.array([1.0]), schuss.SGD(learning_rate=1.0, ema=0.5)
+            >>> opt.step(p, np.array([2.0]))
+            >>> with opt.averaged(p):
+            ...     print(p)
+            [0.]
+            >>> p
+            array([-1.])
+        """
+        with self._alone():
+            averages = [leaf for _, leaf in _core.flatten(self._averages(), "ema")]
+            arrays = [leaf for _, leaf in _core.flatten(params, "params")]
+            if self._stepper is None:
+                raise RuntimeError("there is no average before the first step")
+            shapes = [np.shape(array) for array in arrays]
+            if shapes != [average.shape for average in averages]:
+                raise ValueError(f"params has the shapes {shapes}; those of the steps are wanted")
+            own = [array.copy() for array in arrays]
+            for array, average in zip(arrays, averages, strict=True):
+                array[...] = average
+        try:
+            yield params
+        finally:
+            for array, kept in zip(arrays, own, strict=True):
+                array[...] = kept
+
     def zero_grad(self, grads: Any) -> None:
         """Fill every gradient array with zeros, in place."""
         arrays = _core.flatten(grads, "grads")
@@ -303,7 +382,7 @@ class Optimizer(Configured):
         return any(value != 0.0 for value in values)
 
     def _bind(self, params: Any, rule: str) -> _core.Stepper:
-        stepper = _core.Stepper(rule, params, self._fills())
+        stepper = _core.Stepper(rule, params, self._fills(), keep=self.__dict__["ema"] or 0.0)
         unused = set(self._overrides)
         groups: dict[tuple[str, ...], int] = {(): 0}
         group_of = []
@@ -367,7 +446,7 @@ class Optimizer(Configured):
         scheduled: dict[int, _Scheduled] = {}
         for values, patterns, path in zip(self._hyper, self._groups, self._float32, strict=True):
             for k, name in enumerate(names):
-                if name not in self.__dict__:
+                if k >= len(own) and name in own:  # the rule takes care of it
                     values[k] = COMMON[name]
                     continue
                 label, value = self._value(name, patterns)
@@ -377,7 +456,7 @@ class Optimizer(Configured):
                 else:
                     if label != name and path is not None:  # the optimizer's own are checked
                         getattr(type(self), name).check_float32(label, value, path)
-                    values[k] = float(value)
+                    values[k] = getattr(type(self), name).in_core(value)
         self._scheduled = list(scheduled.values())
         stepper.set_hyper(self._hyper)
         stepper.set_options(
@@ -387,6 +466,7 @@ class Optimizer(Configured):
             nonfinite=self.nonfinite,
             maximize=self.maximize,
             decoupled=self._decoupled,
+            agc_axis=self.agc_axis,
         )
 
     def _evaluate(self, stepper: _core.Stepper) -> None:
@@ -643,7 +723,7 @@ class Optimizer(Configured):
                 raise ValueError(f"state_dict['hyperparameters'] has the unknown name {name!r}")
             label = f"state_dict['hyperparameters'][{name!r}]"
             try:
-                constants[name] = known[name].number(label, value)
+                constants[name] = known[name].constant(label, value)
             except TypeError as error:
                 raise ValueError(str(error)) from None
             for path in self._float32_paths(name):

@@ -33,6 +33,7 @@ else:
 
 
 __all__ = [
+    "Choice",
     "Configured",
     "Fraction",
     "Hyperparameter",
@@ -117,6 +118,7 @@ class Hyperparameter(Setting):
 
     fades: a schedule may run down to less than the dtype of the parameters holds, which is 0.
     double: only coefficients in double are made of it, whatever the dtype of the parameters.
+    absent: the number that None stands for; without one None is refused.
     """
 
     def __init__(
@@ -126,28 +128,41 @@ class Hyperparameter(Setting):
         below: float = math.inf,
         fades: bool = False,
         double: bool = False,
+        absent: float | None = None,
     ) -> None:
         self.minimum = minimum
         self.below = below
         self.fades = fades
         self.double = double
+        self.absent = absent
 
     def general(self) -> str:
         """Return its range in words."""
         top = f" and below {self.below:g}" if self.below < math.inf else ""
-        return f"A number of at least {self.minimum:g}{top}, or a schedule of such numbers."
+        none = "" if self.absent is None else ", or None"
+        return f"A number of at least {self.minimum:g}{top}, or a schedule of such numbers{none}."
 
-    def check(self, name: str, value: object) -> Value:
+    def check(self, name: str, value: object) -> Value | None:
         """Return a checked number, or a schedule as it is: its values are checked at each step."""
-        return value if callable(value) else self.number(name, value)
+        return value if callable(value) else self.constant(name, value)
+
+    def constant(self, name: str, value: object) -> Any:
+        """Return a checked value that is no schedule."""
+        return None if value is None and self.absent is not None else self.number(name, value)
+
+    def in_core(self, value: Any) -> float:
+        """Return a checked value that is no schedule as the number that the core takes for it."""
+        return float(self.absent if value is None else value)  # type: ignore[arg-type]
 
     def number(self, name: str, value: object) -> float:
         """Return the value as a float in range, or raise an error that names it."""
         return number(name, value, minimum=self.minimum, below=self.below)
 
-    def check_float32(self, label: str, value: float, path: str, scheduled: bool = False) -> None:
+    def check_float32(
+        self, label: str, value: float | None, path: str, scheduled: bool = False
+    ) -> None:
         """Refuse what float32 makes 0, infinite, or no longer less than `below` of."""
-        if self.double or 1e-30 < value < 0.99:
+        if value is None or self.double or 1e-30 < value < 0.99:
             return
         came = _in_float32(value)
         vanishes = came == 0.0 != value and not (scheduled and self.fades)
@@ -159,6 +174,37 @@ class Hyperparameter(Setting):
         if type(value) is float and self.minimum <= value < self.below:
             return value
         return self.number(f"{self.name}({t})", value)
+
+
+class Choice(Hyperparameter):
+    """One of some words, which stand for numbers of the core."""
+
+    def __init__(self, words: Mapping[Any, float]) -> None:
+        super().__init__()
+        self.words = words
+
+    def general(self) -> str:
+        """Return the words."""
+        return f"One of {', '.join(map(repr, self.words))}."
+
+    def check(self, name: str, value: object) -> Any:
+        """Return the value if it is one of the words, or raise an error that names it."""
+        return self.constant(name, value)
+
+    def constant(self, name: str, value: object) -> Any:
+        """Return the value if it is one of the words, or raise an error that names it."""
+        for word in self.words:
+            if type(word) is type(value) and word == value:
+                return value
+        wanted = ", ".join(map(repr, self.words))
+        raise ValueError(f"{name} is {value!r}; one of {wanted} is wanted")
+
+    def in_core(self, value: Any) -> float:
+        """Return the number of a word."""
+        return self.words[value]
+
+    def check_float32(self, label: str, value: Any, path: str, scheduled: bool = False) -> None:
+        """Words are no numbers of float32."""
 
 
 class Option(Setting):
@@ -178,6 +224,10 @@ class Option(Setting):
     def check(self, name: str, value: Any) -> Any:
         """Return the value in its final form, or raise an error that names it."""
         return self._check(name, value)
+
+    def in_core(self, value: Any) -> float:
+        """Return a flag as the number that a rule takes for it."""
+        return float(value)
 
     def check_float32(self, label: str, value: Any, path: str) -> None:
         """Refuse what the kernels would see as 0 or infinite."""
