@@ -444,6 +444,13 @@ def test_ratio_of_lamb_has_bounds():
         assert at_least == pytest.approx(1e3 * plain, rel=1e-9)
 
 
+def test_lamb_without_correction_by_hand():
+    settings = {"bias_correction": False, "epsilon": 0.5, "weight_decay": 0.25, "adapt": False}
+    end = run("lamb", [np.array(2.0)], [[np.array(3.0)]], learning_rate=0.1, **settings)[-1]
+    u = 0.1 * 3.0 / (math.sqrt(0.001 * 9.0) + 0.5) + 0.25 * 2.0
+    assert end[0] == pytest.approx(2.0 - 0.1 * u, rel=1e-13)
+
+
 def test_decoupled_decay_of_lamb_is_beside_the_ratio():
     params, steps = problem()
     for before, grads in zip([params, *run("lamb", params, steps, **BESIDE)], steps, strict=False):
@@ -474,6 +481,24 @@ def test_lars_takes_the_zero_ratio_without_a_norm():
             np.testing.assert_allclose(q, p - ratio * 0.1 * p, rtol=1e-15)
     end = run("lars", zeros(params), steps[:1], zero_ratio=0.5, adapt=False)[-1]
     assert all(np.array_equal(-g, q) for g, q in zip(steps[0], end, strict=True))
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+@pytest.mark.parametrize("dampening", [0.0, 0.25])
+@pytest.mark.parametrize("max_ratio", [0.04, math.inf])
+def test_lars_by_hand(nesterov, dampening, max_ratio):
+    grads = [3.0, -1.0, 0.5]
+    settings = {"learning_rate": 0.2, "trust_coefficient": 0.1, "epsilon": 0.25}
+    settings |= {"weight_decay": 0.5, "nesterov": nesterov, "dampening": dampening}
+    steps = [[np.array(g)] for g in grads]
+    end = run("lars", [np.array(2.0)], steps, **settings, max_ratio=max_ratio)[-1]
+    p, b = 2.0, 0.0
+    for t, g in enumerate(grads):
+        ratio = min(0.1 * abs(p) / (abs(g) + 0.5 * abs(p) + 0.25), max_ratio)
+        taken = (1.0 - dampening * (t > 0)) * ratio * (g + 0.5 * p)
+        b = 0.9 * b + taken
+        p -= 0.2 * (taken + 0.9 * b if nesterov else b)
+    assert end[0] == pytest.approx(p, rel=1e-13)
 
 
 def test_forms_of_lars_agree_while_the_rate_is_constant():
@@ -557,21 +582,27 @@ def test_adan_sees_no_change_in_its_first_step():
     np.testing.assert_allclose(path[1][0] - path[0][0], -u * np.sign(g), rtol=1e-13)
 
 
-def test_warmup_of_ademamix_is_linear_in_the_time_constant():
-    """The slow average of gradients of 1 in the first step is 1 - beta3, and alpha is 1/T of it."""
-    for beta1, beta3, steps in ((0.9, 0.9999, 7), (0.5, 0.999, 1000.5), (0.99, 0.9, 3)):
-        s = 1.0 / steps
-        start = -1.0 / math.log(beta1)
-        constant = (1 - s) * start + s * -1.0 / math.log(beta3)
-        wanted = -math.expm1(-1.0 / constant)
-        zero, one = np.zeros(1), np.ones(1)
-        settings = DEFAULTS["ademamix"] | {"beta1": beta1, "beta3": beta3, "beta3_warmup": steps}
-        p, _, _, slow = reference.ademamix(zero, one, zero, zero, zero, t=1, **settings)
-        assert slow[0] == pytest.approx(wanted, rel=1e-14)
-        assert p[0] == pytest.approx(-1e-3 * (1.0 + 5.0 * wanted), rel=1e-7)
-        settings["alpha_warmup"] = 4
-        p, *_ = reference.ademamix(zero, one, zero, zero, zero, t=1, **settings)
-        assert p[0] == pytest.approx(-1e-3 * (1.0 + 1.25 * wanted), rel=1e-7)
+def test_decay_of_adan_by_hand():
+    """u is 1 in the first step."""
+    for proximal, wanted in ((True, (4.0 - 0.5) / 1.25), (False, 0.75 * 4.0 - 0.5)):
+        settings = {"weight_decay": 0.5, "epsilon": 0.0, "proximal": proximal}
+        end = run("adan", [np.array(4.0)], [[np.array(3.0)]], learning_rate=0.5, **settings)[-1]
+        assert end[0] == pytest.approx(wanted, rel=1e-14)
+
+
+@pytest.mark.parametrize("t", [1, 2, 6, 7, 8, 500, 1000, 1001])
+def test_warmup_of_ademamix_is_linear_in_the_time_constant(t):
+    """A slow average that was 0 is 1 - beta3 after a gradient of 1; alpha grows from 1/T of it."""
+    zero, one = np.zeros(1), np.ones(1)
+    for beta1, beta3, steps in ((0.9, 0.9999, 7), (0.5, 0.999, 1000.5), (0.99, 0.9, 8)):
+        part = min(t / steps, 1.0)
+        constant = (1.0 - part) * time(beta1) + part * time(beta3)
+        settings = DEFAULTS["ademamix"] | {"beta1": beta1, "beta3": beta3}
+        settings |= {"beta3_warmup": steps, "alpha_warmup": 2 * steps, "learning_rate": 1.0}
+        p, m, v, slow = reference.ademamix(zero, one, zero, zero, zero, t=t, **settings)
+        assert slow[0] == pytest.approx(-math.expm1(-1.0 / constant), rel=1e-11)
+        mixed = m / (1.0 - beta1**t) + 5.0 * min(t / (2 * steps), 1.0) * slow
+        assert p[0] == pytest.approx(-mixed / np.sqrt(v / (1.0 - 0.999**t)), rel=1e-6)
 
 
 def test_warmup_of_ademamix_from_no_memory():
