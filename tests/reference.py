@@ -301,6 +301,8 @@ def log(x):
 
 def expm1(x):
     """e^x - 1 for x <= 0 from + - * / alone: the series where |x| is small, then doublings."""
+    if x < -745.0:
+        return -1.0
     doublings = 0
     while x < -0.04:
         x *= 0.5

@@ -609,7 +609,7 @@ def test_warmup_of_ademamix_from_no_memory():
     """beta = 0 forgets at once: its time constant is 0."""
     zero, one = np.zeros(1), np.ones(1)
     settings = DEFAULTS["ademamix"] | {"beta1": 0.0, "beta3_warmup": 8}
-    for beta3, wanted in ((0.0, 1.0), (0.5, -math.expm1(math.log(0.5) * 8))):
+    for beta3, wanted in ((0.0, 1.0), (5e-324, 1.0), (0.5, -math.expm1(math.log(0.5) * 8))):
         settings["beta3"] = beta3
         *_, slow = reference.ademamix(zero, one, zero, zero, zero, t=1, **settings)
         assert slow[0] == pytest.approx(wanted, rel=1e-14)
@@ -619,6 +619,11 @@ def test_warmup_of_ademamix_from_no_memory():
 def test_logarithm_and_exponential_without_a_library(beta):
     assert reference.log(beta) == pytest.approx(math.log(beta), rel=1e-15)
     assert reference.expm1(math.log(beta)) == pytest.approx(math.expm1(math.log(beta)), rel=3e-15)
+
+
+def test_exponential_of_little_and_of_much():
+    assert reference.expm1(-1e-300) == -1e-300
+    assert reference.expm1(-746.0) == reference.expm1(-math.inf) == -1.0
 
 
 @pytest.mark.parametrize("factor", [0.5, 1.01])
