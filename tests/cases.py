@@ -69,6 +69,17 @@ CASES = [
     Case("Adamax", "adamax"),
     Case("Lion", "lion", {"learning_rate": 0.01}),
     Case("Lion", "lion", {"weight_decay": 0.2}),
+    Case("AdEMAMix", "ademamix", {"weight_decay": 0.1}),
+    Case("AdEMAMix", "ademamix", {"beta3": 0.99, "alpha_warmup": 3, "beta3_warmup": 5}),
+    Case("Adan", "adan"),
+    Case("Adan", "adan", {"weight_decay": 0.1}),
+    Case("Adan", "adan", {"weight_decay": 0.1, "proximal": False}),
+    Case("LARS", "lars"),
+    Case("LARS", "lars", {"weight_decay": 0.1, "nesterov": True, "dampening": 0.2}),
+    Case("LARS", "lars", {"lr_in_velocity": True, "adapt": "decayed", "max_ratio": 0.1}),
+    Case("LAMB", "lamb"),
+    Case("LAMB", "lamb", {"decoupled_weight_decay": True, "bias_correction": False}),
+    Case("LAMB", "lamb", {"adapt": False, "weight_decay": 0.0, "learning_rate": 0.01}),
 ]
 
 # One case for each rule.

@@ -46,30 +46,47 @@ def gradients(rng, n, dtype):
     return g
 
 
-def hyperparameters(opt, rule):
-    """The hyperparameters of a rule as the twin takes them."""
-    return {name: float(getattr(opt, name)) for name in _core.rules()[rule]["hyper"]}
+def hyperparameters(opt):
+    """What the twin of an optimizer's rule takes, of its own hyperparameters and of all rules'."""
+    names = [*_core.rules()[opt.rule]["hyper"], "weight_decay"]
+    return {name: getattr(type(opt), name).in_core(vars(opt)[name]) for name in names}
 
 
-def run_twin(case, params, steps_of_grads, *, scale=1.0, limit=math.inf, max_norm=None, l2=0.0):
-    """Parameters and slots after the twin has stepped through all gradients."""
+def run_twin(
+    case, params, steps_of_grads, *, cuts=None, scale=1.0, max_norm=None, **prepare
+):
+    """Parameters and slots after the twin has stepped through all gradients.
+
+    cuts: where one tensor ends and the next begins; only rules with sums and units mind.
+    """
     opt = case.make()
-    hyper = hyperparameters(opt, case.rule)
+    hyper = hyperparameters(opt)
     rule = getattr(reference, case.rule)
+    known = inspect.signature(rule).parameters
+    beside = reference.decay(case.rule, opt._decoupled, **hyper)
     slot_names = _core.rules()[case.rule]["slots"]
     p = params.copy()
-    decay = opt.learning_rate * opt.weight_decay if opt._decoupled else 0.0
     slots = [np.full_like(p, opt._fills().get(name, 0.0)) for name in slot_names]
+    tensors = [slice(a, b) for a, b in itertools.pairwise(cuts if "offset" in known else [0, p.size])]
     with np.errstate(all="ignore"):
         for t, g in enumerate(steps_of_grads, start=1):
             factor = scale
             if max_norm is not None:
                 norm = math.sqrt(reference.sum_squares(g)) * abs(scale)
                 factor = scale * reference.clip_factor(norm, max_norm)
-            if (factor, limit, l2) != (1.0, math.inf, 0.0):
-                g = reference.prepare(p, g, scale=factor, limit=limit, l2=l2)
-            step, *slots = rule(p, g, *slots, t=t, **hyper)
-            p = reference.move(p, step, decay)
+            if factor != 1.0 or prepare:
+                g = reference.prepare(p, g, scale=factor, **prepare)
+            for tensor in tensors:
+                more = {"t": t, "offset": tensor.start, **hyper}
+                step, *after = rule(
+                    p[tensor],
+                    g[tensor],
+                    *(slot[tensor] for slot in slots),
+                    **{name: value for name, value in more.items() if name in known},
+                )
+                p[tensor] = reference.move(p[tensor], step, beside)
+                for slot, value in zip(slots, after, strict=True):
+                    slot[tensor] = value
     return p, dict(zip(slot_names, slots, strict=True))
 
 

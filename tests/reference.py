@@ -197,12 +197,186 @@ def lion(p, g, m, *, t, learning_rate, beta1, beta2):
     return f(learning_rate) * np.sign(ema(m, g, beta1)), ema(m, g, beta2)
 
 
-def prepare(p, g, *, scale=1.0, limit=math.inf, l2=0.0):
-    """What happens to a gradient before its rule: scale, clip each element, add the L2 term."""
+def adapts(adapt, weight_decay):
+    return adapt == 1 or (adapt == 2 and weight_decay != 0.0)
+
+
+def lamb(
+    p,
+    g,
+    m,
+    v,
+    *,
+    t,
+    learning_rate,
+    beta1,
+    beta2,
+    epsilon,
+    weight_decay,
+    bias_correction,
+    decoupled_weight_decay,
+    adapt,
+    min_ratio,
+    max_ratio,
+    offset=0,
+):
+    """One tensor, of which the first element is element `offset` of all parameters in a row."""
+    f = p.dtype.type
+    m, v = ema(m, g, beta1), ema(v, g * g, beta2)
+    if bias_correction:
+        step = adam_step(m, v, t, 1.0, beta1, beta2, epsilon)
+    else:
+        step = m / (np.sqrt(v) + f(epsilon))
+    u = f(0.0 if decoupled_weight_decay else weight_decay) * p + step
+    ratio = 1.0
+    if adapts(adapt, weight_decay):
+        of_p, of_u = norm(p, offset), norm(u, offset)
+        if of_p != 0.0 and of_u != 0.0:
+            ratio = clamp(of_p / of_u, min_ratio, max_ratio)
+    return f(learning_rate * ratio) * u, m, v
+
+
+def lars(
+    p,
+    g,
+    b,
+    *,
+    t,
+    learning_rate,
+    momentum,
+    dampening,
+    trust_coefficient,
+    epsilon,
+    weight_decay,
+    nesterov,
+    lr_in_velocity,
+    adapt,
+    zero_ratio,
+    max_ratio,
+    offset=0,
+):
+    """One tensor, of which the first element is element `offset` of all parameters in a row."""
+    f = p.dtype.type
+    ratio = 1.0
+    if adapts(adapt, weight_decay):
+        of_p, of_g = norm(p, offset), norm(g, offset)
+        ratio = zero_ratio
+        if of_p != 0.0 and of_g != 0.0:
+            total = of_g + weight_decay * of_p + epsilon
+            ratio = clamp(trust_coefficient * of_p / total, 0.0, max_ratio)
+    take = 1.0 if t == 1 else 1.0 - dampening
+    before, after = (learning_rate, 1.0) if lr_in_velocity else (1.0, learning_rate)
+    on_taken, on_b = (after, after * momentum) if nesterov else (0.0, after)
+    taken = f(before * take * ratio) * (g + f(weight_decay) * p)
+    b = f(momentum) * b + taken
+    return f(on_taken) * taken + f(on_b) * b, b
+
+
+def log(x):
+    """The logarithm of x in (0, 1) from + - * / alone: the series of artanh, after x = 2^k z."""
+    k = 0
+    while x < 0.7071067811865476:
+        x *= 2.0
+        k -= 1
+    z = (x - 1.0) / (x + 1.0)
+    series = 0.0
+    for n in range(23, -1, -2):
+        series = series * (z * z) + 1.0 / n
+    return k * 0.6931471805599453 + 2.0 * z * series
+
+
+def expm1(x):
+    """e^x - 1 for x <= 0 from + - * / alone: the series where |x| is small, then doublings."""
+    if x < -745.0:
+        return -1.0
+    doublings = 0
+    while x < -0.04:
+        x *= 0.5
+        doublings += 1
+    series = 1.0
+    for k in range(10, 1, -1):
+        series = 1.0 + x / k * series
+    result = x * series
+    for _ in range(doublings):
+        result = result * (2.0 + result)
+    return result
+
+
+def ademamix(
+    p,
+    g,
+    m,
+    v,
+    slow,
+    *,
+    t,
+    learning_rate,
+    beta1,
+    beta2,
+    epsilon,
+    beta3,
+    alpha,
+    beta3_warmup,
+    alpha_warmup,
+):
+    """A warmup of 0 steps is none."""
+
+    def time(beta):
+        return 0.0 if beta == 0.0 else -1.0 / log(beta)
+
+    f = p.dtype.type
+    keep, take = beta3, 1.0 - beta3
+    if t < beta3_warmup:
+        part = t / beta3_warmup
+        steps = (1.0 - part) * time(beta1) + part * time(beta3)
+        take = -expm1(-1.0 / steps) if steps > 0.0 else 1.0
+        keep = 1.0 - take
+    if t < alpha_warmup:
+        alpha = alpha * (t / alpha_warmup)
+    m, v = ema(m, g, beta1), ema(v, g * g, beta2)
+    slow = f(keep) * slow + f(take) * g
+    mixed = f(learning_rate / bias_correction(beta1, t)) * m + f(learning_rate * alpha) * slow
+    return mixed / denominator(v, t, beta2, epsilon), m, v, slow
+
+
+def adan(
+    p,
+    g,
+    m,
+    n,
+    d,
+    previous,
+    *,
+    t,
+    learning_rate,
+    beta1,
+    beta2,
+    beta3,
+    epsilon,
+    weight_decay,
+    proximal,
+):
+    """(p - rate u) / (1 + rate decay) is p - smaller (decay p + u), smaller = rate / (1 + ...)."""
+    f = p.dtype.type
+    ahead, take = (0.0, 0.0) if t == 1 else (beta2, 1.0 - beta2)
+    change = g - previous
+    m = ema(m, g, beta1)
+    d = f(beta2) * d + f(take) * change
+    looked = g + f(ahead) * change
+    n = ema(n, looked * looked, beta3)
+    rate = learning_rate / (1.0 + learning_rate * weight_decay) if proximal else learning_rate
+    step = f(rate / bias_correction(beta1, t)) * m + f(rate * beta2 / bias_correction(beta2, t)) * d
+    return step / denominator(n, t, beta3, epsilon), m, n, d, g
+
+
+def prepare(p, g, *, scale=1.0, limit=math.inf, l2=0.0, agc=None, agc_epsilon=1e-3, agc_axis=-1):
+    """What happens to a gradient before its rule: scale, clip elements, clip units, add L2."""
     f = p.dtype.type
     g = f(scale) * g
     g = np.where(f(limit) < g, f(limit), g)
     g = np.where(g < f(-limit), f(-limit), g)
+    if agc is not None:
+        g = g * unit_factors(p, g, agc, agc_epsilon, agc_axis)
     return g + f(l2) * p if l2 != 0.0 else g
 
 
@@ -211,19 +385,59 @@ def move(p, step, decay=0.0):
     return p - (p.dtype.type(decay) * p + step) if decay != 0.0 else p - step
 
 
+def decay(rule, decoupled, *, learning_rate, weight_decay, proximal=0.0, **_):
+    """What `move` takes: the decay beside the step of a rule, times the rate."""
+    if rule == "adan" and proximal:
+        learning_rate = learning_rate / (1.0 + learning_rate * weight_decay)
+    beside = {"adan": True, "lars": False}.get(rule, decoupled)
+    return learning_rate * weight_decay if beside else 0.0
+
+
+def unit_factors(p, g, clip, epsilon, axis):
+    """Of adaptive gradient clipping, in a shape that broadcasts with p.
+
+    An index of `axis` is a unit; the whole tensor is one where axis is None and below two
+    dimensions. The elements before the axis are added in order, each the sum of what is after it.
+    """
+    if axis is None or p.ndim < 2:
+        units, kept = (1, 1, p.size), (1,) * p.ndim
+    else:
+        axis %= p.ndim
+        units = math.prod(p.shape[:axis]), p.shape[axis], math.prod(p.shape[axis + 1 :])
+        kept = tuple(n if k == axis else 1 for k, n in enumerate(p.shape))
+
+    def norms(x):
+        runs = x.reshape(units)
+        totals = np.zeros(units[1])
+        for sums in dots(runs, runs):
+            totals += sums
+        return np.sqrt(totals)
+
+    of_g, largest = norms(g), clip * maximum(norms(p), epsilon)
+    factors = np.where(largest < of_g, largest / maximum(of_g, 1e-6), 1.0)
+    return factors.astype(p.dtype).reshape(kept)
+
+
 BLOCK, LANES = 4096, 16
 
 
-def dot(x, y):
-    """Blocks of 4096 elements, 16 lanes each, a fixed tree over the lanes, blocks in order."""
+def dots(x, y, offset=0):
+    """Over the last axis: blocks of 4096, 16 lanes each, a fixed tree over the lanes, in order.
+
+    The first element is element `offset` of a row of blocks: its block may be a part of one.
+    """
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    total = 0.0
-    for begin in range(0, x.size, BLOCK):
-        products = x[begin : begin + BLOCK] * y[begin : begin + BLOCK]
-        rows = np.zeros((1 + -(-products.size // LANES), LANES))  # a row of zeros to begin with
-        rows[1:].reshape(-1)[: products.size] = products
-        total += tree(np.cumsum(rows, axis=0)[-1])
-    return float(total)
+    totals = np.zeros(x.shape[:-1])
+    begin, size = 0, x.shape[-1]
+    while begin < size:
+        end = min(begin + BLOCK - (offset + begin) % BLOCK, size)
+        rows = 1 + -(-(end - begin) // LANES)  # a row of zeros to begin with
+        flat = np.zeros((*totals.shape, rows * LANES))
+        flat[..., LANES : LANES + end - begin] = x[..., begin:end] * y[..., begin:end]
+        lanes = np.cumsum(flat.reshape(*totals.shape, rows, LANES), axis=-2)[..., -1, :]
+        totals = totals + tree(lanes)
+        begin = end
+    return totals
 
 
 def tree(lanes):
@@ -234,8 +448,22 @@ def tree(lanes):
     return lanes[..., 0]
 
 
-def sum_squares(x):
-    return dot(x, x)
+def dot(x, y):
+    return float(dots(x, y))
+
+
+def sum_squares(x, offset=0):
+    x = np.ravel(x)
+    return float(dots(x, x, offset))
+
+
+def norm(x, offset):
+    return math.sqrt(sum_squares(x, offset))
+
+
+def clamp(x, lowest, highest):
+    x = lowest if x < lowest else x
+    return highest if highest < x else x
 
 
 def clip_factor(norm, max_norm):

@@ -150,11 +150,12 @@ struct Rule {
     const char* name;
     const char* hyper;
     const char* slots;
+    const char* sums;  // of each tensor, between two passes; empty for a rule of one pass
     bool squares;  // takes the square of the gradient, which overflows long before it does
     int n_hyper;
     int n_slots;
     int n_carry;
-    int n_sums;               // of each tensor, between two passes; 0 for a rule of one pass
+    int n_sums;
     double carry[kMaxCarry];  // scalar state of the rule before its first step
     void (*coefficients)(const double* hyper, std::int64_t step, double* carry, double* out);
     double (*decay)(const double* hyper);  // of a rule that has a say in it, else null

@@ -30,7 +30,9 @@ constexpr Rule entry(const char* name) {
     }
     rule.coefficients = R::coefficients;
     if constexpr (requires { R::decay; }) rule.decay = R::decay;
+    rule.sums = "";
     if constexpr (kSumsOf<R> > 0) {
+        rule.sums = R::sums;
         rule.n_sums = kSumsOf<R>;
         rule.settle = R::settle;
         rule.gather[kFloat32] = gather<R, float>;
