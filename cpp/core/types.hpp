@@ -151,7 +151,7 @@ struct Rule {
     const char* hyper;
     const char* slots;
     const char* sums;  // of each tensor, between two passes; empty for a rule of one pass
-    bool squares;  // takes the square of the gradient, which overflows long before it does
+    bool squares;      // takes the square of the gradient, which overflows long before it does
     int n_hyper;
     int n_slots;
     int n_carry;

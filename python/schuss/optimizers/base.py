@@ -216,7 +216,7 @@ class Optimizer(Configured):
     grad_scale: Annotated[float, Option(_scale, _reciprocal)] = 1.0
     nonfinite: Annotated[str, Option(_policy)] = "propagate"
     maximize: Switch = False
-    agc: Annotated[Value | None, Hyperparameter(double=True, absent=math.inf)] = None
+    agc: Annotated["Value | None", Hyperparameter(double=True, absent=math.inf)] = None
     agc_epsilon: Annotated[Value, Hyperparameter(double=True)] = 1e-3
     agc_axis: Annotated[int | None, Option(_axis)] = -1
     ema: Average = None

@@ -13,8 +13,8 @@ __all__ = ["LAMB", "LARS"]
 Adapted = Annotated[
     Literal["all", "decayed", False], Choice({"all": 1.0, "decayed": 2.0, False: 0.0})
 ]
-Most = Annotated[Value | None, Hyperparameter(double=True, absent=math.inf)]
-Least = Annotated[Value | None, Hyperparameter(double=True, absent=0.0)]
+Most = Annotated["Value | None", Hyperparameter(double=True, absent=math.inf)]
+Least = Annotated["Value | None", Hyperparameter(double=True, absent=0.0)]
 
 
 class LAMB(Optimizer):
