@@ -24,7 +24,7 @@ SLOTS = {"sgd": 0, "lamb": 2, "lars": 1, "ademamix": 3, "adan": 4}
 
 # The defaults of the classes, as the twins take them.
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "sgd": {"learning_rate": 0.1},
+    "sgd": {"learning_rate": 0.1, "weight_decay": 0.0},
     "lamb": {
         "learning_rate": 1e-3,
         "beta1": 0.9,
@@ -84,6 +84,7 @@ def problem():
 def run(rule, params, steps, **settings):
     """All points after each step of the twin. A setting may be a function of the steps taken."""
     twin = getattr(reference, rule)
+    names = inspect.signature(twin).parameters
     settings = {**DEFAULTS[rule], **settings}
     clip = {name: settings.pop(name) for name in ("agc", "agc_axis") if name in settings}
     slots = [[np.zeros_like(p) for _ in range(SLOTS[rule])] for p in params]
@@ -95,9 +96,8 @@ def run(rule, params, steps, **settings):
         for k, (p, g) in enumerate(zip(params, grads, strict=True)):
             if clip:
                 g = reference.prepare(p, g, **clip)
-            where = {"offset": offsets[k]} if "offset" in inspect.signature(twin).parameters else {}
-            known = {k: v for k, v in now.items() if k in inspect.signature(twin).parameters}
-            step, *slots[k] = twin(p, g, *slots[k], t=t, **known, **where)
+            known = {name: x for name, x in {**now, "offset": offsets[k]}.items() if name in names}
+            step, *slots[k] = twin(p, g, *slots[k], t=t, **known)
             decay = reference.decay(rule, now.get("decoupled_weight_decay", True), **now)
             moved.append(np.asarray(reference.move(p, step, decay)))
         params = moved
@@ -599,8 +599,8 @@ def test_warmup_of_ademamix_is_linear_in_the_time_constant(t):
     for beta1, beta3, steps in ((0.9, 0.9999, 7), (0.5, 0.999, 1000.5), (0.99, 0.9, 8)):
         part = min(t / steps, 1.0)
         constant = (1.0 - part) * time(beta1) + part * time(beta3)
-        settings = DEFAULTS["ademamix"] | {"beta1": beta1, "beta3": beta3}
-        settings |= {"beta3_warmup": steps, "alpha_warmup": 2 * steps, "learning_rate": 1.0}
+        settings = DEFAULTS["ademamix"] | {"beta1": beta1, "beta3": beta3, "learning_rate": 1.0}
+        settings |= {"beta3_warmup": steps, "alpha_warmup": 2 * steps}
         del settings["weight_decay"]
         step, m, v, slow = reference.ademamix(zero, one, zero, zero, zero, t=t, **settings)
         assert slow[0] == pytest.approx(-math.expm1(-1.0 / constant), rel=1e-11)
@@ -612,9 +612,9 @@ def test_warmup_of_ademamix_from_no_memory():
     """beta = 0 forgets at once: its time constant is 0."""
     zero, one = np.zeros(1), np.ones(1)
     settings = DEFAULTS["ademamix"] | {"beta1": 0.0, "beta3_warmup": 8}
+    del settings["weight_decay"]
     for beta3, wanted in ((0.0, 1.0), (5e-324, 1.0), (0.5, -math.expm1(math.log(0.5) * 8))):
         settings["beta3"] = beta3
-        settings.pop("weight_decay", None)
         *_, slow = reference.ademamix(zero, one, zero, zero, zero, t=1, **settings)
         assert slow[0] == pytest.approx(wanted, rel=1e-14)
 
