@@ -19,6 +19,7 @@ SCHUSS_INLINE double logarithm(double x) {
 
 // e^x - 1 for x <= 0 without a libm: the series where |x| is small, then doublings.
 SCHUSS_INLINE double exponential_less_1(double x) {
+    if (x < -745.0) return -1.0;
     int doublings = 0;
     for (; x < -0.04; x *= 0.5) ++doublings;
     double series = 1.0;

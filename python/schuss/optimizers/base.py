@@ -252,7 +252,9 @@ class Optimizer(Configured):
 
     # -- a step ------------------------------------------------------------------------------------
 
-    def step(self, params: Any, grads: Any) -> None:
+    def step(
+        self, params: Any, grads: Any, *, shadow: Any = None, grad_norm: float | None = None
+    ) -> None:
         """Update params in place from grads.
 
         Args:
@@ -260,6 +262,13 @@ class Optimizer(Configured):
             grads: arrays of the same structure and shapes, of any real dtype. Only read. None for
                 a parameter that takes no part: its bits, states and step count stay, and it is in
                 no norm and no finite check. A step without any gradient counts nothing.
+            shadow: bfloat16 or float16 arrays of the same structure and shapes, which become
+                copies of float32 params as they are after the step, rounded to nearest even, in
+                the same pass. The shadow of a parameter that takes no part is left as it is.
+            grad_norm: the 2-norm of all gradients over `grad_scale` for `max_norm` and the finite
+                check, where it is known: from `schuss.clipping.norm_of`, or of a model of which
+                these gradients are a part. One that is not finite skips or raises as `nonfinite`
+                says.
 
         Raises:
             TypeError, ValueError: for arrays that do not fit; nothing has been written.
@@ -269,11 +278,11 @@ class Optimizer(Configured):
         stepper = self._stepper
         if stepper is None or self._stale or self._scheduled:
             with self._alone():
-                self._step(params, grads)
+                self._step(params, grads, shadow, grad_norm)
         else:
-            stepper.step(params, grads)
+            stepper.step(params, grads, shadow, grad_norm)
 
-    def _step(self, params: Any, grads: Any) -> None:
+    def _step(self, params: Any, grads: Any, shadow: Any, grad_norm: float | None) -> None:
         """Take a step with settings that are new; the first one binds the structure."""
         stepper = self._stepper
         if stepper is None:
@@ -285,7 +294,7 @@ class Optimizer(Configured):
             if self._stale:
                 self._configure(stepper)
             self._evaluate(stepper)
-            stepper.step(params, grads)
+            stepper.step(params, grads, shadow, grad_norm)
         except BaseException:
             self._stale = True
             raise
