@@ -67,7 +67,8 @@ def run_twin(
     slot_names = _core.rules()[case.rule]["slots"]
     p = params.copy()
     slots = [np.full_like(p, opt._fills().get(name, 0.0)) for name in slot_names]
-    tensors = [slice(a, b) for a, b in itertools.pairwise(cuts if "offset" in known else [0, p.size])]
+    ends = cuts if "offset" in known else [0, p.size]
+    tensors = [slice(a, b) for a, b in itertools.pairwise(ends)]
     with np.errstate(all="ignore"):
         for t, g in enumerate(steps_of_grads, start=1):
             factor = scale

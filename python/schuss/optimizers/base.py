@@ -18,7 +18,7 @@ from .. import _core
 from ..caller import warn
 from ..checks import count, number, positive
 from ..suggest import did_you_mean
-from .settings import Configured, Hyperparameter, Option, Setting, Switch, Value
+from .settings import Configured, Hyperparameter, Maybe, Option, Setting, Switch, Value
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -216,7 +216,7 @@ class Optimizer(Configured):
     grad_scale: Annotated[float, Option(_scale, _reciprocal)] = 1.0
     nonfinite: Annotated[str, Option(_policy)] = "propagate"
     maximize: Switch = False
-    agc: Annotated["Value | None", Hyperparameter(double=True, absent=math.inf)] = None
+    agc: Annotated[Maybe, Hyperparameter(double=True, absent=math.inf)] = None
     agc_epsilon: Annotated[Value, Hyperparameter(double=True)] = 1e-3
     agc_axis: Annotated[int | None, Option(_axis)] = -1
     ema: Average = None
@@ -620,7 +620,7 @@ class Optimizer(Configured):
         own = zip(paths, counts, strict=True)
         return {
             "step": step,
-            "steps": {path: count for path, count in own if count != step},
+            "steps": {path: taken for path, taken in own if taken != step},
             "carry": dict(zip(paths, carry, strict=True)),
             "state": dict(zip(paths, slots, strict=True)),
         }
@@ -635,7 +635,7 @@ class Optimizer(Configured):
             label: part for name, value in places.items() for label, part in _stateful(value, name)
         }
 
-    def _constants(self) -> dict[str, float]:
+    def _constants(self) -> dict[str, Any]:
         values = {name: self.__dict__[name] for name in self._hyperparameters()}
         return {name: value for name, value in values.items() if not callable(value)}
 
@@ -675,7 +675,7 @@ class Optimizer(Configured):
             self._stale = True
 
     def _load_schedules(
-        self, saved: Mapping[str, Any], constants: Mapping[str, float]
+        self, saved: Mapping[str, Any], constants: Mapping[str, Any]
     ) -> Callable[[], None]:
         """Load the states of schedules, all or none; return what undoes it."""
         states = saved.get("schedules", {})
@@ -789,10 +789,10 @@ class Optimizer(Configured):
             raise ValueError(
                 f"state_dict['steps'] has {unknown}; some of {sorted(slots)} are wanted"
             )
-        for path, count in steps.items():
-            if not isinstance(count, (int, np.integer)) or not 0 <= count <= step:
+        for path, taken in steps.items():
+            if not isinstance(taken, (int, np.integer)) or not 0 <= taken <= step:
                 raise ValueError(
-                    f"state_dict['steps'][{path!r}] is {count!r}; a number of steps up to {step} "
+                    f"state_dict['steps'][{path!r}] is {taken!r}; a number of steps up to {step} "
                     "is wanted"
                 )
         arrays_of = [

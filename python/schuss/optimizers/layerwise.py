@@ -6,15 +6,15 @@ import math
 from typing import Annotated, Literal
 
 from .base import Optimizer
-from .settings import Choice, Fraction, Hyperparameter, NonNegative, Rate, Switch, Value
+from .settings import Choice, Fraction, Hyperparameter, Maybe, NonNegative, Rate, Switch, Value
 
 __all__ = ["LAMB", "LARS"]
 
 Adapted = Annotated[
     Literal["all", "decayed", False], Choice({"all": 1.0, "decayed": 2.0, False: 0.0})
 ]
-Most = Annotated["Value | None", Hyperparameter(double=True, absent=math.inf)]
-Least = Annotated["Value | None", Hyperparameter(double=True, absent=0.0)]
+Most = Annotated[Maybe, Hyperparameter(double=True, absent=math.inf)]
+Least = Annotated[Maybe, Hyperparameter(double=True, absent=0.0)]
 
 
 class LAMB(Optimizer):
@@ -110,9 +110,9 @@ class LARS(Optimizer):
         trust_coefficient: κ, at least 0.
         epsilon: ε, at least 0; the paper has none.
         weight_decay: λ, at least 0; adds λ p to the gradient, after the norm of g was taken.
-        adapt: tensors that have r: "all", "decayed" (those with a weight decay above 0, as timm does
-            by default), or False for none; r is 1 for the others, which then need a rate of their
-            own: `overrides={"*bias*": {"adapt": False, "learning_rate": 0.01}}`.
+        adapt: tensors that have r: "all", "decayed" (those with a weight decay above 0, as timm
+            does by default), or False for none; r is 1 for the others, which then need a rate of
+            their own: `overrides={"*bias*": {"adapt": False, "learning_rate": 0.01}}`.
         lr_in_velocity: multiply by η before the sum instead of after it.
         max_ratio: r is at most this, where it is made of norms; None for no bound.
             `LARS(learning_rate=1.0, max_ratio=η, zero_ratio=η)` is LARC with the rate η.

@@ -37,6 +37,7 @@ __all__ = [
     "Configured",
     "Fraction",
     "Hyperparameter",
+    "Maybe",
     "NonNegative",
     "Option",
     "Rate",
@@ -46,6 +47,7 @@ __all__ = [
 ]
 
 Value: TypeAlias = "float | Schedule"
+Maybe: TypeAlias = "float | Schedule | None"
 
 
 def _read(obj: Any, name: str) -> Any:
@@ -142,7 +144,7 @@ class Hyperparameter(Setting):
         none = "" if self.absent is None else ", or None"
         return f"A number of at least {self.minimum:g}{top}, or a schedule of such numbers{none}."
 
-    def check(self, name: str, value: object) -> Value | None:
+    def check(self, name: str, value: object) -> Any:
         """Return a checked number, or a schedule as it is: its values are checked at each step."""
         return value if callable(value) else self.constant(name, value)
 
