@@ -44,7 +44,8 @@ char* reach(const Operand& from, const Tensor& tensor, std::int64_t at, std::int
 
 // The factors of units for the elements of a tile, in walk order.
 template <class T>
-void spread_factors(const Tensor& tensor, std::int64_t at, std::int64_t count, T* to) {
+void spread_factors(const Tensor& tensor, std::int64_t at, std::int64_t count, char* bytes) {
+    T* to = reinterpret_cast<T*>(bytes);
     const T* factors = reinterpret_cast<const T*>(tensor.factors->data());
     for (std::int64_t i = 0; i < count;) {
         const std::int64_t place = tensor.first + at + i;
@@ -85,31 +86,61 @@ void update_tensor(const Rule& rule, const Tensor& tensor, std::int64_t begin, s
         return kernel(piece, by.of_rule, policy);
     }
     Tile param, grad;
-    for (std::int64_t at = begin; at < end; at += kCacheTile) {
-        piece.count = std::min(kCacheTile, end - at);
-        piece.param = reach(tensor.param, tensor, at, piece.count, param.bytes);
-        char* g = reach(tensor.grad, tensor, at, piece.count, grad.bytes);
-        piece.grad = g;
+    // `count` elements, whose gradients are at g in the compute dtype.
+    const auto step_tile = [&](std::int64_t at, std::int64_t count, char* g) {
+        piece.count = count;
+        piece.param = reach(tensor.param, tensor, at, count, param.bytes);
         if (tensor.factors) {
             Tile factors;
-            if (g != grad.bytes)
-                std::memcpy(grad.bytes, g, static_cast<std::size_t>(piece.count * size));
-            if (tensor.dtype == kFloat32)
-                spread_factors(tensor, at, piece.count, reinterpret_cast<float*>(factors.bytes));
-            else
-                spread_factors(tensor, at, piece.count, reinterpret_cast<double*>(factors.bytes));
-            kernels().scale[tensor.dtype](grad.bytes, factors.bytes, piece.count, by.policy);
-            piece.grad = grad.bytes;
+            if (g != grad.bytes) std::memcpy(grad.bytes, g, static_cast<std::size_t>(count * size));
+            g = grad.bytes;
+            (tensor.dtype == kFloat32 ? spread_factors<float>
+                                      : spread_factors<double>)(tensor, at, count, factors.bytes);
+            kernels().scale[tensor.dtype](g, factors.bytes, count, by.policy);
         }
+        piece.grad = g;
         slots_at(at);
         kernel(piece, by.of_rule, policy);
+        const std::int64_t place = tensor.first + at;
         if (!tensor.param.direct)
-            scatter(tensor.param.view, tensor.first + at, piece.count, tensor.dtype, piece.param);
-        if (shadow)
-            scatter(tensor.shadow.view, tensor.first + at, piece.count, tensor.dtype, piece.param);
+            scatter(tensor.param.view, place, count, tensor.dtype, piece.param);
+        if (shadow) scatter(tensor.shadow.view, place, count, tensor.dtype, piece.param);
         if (tensor.average)
-            kernels().average[tensor.dtype](tensor.average + at * size, piece.param, piece.count,
-                                            keep);
+            kernels().average[tensor.dtype](tensor.average + at * size, piece.param, count, keep,
+                                            streaming);
+    };
+    const auto step_row = [&](std::int64_t at, std::int64_t last) {
+        for (; at < last; at += kCacheTile) {
+            const std::int64_t count = std::min(kCacheTile, last - at);
+            step_tile(at, count, reach(tensor.grad, tensor, at, count, grad.bytes));
+        }
+    };
+    const View& view = tensor.grad.view;
+    if (!is_turned(view)) return step_row(begin, end);
+    // Whole rows of a matrix whose columns lie together, a block at a time.
+    const std::int64_t columns = view.shape.back(), rows = view.shape[view.shape.size() - 2];
+    const int type = static_cast<int>(view.type);
+    Buffer<kDown * kAcross> block;
+    for (std::int64_t at = begin; at < end;) {
+        const std::int64_t place = tensor.first + at, row = place / columns;
+        const std::int64_t down = std::min({kDown, rows - row % rows, (end - at) / columns});
+        if (place % columns != 0 || down == 0) {
+            const std::int64_t last = std::min(end, at + columns - place % columns);
+            step_row(at, last);
+            at = last;
+            continue;
+        }
+        for (std::int64_t c = 0; c < columns; c += kAcross) {
+            const std::int64_t across = std::min(kAcross, columns - c);
+            kernels().turn[type](address(view, place + c), view.strides.back(), kBytes[type], down,
+                                 across, block.bytes);
+            for (std::int64_t r = 0; r < down; ++r) {
+                kernels().load[type][tensor.dtype](block.bytes + r * kAcross * kBytes[type],
+                                                   kBytes[type], across, grad.bytes);
+                step_tile(at + r * columns + c, across, grad.bytes);
+            }
+        }
+        at += down * columns;
     }
 }
 
