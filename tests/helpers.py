@@ -53,11 +53,12 @@ def hyperparameters(opt):
 
 
 def run_twin(
-    case, params, steps_of_grads, *, cuts=None, scale=1.0, max_norm=None, **prepare
+    case, params, steps_of_grads, *, cuts=None, scale=1.0, max_norm=None, store=None, **prepare
 ):
     """Parameters and slots after the twin has stepped through all gradients.
 
-    cuts: where one tensor ends and the next begins; only rules with sums and units mind.
+    cuts: where one tensor ends and the next begins; only rules with sums and units mind. store:
+    what keeping a parameter makes of it.
     """
     opt = case.make()
     hyper = hyperparameters(opt)
@@ -85,7 +86,8 @@ def run_twin(
                     *(slot[tensor] for slot in slots),
                     **{name: value for name, value in more.items() if name in known},
                 )
-                p[tensor] = reference.move(p[tensor], step, beside)
+                moved = reference.move(p[tensor], step, beside)
+                p[tensor] = moved if store is None else store(moved)
                 for slot, value in zip(slots, after, strict=True):
                     slot[tensor] = value
     return p, dict(zip(slot_names, slots, strict=True))
