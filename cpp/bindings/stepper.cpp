@@ -290,6 +290,11 @@ void Stepper::close() {
 
 void Stepper::refuse() const {
     const Unfit& unfit = optimizer_.unfit();
+    if (unfit.count == 0) {
+        PyErr_SetString(PyExc_FloatingPointError,
+                        "grad_norm is not finite; a finite norm is wanted; nothing was written");
+        throw py::error_already_set();
+    }
     const std::string message = std::to_string(unfit.count) + " gradient elements are not finite" +
                                 (optimizer_.rule().squares ? ", or their squares are not" : "") +
                                 ", the first in " + label("grads", paths()[unfit.first]) +

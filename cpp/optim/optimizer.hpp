@@ -145,10 +145,19 @@ class Optimizer {
     void regroup(const std::vector<Cohort>& of_leaves);
     Tensor tensor_of(std::size_t leaf, const Arrays& arrays) const;
     void find_coefficients();
+    void check_range(bool normed) const;
+    int threads_for(std::int64_t elements) const {
+        return pace_.parallel() ? useful_threads(elements) : 1;
+    }
+    void gather(const Row& row, std::vector<double>& sums);
+    void settle(const Row& row, const std::vector<double>& sums);
+    void run(const Row& row);
+    void run_in_passes();
 
     int rule_;
     std::vector<Leaf> leaves_;
-    std::vector<std::int64_t> offsets_{0};  // of the leaves, in the flat elements of the model
+    std::vector<std::int64_t> offsets_{0};       // of the leaves, in the flat elements of the model
+    std::vector<std::int64_t> first_pieces_{0};  // and of their pieces, see `Plan`
     std::vector<double> fills_;
     double keep_;
     Range range_;
