@@ -32,7 +32,7 @@ std::int64_t Leaf::count() const {
 }
 
 Optimizer::Optimizer(const std::string& rule, std::vector<Leaf> leaves, std::vector<double> fills,
-                     double keep, Range range)
+                     std::optional<double> keep, Range range)
     : rule_(static_cast<int>(&find_rule(rule) - kernels().rules)),
       leaves_(std::move(leaves)),
       fills_(std::move(fills)),
@@ -185,7 +185,8 @@ Tensor Optimizer::tensor_of(std::size_t leaf, const Arrays& arrays) const {
     }
     if (arrays.shadow.data) tensor.shadow = operand(arrays.shadow, axes, tensor.dtype);
     for (int s = 0; s < rule().n_slots; ++s) tensor.slots[s] = states_->slot(leaf, s);
-    if (keep_ > 0.0) tensor.average = states_->slot(leaf, rule().n_slots);
+    if (averages()) tensor.average = states_->slot(leaf, rule().n_slots);
+    tensor.unit_stride = l.count();
     if (options_.agc_axis && l.shape.size() > 1) {
         const int axes_of = static_cast<int>(l.shape.size()), given = *options_.agc_axis;
         if (given < -axes_of || given >= axes_of)
@@ -195,6 +196,7 @@ Tensor Optimizer::tensor_of(std::size_t leaf, const Arrays& arrays) const {
                                         std::to_string(axes_of));
         const int axis = given < 0 ? given + axes_of : given;
         tensor.units = l.shape[static_cast<std::size_t>(axis)];
+        tensor.unit_stride = 1;
         for (auto a = axes.rbegin(); *a != axis; ++a)
             tensor.unit_stride *= l.shape[static_cast<std::size_t>(*a)];
         for (int a = 0; a < axis; ++a) tensor.units_before *= l.shape[static_cast<std::size_t>(a)];
@@ -205,7 +207,7 @@ Tensor Optimizer::tensor_of(std::size_t leaf, const Arrays& arrays) const {
 void Optimizer::bind(const std::vector<Arrays>& arrays) {
     allocate();
     Plan plan;
-    plan.keep = keep_;
+    plan.keep = keep_.value_or(0.0);
     std::vector<bool> present;
     for (std::size_t k = 0; k < leaves_.size(); ++k) {
         plan.add(tensor_of(k, arrays[k]));
@@ -214,7 +216,7 @@ void Optimizer::bind(const std::vector<Arrays>& arrays) {
     plan_ = std::move(plan);
     bound_ = true;
     set_present(present);
-    if (keep_ > 0.0 && !averages_begun_)
+    if (averages() && !averages_begun_)
         for (const Tensor& tensor : plan_.tensors)
             schuss::gather(tensor.param.view, tensor.first, tensor.count, tensor.dtype,
                            tensor.average);
@@ -258,8 +260,17 @@ void Optimizer::find_coefficients() {
 }
 
 bool Optimizer::open(std::optional<double> grad_norm) {
+    if (grad_norm && *grad_norm < 0.0)
+        throw std::invalid_argument("grad_norm is " + std::to_string(*grad_norm) +
+                                    "; a number of at least 0 is wanted");
     const FloatEnvironment pinned;
     find_coefficients();
+    for (const std::size_t k : plan_.moving.tensors)
+        if (!whole(k) &&
+            !std::isinf(
+                coefficients_[static_cast<std::size_t>(plan_.tensors[k].coefficients)].max_ratio))
+            throw std::invalid_argument(
+                "agc is set for a parameter that the range cuts; whole ones are wanted");
     const int threads = pace_.parallel() ? useful_threads(moving()) : 1;
     const bool clip = !std::isinf(options_.max_norm);
     const bool check = options_.nonfinite != Nonfinite::kPropagate;
@@ -285,12 +296,6 @@ bool Optimizer::open(std::optional<double> grad_norm) {
     report.step = step_count;
     report.learning_rate = hyper_[0][0];
     report_ = report;
-    for (const std::size_t k : plan_.moving.tensors)
-        if (!whole(k) &&
-            !std::isinf(
-                coefficients_[static_cast<std::size_t>(plan_.tensors[k].coefficients)].max_ratio))
-            throw std::invalid_argument(
-                "agc is set for a parameter that the range cuts; whole ones are wanted");
     if (!report.skipped) clip_units(plan_, plan_.moving, coefficients_, threads);
     return !report.skipped;
 }
@@ -307,14 +312,20 @@ std::vector<double> Optimizer::gather() {
 void Optimizer::settle(const std::vector<double>& sums) {
     const FloatEnvironment pinned;
     const Rule& r = rule();
-    std::size_t at = 0;
-    for (std::size_t k = 0; k < leaves_.size(); ++k) {
+    const auto pieces = [&](std::size_t k) {
         const std::int64_t begin = offsets_[k], end = offsets_[k + 1];
-        const std::int64_t pieces =
-            end > begin ? (end - 1) / kBlock - begin / kBlock + 1 : std::int64_t{0};
+        return end > begin ? (end - 1) / kBlock - begin / kBlock + 1 : 0;
+    };
+    std::int64_t wanted = 0;
+    for (std::size_t k = 0; k < leaves_.size(); ++k) wanted += pieces(k) * r.n_sums;
+    if (static_cast<std::int64_t>(sums.size()) != wanted)
+        throw std::invalid_argument("sums has " + std::to_string(sums.size()) + " numbers; " +
+                                    std::to_string(wanted) + " of the whole model are wanted");
+    const double* sum = sums.data();
+    for (std::size_t k = 0; k < leaves_.size(); ++k) {
         double totals[kMaxSums] = {};
-        for (std::int64_t piece = 0; piece < pieces; ++piece)
-            for (int s = 0; s < r.n_sums; ++s) totals[s] += sums.at(at++);
+        for (std::int64_t piece = 0; piece < pieces(k); ++piece)
+            for (int s = 0; s < r.n_sums; ++s) totals[s] += *sum++;
         if (plan_.tensors[k].resting) continue;
         const Cohort& cohort = cohorts_[static_cast<std::size_t>(cohort_of_[k])];
         r.settle(hyper_[static_cast<std::size_t>(cohort.group)].data(), totals,
