@@ -35,7 +35,7 @@ std::int64_t Leaf::count() const {
 }
 
 Optimizer::Optimizer(const std::string& rule, std::vector<Leaf> leaves, std::vector<double> fills,
-                     double keep, Range range)
+                     std::optional<double> keep, Range range)
     : rule_(static_cast<int>(&find_rule(rule) - kernels().rules)),
       leaves_(std::move(leaves)),
       fills_(std::move(fills)),
@@ -192,7 +192,8 @@ Tensor Optimizer::tensor_of(std::size_t leaf, const Arrays& arrays) const {
     }
     if (arrays.shadow.data) tensor.shadow = operand(arrays.shadow, axes, tensor.dtype);
     for (int s = 0; s < rule().n_slots; ++s) tensor.slots[s] = states_->slot(leaf, s);
-    if (keep_ > 0.0) tensor.average = states_->slot(leaf, rule().n_slots);
+    if (averages()) tensor.average = states_->slot(leaf, rule().n_slots);
+    tensor.unit_stride = l.count();
     if (options_.agc_axis && l.shape.size() > 1) {
         const int axes_of = static_cast<int>(l.shape.size()), given = *options_.agc_axis;
         if (given < -axes_of || given >= axes_of)
@@ -202,6 +203,7 @@ Tensor Optimizer::tensor_of(std::size_t leaf, const Arrays& arrays) const {
                                         std::to_string(axes_of));
         const int axis = given < 0 ? given + axes_of : given;
         tensor.units = l.shape[static_cast<std::size_t>(axis)];
+        tensor.unit_stride = 1;
         for (auto a = axes.rbegin(); *a != axis; ++a)
             tensor.unit_stride *= l.shape[static_cast<std::size_t>(*a)];
         for (int a = 0; a < axis; ++a) tensor.units_before *= l.shape[static_cast<std::size_t>(a)];
@@ -212,7 +214,7 @@ Tensor Optimizer::tensor_of(std::size_t leaf, const Arrays& arrays) const {
 void Optimizer::bind(const std::vector<Arrays>& arrays) {
     allocate();
     Plan plan;
-    plan.keep = keep_;
+    plan.keep = keep_.value_or(0.0);
     std::vector<bool> present;
     for (std::size_t k = 0; k < leaves_.size(); ++k) {
         plan.add(tensor_of(k, arrays[k]));
@@ -221,7 +223,7 @@ void Optimizer::bind(const std::vector<Arrays>& arrays) {
     plan_ = std::move(plan);
     bound_ = true;
     set_present(present);
-    if (keep_ > 0.0 && !averages_begun_)
+    if (averages() && !averages_begun_)
         for (const Tensor& tensor : plan_.tensors)
             schuss::gather(tensor.param.view, tensor.first, tensor.count, tensor.dtype,
                            tensor.average);
@@ -263,20 +265,22 @@ void Optimizer::find_coefficients() {
 // A norm or a unit of which this range is only a part is the caller's to complete.
 void Optimizer::check_range(bool normed) const {
     if (range_.begin == 0 && range_.end >= offsets_.back()) return;
-    if (!normed)
-        throw std::invalid_argument(
-            "grad_norm is None; that of all ranges is wanted for max_norm "
-            "and nonfinite");
     for (const std::size_t k : plan_.moving.tensors) {
         const auto c = static_cast<std::size_t>(plan_.tensors[k].coefficients);
         if (!whole(k) && !std::isinf(coefficients_[c].max_ratio))
             throw std::invalid_argument(
-                "agc is set for a parameter of which the range has a part; "
-                "None is wanted");
+                "agc is set for a parameter that the range cuts; None is wanted");
     }
+    if (!normed)
+        throw std::invalid_argument(
+            "grad_norm is None; that of all ranges is wanted for max_norm "
+            "and nonfinite");
 }
 
 bool Optimizer::open(std::optional<double> grad_norm) {
+    if (grad_norm && *grad_norm < 0.0)
+        throw std::invalid_argument("grad_norm is " + std::to_string(*grad_norm) +
+                                    "; a number of at least 0 is wanted");
     const FloatEnvironment pinned;
     const bool clip = !std::isinf(options_.max_norm);
     const bool check = options_.nonfinite != Nonfinite::kPropagate;
@@ -338,8 +342,8 @@ void Optimizer::settle(const std::vector<double>& sums) {
     const FloatEnvironment pinned;
     const auto wanted = static_cast<std::size_t>(first_pieces_.back() * rule().n_sums);
     if (sums.size() != wanted)
-        throw std::invalid_argument("sums has length " + std::to_string(sums.size()) + "; " +
-                                    std::to_string(wanted) + " is wanted");
+        throw std::invalid_argument("sums has " + std::to_string(sums.size()) + " numbers; " +
+                                    std::to_string(wanted) + " of the whole model are wanted");
     settle(plan_.moving, sums);
 }
 

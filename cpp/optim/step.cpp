@@ -63,13 +63,32 @@ void spread_factors(const Tensor& tensor, std::int64_t at, std::int64_t count, c
     }
 }
 
+// The policy for gradients as `clipped` gives them.
+Policy policy_of(const Tensor& tensor, Policy by) {
+    if (tensor.factors) by.scale = 1.0, by.limit = INFINITY;  // done in the buffer
+    return by;
+}
+
+// What the rule sees of gradients at g: in the buffer and clipped, where units are.
+template <std::int64_t n>
+const char* clipped(const Tensor& tensor, std::int64_t at, std::int64_t count, const Policy& by,
+                    const char* g, Buffer<n>& buffer) {
+    if (!tensor.factors) return g;
+    if (g != buffer.bytes)
+        std::memcpy(buffer.bytes, g, static_cast<std::size_t>(count * size_of(tensor.dtype)));
+    Buffer<n> factors;
+    (tensor.dtype == kFloat32 ? spread_factors<float> : spread_factors<double>)(tensor, at, count,
+                                                                                factors.bytes);
+    kernels().scale[tensor.dtype](buffer.bytes, factors.bytes, count, by);
+    return buffer.bytes;
+}
+
 // Elements [begin, end) of one tensor.
 void update_tensor(const Rule& rule, const Tensor& tensor, std::int64_t begin, std::int64_t end,
                    const Coefficients& by, double keep, bool streaming) {
     const std::int64_t size = size_of(tensor.dtype);
     const bool shadow = tensor.shadow.view.data != nullptr;
-    Policy policy = by.policy;
-    if (tensor.factors) policy.scale = 1.0, policy.limit = INFINITY;  // done in the tile
+    const Policy policy = policy_of(tensor, by.policy);
     const bool plain = policy.scale == 1.0 && policy.l2 == 0.0 && std::isinf(policy.limit);
     const UpdateKernel kernel = (plain ? rule.plain : rule.prepared)[tensor.dtype];
     Piece piece;
@@ -87,27 +106,20 @@ void update_tensor(const Rule& rule, const Tensor& tensor, std::int64_t begin, s
     }
     Tile param, grad;
     // `count` elements, whose gradients are at g in the compute dtype.
-    const auto step_tile = [&](std::int64_t at, std::int64_t count, char* g) {
+    const auto step_tile = [&](std::int64_t at, std::int64_t count, const char* g) {
         piece.count = count;
         piece.param = reach(tensor.param, tensor, at, count, param.bytes);
-        if (tensor.factors) {
-            Tile factors;
-            if (g != grad.bytes) std::memcpy(grad.bytes, g, static_cast<std::size_t>(count * size));
-            g = grad.bytes;
-            (tensor.dtype == kFloat32 ? spread_factors<float>
-                                      : spread_factors<double>)(tensor, at, count, factors.bytes);
-            kernels().scale[tensor.dtype](g, factors.bytes, count, by.policy);
-        }
-        piece.grad = g;
+        piece.grad = clipped(tensor, at, count, by.policy, g, grad);
         slots_at(at);
         kernel(piece, by.of_rule, policy);
         const std::int64_t place = tensor.first + at;
         if (!tensor.param.direct)
             scatter(tensor.param.view, place, count, tensor.dtype, piece.param);
         if (shadow) scatter(tensor.shadow.view, place, count, tensor.dtype, piece.param);
-        if (tensor.average)
-            kernels().average[tensor.dtype](tensor.average + at * size, piece.param, count, keep,
-                                            streaming);
+        if (!tensor.average) return;
+        piece.param = reach(tensor.param, tensor, at, count, param.bytes);  // as it is stored
+        kernels().average[tensor.dtype](tensor.average + at * size, piece.param, count, keep,
+                                        streaming);
     };
     const auto step_row = [&](std::int64_t at, std::int64_t last) {
         for (; at < last; at += kCacheTile) {
@@ -202,15 +214,19 @@ void unit_sums(const Tensor& tensor, const Policy& policy, std::int64_t begin, s
             }
             continue;
         }
-        for (std::int64_t k = begin; k < end; ++k)
+        for (std::int64_t k = begin; k < end; ++k) {
+            double run_of_param = 0.0, run_of_grad = 0.0;
             for (std::int64_t at = 0; at < run; at += kBlock) {
                 const std::int64_t n = std::min(kBlock, run - at);
-                both(row + k * run + at, n, [&](const char* x, double* sums) {
+                both(row + k * run + at, n, [&](const char* x, const double* sums) {
                     double sum;
                     table.sum_squares[tensor.dtype](x, n, 1.0, &sum);
-                    sums[k] += sum;
+                    (sums == of_param ? run_of_param : run_of_grad) += sum;
                 });
             }
+            of_param[k] += run_of_param;
+            of_grad[k] += run_of_grad;
+        }
     }
 }
 
@@ -247,9 +263,10 @@ void gather(const Rule& rule, const Plan& plan, const Row& row,
             piece.streaming = false;
             piece.count = std::min(end - at, kBlock - (at + before) % kBlock);
             piece.param = reach(tensor.param, tensor, at, piece.count, param.bytes);
-            piece.grad = reach(tensor.grad, tensor, at, piece.count, grad.bytes);
+            piece.grad = clipped(tensor, at, piece.count, by.policy,
+                                 reach(tensor.grad, tensor, at, piece.count, grad.bytes), grad);
             for (int s = 0; s < rule.n_slots; ++s) piece.slots[s] = tensor.slots[s] + at * size;
-            rule.gather[tensor.dtype](piece, by.of_rule, by.policy, out);
+            rule.gather[tensor.dtype](piece, by.of_rule, policy_of(tensor, by.policy), out);
             at += piece.count;
         }
     });

@@ -20,7 +20,7 @@ class Stepper:
         rule: str,
         params: Any,
         fills: dict[str, float],
-        keep: float = 0.0,
+        keep: float | None = None,
         range: tuple[int, int] = ...,
     ) -> None: ...
     @property

@@ -347,10 +347,10 @@ class Optimizer(Configured):
         """
         with self._alone():
             averages = [leaf for _, leaf in _core.flatten(self._averages(), "ema")]
-            arrays = [leaf for _, leaf in _core.flatten(params, "params")]
             if self._stepper is None:
                 raise RuntimeError("there is no average before the first step")
-            shapes = [np.shape(array) for array in arrays]
+            arrays = self._writeable(params, "params")
+            shapes = [array.shape for array in arrays]
             if shapes != [average.shape for average in averages]:
                 raise ValueError(f"params has the shapes {shapes}; those of the steps are wanted")
             own = [array.copy() for array in arrays]
@@ -362,15 +362,19 @@ class Optimizer(Configured):
             for array, kept in zip(arrays, own, strict=True):
                 array[...] = kept
 
-    def zero_grad(self, grads: Any) -> None:
-        """Fill every gradient array with zeros, in place."""
-        arrays = _core.flatten(grads, "grads")
+    @staticmethod
+    def _writeable(tree: Any, name: str) -> list[NDArray[Any]]:
+        arrays = _core.flatten(tree, name)
         for path, array in arrays:
             if not isinstance(array, np.ndarray):
-                raise TypeError(f"grads['{path}'] is {type(array).__name__}; an array is wanted")
+                raise TypeError(f"{name}['{path}'] is {type(array).__name__}; an array is wanted")
             if not array.flags.writeable:
-                raise ValueError(f"grads['{path}'] is read-only; a writeable array is wanted")
-        for _, array in arrays:
+                raise ValueError(f"{name}['{path}'] is read-only; a writeable array is wanted")
+        return [array for _, array in arrays]
+
+    def zero_grad(self, grads: Any) -> None:
+        """Fill every gradient array with zeros, in place."""
+        for array in self._writeable(grads, "grads"):
             array[...] = 0
 
     def _fills(self) -> dict[str, float]:
@@ -391,7 +395,7 @@ class Optimizer(Configured):
         return any(value != 0.0 for value in values)
 
     def _bind(self, params: Any, rule: str) -> _core.Stepper:
-        stepper = _core.Stepper(rule, params, self._fills(), keep=self.__dict__["ema"] or 0.0)
+        stepper = _core.Stepper(rule, params, self._fills(), keep=self.__dict__["ema"])
         unused = set(self._overrides)
         groups: dict[tuple[str, ...], int] = {(): 0}
         group_of = []
