@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import math
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -558,11 +557,11 @@ class Optimizer(Configured):
         return stepper.unflatten([stepper.slots(leaf) for leaf in range(len(stepper.paths))])
 
     def __repr__(self) -> str:
-        common = inspect.signature(Optimizer).parameters
+        common = {field.name: field.default for field in fields(self) if field.kw_only}
         parts = [
             f"{name}={value!r}"
             for name, value in self._arguments().items()
-            if name not in common or value not in (common[name].default, {})
+            if name not in common or value not in (common[name], {})
         ]
         return f"{type(self).__name__}({', '.join(parts)})"
 
@@ -843,11 +842,11 @@ class Optimizer(Configured):
 
 
 class Coupled(Optimizer):
-    """Base of the optimizers whose decay is an L2 term unless it is asked to stand beside the step.
+    """Base of the optimizers whose decay is an L2 term or stands beside the step.
 
     Args:
-        decoupled_weight_decay: take η λ p together with the step instead of adding λ p to the
-            gradient, as `AdamW` does.
+        decoupled_weight_decay: take η λ p beside the step, as `AdamW` does, instead of adding λ p
+            to the gradient.
     """
 
     _: KW_ONLY
