@@ -316,23 +316,34 @@ class Optimizer(Configured):
             self._turn.release()
 
     def _averages(self) -> Any:
+        """The averages in the structure of the parameters."""
+        averages = self._averages_by_path()
         stepper = self._stepper
+        return {} if stepper is None else stepper.unflatten([averages[p] for p in stepper.paths])
+
+    def _averages_by_path(self) -> dict[str, NDArray[Any]]:
         if self.__dict__["ema"] is None:
             raise AttributeError("this optimizer keeps no average; the argument ema asks for one")
-        if stepper is None:
-            return {}
-        leaves = range(len(stepper.paths))
-        return stepper.unflatten([stepper.slots(leaf)["ema"] for leaf in leaves])
+        stepper = self._stepper
+        if stepper is not None:
+            return {path: stepper.slots(leaf)["ema"] for leaf, path in enumerate(stepper.paths)}
+        states = {} if self._pending is None else self._pending["state"]
+        return {path: slots["ema"] for path, slots in states.items()}
 
     @contextmanager
     def averaged(self, params: Any) -> Iterator[Any]:
         """Lend params their averages, in place, for the time of a `with` block.
 
+        Also between loading a checkpoint and the next step. A step within the block would begin
+        from the averages, and be undone at its end.
+
         Args:
             params: the arrays that `step` is given. After the block they have their own bits again.
 
         Raises:
+            AttributeError: this optimizer keeps no average.
             RuntimeError: before the first step, when there is no average yet.
+            ValueError: for arrays that do not fit; nothing has been written.
 
         Example:
             >>> import numpy as np, schuss
@@ -345,21 +356,31 @@ class Optimizer(Configured):
             array([-1.])
         """
         with self._alone():
-            averages = [leaf for _, leaf in _core.flatten(self._averages(), "ema")]
-            arrays = [leaf for _, leaf in _core.flatten(params, "params")]
-            if self._stepper is None:
+            averages = self._averages_by_path()
+            if not averages:
                 raise RuntimeError("there is no average before the first step")
-            shapes = [np.shape(array) for array in arrays]
-            if shapes != [average.shape for average in averages]:
-                raise ValueError(f"params has the shapes {shapes}; those of the steps are wanted")
-            own = [array.copy() for array in arrays]
-            for array, average in zip(arrays, averages, strict=True):
-                array[...] = average
+            arrays = dict(_core.flatten(params, "params"))
+            if arrays.keys() != averages.keys():
+                raise ValueError(
+                    f"params has the arrays {sorted(arrays)}; {sorted(averages)} are wanted"
+                )
+            for path, array in arrays.items():
+                shape = averages[path].shape
+                if not isinstance(array, np.ndarray) or array.shape != shape:
+                    given = getattr(array, "shape", type(array).__name__)
+                    raise ValueError(f"params[{path!r}] is {given}; an array of {shape} is wanted")
+                if not array.flags.writeable:
+                    raise ValueError(
+                        f"params[{path!r}] is read-only; a writeable array is wanted"
+                    )
+            own = {path: array.copy() for path, array in arrays.items()}
+            for path, array in arrays.items():
+                array[...] = averages[path]
         try:
             yield params
         finally:
-            for array, kept in zip(arrays, own, strict=True):
-                array[...] = kept
+            for path, array in arrays.items():
+                array[...] = own[path]
 
     def zero_grad(self, grads: Any) -> None:
         """Fill every gradient array with zeros, in place."""
