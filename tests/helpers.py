@@ -52,9 +52,7 @@ def hyperparameters(opt):
     return {name: getattr(type(opt), name).in_core(vars(opt)[name]) for name in names}
 
 
-def run_twin(
-    case, params, steps_of_grads, *, cuts=None, scale=1.0, max_norm=None, **prepare
-):
+def run_twin(case, params, steps_of_grads, *, cuts=None, scale=1.0, max_norm=None, **prepare):
     """Parameters and slots after the twin has stepped through all gradients.
 
     cuts: where one tensor ends and the next begins; only rules with sums and units mind.

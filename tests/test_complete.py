@@ -64,7 +64,9 @@ def test_docstring_of_an_optimizer(name):
     cls = getattr(schuss, name)
     doc = inspect.getdoc(cls)
     first = doc.splitlines()[0]
-    assert re.search(r"`weight_decay` is (an L2 gradient term|decoupled|a term of the step)\.", first)
+    assert re.search(
+        r"`weight_decay` is (an L2 gradient term|decoupled|a term of the step)\.", first
+    )
     for section in ("Args:", "Memory:", "Example:", "Reference:", ">>> "):
         assert section in doc, section
     own = inspect.signature(cls).parameters.keys() - inspect.signature(schuss.Optimizer).parameters

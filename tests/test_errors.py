@@ -88,7 +88,7 @@ def test_bad_schedule_values_are_refused_before_anything_is_written(name, hyper,
 
 @pytest.mark.parametrize("bad", [1.0, -0.1, math.nan, "0.9", True, lambda t: 0.9])
 def test_an_average_is_asked_for_once_and_by_a_number(bad):
-    with pytest.raises((ValueError, TypeError), match="ema is .* is wanted"):
+    with pytest.raises((ValueError, TypeError), match=r"ema is .* is wanted"):
         schuss.Adam(ema=bad)
     opt = schuss.Adam(ema=0.5)
     with pytest.raises(AttributeError, match="ema cannot be assigned; it goes to the constructor"):

@@ -156,10 +156,12 @@ class Optimizer(Configured):
 
     ``opt.step(params, grads)`` updates ``params`` in place. ``params`` and ``grads`` are one array,
     or lists, tuples and dicts of arrays, nested as deep as you like, of one structure. States are
-    made at the first step and belong to that structure.
+    made at the first step and belong to that structure. Arithmetic and states of a float64 parameter
+    are float64, those of a float32, bfloat16 or float16 one float32; 16 bits are rounded to, nearest
+    even, at the end of each step.
 
     Every hyperparameter is a number or a schedule, a callable f(t) with t the number of steps
-    already taken. Every optimizer also takes the keywords below. All but `overrides` may be
+    already taken; the words of `adapt`, where there is such an argument, are no numbers. Every optimizer also takes the keywords below. All but `overrides` may be
     assigned to as attributes later on; a name that does not exist is an AttributeError. Attributes
     of your own begin with an underscore.
 
@@ -168,7 +170,7 @@ class Optimizer(Configured):
     zeros in norms and finite checks. A rate of 0 that is the optimizer's own, or the value of a
     schedule, makes an ordinary step: states go on, and a gradient that is NaN is NaN.
 
-    Numbers must survive the dtype of the parameters: an epsilon that float32 makes 0 of, a beta
+    Numbers must survive the arithmetic of the parameters: an epsilon that float32 makes 0 of, a beta
     that it makes 1 of, a rate that it makes infinite are a ValueError at the first step, or when
     they are assigned later. Learning rates and decays from a schedule may fade to 0.
 
@@ -183,19 +185,22 @@ class Optimizer(Configured):
         max_value: then clip each element to [-max_value, max_value]. Above 0, or None.
         grad_scale: gradients are divided by it first (loss scaling, accumulation). Above 0.
         nonfinite: what to do when a gradient element is NaN or infinite, as it came or after
-            scaling and clipping, in the dtype of its parameter; in rules that square gradients also
+            scaling and clipping, in the arithmetic of its parameter; in rules that square them also
             where its square is (above 1.8e19 in float32, 1.3e154 in float64): "propagate" (the
             default: nothing. A state that has become infinite stays so, and its parameter does not
             move again), "skip" (parameters, states and step count keep their bits) or "raise"
             (FloatingPointError, nothing written).
         maximize: ascend instead of descend.
-        agc: adaptive gradient clipping: a unit whose gradient is longer than agc times the norm of
-            its part of the parameter is clipped to that, after `max_norm` and `max_value` and
-            before any decay. None for no clipping; 0.01 is usual.
-        agc_epsilon: norms of parameters count as at least this.
-        agc_axis: the axis along which the units lie: -1 for matrices (inputs, outputs), 0 for
-            (outputs, inputs); the whole array is one unit with None, and where it has no or one
-            axis.
+        agc: adaptive gradient clipping: a unit of the gradient whose norm is above `agc` times that
+            of its parameters is scaled down to it, after `max_norm` and `max_value` and before any
+            decay. 0.01 is usual, more for smaller batches; at least 0, or None for no clipping. A
+            unit is an index of `agc_axis`: all weights that lead to one output. The paper leaves
+            the last layer out: `overrides={"head*": {"agc": None}}`.
+        agc_epsilon: what the norm of a unit's parameters counts as at least, so that zeros may
+            grow. At least 0.
+        agc_axis: the axis of the units: -1 for weights (inputs, outputs) as of
+            `schuss.initializers`, 0 for those of PyTorch. With None, and below two dimensions, the
+            array is one unit.
         ema: keep an exponential average of the parameters, e ← ema e + (1 - ema) p after each step
             in which p took part, in float32, or float64 for float64 parameters; it starts as the
             parameters before the first step. In [0, 1), or None. The attribute `ema` is the
@@ -206,7 +211,10 @@ class Optimizer(Configured):
 
     Gradients are never written, and none of this makes a pass or a copy of its own, but that norms
     and finite checks read the gradients once more. The sign of ``maximize``, 1 / grad_scale and the
-    clip factor are one coefficient, rounded once to the dtype of the parameter.
+    clip factor are one coefficient, rounded once.
+
+    Reference for `agc`: Brock, De, Smith and Simonyan, High-Performance Large-Scale Image
+    Recognition Without Normalization, ICML 2021, equation 3.
     """
 
     _: KW_ONLY
@@ -370,9 +378,7 @@ class Optimizer(Configured):
                     given = getattr(array, "shape", type(array).__name__)
                     raise ValueError(f"params[{path!r}] is {given}; an array of {shape} is wanted")
                 if not array.flags.writeable:
-                    raise ValueError(
-                        f"params[{path!r}] is read-only; a writeable array is wanted"
-                    )
+                    raise ValueError(f"params[{path!r}] is read-only; a writeable array is wanted")
             own = {path: array.copy() for path, array in arrays.items()}
             for path, array in arrays.items():
                 array[...] = averages[path]
