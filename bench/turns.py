@@ -91,7 +91,9 @@ def compare(before: str, after: str, rounds: int = 20, threads: int = 1) -> None
         ratios = sorted(b / a for a, b in pairs)
         low, middle, high = statistics.quantiles(ratios, n=4)
         first = statistics.median(a for a, _ in pairs)
-        print(f"{key:28} {1e6 * first:10.2f} us  {middle:.3f}  ({low:.3f} to {high:.3f})", flush=True)
+        print(
+            f"{key:28} {1e6 * first:10.2f} us  {middle:.3f}  ({low:.3f} to {high:.3f})", flush=True
+        )
     for server in servers:
         server.kill()
 

@@ -96,4 +96,12 @@ ERRORS = [
     ("Adam", {"amsgrad": 1.0}, TypeError, "amsgrad"),
     ("RAdam", {"threshold": 3.0}, ValueError, "threshold"),
     ("NAdam", {"momentum_decay": -0.1}, ValueError, "momentum_decay"),
+    ("NAdam", {"decoupled_weight_decay": 1}, TypeError, "decoupled_weight_decay"),
+    ("LAMB", {"adapt": "some"}, ValueError, "adapt is 'some'; one of 'all', 'decayed', False"),
+    ("LAMB", {"adapt": True}, ValueError, "adapt is True; one of"),
+    ("LAMB", {"adapt": 0.0}, ValueError, "adapt is 0.0; one of"),
+    ("LARS", {"adapt": lambda t: "all"}, ValueError, "adapt is .*; one of"),
+    ("LARS", {"overrides": {"*": {"adapt": "x"}}}, ValueError, r"overrides\['\*'\]\['adapt'\]"),
+    ("Adan", {"proximal": None}, TypeError, "proximal"),
+    ("AdEMAMix", {"alpha_warmup": -1.0}, ValueError, "alpha_warmup"),
 ]

@@ -26,6 +26,7 @@ class AdaGrad(Coupled):
         initial_accumulator: G before the first step, at least 0.
         weight_decay: λ, at least 0; adds λ p to the gradient.
         epsilon_inside_sqrt: put ε under the root, as Keras and optax do.
+        decoupled_weight_decay: take η λ p beside the step, see `AdamW`.
 
     Memory: one array as large as the parameters.
 
@@ -70,6 +71,7 @@ class RMSprop(Coupled):
         centered: scale by the spread of the gradient instead of its mean square.
         weight_decay: λ, at least 0; adds λ p to the gradient.
         epsilon_inside_sqrt: put ε under the root, as Keras and optax do.
+        decoupled_weight_decay: take η λ p beside the step, see `AdamW`.
 
     Memory: one array as large as the parameters, one more each for `centered` and momentum.
 
@@ -115,6 +117,7 @@ class AdaDelta(Coupled):
         rho: ρ in [0, 1).
         epsilon: ε, above 0 to move at all: with 0 the first step is 0, or NaN where g is 0.
         weight_decay: λ, at least 0; adds λ p to the gradient.
+        decoupled_weight_decay: take η λ p beside the step, see `AdamW`.
 
     Memory: two arrays as large as the parameters.
 

@@ -21,6 +21,12 @@ class _Moments(Optimizer):
 
 
 class _Adam(_Moments):
+    """With a switch for the largest second moment.
+
+    Args:
+        amsgrad: never let the denominator's v shrink.
+    """
+
     amsgrad: Switch = False
 
     @property
@@ -45,8 +51,9 @@ class Adam(_Adam, Coupled):
         beta1: β1 in [0, 1).
         beta2: β2 in [0, 1).
         epsilon: ε, at least 0; outside the root of the corrected v̂, as in the paper and PyTorch.
-        weight_decay: λ, at least 0; adds λ p to the gradient. See `AdamW` for the decoupled form.
+        weight_decay: λ, at least 0; adds λ p to the gradient.
         amsgrad: never let the denominator's v shrink.
+        decoupled_weight_decay: take η λ p beside the step, see `AdamW`.
 
     Memory: two arrays as large as the parameters, three with `amsgrad`.
 
@@ -112,6 +119,7 @@ class AdaBelief(_Moments, Coupled):
         epsilon: ε, at least 0.
         weight_decay: λ, at least 0; adds λ p to the gradient.
         epsilon_root: ε_root, at least 0; stays in s, as in the paper, which sets both to ε.
+        decoupled_weight_decay: take η λ p beside the step, see `AdamW`.
 
     Memory: two arrays as large as the parameters.
 
@@ -150,6 +158,7 @@ class RAdam(_Moments, Coupled):
             uncorrected v.
         weight_decay: λ, at least 0; adds λ p to the gradient.
         threshold: at least 4; 4 is the paper's, PyTorch and the authors' code take 5.
+        decoupled_weight_decay: take η λ p beside the step, see `AdamW`.
 
     Memory: two arrays as large as the parameters.
 
@@ -186,6 +195,7 @@ class NAdam(_Moments, Coupled):
         epsilon: ε, at least 0.
         weight_decay: λ, at least 0; adds λ p to the gradient.
         momentum_decay: ψ, at least 0; 0.004 as in the paper and PyTorch.
+        decoupled_weight_decay: take η λ p beside the step, see `AdamW`.
 
     Memory: two arrays as large as the parameters.
 
@@ -219,6 +229,7 @@ class Adamax(_Moments, Coupled):
         beta2: β2 in [0, 1).
         epsilon: ε, at least 0; added to |g|, as in PyTorch; the paper has none.
         weight_decay: λ, at least 0; adds λ p to the gradient.
+        decoupled_weight_decay: take η λ p beside the step, see `AdamW`.
 
     Memory: two arrays as large as the parameters.
 

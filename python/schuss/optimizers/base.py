@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import math
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -157,10 +156,12 @@ class Optimizer(Configured):
 
     ``opt.step(params, grads)`` updates ``params`` in place. ``params`` and ``grads`` are one array,
     or lists, tuples and dicts of arrays, nested as deep as you like, of one structure. States are
-    made at the first step and belong to that structure.
+    made at the first step and belong to that structure. Arithmetic and states of a float64 parameter
+    are float64, those of a float32, bfloat16 or float16 one float32; 16 bits are rounded to, nearest
+    even, at the end of each step.
 
     Every hyperparameter is a number or a schedule, a callable f(t) with t the number of steps
-    already taken. Every optimizer also takes the keywords below. All but `overrides` may be
+    already taken; the words of `adapt`, where there is such an argument, are no numbers. Every optimizer also takes the keywords below. All but `overrides` may be
     assigned to as attributes later on; a name that does not exist is an AttributeError. Attributes
     of your own begin with an underscore.
 
@@ -169,7 +170,7 @@ class Optimizer(Configured):
     zeros in norms and finite checks. A rate of 0 that is the optimizer's own, or the value of a
     schedule, makes an ordinary step: states go on, and a gradient that is NaN is NaN.
 
-    Numbers must survive the dtype of the parameters: an epsilon that float32 makes 0 of, a beta
+    Numbers must survive the arithmetic of the parameters: an epsilon that float32 makes 0 of, a beta
     that it makes 1 of, a rate that it makes infinite are a ValueError at the first step, or when
     they are assigned later. Learning rates and decays from a schedule may fade to 0.
 
@@ -184,19 +185,22 @@ class Optimizer(Configured):
         max_value: then clip each element to [-max_value, max_value]. Above 0, or None.
         grad_scale: gradients are divided by it first (loss scaling, accumulation). Above 0.
         nonfinite: what to do when a gradient element is NaN or infinite, as it came or after
-            scaling and clipping, in the dtype of its parameter; in rules that square gradients also
+            scaling and clipping, in the arithmetic of its parameter; in rules that square them also
             where its square is (above 1.8e19 in float32, 1.3e154 in float64): "propagate" (the
             default: nothing. A state that has become infinite stays so, and its parameter does not
             move again), "skip" (parameters, states and step count keep their bits) or "raise"
             (FloatingPointError, nothing written).
         maximize: ascend instead of descend.
-        agc: adaptive gradient clipping: a unit whose gradient is longer than agc times the norm of
-            its part of the parameter is clipped to that, after `max_norm` and `max_value` and
-            before any decay. None for no clipping; 0.01 is usual.
-        agc_epsilon: norms of parameters count as at least this.
-        agc_axis: the axis along which the units lie: -1 for matrices (inputs, outputs), 0 for
-            (outputs, inputs); the whole array is one unit with None, and where it has no or one
-            axis.
+        agc: adaptive gradient clipping: a unit of the gradient whose norm is above `agc` times that
+            of its parameters is scaled down to it, after `max_norm` and `max_value` and before any
+            decay. 0.01 is usual, more for smaller batches; at least 0, or None for no clipping. A
+            unit is an index of `agc_axis`: all weights that lead to one output. The paper leaves
+            the last layer out: `overrides={"head*": {"agc": None}}`.
+        agc_epsilon: what the norm of a unit's parameters counts as at least, so that zeros may
+            grow. At least 0.
+        agc_axis: the axis of the units: -1 for weights (inputs, outputs) as of
+            `schuss.initializers`, 0 for those of PyTorch. With None, and below two dimensions, the
+            array is one unit.
         ema: keep an exponential average of the parameters, e ← ema e + (1 - ema) p after each step
             in which p took part, in float32, or float64 for float64 parameters; it starts as the
             parameters before the first step. In [0, 1), or None. The attribute `ema` is the
@@ -207,7 +211,10 @@ class Optimizer(Configured):
 
     Gradients are never written, and none of this makes a pass or a copy of its own, but that norms
     and finite checks read the gradients once more. The sign of ``maximize``, 1 / grad_scale and the
-    clip factor are one coefficient, rounded once to the dtype of the parameter.
+    clip factor are one coefficient, rounded once.
+
+    Reference for `agc`: Brock, De, Smith and Simonyan, High-Performance Large-Scale Image
+    Recognition Without Normalization, ICML 2021, equation 3.
     """
 
     _: KW_ONLY
@@ -317,23 +324,34 @@ class Optimizer(Configured):
             self._turn.release()
 
     def _averages(self) -> Any:
+        """The averages in the structure of the parameters."""
+        averages = self._averages_by_path()
         stepper = self._stepper
+        return {} if stepper is None else stepper.unflatten([averages[p] for p in stepper.paths])
+
+    def _averages_by_path(self) -> dict[str, NDArray[Any]]:
         if self.__dict__["ema"] is None:
             raise AttributeError("this optimizer keeps no average; the argument ema asks for one")
-        if stepper is None:
-            return {}
-        leaves = range(len(stepper.paths))
-        return stepper.unflatten([stepper.slots(leaf)["ema"] for leaf in leaves])
+        stepper = self._stepper
+        if stepper is not None:
+            return {path: stepper.slots(leaf)["ema"] for leaf, path in enumerate(stepper.paths)}
+        states = {} if self._pending is None else self._pending["state"]
+        return {path: slots["ema"] for path, slots in states.items()}
 
     @contextmanager
     def averaged(self, params: Any) -> Iterator[Any]:
         """Lend params their averages, in place, for the time of a `with` block.
 
+        Also between loading a checkpoint and the next step. A step within the block would begin
+        from the averages, and be undone at its end.
+
         Args:
             params: the arrays that `step` is given. After the block they have their own bits again.
 
         Raises:
+            AttributeError: this optimizer keeps no average.
             RuntimeError: before the first step, when there is no average yet.
+            ValueError: for arrays that do not fit; nothing has been written.
 
         Example:
             >>> import numpy as np, schuss
@@ -346,35 +364,43 @@ class Optimizer(Configured):
             array([-1.])
         """
         with self._alone():
-            averages = [leaf for _, leaf in _core.flatten(self._averages(), "ema")]
-            if self._stepper is None:
+            averages = self._averages_by_path()
+            if not averages:
                 raise RuntimeError("there is no average before the first step")
             arrays = self._writeable(params, "params")
-            shapes = [array.shape for array in arrays]
-            if shapes != [average.shape for average in averages]:
-                raise ValueError(f"params has the shapes {shapes}; those of the steps are wanted")
-            own = [array.copy() for array in arrays]
-            for array, average in zip(arrays, averages, strict=True):
-                array[...] = average
+            if arrays.keys() != averages.keys():
+                raise ValueError(
+                    f"params has the arrays {sorted(arrays)}; {sorted(averages)} are wanted"
+                )
+            for path, array in arrays.items():
+                if array.shape != (shape := averages[path].shape):
+                    raise ValueError(
+                        f"params[{path!r}] has shape {array.shape}; that of the steps, {shape}, is "
+                        "wanted"
+                    )
+            own = {path: array.copy() for path, array in arrays.items()}
+            for path, array in arrays.items():
+                array[...] = averages[path]
         try:
             yield params
         finally:
-            for array, kept in zip(arrays, own, strict=True):
-                array[...] = kept
+            for path, array in arrays.items():
+                array[...] = own[path]
 
     @staticmethod
-    def _writeable(tree: Any, name: str) -> list[NDArray[Any]]:
-        arrays = _core.flatten(tree, name)
-        for path, array in arrays:
+    def _writeable(tree: Any, name: str) -> dict[str, NDArray[Any]]:
+        """Return the arrays of a tree by their paths, if all can be written."""
+        arrays = dict(_core.flatten(tree, name))
+        for path, array in arrays.items():
             if not isinstance(array, np.ndarray):
                 raise TypeError(f"{name}['{path}'] is {type(array).__name__}; an array is wanted")
             if not array.flags.writeable:
                 raise ValueError(f"{name}['{path}'] is read-only; a writeable array is wanted")
-        return [array for _, array in arrays]
+        return arrays
 
     def zero_grad(self, grads: Any) -> None:
         """Fill every gradient array with zeros, in place."""
-        for array in self._writeable(grads, "grads"):
+        for array in self._writeable(grads, "grads").values():
             array[...] = 0
 
     def _fills(self) -> dict[str, float]:
@@ -562,11 +588,11 @@ class Optimizer(Configured):
         return stepper.unflatten([stepper.slots(leaf) for leaf in range(len(stepper.paths))])
 
     def __repr__(self) -> str:
-        common = inspect.signature(Optimizer).parameters
+        common = {field.name: field.default for field in fields(self) if field.kw_only}
         parts = [
             f"{name}={value!r}"
             for name, value in self._arguments().items()
-            if name not in common or value not in (common[name].default, {})
+            if name not in common or value not in (common[name], {})
         ]
         return f"{type(self).__name__}({', '.join(parts)})"
 
@@ -847,11 +873,11 @@ class Optimizer(Configured):
 
 
 class Coupled(Optimizer):
-    """Base of the optimizers whose decay is an L2 term unless it is asked to stand beside the step.
+    """Base of the optimizers whose decay is an L2 term or stands beside the step.
 
     Args:
-        decoupled_weight_decay: take η λ p together with the step instead of adding λ p to the
-            gradient, as `AdamW` does.
+        decoupled_weight_decay: take η λ p beside the step, as `AdamW` does, instead of adding λ p
+            to the gradient.
     """
 
     _: KW_ONLY

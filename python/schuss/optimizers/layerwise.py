@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal
 
-from .base import Optimizer
+from .base import Coupled, Optimizer
 from .settings import Choice, Fraction, Hyperparameter, Maybe, NonNegative, Rate, Switch, Value
 
 __all__ = ["LAMB", "LARS"]
@@ -17,7 +17,7 @@ Most = Annotated[Maybe, Hyperparameter(double=True, absent=math.inf)]
 Least = Annotated[Maybe, Hyperparameter(double=True, absent=0.0)]
 
 
-class LAMB(Optimizer):
+class LAMB(Coupled):
     """Adam at a rate relative to each tensor's norm; `weight_decay` is a term of the step.
 
     With p a tensor, g its gradient, t the step, from 1, and ‖·‖ the norm over the tensor::
@@ -50,6 +50,7 @@ class LAMB(Optimizer):
             `overrides={"*bias*": {"adapt": False}}` makes biases follow Adam.
         max_ratio: r is at most this, where it is a ratio of norms; None for no bound.
         min_ratio: r is at least this, where it is a ratio of norms; None for no bound.
+        decoupled_weight_decay: take η λ p beside the step, not in u.
 
     Memory: two arrays as large as the parameters. A step reads the parameters and averages twice.
 
@@ -75,7 +76,6 @@ class LAMB(Optimizer):
     adapt: Adapted = "all"
     max_ratio: Most = None
     min_ratio: Least = None
-    decoupled_weight_decay: Switch = False
 
     _rule = "lamb"
 

@@ -98,8 +98,8 @@ class Setting:
 def _refuse_in_float32(label: str, value: float, what: str, came: float, path: str) -> None:
     where = f"params[{path!r}]" if path else "params"
     raise ValueError(
-        f"{label} is {value!r}; float32, the dtype of {where}, makes {came:g} of {what}, and a "
-        "number that it can hold is wanted"
+        f"{label} is {value!r}; float32, in which {where} is computed, makes {came:g} of {what}, "
+        "and a number that it can hold is wanted"
     )
 
 
@@ -118,7 +118,7 @@ def _in_float32(value: float) -> float:
 class Hyperparameter(Setting):
     """A number in [minimum, below), or a schedule of such numbers, on an optimizer.
 
-    fades: a schedule may run down to less than the dtype of the parameters holds, which is 0.
+    fades: a schedule may run down to less than float32 holds, which is 0.
     double: only coefficients in double are made of it, whatever the dtype of the parameters.
     absent: the number that None stands for; without one None is refused.
     """

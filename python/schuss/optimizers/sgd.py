@@ -29,6 +29,7 @@ class SGD(Coupled):
         nesterov: look ahead along the momentum.
         lr_in_velocity: multiply by η before the sum instead of after it.
         weight_decay: λ, at least 0; adds λ p to the gradient.
+        decoupled_weight_decay: take η λ p beside the step, see `AdamW`.
 
     Memory: one array as large as the parameters with momentum, none without.
 
