@@ -15,8 +15,8 @@ import numpy as np
 
 from bench.cases import Array
 from bench.peers import AbsentError
-from bench.problems import Problem, more_garbow_hillstrom, standard_problems
 from bench.solvers import CAP, NEWTON, SECOND_ORDER, SOLVERS, TRUST_EXACT, Limits, all_threads
+from problems import Problem, more_garbow_hillstrom, standard_problems
 
 STANDARD, SINGLE = "standard problems", "float32"  # groups
 CURVED = "standard problems with Hessians"

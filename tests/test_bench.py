@@ -36,7 +36,7 @@ from bench.bench_profile import (
 from bench.bench_solvers import HUGE, Quadratic, Watch, group
 from bench.bench_threads import counts, threshold
 from bench.harness import Candidate, Comparison, Settings, Timing, interleave
-from bench.problems import standard_problems
+from problems import standard_problems
 
 MACHINE = {"cpu": "a", "cores available": 2}
 SETTINGS = Settings(rounds=9, visit=1e-4, pause=1e-2, warm=1e-6)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers import METHODS, core_solver
 
-from bench.problems import standard_problems
+from problems import standard_problems
 
 PROBLEMS = {p.name: p for p in standard_problems(20)}
 GTOL = {"float64": 1e-5, "float32": 1e-3}

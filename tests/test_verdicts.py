@@ -8,8 +8,8 @@ import pytest
 pytest.importorskip("sklearn")  # and SciPy, which comes with it
 
 from bench.bench_verdicts import in_single, in_units, run, wrong
-from bench.nist import fits
-from bench.problems import standard_problems
+from problems import standard_problems
+from problems.nist import fits
 
 METHODS = ("lbfgs", "bfgs", "sr1", "newton", "newton_cg")
 
