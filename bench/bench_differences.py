@@ -20,7 +20,7 @@ from schuss.solvers.differences import Differences
 from scipy.optimize._numdiff import approx_derivative
 
 from bench.cases import Array
-from bench.solvers import Counted, EnoughError
+from bench.peers.solvers import Counted, EnoughError
 from problems import standard_problems
 from problems.nist import fits
 

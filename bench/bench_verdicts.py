@@ -24,7 +24,7 @@ from scipy.optimize import minimize as scipy_minimize
 from scipy.special import expit
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 
-from bench.solvers import Counted, EnoughError
+from bench.peers.solvers import Counted, EnoughError
 from problems import Problem, standard_problems
 from problems.nist import fits
 
