@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 import schuss
@@ -51,23 +49,19 @@ def gapped_rows(x):
 LAYOUTS = [np.copy, fortran, every_other, reversed_axes, permuted, unaligned, gapped_rows]
 
 
-# Each array is gathered for itself: pairs of the same, of neighbors in the list, and with a plain.
-PAIRS = [
-    (p, g)
-    for (k, p), (j, g) in itertools.product(enumerate(LAYOUTS), repeat=2)
-    if np.copy in (p, g) or (j - k) % len(LAYOUTS) < 2
-]
-
-
-@pytest.mark.parametrize(("param_layout", "grad_layout"), PAIRS)
-def test_layouts_do_not_change_the_bits(param_layout, grad_layout, dtype, isa, rng):
+@pytest.mark.parametrize("grad_layout", LAYOUTS)
+@pytest.mark.parametrize("param_layout", LAYOUTS)
+def test_layouts_do_not_change_the_bits(param_layout, grad_layout, dtype, rng):
     start = rng.standard_normal(SHAPE).astype(dtype)
     grads = [gradients(rng, start.size, dtype).reshape(SHAPE) for _ in range(3)]
     plain, laid = start.copy(), param_layout(start)
     a, b = (schuss.AdamW(max_norm=2.0, weight_decay=0.1) for _ in range(2))
-    for g in grads:
-        a.step(plain, g)
-        b.step(laid, grad_layout(g))
+    isas = schuss.config.available_isas()  # one each, as none of them gathers
+    turn = LAYOUTS.index(param_layout) + LAYOUTS.index(grad_layout)
+    with schuss.config.use_isa(isas[turn % len(isas)]):
+        for g in grads:
+            a.step(plain, g)
+            b.step(laid, grad_layout(g))
     assert same_bits(plain, laid)
     assert same_bits(a.state["exp_avg_sq"], b.state["exp_avg_sq"])
     assert a.last_step == b.last_step
