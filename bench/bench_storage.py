@@ -121,8 +121,10 @@ def main() -> None:
     try:
         ours = stepper(grad=bf16, shadow=bf16)
         print(f"{'torch, cast and fused, over shadow':40} {speed_over(torch_with_casts(), ours)}")
-        print(f"{'torch, fused, and lerp, over ema':40} "
-              f"{speed_over(torch_with_average(), averaging(ema=0.999), 8)}")
+        print(
+            f"{'torch, fused, and lerp, over ema':40} "
+            f"{speed_over(torch_with_average(), averaging(ema=0.999), 8)}"
+        )
     except ImportError:
         print("torch is not installed")
     print(f"{'2^24 without over with ema':40} {speed_over(averaging(), averaging(ema=0.999), 8)}")
