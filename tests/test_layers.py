@@ -21,8 +21,9 @@ LAYERS = {
     "dense": {"simd", "core"},
     "dispatch": {"kernels", "dense", "core"},
     "runtime": {"dispatch", "kernels", "core"},
-    "solvers": {"runtime", "dispatch", "kernels", "dense", "core"},
-    "bindings": {"solvers", "runtime", "dispatch", "kernels", "core"},
+    "linalg": {"runtime", "dispatch", "dense", "core"},
+    "solvers": {"linalg", "runtime", "dispatch", "kernels", "dense", "core"},
+    "bindings": {"solvers", "linalg", "runtime", "dispatch", "kernels", "core"},
 }
 # Module or package of schuss -> what of schuss it may import, beside itself and `checks`, of which
 # everybody may. `__init__` sees all, `lab` and `commands` all but each other's insides.

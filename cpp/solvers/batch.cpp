@@ -8,10 +8,11 @@
 #include <optional>
 
 #include "dispatch/dispatch.hpp"
+#include "linalg/cholesky.hpp"
 #include "runtime/fetch.hpp"
 #include "runtime/float_environment.hpp"
+#include "runtime/memory.hpp"
 #include "runtime/parallel.hpp"
-#include "solvers/cholesky.hpp"
 #include "solvers/quadratic.hpp"
 
 namespace schuss {

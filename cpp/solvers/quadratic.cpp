@@ -76,8 +76,7 @@ Quadratic::Quadratic(std::int64_t n) : n_(n), cholesky_(n, kFloat64) {
 }
 
 Quadratic::Work::Work(Quadratic& model)
-    : space_(model.cholesky_.bytes() +
-             static_cast<std::size_t>(2 * model.cholesky_.padded()) * sizeof(double)) {
+    : space_(model.cholesky_.bytes() + 2 * model.cholesky_.padded() * size_of(kFloat64)) {
     model.cholesky_.use(space_.get());
     model.z_ = reinterpret_cast<double*>(space_.get() + model.cholesky_.bytes());
     model.w_ = model.z_ + model.cholesky_.padded();

@@ -5,8 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "linalg/cholesky.hpp"
+#include "runtime/memory.hpp"
 #include "solvers/archive.hpp"
-#include "solvers/cholesky.hpp"
 
 namespace schuss {
 

@@ -1,4 +1,4 @@
-#include "solvers/cholesky.hpp"
+#include "linalg/cholesky.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -8,6 +8,7 @@
 #include "dispatch/dispatch.hpp"
 #include "runtime/fetch.hpp"
 #include "runtime/float_environment.hpp"
+#include "runtime/memory.hpp"
 #include "runtime/parallel.hpp"
 #include "runtime/states.hpp"
 
@@ -16,13 +17,6 @@ namespace {
 
 // Multiplications that a thread should have before it is worth waking.
 constexpr double kGrain = 2e5;
-
-Memory allocate(std::size_t bytes) {
-    return allocate_aligned(bytes, bytes < kHugePage ? kLine : kHugePage);
-}
-
-thread_local Memory page;
-thread_local bool taken = false;
 
 // Threads that so many multiplications keep busy, no more than there are pieces.
 int tasks_for(std::int64_t pieces, double work) {
@@ -47,30 +41,13 @@ void share(bool parallel, std::int64_t from, std::int64_t to, double work, const
 
 }  // namespace
 
-Scratch::Scratch(std::size_t bytes) : kept_(bytes <= kHugePage && !taken) {
-    if (!kept_) {
-        own_ = allocate(bytes);
-        return;
-    }
-    if (!page) page = allocate(kHugePage);
-    taken = true;
-}
-
-Scratch::~Scratch() {
-    if (kept_) taken = false;
-}
-
-char* Scratch::get() const { return kept_ ? page.get() : own_.get(); }
-
 Cholesky::Cholesky(std::int64_t n, DType dtype)
     : n_(n),
       dtype_(dtype),
       kernels_(dense().panels[dtype]),
       panels_((n + kernels_.rows - 1) / kernels_.rows) {}
 
-std::size_t Cholesky::bytes() const {
-    return static_cast<std::size_t>((elements() + padded()) * size_of(dtype_));
-}
+std::int64_t Cholesky::bytes() const { return (elements() + padded()) * size_of(dtype_); }
 
 std::int64_t Cholesky::elements() const {
     return kernels_.rows * kernels_.rows * (panels_ * (panels_ + 1) / 2);
@@ -230,9 +207,7 @@ void solve_in_lanes(DType dtype, const LaneWork& first, std::int64_t count, doub
 
 }  // namespace
 
-std::size_t lane_bytes(std::int64_t n) {
-    return static_cast<std::size_t>((n * (n + 1) / 2 + 2 * n) * kDenseVector);
-}
+std::int64_t lane_bytes(std::int64_t n) { return (n * (n + 1) / 2 + 2 * n) * kDenseVector; }
 
 void solve_systems(DType dtype, const LaneWork& first, std::int64_t count, std::int64_t* failed) {
     const auto n = static_cast<double>(first.n);

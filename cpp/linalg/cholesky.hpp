@@ -6,30 +6,14 @@
 #include <vector>
 
 #include "dense/table.hpp"
-#include "runtime/memory.hpp"
 
 namespace schuss {
-
-// Memory for the time of one call: a huge page that the thread keeps, where that is enough and
-// free. Pages that are new each time cost a fifth of the factorization at n = 256.
-class Scratch {
-  public:
-    explicit Scratch(std::size_t bytes);
-    ~Scratch();
-    Scratch(const Scratch&) = delete;
-    Scratch& operator=(const Scratch&) = delete;
-    char* get() const;
-
-  private:
-    bool kept_;
-    Memory own_;
-};
 
 class Cholesky {
   public:
     Cholesky(std::int64_t n, DType dtype);
-    std::size_t bytes() const;  // that it needs
-    void use(char* space);      // before anything else; kept by the caller
+    std::int64_t bytes() const;  // that it needs
+    void use(char* space);       // before anything else; kept by the caller
 
     // The lower triangle of a, plus shift on the diagonal. Returns the column whose pivot is not
     // positive and finite, or -1: then A is positive definite. Right-hand sides for which the last
@@ -71,7 +55,7 @@ class Cholesky {
 };
 
 // That one group of systems in lanes needs.
-std::size_t lane_bytes(std::int64_t n);
+std::int64_t lane_bytes(std::int64_t n);
 
 // Factors `count` matrices, writes their factors where there is room for them and solves where
 // there are right-hand sides. failed: for each the column whose pivot is not positive and finite,
