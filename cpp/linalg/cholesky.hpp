@@ -36,13 +36,15 @@ class Cholesky {
     bool parallel = true;
 
   private:
+    template <class F>
+    void share(std::int64_t first, std::int64_t end, double products, const F& f) const;
     void pack(const Strided& a, double shift);
     std::int64_t factor_packed();
     template <class T>
     void solve_in(const Strided& b, const Strided& x, std::int64_t columns) const;
     // L^-1 b of those that went along, which leave zeros: what lies below the matrix has to be so.
     template <class T>
-    std::vector<std::vector<T>> take_along() const;
+    std::vector<std::vector<T>> take_carried() const;
     std::int64_t elements() const;
     char* at(std::int64_t i, std::int64_t k) const;
 
@@ -50,16 +52,8 @@ class Cholesky {
     DType dtype_;
     const PanelKernels& kernels_;
     std::int64_t panels_;
-    std::int64_t along_ = 0;  // right-hand sides that went along
+    std::int64_t carried_ = 0;  // right-hand sides that went along
     char *data_ = nullptr, *inverse_ = nullptr;
 };
-
-// That one group of systems in lanes needs.
-std::int64_t lane_bytes(std::int64_t n);
-
-// Factors `count` matrices, writes their factors where there is room for them and solves where
-// there are right-hand sides. failed: for each the column whose pivot is not positive and finite,
-// which is neither written nor solved, or -1.
-void solve_systems(DType dtype, const LaneWork& first, std::int64_t count, std::int64_t* failed);
 
 }  // namespace schuss

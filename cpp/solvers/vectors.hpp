@@ -66,11 +66,10 @@ class VectorWork {
   private:
     const VectorKernels& kernel() const;
     Sizes probe_with(ProbeKernel kernel, const Probe& by);
-    int threads(std::int64_t streams) const;
-    enum class Walk { kForward, kBackward };
+    enum class Order { kAscending, kDescending };
     template <class Block>
     void blocks(std::int64_t streams, int n_sums, double* totals, const Block& block,
-                Walk walk = Walk::kForward);
+                Order order = Order::kAscending);
     // The largest of what the blocks have in place k of n_sums, where the last call left totals.
     double largest(int k, int n_sums, const double* totals) const;
 
