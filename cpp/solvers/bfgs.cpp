@@ -130,8 +130,10 @@ void DenseInverse::forget(double scale) {
     updates_ = 0;
 }
 
-double DenseInverse::at(std::int64_t i, std::int64_t j) const {
-    return empty_ ? (i == j ? scale_ : 0.0) : h_.at(i, j);
+Solver::Matrix DenseInverse::matrix() const {
+    return [this](std::int64_t i, std::int64_t j) {
+        return empty_ ? (i == j ? scale_ : 0.0) : h_.at(i, j);
+    };
 }
 
 void DenseInverse::visit(Archive& archive) {

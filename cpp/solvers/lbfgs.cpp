@@ -93,6 +93,15 @@ void PairHistory::forget(double scale) {
     gamma_ = scale;
 }
 
+std::optional<Solver::Pairs> PairHistory::pairs() const {
+    Solver::Pairs result{dtype_, {}, {}};
+    for (const int slot : order_) {
+        result.s.push_back(s_row(slot));
+        result.y.push_back(y_row(slot));
+    }
+    return result;
+}
+
 void PairHistory::visit(Archive& archive) {
     archive(order_, target_, s_y_, y_y_, s_g_, y_g_, gamma_);
     if (target_ < 0 || target_ >= m_) throw std::invalid_argument("the state is damaged");

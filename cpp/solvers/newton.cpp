@@ -34,7 +34,7 @@ void RegionNewton::give_up() {
 }
 
 Solver::SecondOrder RegionNewton::second_order() const {
-    return {model_.count(), model_.curvature(), minimum_, model_.shift(), &model_.lower()};
+    return {model_.count(), model_.curvature(), minimum_, model_.shift()};
 }
 
 void RegionNewton::visit(Archive& archive) {
@@ -97,7 +97,7 @@ void PlainNewton::receive(double value, const char* gradient) {
 }
 
 Solver::SecondOrder PlainNewton::second_order() const {
-    return {model_.count(), model_.curvature(), minimum_, 0.0, &model_.lower()};
+    return {model_.count(), model_.curvature(), minimum_, 0.0};
 }
 
 void PlainNewton::visit(Archive& archive) {

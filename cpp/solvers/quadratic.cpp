@@ -126,6 +126,13 @@ std::string Quadratic::set(const double* h, double epsilon, const LaneModel* rea
     return "";
 }
 
+Solver::Matrix Quadratic::matrix() const {
+    if (h_.empty()) return {};
+    return [this](std::int64_t i, std::int64_t j) {
+        return h_[triangle(std::max(i, j)) + static_cast<std::size_t>(std::min(i, j))];
+    };
+}
+
 bool Quadratic::known(std::vector<double>& p, const LaneModel* ready) {
     if (!ready || ready->failed >= 0) return false;
     std::copy_n(ready->step, n_, p.begin());

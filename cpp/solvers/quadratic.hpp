@@ -7,7 +7,7 @@
 
 #include "linalg/cholesky.hpp"
 #include "runtime/memory.hpp"
-#include "solvers/archive.hpp"
+#include "solvers/solver.hpp"
 
 namespace schuss {
 
@@ -43,9 +43,8 @@ class Quadratic {
     bool convex(const LaneModel* ready);
     // The smallest z.H z / z.z of the directions looked at since H was set.
     double curvature() const { return curvature_; }
-    double shift() const { return shift_; }  // of the last step
-    // The lower triangle of H, row after row; empty at first.
-    const std::vector<double>& lower() const { return h_; }
+    double shift() const { return shift_; }        // of the last step
+    Solver::Matrix matrix() const;                 // H; empty at first
     std::int64_t count() const { return count_; }  // of the Hessians so far
     void visit(Archive& archive);
 
@@ -77,7 +76,7 @@ class Quadratic {
     void note(double curvature);  // of a direction that was looked at
 
     std::int64_t n_;
-    std::vector<double> h_;  // lower()
+    std::vector<double> h_;  // the lower triangle, row after row; empty at first
     Cholesky cholesky_;
     double *z_ = nullptr, *w_ = nullptr;  // padded() elements each
     double curvature_, shift_ = 0.0;

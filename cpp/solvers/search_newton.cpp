@@ -98,8 +98,7 @@ Solver::SecondOrder SearchNewton::second_order() const {
     // Where rounding ends a run, H was positive definite if it took no shift.
     const bool definite = told_at_ == iterations_ && model.shift() == 0.0;
     return {model.count(), model.curvature(),
-            minimum_ || (status() == Status::kConverged && definite), model.shift(),
-            &model.lower()};
+            minimum_ || (status() == Status::kConverged && definite), model.shift()};
 }
 
 void SearchNewton::visit(Archive& archive) {

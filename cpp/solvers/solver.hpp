@@ -2,7 +2,11 @@
 // why it ended. A solver asks, is told, and never calls anybody.
 #pragma once
 #include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "dense/table.hpp"
 #include "solvers/archive.hpp"
@@ -55,6 +59,7 @@ class Solver {
 
     std::int64_t size() const { return n_; }
     DType dtype() const { return x_->dtype(); }
+    const Limits& limits() const { return limits_; }
     Request request() const { return done() ? Request::kNone : waiting_for_; }
     // To be evaluated; kept as long as it is held. Hessians are those at points that were taken.
     const VectorPtr& point() const {
@@ -88,10 +93,17 @@ class Solver {
         double curvature = 0.0;     // the smallest seen
         bool minimum = false;       // to second order
         double shift = 0.0;         // of the Hessian, in the last step
-        // The lower triangle of the Hessian, row after row.
-        const std::vector<double>* lower = nullptr;
     };
     virtual SecondOrder second_order() const { return {}; }
+    // Element (i, j) of the Hessian or its inverse, as far as the method knows one; or empty.
+    using Matrix = std::function<double(std::int64_t, std::int64_t)>;
+    virtual Matrix matrix() const { return {}; }
+    // The pairs of steps and differences of gradients that it keeps, the oldest first.
+    struct Pairs {
+        DType dtype;
+        std::vector<const char*> s, y;
+    };
+    virtual std::optional<Pairs> pairs() const { return {}; }
     std::int64_t iterations() const { return iterations_; }
     std::int64_t evaluations() const { return evaluations_; }
     Status status() const { return status_; }
