@@ -172,7 +172,7 @@ void AskTell::tell_hessian(py::handle hessian) {
                               std::to_string(size_) + ", " + std::to_string(size_) + ") is wanted");
     const double* h = square.data();
     const std::string fault =
-        without_gil_if(size_ * size_ >= kLongSolve, [&] { return solver_->tell_hessian(h); });
+        without_gil_if(size_ * size_ >= kLongSolve, [&] { return solver_->tell_hessian({h}); });
     if (!fault.empty())
         throw py::value_error("hessian " + fault + "; a finite and symmetric one is wanted");
 }

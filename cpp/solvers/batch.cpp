@@ -26,21 +26,22 @@ constexpr std::int64_t kAtATime = 32;  // problems that a thread takes
 
 constexpr std::int64_t kDone = -1;  // in place of a problem that runs
 
-void tell_hessian(Solver& solver, const double* h, const LaneModel* ready = nullptr) {
-    const std::string fault = solver.tell_hessian(h, ready);
+void tell_hessian(Solver& solver, const Hessian& h) {
+    const std::string fault = solver.tell_hessian(h);
     if (!fault.empty()) solver.refuse("the Hessian " + fault);
 }
 
-// Solvers that were told a gradient and wait for the Hessian, until there is one for each lane.
-// Calls settle(solver, row) when they have it. smallest: whether they want the curvature.
-template <class Settle>
-class Company {
+// Solvers that were told a gradient and wait for the Hessian. As soon as there is one for each lane
+// they are told theirs, with what the lanes found out of all at once; then told(solver, row) is
+// called for each. smallest: whether they want the curvature instead of a step.
+template <class Told>
+class LaneGroup {
   public:
-    Company(std::int64_t n, const Settle& settle, const Smallest* smallest)
+    LaneGroup(std::int64_t n, const Told& told, const Smallest* smallest)
         : n_(n),
           each_(n * (n + 1) / 2 + 2 * n),
           lanes_(dense().lanes[kFloat64]),
-          settle_(settle),
+          told_(told),
           smallest_(smallest),
           models_(static_cast<std::size_t>(lanes_)),
           numbers_(static_cast<std::size_t>(lanes_ * each_)) {}
@@ -51,10 +52,10 @@ class Company {
         copy_as_doubles(solver.dtype(), gradient, n_, g);
         members_[count_] = {&solver, row};
         models_[static_cast<std::size_t>(count_)] = {h, g, mean, step, 0.0, 0.0, 0.0, 0.0, NAN, 0};
-        if (++count_ == lanes_) leave();
+        if (++count_ == lanes_) tell();
     }
 
-    void leave() {
+    void tell() {
         if (count_ > 0) {
             const Scratch space(lane_bytes(n_));
             dense().newton_lanes(
@@ -63,8 +64,8 @@ class Company {
         for (std::int64_t k = 0; k < count_; ++k) {
             const LaneModel& model = models_[static_cast<std::size_t>(k)];
             const auto [solver, row] = members_[k];
-            tell_hessian(*solver, model.h, &model);
-            settle_(*solver, row);
+            tell_hessian(*solver, {model.h, &model});
+            told_(*solver, row);
         }
         count_ = 0;
     }
@@ -75,7 +76,7 @@ class Company {
         std::int64_t row;
     };
     std::int64_t n_, each_, lanes_, count_ = 0;  // each_: numbers of a model
-    const Settle& settle_;
+    const Told& told_;
     const Smallest* smallest_;
     std::vector<LaneModel> models_;
     std::vector<double> numbers_;
@@ -111,7 +112,7 @@ void SolverBatch::tell(const double* values, const char* gradients, const double
         return *solvers_[static_cast<std::size_t>(running_[static_cast<std::size_t>(row)])];
     };
     // While the solver is in the cache of the thread that told it.
-    const auto settle = [&](const Solver& solver, std::int64_t row) {
+    const auto take_point = [&](const Solver& solver, std::int64_t row) {
         if (solver.done())
             running_[static_cast<std::size_t>(row)] = kDone;
         else
@@ -121,10 +122,10 @@ void SolverBatch::tell(const double* values, const char* gradients, const double
     HelpedShares shares(threads, count, kAtATime);
     parallel_for(threads, [&](int thread) {
         const std::int64_t n = at(0).size();
-        std::optional<Company<decltype(settle)>> steps, ends;
+        std::optional<LaneGroup<decltype(take_point)>> steps, ends;
         if (hessians && n <= kLaneOrder) {
-            steps.emplace(n, settle, nullptr);
-            ends.emplace(n, settle, &kSmallest);
+            steps.emplace(n, take_point, nullptr);
+            ends.emplace(n, take_point, &kSmallest);
         }
         shares.take(thread, [&](std::int64_t first, std::int64_t end) {
             for (std::int64_t row = first; row < end; ++row) {
@@ -136,17 +137,17 @@ void SolverBatch::tell(const double* values, const char* gradients, const double
                 solver.tell(values[row], gradient);
                 if (solver.request() == Request::kHessian) {
                     const double* h = hessians + row * n * n;
-                    if (auto& company = solver.gradient_small() ? ends : steps) {
-                        company->add(solver, row, h, gradient);
+                    if (auto& group = solver.gradient_small() ? ends : steps) {
+                        group->add(solver, row, h, gradient);
                         continue;
                     }
-                    tell_hessian(solver, h);
+                    tell_hessian(solver, {h});
                 }
-                settle(solver, row);
+                take_point(solver, row);
             }
         });
-        for (auto* company : {&steps, &ends})
-            if (*company) (*company)->leave();
+        for (auto* group : {&steps, &ends})
+            if (*group) (*group)->tell();
     });
     std::size_t left = 0;
     for (std::size_t row = 0; row < running_.size(); ++row) {

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <functional>
 #include <limits>
+#include <utility>
 
 #include "linalg/elimination.hpp"
 #include "runtime/share.hpp"
@@ -77,13 +78,17 @@ Quadratic::Work::Work(Quadratic& model)
     model.w_ = model.z_ + model.cholesky_.padded();
 }
 
-std::string Quadratic::set(const double* h, double epsilon, const LaneModel* ready) {
+std::string Quadratic::adopt(const Hessian& told, double epsilon) {
     const auto n = static_cast<std::size_t>(n_);
-    if (ready && std::isfinite(ready->sum) &&
-        ready->skew <= std::max(kSkew, std::sqrt(epsilon)) * ready->size) {
-        h_.assign(ready->mean, ready->mean + triangle(n_));
+    const double* h = told.elements;
+    const double most_skew = std::max(kSkew, std::sqrt(epsilon));
+    known_ = nullptr;
+    if (const LaneModel* known = told.known;
+        known && std::isfinite(known->sum) && known->skew <= most_skew * known->size) {
+        h_.assign(known->mean, known->mean + triangle(n_));
         ++count_;
         curvature_ = std::numeric_limits<double>::infinity();
+        known_ = known;
         return "";
     }
     struct Extremes {
@@ -109,7 +114,7 @@ std::string Quadratic::set(const double* h, double epsilon, const LaneModel* rea
     const double largest = std::bit_cast<double>(all.largest);
     const double skew = std::bit_cast<double>(all.skew);
     if (!std::isfinite(largest)) return "has elements that are not finite";
-    if (skew > std::max(kSkew, std::sqrt(epsilon)) * largest) {
+    if (skew > most_skew * largest) {
         char text[96];
         std::snprintf(text, sizeof text,
                       "is not symmetric: elements differ from their mirror images by up to %.3g",
@@ -133,11 +138,12 @@ Solver::Matrix Quadratic::matrix() const {
     };
 }
 
-bool Quadratic::known(std::vector<double>& p, const LaneModel* ready) {
-    if (!ready || ready->failed >= 0) return false;
-    std::copy_n(ready->step, n_, p.begin());
+const LaneModel* Quadratic::known_step(std::vector<double>& p) {
+    const LaneModel* known = std::exchange(known_, nullptr);
+    if (!known || known->failed >= 0) return nullptr;
+    std::copy_n(known->step, n_, p.begin());
     shift_ = 0.0;
-    return true;
+    return known;
 }
 
 std::int64_t Quadratic::factor(double shift) {
@@ -207,9 +213,10 @@ void Quadratic::note(double curvature) {
     if (std::isfinite(curvature)) curvature_ = std::min(curvature_, curvature);
 }
 
-bool Quadratic::convex(const LaneModel* ready) {
-    if (ready && std::isfinite(ready->curvature)) {
-        note(ready->curvature);
+bool Quadratic::convex() {
+    const LaneModel* known = std::exchange(known_, nullptr);
+    if (known && std::isfinite(known->curvature)) {
+        note(known->curvature);
         return true;
     }
     const Work work(*this);
@@ -257,10 +264,10 @@ void Quadratic::bound(double pull, double& low, double& high) const {
 }
 
 Quadratic::Step Quadratic::within(const std::vector<double>& g, double radius,
-                                  std::vector<double>& p, const LaneModel* ready) {
-    bool given = known(p, ready);
-    if (given && std::sqrt(dot(p, p)) <= radius) return {-dot(g, p) / 2.0, true};
-    given = given && std::isfinite(ready->reach);
+                                  std::vector<double>& p) {
+    const LaneModel* known = known_step(p);
+    if (known && std::sqrt(dot(p, p)) <= radius) return {-dot(g, p) / 2.0, true};
+    if (known && !std::isfinite(known->reach)) known = nullptr;
     const Work work(*this);
     const auto n = static_cast<std::size_t>(n_);
     const double g_length = std::sqrt(dot(g, g));
@@ -270,8 +277,8 @@ Quadratic::Step Quadratic::within(const std::vector<double>& g, double radius,
     double lambda = 0.0;
     bool found = false;  // p belongs to a lambda
     for (int tries = 0; tries < kMostFactorizations; ++tries) {
-        const std::int64_t failed = given ? -1 : factor(lambda);
-        if (failed < 0 && !given) {
+        const std::int64_t failed = known ? -1 : factor(lambda);
+        if (failed < 0 && !known) {
             shift_ = lambda;
             solve_factored(g, p);
         }
@@ -286,8 +293,8 @@ Quadratic::Step Quadratic::within(const std::vector<double>& g, double radius,
         }
         found = true;
         if (std::abs(length - radius) <= kEasy * radius) break;
-        const double reach = given ? ready->reach : reach_of(p);
-        given = false;
+        const double reach = known ? known->reach : reach_of(p);
+        known = nullptr;
         const double next = lambda + length * length / reach * (length - radius) / radius;
         if (length > radius) {
             low = std::max(low, lambda);
@@ -315,9 +322,8 @@ Quadratic::Step Quadratic::within(const std::vector<double>& g, double radius,
     return {-(dot(g, p) + multiply(p.data()) / 2.0), false};
 }
 
-bool Quadratic::descend(const std::vector<double>& g, std::vector<double>& p,
-                        const LaneModel* ready) {
-    if (known(p, ready)) return std::isfinite(dot(p, p));
+bool Quadratic::descend(const std::vector<double>& g, std::vector<double>& p) {
+    if (known_step(p)) return std::isfinite(dot(p, p));
     const Work work(*this);
     const double largest = largest_of(h_), first = kRounding * (largest > 0.0 ? largest : 1.0);
     shift_ = 0.0;
@@ -332,9 +338,8 @@ bool Quadratic::descend(const std::vector<double>& g, std::vector<double>& p,
     return false;
 }
 
-bool Quadratic::newton(const std::vector<double>& g, std::vector<double>& p,
-                       const LaneModel* ready) {
-    if (known(p, ready)) return std::isfinite(dot(p, p));
+bool Quadratic::newton(const std::vector<double>& g, std::vector<double>& p) {
+    if (known_step(p)) return std::isfinite(dot(p, p));
     const Work work(*this);
     shift_ = 0.0;
     if (const std::int64_t failed = factor(0.0); failed < 0) {

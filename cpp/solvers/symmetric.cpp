@@ -71,7 +71,7 @@ void Symmetric::multiply(const double* v, double* out) {
         }
     });
     waiting_ = 0;
-    // Shares meet in the order of the tiles, whoever worked them out.
+    // Shares are added up in the order of the tiles, whoever worked them out.
     std::fill_n(out, padded(), 0.0);
     const double* share = shares_.data();
     for (std::int64_t row = 0; row < tiles_; ++row)

@@ -52,7 +52,7 @@ void VectorWork::blocks(std::int64_t streams, int n_sums, double* totals, const 
 
 double VectorWork::dot(const double* a, const double* b) {
     const Probe by{reinterpret_cast<const char*>(a), reinterpret_cast<const char*>(b)};
-    return probe_with(kernels().vectors[kFloat64][kFloat64].probe, by).along;
+    return probe_with(kernels().vectors[kFloat64][kFloat64].probe, by).slope;
 }
 
 double VectorWork::largest(int k, int n_sums, const double* totals) const {
@@ -99,10 +99,10 @@ const std::vector<double>& VectorWork::pair(CurvaturePair by) {
     return products_;
 }
 
-VectorWork::Slope VectorWork::combine(Combination by) {
+VectorWork::Direction VectorWork::combine(Combination by) {
     by.streaming = (by.n_rows + 4) * n_ * size_of(directions_) > kStreaming;
-    // Backwards meets first what pair() left in the cache: 13 % where the rows are twice its size
-    // (n = 10^5, 8 MiB of L3), nothing or a loss where they are much larger.
+    // Backwards comes first to what pair() left in the cache: 13 % where the rows are twice its
+    // size (n = 10^5, 8 MiB of L3), nothing or a loss where they are much larger.
     const Order order = by.streaming ? Order::kAscending : Order::kDescending;
     double totals[2];
     blocks(
