@@ -265,7 +265,7 @@ py::object AskTell::matrix() const {
 }
 
 py::object AskTell::matrix_now() const {
-    const Solver::Matrix element = solver_->matrix();
+    const Elements element = solver_->matrix();
     if (!element) return py::none();
     py::array_t<double> result({py::ssize_t{size_}, py::ssize_t{size_}});
     auto cells = result.mutable_unchecked<2>();

@@ -122,10 +122,10 @@ void SolverBatch::tell(const double* values, const char* gradients, const double
     HelpedShares shares(threads, count, kAtATime);
     parallel_for(threads, [&](int thread) {
         const std::int64_t n = at(0).size();
-        std::optional<LaneGroup<decltype(take_point)>> steps, ends;
+        std::optional<LaneGroup<decltype(take_point)>> steps, curvatures;
         if (hessians && n <= kLaneOrder) {
             steps.emplace(n, take_point, nullptr);
-            ends.emplace(n, take_point, &kSmallest);
+            curvatures.emplace(n, take_point, &kSmallest);
         }
         shares.take(thread, [&](std::int64_t first, std::int64_t end) {
             for (std::int64_t row = first; row < end; ++row) {
@@ -137,7 +137,7 @@ void SolverBatch::tell(const double* values, const char* gradients, const double
                 solver.tell(values[row], gradient);
                 if (solver.request() == Request::kHessian) {
                     const double* h = hessians + row * n * n;
-                    if (auto& group = solver.gradient_small() ? ends : steps) {
+                    if (auto& group = solver.gradient_small() ? curvatures : steps) {
                         group->add(solver, row, h, gradient);
                         continue;
                     }
@@ -146,7 +146,7 @@ void SolverBatch::tell(const double* values, const char* gradients, const double
                 take_point(solver, row);
             }
         });
-        for (auto* group : {&steps, &ends})
+        for (auto* group : {&steps, &curvatures})
             if (*group) (*group)->tell();
     });
     std::size_t left = 0;

@@ -129,7 +129,7 @@ void DenseInverse::forget(double scale) {
     updates_ = 0;
 }
 
-Solver::Matrix DenseInverse::matrix() const {
+Elements DenseInverse::matrix() const {
     return [this](std::int64_t i, std::int64_t j) {
         return empty_ ? (i == j ? scale_ : 0.0) : h_.at(i, j);
     };

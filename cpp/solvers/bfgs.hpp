@@ -38,7 +38,7 @@ class DenseInverse final : public Curvature {
     bool empty() const override { return empty_; }
     void visit(Archive& archive) override;
 
-    Solver::Matrix matrix() const override;
+    Elements matrix() const override;
 
   private:
     void multiply(const std::vector<double>& v, std::vector<double>& out);

@@ -47,7 +47,7 @@ class Curvature {
     virtual bool empty() const = 0;         // nothing to forget
 
     // What it has to show, as of a Solver.
-    virtual Solver::Matrix matrix() const { return {}; }
+    virtual Elements matrix() const { return {}; }
     virtual std::optional<Solver::Pairs> pairs() const { return {}; }
 
     virtual void visit(Archive& archive) = 0;
@@ -67,7 +67,7 @@ class Descent : public Solver {
     Descent(std::int64_t n, DType iterates, DType directions, const char* x0, const Limits& limits,
             const DescentSettings& settings, std::unique_ptr<Curvature> curvature);
 
-    Matrix matrix() const override { return curvature_->matrix(); }
+    Elements matrix() const override { return curvature_->matrix(); }
     std::optional<Pairs> pairs() const override { return curvature_->pairs(); }
     void visit(Archive& archive) override;
 

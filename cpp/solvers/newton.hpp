@@ -11,7 +11,7 @@ class RegionNewton final : public RegionSolver {
     RegionNewton(std::int64_t n, DType iterates, const char* x0, const Limits& limits);
 
     SecondOrder second_order() const override;
-    Matrix matrix() const override { return model_.matrix(); }
+    Elements matrix() const override { return model_.matrix(); }
     void visit(Archive& archive) override;
 
   protected:
@@ -35,7 +35,7 @@ class PlainNewton final : public Solver {
     PlainNewton(std::int64_t n, DType iterates, const char* x0, const Limits& limits, double rate);
 
     SecondOrder second_order() const override;
-    Matrix matrix() const override { return model_.matrix(); }
+    Elements matrix() const override { return model_.matrix(); }
     void visit(Archive& archive) override;
 
   protected:

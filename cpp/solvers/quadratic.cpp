@@ -131,7 +131,7 @@ std::string Quadratic::adopt(const Hessian& told, double epsilon) {
     return "";
 }
 
-Solver::Matrix Quadratic::matrix() const {
+Elements Quadratic::matrix() const {
     if (h_.empty()) return {};
     return [this](std::int64_t i, std::int64_t j) {
         return h_[triangle(std::max(i, j)) + static_cast<std::size_t>(std::min(i, j))];

@@ -7,7 +7,8 @@
 
 #include "linalg/cholesky.hpp"
 #include "runtime/memory.hpp"
-#include "solvers/solver.hpp"
+#include "solvers/archive.hpp"
+#include "solvers/hessian.hpp"
 
 namespace schuss {
 
@@ -43,7 +44,7 @@ class Quadratic {
     // The smallest z.H z / z.z of the directions looked at since H was set.
     double curvature() const { return curvature_; }
     double shift() const { return shift_; }        // of the last step
-    Solver::Matrix matrix() const;                 // H; empty at first
+    Elements matrix() const;                       // H; empty at first
     std::int64_t count() const { return count_; }  // of the Hessians so far
     void visit(Archive& archive);
 

@@ -18,7 +18,7 @@ class HessianCurvature final : public Curvature {
     char* place_of_direction() override { return reinterpret_cast<char*>(d.data()); }
     void forget(double scale) override;
     bool empty() const override { return !known; }
-    Solver::Matrix matrix() const override { return model.matrix(); }
+    Elements matrix() const override { return model.matrix(); }
     void visit(Archive& archive) override;
 
     Quadratic model;

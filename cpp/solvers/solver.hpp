@@ -2,7 +2,6 @@
 // what is told. A solver asks, is told, and never calls anybody.
 #pragma once
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -65,9 +64,8 @@ class Solver {
         double shift = 0.0;         // of the Hessian, in the last step
     };
     virtual SecondOrder second_order() const { return {}; }
-    // Element (i, j) of the Hessian or its inverse, as far as the method knows one; or empty.
-    using Matrix = std::function<double(std::int64_t, std::int64_t)>;
-    virtual Matrix matrix() const { return {}; }
+    // The Hessian or its inverse, as far as the method knows one.
+    virtual Elements matrix() const { return {}; }
     // The pairs of steps and differences of gradients that it keeps, the oldest first.
     struct Pairs {
         DType dtype;

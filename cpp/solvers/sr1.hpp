@@ -17,7 +17,7 @@ class SR1 final : public RegionSolver {
   public:
     SR1(std::int64_t n, DType iterates, const char* x0, const Limits& limits);
 
-    Matrix matrix() const override {
+    Elements matrix() const override {
         return [this](std::int64_t i, std::int64_t j) { return b_.at(i, j); };
     }
     void visit(Archive& archive) override;
