@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import itertools
 import math
 
@@ -11,7 +10,6 @@ import reference
 import schuss
 from schuss import _core
 from schuss.solvers.minimize import METHODS as CLASSES
-from schuss.solvers.minimize import SECOND
 
 
 def same_bits(a, b):
@@ -181,19 +179,15 @@ def split(array, pieces):
     return [array[a:b] for a, b in itertools.pairwise(cuts)]
 
 
-# Of all methods, as the core takes them.
-OPTIONS = {
-    p.name: p.default
-    for cls in CLASSES.values()
-    for p in inspect.signature(cls).parameters.values()
-    if p.name != "x0"
-} | {"gtol": 1e-5, "history_dtype": "float64"}
-METHODS = tuple(name for name in CLASSES if name not in SECOND)  # that ask for gradients alone
+# That ask for values and gradients alone.
+METHODS = tuple(name for name in CLASSES if _core.methods()[name]["needs"] == "value_and_gradient")
 
 
 def core_solver(method, x0, **options):
-    """A solver of the core, whose options are those of `OPTIONS` but for the given ones."""
-    return _core.Solver(method, np.asarray(x0), OPTIONS | options)
+    """A solver of the core, whose options are the usual ones but for the given ones."""
+    return _core.Solver(
+        method, np.asarray(x0), {"gtol": 1e-5, "history_dtype": "float64"} | options
+    )
 
 
 def tell_one(solver, product):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import graphlib
 import re
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -23,9 +24,10 @@ LAYERS = {
     "dense": {"simd", "core"},
     "dispatch": {"kernels", "dense", "core"},
     "runtime": {"dispatch", "kernels", "core"},
-    "optim": {"runtime", "dispatch", "kernels", "core"},
-    "solvers": {"runtime", "dispatch", "kernels", "dense", "core"},
-    "bindings": {"solvers", "optim", "runtime", "dispatch", "kernels", "core"},
+    "linalg": {"runtime", "dispatch", "dense", "core"},
+    "optim": {"linalg", "runtime", "dispatch", "kernels", "core"},
+    "solvers": {"linalg", "runtime", "dispatch", "kernels", "dense", "core"},
+    "bindings": {"solvers", "optim", "linalg", "runtime", "dispatch", "kernels", "core"},
 }
 # Module or package of schuss -> what of schuss it may import, beside itself and `checks`, of which
 # everybody may. `__init__` sees all, `lab` and `commands` all but each other's insides.
@@ -75,6 +77,16 @@ def test_cpp_layers(file):
             assert file.name == "parallel.cpp"
         if name.endswith(("intrin.h", "neon.h")):
             assert own == "simd" or file.name == "float_environment.hpp"
+
+
+def test_cpp_has_no_circle():
+    names = {str(file.relative_to(ROOT / "cpp")) for file in CPP}
+    included = {
+        str(file.relative_to(ROOT / "cpp")): names & {name[1:-1] for name in includes(file)}
+        for file in CPP
+    }
+    TopologicalSorter(included).prepare()  # raises CycleError
+    TopologicalSorter(LAYERS).prepare()
 
 
 @pytest.mark.parametrize("file", [f for f in CPP if layer(f) in BOX], ids=lambda f: f.name)
@@ -144,6 +156,34 @@ def test_python_layers(file):
     own = part(file)
     assert own in PYTHON_LAYERS, f"say in PYTHON_LAYERS what {own} may import"
     assert set(parts_imported(file)) <= {own, "checks", *PYTHON_LAYERS[own]}
+
+
+def modules_imported(file):
+    """The modules of schuss that a file imports while it is imported itself, by dotted names."""
+    inside = ["schuss", *file.relative_to(ROOT / "python" / "schuss").parent.parts]
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.ImportFrom) and node.level:
+            above = inside[: len(inside) + 1 - node.level]
+            module = ".".join([*above, *filter(None, [node.module])])
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def test_python_has_no_circle():
+    """Among modules; a package's `__init__` shows what they hold, and no module asks it."""
+    modules = {
+        ".".join(
+            ["schuss", *file.relative_to(ROOT / "python" / "schuss").with_suffix("").parts]
+        ): file
+        for file in PYTHON
+        if file.stem != "__init__"
+    }
+    imported = {
+        name: modules.keys() & set(modules_imported(file)) for name, file in modules.items()
+    }
+    assert len(imported["schuss.solvers.minimize"]) > 5
+    TopologicalSorter(imported).prepare()  # raises CycleError
+    TopologicalSorter(PYTHON_LAYERS).prepare()
 
 
 def test_pure_modules_import_numpy_only():

@@ -15,7 +15,7 @@ import schuss
 from helpers import METHODS, core_solver, same_bits, ways
 from schuss import _core
 
-NOISE = {"float32": 16.0, "float64": 4096.0}  # rounding errors of f, as in cpp/solvers/solver.cpp
+NOISE = {"float32": 16.0, "float64": 4096.0}  # rounding errors of f, as in cpp/solvers/run.cpp
 
 
 def hills(x):
