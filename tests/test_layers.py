@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import graphlib
 import re
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -240,7 +239,7 @@ def test_imports_of_bench_and_problems_make_no_circle():
     for file in BESIDE:
         name = ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         graph[name] = set(rooms_imported(file)) - {name}
-    graphlib.TopologicalSorter(graph).prepare()  # names a circle
+    TopologicalSorter(graph).prepare()  # names a circle
 
 
 def test_problems_are_below_everybody():
