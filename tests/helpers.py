@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 import reference
+import schuss
 from schuss import _core
 from schuss.solvers.minimize import METHODS as CLASSES
 from schuss.solvers.minimize import SECOND
@@ -77,6 +78,13 @@ def aligned(n, dtype, offset):
     memory = np.empty(n * itemsize + 128, np.uint8)
     start = -memory.ctypes.data % 64 + offset
     return memory[start : start + n * itemsize].view(dtype)
+
+
+def ways(turn, counts):
+    """Each instruction set and each number of threads at least once, paired otherwise each turn."""
+    isas = schuss.config.available_isas()
+    most = max(len(isas), len(counts))
+    return [(isas[k % len(isas)], counts[(k + turn) % len(counts)]) for k in range(most)]
 
 
 def split(array, pieces):
