@@ -323,9 +323,10 @@ def benchmarks() -> str:
 def _benchmarks() -> Iterator[str]:
     from bench import report
     from bench.ceiling import NAME as CEILING
+    from bench.results import load
 
     for suffix, title, groups in BENCHMARKS:
-        results = report.load(newest(suffix))
+        results = load(newest(suffix))
         comparisons = results.of(*groups)
         names = list(dict.fromkeys(name for c in comparisons for name in c.timings))
         machine = results.machine

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 import itertools
 import math
 
 import numpy as np
 import reference
+import schuss
 from schuss import _core
 from schuss.solvers.minimize import METHODS as CLASSES
-from schuss.solvers.minimize import SECOND
 
 
 def same_bits(a, b):
@@ -18,7 +17,7 @@ def same_bits(a, b):
     a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
     assert a.dtype == b.dtype
     assert a.shape == b.shape
-    unsigned = np.uint32 if a.dtype == np.float32 else np.uint64
+    unsigned = f"u{a.dtype.itemsize}"
     equal = (a.view(unsigned) == b.view(unsigned)) | (np.isnan(a) & np.isnan(b))
     return bool(equal.all())
 
@@ -52,10 +51,13 @@ def hyperparameters(opt):
     return {name: getattr(type(opt), name).in_core(vars(opt)[name]) for name in names}
 
 
-def run_twin(case, params, steps_of_grads, *, cuts=None, scale=1.0, max_norm=None, **prepare):
+def run_twin(
+    case, params, steps_of_grads, *, cuts=None, scale=1.0, max_norm=None, store=None, **prepare
+):
     """Parameters and slots after the twin has stepped through all gradients.
 
-    cuts: where one tensor ends and the next begins; only rules with sums and units mind.
+    cuts: where one tensor ends and the next begins; only rules with sums and units mind. store:
+    what keeping a parameter makes of it.
     """
     opt = case.make()
     hyper = hyperparameters(opt)
@@ -83,10 +85,77 @@ def run_twin(case, params, steps_of_grads, *, cuts=None, scale=1.0, max_norm=Non
                     *(slot[tensor] for slot in slots),
                     **{name: value for name, value in more.items() if name in known},
                 )
-                p[tensor] = reference.move(p[tensor], step, beside)
+                moved = reference.move(p[tensor], step, beside)
+                p[tensor] = moved if store is None else store(moved)
                 for slot, value in zip(slots, after, strict=True):
                     slot[tensor] = value
     return p, dict(zip(slot_names, slots, strict=True))
+
+
+class Twin:
+    """The twin of one parameter of an optimizer: a step at a time, with all that surrounds a rule.
+
+    Its array `p` may be float16 or bfloat16; arithmetic is in float32 then. Its first element is
+    element `offset` of all parameters in a row.
+    """
+
+    def __init__(self, opt, p, offset=0):
+        self.opt, self.p, self.offset, self.t = opt, p.copy(), offset, 0
+        self.dtype = np.dtype(np.float64 if p.dtype == np.float64 else np.float32)
+        names = _core.rules()[opt.rule]["slots"]
+        self.slots = {n: np.full(p.shape, opt._fills().get(n, 0.0), self.dtype) for n in names}
+        if vars(opt)["ema"] is not None:
+            self.slots["ema"] = p.astype(self.dtype)
+
+    def step(self, g, clip_factor=1.0):
+        opt, f = self.opt, self.dtype.type
+        p, g = self.p.astype(self.dtype), g.astype(self.dtype)
+        hyper = hyperparameters(opt)
+        beside = reference.decay(opt.rule, opt._decoupled, **hyper)
+        l2 = 0.0 if opt._decoupled or "weight_decay" in _core.rules()[opt.rule]["hyper"] else 1.0
+        self.t += 1
+        names = [name for name in self.slots if name != "ema"]
+        with np.errstate(all="ignore"):
+            g = reference.prepare(
+                p,
+                g,
+                scale=(-1.0 if opt.maximize else 1.0) / opt.grad_scale * clip_factor,
+                limit=math.inf if opt.max_value is None else opt.max_value,
+                l2=l2 * hyper["weight_decay"],
+                agc=opt.agc,
+                agc_epsilon=opt.agc_epsilon,
+                agc_axis=opt.agc_axis,
+            )
+            rule = getattr(reference, opt.rule)
+            more = {"t": self.t, "offset": self.offset, **hyper}
+            known = inspect.signature(rule).parameters
+            more = {name: value for name, value in more.items() if name in known}
+            step, *after = rule(p, g, *(self.slots[name] for name in names), **more)
+            self.slots.update(zip(names, after, strict=True))
+            self.p[...] = reference.move(p, step, beside)
+            if "ema" in self.slots:
+                keep = vars(opt)["ema"]
+                now = self.p.astype(self.dtype)
+                self.slots["ema"] = f(keep) * self.slots["ema"] + f(1.0 - keep) * now
+
+
+def layouts(array):
+    """The same array in three layouts: C, Fortran, and every other element of a larger one."""
+    wide = np.empty((*array.shape[:-1], 2 * array.shape[-1]) if array.ndim else (2,), array.dtype)
+    strided = wide[..., ::2] if array.ndim else wide[0:1].reshape(())
+    strided[...] = array
+    return array.copy(order="C"), array.copy(order="F"), strided
+
+
+def stepper_of(opt, params, **more):
+    """The core of an optimizer before its first step, with all settings; more: a range."""
+    stepper = opt._bind(params, opt.rule)
+    if more:
+        group_of = [opt._group_of[path] for path in stepper.paths]
+        stepper = _core.Stepper(opt.rule, params, opt._fills(), keep=vars(opt)["ema"], **more)
+        stepper.assign_groups(group_of, [opt._freezes(patterns) for patterns in opt._groups])
+    opt._configure(stepper)
+    return stepper
 
 
 def aligned(n, dtype, offset):
@@ -97,25 +166,28 @@ def aligned(n, dtype, offset):
     return memory[start : start + n * itemsize].view(dtype)
 
 
+def ways(turn, counts):
+    """Each instruction set and each number of threads at least once, paired otherwise each turn."""
+    isas = schuss.config.available_isas()
+    most = max(len(isas), len(counts))
+    return [(isas[k % len(isas)], counts[(k + turn) % len(counts)]) for k in range(most)]
+
+
 def split(array, pieces):
     """Contiguous views of about equal length."""
     cuts = [array.size * k // pieces for k in range(pieces + 1)]
     return [array[a:b] for a, b in itertools.pairwise(cuts)]
 
 
-# Of all methods, as the core takes them.
-OPTIONS = {
-    p.name: p.default
-    for cls in CLASSES.values()
-    for p in inspect.signature(cls).parameters.values()
-    if p.name != "x0"
-} | {"gtol": 1e-5, "history_dtype": "float64"}
-METHODS = tuple(name for name in CLASSES if name not in SECOND)  # that ask for gradients alone
+# That ask for values and gradients alone.
+METHODS = tuple(name for name in CLASSES if _core.methods()[name]["needs"] == "value_and_gradient")
 
 
 def core_solver(method, x0, **options):
-    """A solver of the core, whose options are those of `OPTIONS` but for the given ones."""
-    return _core.Solver(method, np.asarray(x0), OPTIONS | options)
+    """A solver of the core, whose options are the usual ones but for the given ones."""
+    return _core.Solver(
+        method, np.asarray(x0), {"gtol": 1e-5, "history_dtype": "float64"} | options
+    )
 
 
 def tell_one(solver, product):

@@ -51,14 +51,17 @@ LAYOUTS = [np.copy, fortran, every_other, reversed_axes, permuted, unaligned, ga
 
 @pytest.mark.parametrize("grad_layout", LAYOUTS)
 @pytest.mark.parametrize("param_layout", LAYOUTS)
-def test_layouts_do_not_change_the_bits(param_layout, grad_layout, dtype, isa, rng):
+def test_layouts_do_not_change_the_bits(param_layout, grad_layout, dtype, rng):
     start = rng.standard_normal(SHAPE).astype(dtype)
     grads = [gradients(rng, start.size, dtype).reshape(SHAPE) for _ in range(3)]
     plain, laid = start.copy(), param_layout(start)
     a, b = (schuss.AdamW(max_norm=2.0, weight_decay=0.1) for _ in range(2))
-    for g in grads:
-        a.step(plain, g)
-        b.step(laid, grad_layout(g))
+    isas = schuss.config.available_isas()  # one each, as none of them gathers
+    turn = LAYOUTS.index(param_layout) + LAYOUTS.index(grad_layout)
+    with schuss.config.use_isa(isas[turn % len(isas)]):
+        for g in grads:
+            a.step(plain, g)
+            b.step(laid, grad_layout(g))
     assert same_bits(plain, laid)
     assert same_bits(a.state["exp_avg_sq"], b.state["exp_avg_sq"])
     assert a.last_step == b.last_step

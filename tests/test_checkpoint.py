@@ -11,14 +11,15 @@ import struct
 import sys
 import threading
 import tracemalloc
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import schuss
 from cases import CASES, RULES
-from helpers import leaves, log_cosh
-from schuss import checkpoint, schedules, tensor_file
+from helpers import CLASSES, leaves, log_cosh
+from schuss import _core, checkpoint, schedules, tensor_file
 from schuss.structures import map_leaves
 from test_optimizer import model, same_states, same_trees
 
@@ -568,17 +569,12 @@ def test_nothing_is_named_but_public_classes(path, monkeypatch):
 
 # -- solvers ---------------------------------------------------------------------------------------
 
-SOLVERS = {
-    "LBFGS": lambda x: schuss.LBFGS(x, history_size=3, gtol=0.0, maxfun=60),
+SOLVERS = {cls.__name__: partial(cls, gtol=0.0, maxfun=40) for cls in CLASSES.values()} | {
+    "LBFGS-short": lambda x: schuss.LBFGS(x, history_size=3, gtol=0.0, maxfun=60),
     "LBFGS-float32": lambda x: schuss.LBFGS(x, history_dtype="float32", gtol=0.0, maxfun=60),
-    "BFGS": lambda x: schuss.BFGS(x, gtol=0.0, maxfun=60),
     "BFGS-damped": lambda x: schuss.BFGS(x, damping=True, gtol=0.0, maxfun=60),
-    "SR1": lambda x: schuss.SR1(x, gtol=0.0, maxfun=60),
-    "GradientDescent": lambda x: schuss.GradientDescent(x, maxfun=30),
-    "Newton": lambda x: schuss.Newton(x, gtol=0.0, maxfun=40),
     "Newton-line_search": lambda x: schuss.Newton(x, globalization="line_search", maxfun=40),
     "Newton-none": lambda x: schuss.Newton(x, globalization="none", learning_rate=0.5, maxfun=40),
-    "NewtonCG": lambda x: schuss.NewtonCG(x, gtol=0.0, maxfun=40),
 }
 N = 6
 FUNCTION = log_cosh(N, seed=3)
@@ -628,8 +624,7 @@ def test_a_solver_goes_on_bit_for_bit_at_any_point(name, dtype, path):
         if not steady.done:
             assert same(found.ask(), steady.ask())
     assert steady.done
-    wanted = {"Newton": "hessian", "NewtonCG": "hessian_product"}.get(name.partition("-")[0])
-    assert requests == {"value_and_gradient", *([wanted] if wanted else [])}
+    assert requests == {"value_and_gradient", _core.methods()[steady._method]["needs"]}
 
 
 def test_every_solver_is_in_the_list():

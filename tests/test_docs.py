@@ -94,6 +94,33 @@ def test_attributes_of_an_optimizer_have_help(name):
             assert not inspect.getdoc(value).startswith("A setting that is no"), attribute
 
 
+PROSE = sorted(
+    file
+    for folder in (ROOT, ROOT / "bench", ROOT / "docs", ROOT / "docs" / "decisions")
+    for file in folder.glob("*.md")
+)
+
+
+@pytest.mark.parametrize("file", PROSE, ids=lambda f: str(f.relative_to(ROOT)))
+def test_prose_is_wrapped_at_100(file):
+    """But for code, tables, and what cannot be broken."""
+    text = re.sub(
+        r"^```.*?^```$", lambda m: "\n" * m[0].count("\n"), file.read_text(), flags=re.M | re.S
+    )
+    long = [
+        f"{file.name}:{number}: {line}"
+        for number, line in enumerate(text.splitlines(), 1)
+        if len(line) > 100 and not line.startswith("|") and len(line.split()) > 2
+    ]
+    assert not long, "\n".join(long)
+
+
+def test_every_decision_is_listed():
+    folder = ROOT / "docs" / "decisions"
+    listed = set(re.findall(r"\(([\w-]+\.md)\)", (folder / "README.md").read_text()))
+    assert listed == {file.name for file in folder.glob("*.md")} - {"README.md"}
+
+
 # The pages; .ci/docs builds them and runs their snippets.
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import schuss
 from helpers import CLASSES, same_bits
+from schuss import _core
 from schuss.solvers.minimize import OPTIONS as TAKEN
 from schuss.solvers.minimize import Options
 from solver_cases import START, drive, rosenbrock
@@ -28,11 +29,20 @@ def test_signatures():
         "newton_cg": newton,
         "gradient_descent": f"{common}, {search}",
     }
-    for name, cls in CLASSES.items():
-        x0, *parameters = inspect.signature(cls).parameters.values()
+    assert wanted.keys() <= CLASSES.keys()
+    for name in wanted:
+        x0, *parameters = inspect.signature(CLASSES[name]).parameters.values()
         assert x0.kind is x0.POSITIONAL_OR_KEYWORD
         assert all(p.kind is p.KEYWORD_ONLY for p in parameters)
         assert ", ".join(f"{p.name}={p.default!r}" for p in parameters) == wanted[name]
+
+
+def test_signatures_are_those_of_the_list(any_method):
+    rows = _core.methods()[any_method]["options"]
+    signature = list(inspect.signature(CLASSES[any_method]).parameters.values())[1:]
+    assert {p.name: p.default for p in signature} == {
+        name: row["default"] for name, row in rows.items()
+    }
 
 
 def test_docstrings(any_method):

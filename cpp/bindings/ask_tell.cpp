@@ -7,84 +7,10 @@
 #include <cstring>
 
 #include "bindings/busy.hpp"
-#include "solvers/bfgs.hpp"
-#include "solvers/lbfgs.hpp"
-#include "solvers/newton.hpp"
-#include "solvers/newton_cg.hpp"
-#include "solvers/search_newton.hpp"
-#include "solvers/sr1.hpp"
-#include "solvers/steepest.hpp"
+#include "bindings/methods.hpp"
 
 namespace schuss {
-namespace {
-
-template <class T>
-T option(const py::dict& options, const char* name) {
-    return py::cast<T>(options[name]);
-}
-
-}  // namespace
-
-SolverBatch::Make maker(const std::string& method, std::int64_t n, DType dtype,
-                        const py::dict& options) {
-    const Limits limits{option<double>(options, "gtol"),
-                        options.contains("ftol") ? option<double>(options, "ftol") : 0.0,
-                        option<std::int64_t>(options, "maxiter"),
-                        option<std::int64_t>(options, "maxfun")};
-    if (method == "newton") {
-        const auto globalization = option<std::string>(options, "globalization");
-        if (globalization == "trust_region")
-            return [=](const char* x0) {
-                return std::make_unique<RegionNewton>(n, dtype, x0, limits);
-            };
-        if (globalization == "line_search")
-            return [=](const char* x0) {
-                return std::make_unique<SearchNewton>(n, dtype, x0, limits);
-            };
-        const auto rate = option<double>(options, "learning_rate");
-        return [=](const char* x0) {
-            return std::make_unique<PlainNewton>(n, dtype, x0, limits, rate);
-        };
-    }
-    if (method == "newton_cg")
-        return [=](const char* x0) { return std::make_unique<NewtonCG>(n, dtype, x0, limits); };
-    if (method == "sr1")
-        return [=](const char* x0) { return std::make_unique<SR1>(n, dtype, x0, limits); };
-    DescentSettings settings;
-    settings.search.c1 = option<double>(options, "c1");
-    settings.search.c2 = option<double>(options, "c2");
-    settings.search.max_evaluations = option<int>(options, "maxls");
-    settings.damping = options.contains("damping") && option<bool>(options, "damping");
-    const auto descent = [=](DType directions, auto curvature) {
-        return [=](const char* x0) {
-            return std::make_unique<Descent>(n, dtype, directions, x0, limits, settings,
-                                             curvature());
-        };
-    };
-    if (method == "bfgs") {
-        const py::object first = options["hess_inv0"];
-        std::vector<double> inverse;
-        if (!first.is_none()) {
-            const auto matrix = py::cast<py::array_t<double, py::array::c_style>>(first);
-            if (matrix.shape(0) != n)
-                throw py::value_error("hess_inv0 has shape " + text_of(shape_of(matrix.ptr())) +
-                                      "; " + text_of({n, n}) + " is wanted");
-            inverse.assign(matrix.data(), matrix.data() + matrix.size());
-        }
-        return descent(kFloat64, [=] { return std::make_unique<DenseInverse>(n, dtype, inverse); });
-    }
-    if (method == "gradient_descent")
-        return descent(dtype, [=] { return std::make_unique<Steepest>(n, dtype); });
-    if (method != "lbfgs") throw py::value_error("method is '" + method + "', which is unknown");
-    const DType history =
-        option<std::string>(options, "history_dtype") == "float32" ? kFloat32 : kFloat64;
-    const int pairs = option<int>(options, "history_size");
-    return descent(history, [=] { return std::make_unique<PairHistory>(n, history, pairs); });
-}
-
-namespace {
-
-double value_from(py::handle value) {
+double function_value(py::handle value) {
     if (PyFloat_Check(value.ptr())) return PyFloat_AS_DOUBLE(value.ptr());  // NumPy's float64 too
     py::object number = py::reinterpret_borrow<py::object>(value);
     if (!is_array(number.ptr())) {
@@ -115,10 +41,6 @@ double value_from(py::handle value) {
     }
     return result;
 }
-
-}  // namespace
-
-double function_value(py::handle value) { return value_from(value); }
 
 AskTell::AskTell(const std::string& method, py::handle x0, const py::dict& options)
     : method_(method), options_(options), structure_(x0, "x0", "x0") {
@@ -190,19 +112,7 @@ py::object AskTell::ask(bool copy) const {
     return copy ? copied(*solver_->point()) : tree(solver_->point(), false);
 }
 
-const char* AskTell::request() const {
-    switch (solver_->request()) {
-        case Request::kNone:
-            return nullptr;
-        case Request::kHessian:
-            return "hessian";
-        case Request::kHessianProduct:
-            return "hessian_product";
-        case Request::kValueAndGradient:
-            return "value_and_gradient";
-    }
-    return nullptr;
-}
+const char* AskTell::request() const { return name_of(solver_->request()); }
 
 void AskTell::check_request(Request told, const char* name) const {
     if (solver_->done()) throw std::runtime_error("the solver is done: " + solver_->message());
@@ -242,7 +152,7 @@ const char* AskTell::no_gradient() {
 void AskTell::tell(py::handle value, py::handle gradient) {
     const Busy busy(busy_, "solver");
     check_request(Request::kValueAndGradient, "value");
-    const double f = value_from(value);
+    const double f = function_value(value);
     const char* data = std::isfinite(f) ? vector_from(gradient, "gradient") : no_gradient();
     without_gil_if(size_ >= kLongSolve, [&] { solver_->tell(f, data); });
 }
@@ -262,7 +172,7 @@ void AskTell::tell_hessian(py::handle hessian) {
                               std::to_string(size_) + ", " + std::to_string(size_) + ") is wanted");
     const double* h = square.data();
     const std::string fault =
-        without_gil_if(size_ * size_ >= kLongSolve, [&] { return solver_->tell_hessian(h); });
+        without_gil_if(size_ * size_ >= kLongSolve, [&] { return solver_->tell_hessian({h}); });
     if (!fault.empty())
         throw py::value_error("hessian " + fault + "; a finite and symmetric one is wanted");
 }
@@ -336,19 +246,17 @@ std::string AskTell::message() const {
 
 py::object AskTell::history() const {
     const Busy busy(busy_, "solver");
-    const auto* descent = dynamic_cast<const Descent*>(solver_.get());
-    const auto* pairs = descent ? dynamic_cast<const PairHistory*>(&descent->curvature()) : nullptr;
+    const std::optional<Solver::Pairs> pairs = solver_->pairs();
     if (!pairs) return py::none();
-    const py::ssize_t bytes = size_ * size_of(pairs->dtype());
-    py::array s(numpy_dtype(pairs->dtype()), {py::ssize_t{pairs->pairs()}, py::ssize_t{size_}});
-    py::array y(numpy_dtype(pairs->dtype()), {py::ssize_t{pairs->pairs()}, py::ssize_t{size_}});
-    for (int k = 0; k < pairs->pairs(); ++k) {
-        std::memcpy(static_cast<char*>(s.mutable_data()) + k * bytes, pairs->s(k),
-                    static_cast<std::size_t>(bytes));
-        std::memcpy(static_cast<char*>(y.mutable_data()) + k * bytes, pairs->y(k),
-                    static_cast<std::size_t>(bytes));
-    }
-    return py::make_tuple(s, y);
+    const auto rows = [&](const std::vector<const char*>& from) {
+        const auto bytes = static_cast<std::size_t>(size_ * size_of(pairs->dtype));
+        py::array result(numpy_dtype(pairs->dtype),
+                         {static_cast<py::ssize_t>(from.size()), py::ssize_t{size_}});
+        char* to = static_cast<char*>(result.mutable_data());
+        for (std::size_t k = 0; k < from.size(); ++k) std::memcpy(to + k * bytes, from[k], bytes);
+        return result;
+    };
+    return py::make_tuple(rows(pairs->s), rows(pairs->y));
 }
 
 py::object AskTell::matrix() const {
@@ -357,28 +265,13 @@ py::object AskTell::matrix() const {
 }
 
 py::object AskTell::matrix_now() const {
-    const auto fill = [&](const auto& source) {
-        py::array_t<double> result({py::ssize_t{size_}, py::ssize_t{size_}});
-        auto cells = result.template mutable_unchecked<2>();
-        for (std::int64_t i = 0; i < size_; ++i)
-            for (std::int64_t j = 0; j < size_; ++j) cells(i, j) = source.at(i, j);
-        return result;
-    };
-    if (const std::vector<double>* lower = solver_->second_order().lower) {
-        if (lower->empty()) return py::none();
-        struct {
-            const double* lower;
-            double at(std::int64_t i, std::int64_t j) const {
-                return i < j ? at(j, i) : lower[i * (i + 1) / 2 + j];
-            }
-        } const hessian{lower->data()};
-        return fill(hessian);
-    }
-    if (const auto* sr1 = dynamic_cast<const SR1*>(solver_.get())) return fill(*sr1);
-    const auto* descent = dynamic_cast<const Descent*>(solver_.get());
-    const auto* dense =
-        descent ? dynamic_cast<const DenseInverse*>(&descent->curvature()) : nullptr;
-    return dense ? fill(*dense) : py::object(py::none());
+    const Elements element = solver_->matrix();
+    if (!element) return py::none();
+    py::array_t<double> result({py::ssize_t{size_}, py::ssize_t{size_}});
+    auto cells = result.mutable_unchecked<2>();
+    for (std::int64_t i = 0; i < size_; ++i)
+        for (std::int64_t j = 0; j < size_; ++j) cells(i, j) = element(i, j);
+    return result;
 }
 
 py::tuple AskTell::state() const {

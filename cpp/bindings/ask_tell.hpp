@@ -10,13 +10,9 @@
 
 #include "bindings/arrays.hpp"
 #include "bindings/structure.hpp"
-#include "solvers/batch.hpp"
+#include "solvers/solver.hpp"
 
 namespace schuss {
-
-// Makes solvers of one kind. Options: every keyword of the method, checked by the caller.
-SolverBatch::Make maker(const std::string& method, std::int64_t n, DType dtype,
-                        const py::dict& options);
 
 // A real number, or an array with one element, as a double; TypeError or ValueError for others.
 double function_value(py::handle value);
@@ -35,8 +31,8 @@ class AskTell {
     // The best point, its gradient, its value: copies, or the solver's own vectors, which it may
     // only give away when it is done and not asked again.
     py::tuple best(bool copy) const;
-    py::object history() const;  // L-BFGS: (S, Y), a pair a row, the oldest first
-    py::object matrix() const;   // BFGS: the inverse Hessian; SR1, Newton: the Hessian
+    py::object history() const;  // Solver::pairs as (S, Y), a pair a row, or None
+    py::object matrix() const;   // Solver::matrix, or None
     // All that is known of the run at one moment, by name. second_order: Hessians or products told,
     // the smallest curvature, whether a minimum, the shift.
     py::dict result(bool copy) const;

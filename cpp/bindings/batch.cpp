@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "bindings/ask_tell.hpp"
 #include "bindings/busy.hpp"
+#include "bindings/methods.hpp"
 
 namespace schuss {
 

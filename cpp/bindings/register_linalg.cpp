@@ -9,7 +9,7 @@
 
 #include "bindings/arrays.hpp"
 #include "bindings/register.hpp"
-#include "solvers/cholesky.hpp"
+#include "linalg/systems.hpp"
 
 namespace schuss {
 namespace {

@@ -3,6 +3,7 @@
 
 #include "bindings/ask_tell.hpp"
 #include "bindings/batch.hpp"
+#include "bindings/methods.hpp"
 #include "bindings/register.hpp"
 #include "solvers/archive.hpp"
 #include "solvers/line_search.hpp"
@@ -13,6 +14,7 @@ void register_solvers(py::module_& m) {
     const auto read = [](auto of) {
         return [of](const AskTell& self) { return (self.solver().*of)(); };
     };
+    m.def("methods", methods_for_python);
     m.def("native_array", native_array, py::arg("given"));
     m.attr("STATE_FORMAT") = Archive::kFormat;
     m.def("function_value", function_value, py::arg("f"));
@@ -32,6 +34,8 @@ void register_solvers(py::module_& m) {
         .def_property_readonly("request", &AskTell::request)
         .def_property_readonly("done", read(&Solver::done))
         .def_property_readonly("size", read(&Solver::size))
+        .def_property_readonly("gtol",
+                               [](const AskTell& self) { return self.solver().limits().gtol; })
         .def_property_readonly("nit", read(&Solver::iterations))
         .def_property_readonly("nfev", read(&Solver::evaluations))
         .def_property_readonly(

@@ -70,11 +70,11 @@ void register_stepper(py::module_& m) {
     m.def("block_sums", sums_of, py::arg("grads"), py::arg("scale"));
     py::class_<Stepper, std::shared_ptr<Stepper>>(m, "Stepper")
         .def(py::init([](const std::string& rule, py::handle params, const py::dict& fills,
-                         double keep, std::pair<std::int64_t, std::int64_t> range) {
+                         std::optional<double> keep, std::pair<std::int64_t, std::int64_t> range) {
                  return std::make_shared<Stepper>(rule, params, fills, keep,
                                                   Range{range.first, range.second});
              }),
-             py::arg("rule"), py::arg("params"), py::arg("fills"), py::arg("keep") = 0.0,
+             py::arg("rule"), py::arg("params"), py::arg("fills"), py::arg("keep") = py::none(),
              py::arg("range") = std::pair(0, Range().end))
         .def("step", &Stepper::step, py::arg("params"), py::arg("grads"),
              py::arg("shadow") = py::none(), py::arg("grad_norm") = py::none())

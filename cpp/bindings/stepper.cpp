@@ -45,8 +45,8 @@ std::vector<double> fills_of(const std::string& rule, const py::dict& fills) {
 
 }  // namespace
 
-Stepper::Stepper(const std::string& rule, py::handle params, const py::dict& fills, double keep,
-                 Range range)
+Stepper::Stepper(const std::string& rule, py::handle params, const py::dict& fills,
+                 std::optional<double> keep, Range range)
     : structure_(params, "params", "the params of the first step"),
       optimizer_(rule, leaves_of(structure_, params), fills_of(rule, fills), keep, range),
       known_(paths().size()) {}
@@ -290,10 +290,12 @@ void Stepper::close() {
 
 void Stepper::refuse() const {
     const Unfit& unfit = optimizer_.unfit();
-    const std::string message = std::to_string(unfit.count) + " gradient elements are not finite" +
-                                (optimizer_.rule().squares ? ", or their squares are not" : "") +
-                                ", the first in " + label("grads", paths()[unfit.first]) +
-                                "; nothing was written";
+    const std::string message =
+        unfit.count == 0 ? std::string("grad_norm is not finite; nothing was written")
+                         : std::to_string(unfit.count) + " gradient elements are not finite" +
+                               (optimizer_.rule().squares ? ", or their squares are not" : "") +
+                               ", the first in " + label("grads", paths()[unfit.first]) +
+                               "; nothing was written";
     PyErr_SetString(PyExc_FloatingPointError, message.c_str());
     throw py::error_already_set();
 }

@@ -19,8 +19,8 @@ class Stepper {
   public:
     // Reads structure, shapes and dtypes of params, arrays or what `layout` gave; fills give slots
     // that do not start at 0. The rest is as in `Optimizer`.
-    Stepper(const std::string& rule, py::handle params, const py::dict& fills, double keep,
-            Range range);
+    Stepper(const std::string& rule, py::handle params, const py::dict& fills,
+            std::optional<double> keep, Range range);
 
     void assign_groups(const std::vector<int>& group_of, const std::vector<bool>& frozen);
     void set_hyper(const std::vector<std::vector<double>>& hyper);

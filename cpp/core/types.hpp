@@ -46,7 +46,13 @@ using LoadKernel = void (*)(const char* from, std::int64_t stride, std::int64_t 
 using StoreKernel = void (*)(const char* from, std::int64_t count, char* to, std::int64_t stride);
 
 // average = keep * average + (1 - keep) * p.
-using AverageKernel = void (*)(char* average, const char* p, std::int64_t count, double keep);
+using AverageKernel = void (*)(char* average, const char* p, std::int64_t count, double keep,
+                               bool streaming);
+
+// Elements (r, c) of a matrix to rows of kAcross elements that lie together; strides in bytes.
+constexpr std::int64_t kDown = 16, kAcross = 128;
+using TurnKernel = void (*)(const char* from, std::int64_t column_stride, std::int64_t row_stride,
+                            std::int64_t rows, std::int64_t columns, char* to);
 
 // g = factor * clamp(scale * g, +-limit), a factor an element.
 using ScaleKernel = void (*)(char* g, const char* factor, std::int64_t count, const Policy&);

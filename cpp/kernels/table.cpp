@@ -3,8 +3,8 @@
 #include "kernels/update_loop.hpp"
 #include "kernels/linear.hpp"
 #include "kernels/reduce.hpp"
-#include "kernels/tiles.hpp"
 #include "kernels/tile.hpp"
+#include "kernels/tiles.hpp"
 #include "rules/registry.hpp"
 
 namespace schuss::SCHUSS_TARGET {
@@ -66,6 +66,7 @@ constexpr StoreKernel store_from_float() {
 }
 
 #define SCHUSS_LOAD(name, type) {load_elements<type, float>, load_elements<type, double>},
+#define SCHUSS_TURN(name, type) turn_block<type>,
 #define SCHUSS_STORE(name, type) {store_from_float<type>(), store_from_double<type>()},
 #define SCHUSS_ENTRY(name, type) entry<type>(#name),
 constexpr Rule kRules[] = {SCHUSS_RULES(SCHUSS_ENTRY)};
@@ -82,6 +83,7 @@ const KernelTable kernel_table = {
     {scale_units<float>, scale_units<double>},
     {take_average<float>, take_average<double>},
     {SCHUSS_ELEMENTS(SCHUSS_LOAD)},
+    {SCHUSS_ELEMENTS(SCHUSS_TURN)},
     {SCHUSS_STORAGES(SCHUSS_STORE)},
     {{vector_kernels<float, float>, vector_kernels<float, double>},
      {vector_kernels<double, float>, vector_kernels<double, double>}},

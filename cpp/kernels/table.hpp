@@ -12,6 +12,7 @@ struct KernelTable {
     ScaleKernel scale[kDTypes];
     AverageKernel average[kDTypes];
     LoadKernel load[kElements][kDTypes];
+    TurnKernel turn[kElements];
     StoreKernel store[kStorages][kDTypes];    // null where an element is wider than the dtype
     VectorKernels vectors[kDTypes][kDTypes];  // dtype of iterates, dtype of directions
     TrialKernel trial[kDTypes];

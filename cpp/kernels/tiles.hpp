@@ -17,11 +17,40 @@ template <class S, class T>
 constexpr bool kByVector = __is_same(S, T) || (sizeof(S) == 2 && __is_same(T, float) &&
                                                (__is_same(S, BFloat16) || __is_same(S, Float16)));
 
+// Lanes 0, 2, 4 and so on of two vectors.
+template <class V, int... kAt>
+SCHUSS_INLINE V every_other(V a, V b, Indices<kAt...>) {
+    return __builtin_shufflevector(a, b, (2 * kAt)...);
+}
+
 template <class S>
 SCHUSS_INLINE void bring_together(const char* from, std::int64_t stride, std::int64_t count,
                                   char* to) {
-    for (std::int64_t i = 0; i < count; ++i)
-        store(to + i * static_cast<std::int64_t>(sizeof(S)), load<S>(from + i * stride));
+    constexpr std::int64_t size = sizeof(S);
+    std::int64_t i = 0;
+    if constexpr (__is_same(S, float) || __is_same(S, double)) {
+        using V = Vector<S>;
+        constexpr std::int64_t lanes = kLanesOf<V>;
+        if (stride == 2 * size)  // the last vector would read past the array
+            for (; i + 2 * lanes <= count; i += lanes) {
+                const char* at = from + i * stride;
+                store(to + i * size, every_other(load<V>(at), load<V>(at + sizeof(V)),
+                                                 UpTo<static_cast<int>(lanes)>()));
+            }
+    }
+    for (; i < count; ++i) store(to + i * size, load<S>(from + i * stride));
+}
+
+// A block of a matrix whose columns lie together: column after column, so that a line of the cache
+// is read once, to rows of kAcross elements.
+template <class S>
+void turn_block(const char* from, std::int64_t column_stride, std::int64_t row_stride,
+                std::int64_t rows, std::int64_t columns, char* to) {
+    constexpr std::int64_t size = sizeof(S);
+    for (std::int64_t c = 0; c < columns; ++c)
+        for (std::int64_t r = 0; r < rows; ++r)
+            store(to + (r * kAcross + c) * size,
+                  load<S>(from + c * column_stride + r * row_stride));
 }
 
 template <class S, class T>
@@ -67,8 +96,9 @@ SCHUSS_INLINE void for_lanes(std::int64_t count, const Body& body) {
 }
 
 template <class T>
-void take_average(char* average, const char* p, std::int64_t count, double keep) {
+void take_average(char* average, const char* p, std::int64_t count, double keep, bool streaming) {
     for_lanes<T>(count, [&]<class V>(std::int64_t at, V) {
+        if (streaming) __builtin_prefetch(average + at + kAhead);
         const V kept = broadcast<V>(keep), taken = broadcast<V>(1.0 - keep);
         store(average + at, kept * load<V>(average + at) + taken * load<V>(p + at));
     });

@@ -8,10 +8,6 @@
 namespace schuss::SCHUSS_TARGET {
 namespace {
 
-// Out of cache the loop asks for its lines this many bytes ahead: 3 to 5 % on seven streams, where
-// 1024 and 2048 are alike. In cache that costs up to 20 %.
-constexpr std::int64_t kAhead = 2048;
-
 // A policy, rounded once to the lanes of V.
 template <class V>
 struct Around {

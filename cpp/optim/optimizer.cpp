@@ -14,6 +14,9 @@
 namespace schuss {
 namespace {
 
+// Bytes of the tensors that a rule with sums takes through both passes together.
+constexpr std::int64_t kTogether = 1 << 20;
+
 Element element_of(DType dtype) {
     return dtype == kFloat32 ? Element::kFloat32 : Element::kFloat64;
 }
@@ -32,14 +35,18 @@ std::int64_t Leaf::count() const {
 }
 
 Optimizer::Optimizer(const std::string& rule, std::vector<Leaf> leaves, std::vector<double> fills,
-                     double keep, Range range)
+                     std::optional<double> keep, Range range)
     : rule_(static_cast<int>(&find_rule(rule) - kernels().rules)),
       leaves_(std::move(leaves)),
       fills_(std::move(fills)),
       keep_(keep),
       range_(range),
       present_(leaves_.size(), true) {
-    for (const Leaf& leaf : leaves_) offsets_.push_back(offsets_.back() + leaf.count());
+    for (const Leaf& leaf : leaves_) {
+        const std::int64_t begin = offsets_.back(), end = begin + leaf.count();
+        offsets_.push_back(end);
+        first_pieces_.push_back(first_pieces_.back() + pieces(begin, end));
+    }
     assign_groups(std::vector<int>(leaves_.size()), {false});
 }
 
@@ -185,7 +192,8 @@ Tensor Optimizer::tensor_of(std::size_t leaf, const Arrays& arrays) const {
     }
     if (arrays.shadow.data) tensor.shadow = operand(arrays.shadow, axes, tensor.dtype);
     for (int s = 0; s < rule().n_slots; ++s) tensor.slots[s] = states_->slot(leaf, s);
-    if (keep_ > 0.0) tensor.average = states_->slot(leaf, rule().n_slots);
+    if (averages()) tensor.average = states_->slot(leaf, rule().n_slots);
+    tensor.unit_stride = l.count();
     if (options_.agc_axis && l.shape.size() > 1) {
         const int axes_of = static_cast<int>(l.shape.size()), given = *options_.agc_axis;
         if (given < -axes_of || given >= axes_of)
@@ -195,6 +203,7 @@ Tensor Optimizer::tensor_of(std::size_t leaf, const Arrays& arrays) const {
                                         std::to_string(axes_of));
         const int axis = given < 0 ? given + axes_of : given;
         tensor.units = l.shape[static_cast<std::size_t>(axis)];
+        tensor.unit_stride = 1;
         for (auto a = axes.rbegin(); *a != axis; ++a)
             tensor.unit_stride *= l.shape[static_cast<std::size_t>(*a)];
         for (int a = 0; a < axis; ++a) tensor.units_before *= l.shape[static_cast<std::size_t>(a)];
@@ -205,7 +214,7 @@ Tensor Optimizer::tensor_of(std::size_t leaf, const Arrays& arrays) const {
 void Optimizer::bind(const std::vector<Arrays>& arrays) {
     allocate();
     Plan plan;
-    plan.keep = keep_;
+    plan.keep = keep_.value_or(0.0);
     std::vector<bool> present;
     for (std::size_t k = 0; k < leaves_.size(); ++k) {
         plan.add(tensor_of(k, arrays[k]));
@@ -214,7 +223,7 @@ void Optimizer::bind(const std::vector<Arrays>& arrays) {
     plan_ = std::move(plan);
     bound_ = true;
     set_present(present);
-    if (keep_ > 0.0 && !averages_begun_)
+    if (averages() && !averages_begun_)
         for (const Tensor& tensor : plan_.tensors)
             schuss::gather(tensor.param.view, tensor.first, tensor.count, tensor.dtype,
                            tensor.average);
@@ -228,41 +237,56 @@ void Optimizer::move_grad(std::size_t leaf, char* data) {
 
 // -- a step ---------------------------------------------------------------------------------------
 
+// Of each cohort, or of each tensor where sums make them differ.
 void Optimizer::find_coefficients() {
     const FloatEnvironment pinned;
     const Rule& r = rule();
     next_ = cohorts_;
-    coefficients_.resize(r.n_sums > 0 ? leaves_.size() : cohorts_.size());
-    const auto find = [&](const Cohort& cohort, double* carry, Coefficients& to) {
-        const double* h = hyper_[static_cast<std::size_t>(cohort.group)].data();
+    coefficients_.resize(cohorts_.size());
+    for (std::size_t c = 0; c < cohorts_.size(); ++c) {
+        if (cohorts_[c].resting) continue;
+        Coefficients& to = coefficients_[c];
+        const double* h = hyper_[static_cast<std::size_t>(cohorts_[c].group)].data();
         const double* common = h + r.n_hyper;
-        r.coefficients(h, cohort.count + 1, carry, to.of_rule);
+        r.coefficients(h, ++next_[c].count, next_[c].carry.data(), to.of_rule);
         const double decay = common[Common::weight_decay], rate = h[0];
         to.policy = {(options_.maximize ? -1.0 : 1.0) / options_.grad_scale, options_.max_value,
                      options_.decoupled ? 0.0 : decay, options_.decoupled ? rate * decay : 0.0};
         if (r.decay) to.policy.decay = r.decay(h);
         to.max_ratio = common[Common::agc];
         to.least_norm = common[Common::agc_epsilon];
-    };
-    for (std::size_t c = 0; c < cohorts_.size(); ++c) {
-        if (cohorts_[c].resting) continue;
-        Coefficients found;
-        find(cohorts_[c], next_[c].carry.data(), found);
-        ++next_[c].count;
-        if (r.n_sums == 0)
-            coefficients_[c] = found;
-        else
-            for (std::size_t k = 0; k < leaves_.size(); ++k)
-                if (cohort_of_[k] == static_cast<int>(c)) coefficients_[k] = found;
     }
+    if (r.n_sums == 0) return;
+    const std::vector<Coefficients> of_cohorts = coefficients_;
+    coefficients_.clear();
+    for (const int c : cohort_of_) coefficients_.push_back(of_cohorts[static_cast<std::size_t>(c)]);
+}
+
+// A norm or a unit of which this range is only a part is the caller's to complete.
+void Optimizer::check_range(bool normed) const {
+    if (range_.begin == 0 && range_.end >= offsets_.back()) return;
+    for (const std::size_t k : plan_.moving.tensors) {
+        const auto c = static_cast<std::size_t>(plan_.tensors[k].coefficients);
+        if (!whole(k) && !std::isinf(coefficients_[c].max_ratio))
+            throw std::invalid_argument(
+                "agc is set for a parameter that the range cuts; None is wanted");
+    }
+    if (!normed)
+        throw std::invalid_argument(
+            "grad_norm is None; that of all ranges is wanted for max_norm "
+            "and nonfinite");
 }
 
 bool Optimizer::open(std::optional<double> grad_norm) {
+    if (grad_norm && *grad_norm < 0.0)
+        throw std::invalid_argument("grad_norm is " + std::to_string(*grad_norm) +
+                                    "; a number of at least 0 is wanted");
     const FloatEnvironment pinned;
-    find_coefficients();
-    const int threads = pace_.parallel() ? useful_threads(moving()) : 1;
     const bool clip = !std::isinf(options_.max_norm);
     const bool check = options_.nonfinite != Nonfinite::kPropagate;
+    find_coefficients();
+    check_range(grad_norm.has_value() || !(clip || check));
+    const int threads = threads_for(moving());
     StepReport report;
     unfit_ = {};
     if (clip || check || grad_norm) {
@@ -285,41 +309,46 @@ bool Optimizer::open(std::optional<double> grad_norm) {
     report.step = step_count;
     report.learning_rate = hyper_[0][0];
     report_ = report;
-    for (const std::size_t k : plan_.moving.tensors)
-        if (!whole(k) &&
-            !std::isinf(
-                coefficients_[static_cast<std::size_t>(plan_.tensors[k].coefficients)].max_ratio))
-            throw std::invalid_argument(
-                "agc is set for a parameter that the range cuts; whole ones are wanted");
     if (!report.skipped) clip_units(plan_, plan_.moving, coefficients_, threads);
     return !report.skipped;
 }
 
+void Optimizer::gather(const Row& row, std::vector<double>& sums) {
+    sums.resize(static_cast<std::size_t>(plan_.first_pieces.back() * rule().n_sums));
+    schuss::gather(rule(), plan_, row, coefficients_, sums.data(), threads_for(row.total()));
+}
+
 std::vector<double> Optimizer::gather() {
     const FloatEnvironment pinned;
-    const int threads = pace_.parallel() ? useful_threads(moving()) : 1;
-    std::vector<double> sums(static_cast<std::size_t>(plan_.first_pieces.back() * rule().n_sums));
-    if (rule().n_sums > 0)
-        schuss::gather(rule(), plan_, plan_.moving, coefficients_, sums.data(), threads);
+    std::vector<double> sums;
+    if (rule().n_sums > 0) gather(plan_.moving, sums);
     return sums;
 }
 
-void Optimizer::settle(const std::vector<double>& sums) {
-    const FloatEnvironment pinned;
+void Optimizer::settle(const Row& row, const std::vector<double>& sums) {
     const Rule& r = rule();
-    std::size_t at = 0;
-    for (std::size_t k = 0; k < leaves_.size(); ++k) {
-        const std::int64_t begin = offsets_[k], end = offsets_[k + 1];
-        const std::int64_t pieces =
-            end > begin ? (end - 1) / kBlock - begin / kBlock + 1 : std::int64_t{0};
+    for (const std::size_t k : row.tensors) {
         double totals[kMaxSums] = {};
-        for (std::int64_t piece = 0; piece < pieces; ++piece)
-            for (int s = 0; s < r.n_sums; ++s) totals[s] += sums.at(at++);
-        if (plan_.tensors[k].resting) continue;
+        for (std::int64_t piece = first_pieces_[k]; piece < first_pieces_[k + 1]; ++piece)
+            for (int s = 0; s < r.n_sums; ++s)
+                totals[s] += sums.at(static_cast<std::size_t>(piece * r.n_sums + s));
         const Cohort& cohort = cohorts_[static_cast<std::size_t>(cohort_of_[k])];
         r.settle(hyper_[static_cast<std::size_t>(cohort.group)].data(), totals,
                  coefficients_[k].of_rule);
     }
+}
+
+void Optimizer::settle(const std::vector<double>& sums) {
+    const FloatEnvironment pinned;
+    const auto wanted = static_cast<std::size_t>(first_pieces_.back() * rule().n_sums);
+    if (sums.size() != wanted)
+        throw std::invalid_argument("sums has " + std::to_string(sums.size()) + " numbers; " +
+                                    std::to_string(wanted) + " of the whole model are wanted");
+    settle(plan_.moving, sums);
+}
+
+void Optimizer::run(const Row& row) {
+    update(rule(), plan_, row, coefficients_, threads_for(row.total()));
 }
 
 void Optimizer::run(const std::vector<std::size_t>& leaves) {
@@ -327,7 +356,36 @@ void Optimizer::run(const std::vector<std::size_t>& leaves) {
     Row row;
     for (const std::size_t k : leaves)
         if (!plan_.tensors[k].resting) row.add(k, plan_.tensors[k].count);
-    update(rule(), plan_, row, coefficients_, pace_.parallel() ? useful_threads(row.total()) : 1);
+    run(row);
+}
+
+// Both passes over tensors that fit into the second cache together, then over the next ones: what
+// the first pass brought there the second finds.
+void Optimizer::run_in_passes() {
+    if (range_.begin > 0 || range_.end < offsets_.back())
+        throw std::invalid_argument(
+            "a rule with sums steps a range in phases; open, gather, settle, "
+            "run and close are wanted");
+    std::vector<double> sums;
+    const auto both = [&](const Row& row) {
+        gather(row, sums);
+        settle(row, sums);
+        run(row);
+    };
+    Row row;
+    std::int64_t bytes = 0;
+    for (const std::size_t k : plan_.moving.tensors) {
+        const Tensor& tensor = plan_.tensors[k];
+        const std::int64_t more = tensor.count * kBytes[tensor.dtype] * (2 + rule().n_slots);
+        if (bytes > 0 && bytes + more > kTogether) {
+            both(row);
+            row = Row();
+            bytes = 0;
+        }
+        row.add(k, tensor.count);
+        bytes += more;
+    }
+    both(row);
 }
 
 void Optimizer::close() {
@@ -340,15 +398,17 @@ void Optimizer::close() {
 bool Optimizer::step(std::optional<double> grad_norm) {
     using Clock = std::chrono::steady_clock;
     const FloatEnvironment pinned;
-    const int useful = useful_threads(moving());
     const Clock::time_point start = Clock::now();
     const bool taken = open(grad_norm);
     if (taken) {
-        if (rule().n_sums > 0) settle(gather());
-        update(rule(), plan_, plan_.moving, coefficients_, pace_.parallel() ? useful : 1);
+        if (rule().n_sums > 0)
+            run_in_passes();
+        else
+            run(plan_.moving);
         close();
     }
-    if (useful > 1) pace_.record(std::chrono::duration<double>(Clock::now() - start).count());
+    if (useful_threads(moving()) > 1)
+        pace_.record(std::chrono::duration<double>(Clock::now() - start).count());
     return taken;
 }
 

@@ -72,9 +72,9 @@ const Rule& find_rule(const std::string& name);
 
 class Optimizer {
   public:
-    // fills: what each slot starts with. keep: of averages of the parameters, 0 for none.
+    // fills: what each slot starts with. keep: of averages of the parameters, where they are kept.
     Optimizer(const std::string& rule, std::vector<Leaf> leaves, std::vector<double> fills,
-              double keep, Range range);
+              std::optional<double> keep, Range range);
 
     const Rule& rule() const;
     const std::vector<Leaf>& leaves() const { return leaves_; }
@@ -113,7 +113,7 @@ class Optimizer {
 
     // States. They lie as their parameters do; those of a part of a parameter as one row.
     void allocate();
-    bool averages() const { return keep_ > 0.0; }
+    bool averages() const { return keep_.has_value(); }
     View slot(std::size_t leaf, int slot) const;  // the rule's, then the average
     bool overlaps_states(const char* low, const char* high) const {
         return states_ && states_->overlaps(low, high);
@@ -141,16 +141,25 @@ class Optimizer {
     Part part(std::size_t leaf) const;
     bool whole(std::size_t leaf) const;
     bool in_c_order(std::size_t leaf) const;
-    int n_arrays() const { return rule().n_slots + (keep_ > 0.0 ? 1 : 0); }
+    int n_arrays() const { return rule().n_slots + (averages() ? 1 : 0); }
     void regroup(const std::vector<Cohort>& of_leaves);
     Tensor tensor_of(std::size_t leaf, const Arrays& arrays) const;
     void find_coefficients();
+    void check_range(bool normed) const;
+    int threads_for(std::int64_t elements) const {
+        return pace_.parallel() ? useful_threads(elements) : 1;
+    }
+    void gather(const Row& row, std::vector<double>& sums);
+    void settle(const Row& row, const std::vector<double>& sums);
+    void run(const Row& row);
+    void run_in_passes();
 
     int rule_;
     std::vector<Leaf> leaves_;
-    std::vector<std::int64_t> offsets_{0};  // of the leaves, in the flat elements of the model
+    std::vector<std::int64_t> offsets_{0};       // of the leaves, in the flat elements of the model
+    std::vector<std::int64_t> first_pieces_{0};  // and of their pieces, see `Plan`
     std::vector<double> fills_;
-    double keep_;
+    std::optional<double> keep_;
     Range range_;
     std::vector<bool> frozen_;
     std::vector<std::vector<double>> hyper_;

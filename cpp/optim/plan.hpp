@@ -49,6 +49,11 @@ struct Row {
     std::int64_t total() const { return offsets.back(); }
 };
 
+// How many blocks of the grid the elements [begin, end) of a tensor meet.
+inline std::int64_t pieces(std::int64_t begin, std::int64_t end) {
+    return end > begin ? (end - 1) / kBlock - begin / kBlock + 1 : 0;
+}
+
 struct Plan {
     std::vector<Tensor> tensors;
     std::vector<std::int64_t> offsets{0};  // of all tensors, resting ones too: the grid of sums
@@ -59,8 +64,7 @@ struct Plan {
     void add(Tensor tensor) {
         const std::int64_t begin = offsets.back(), end = begin + tensor.count;
         offsets.push_back(end);
-        first_pieces.push_back(first_pieces.back() +
-                               (end > begin ? (end - 1) / kBlock - begin / kBlock + 1 : 0));
+        first_pieces.push_back(first_pieces.back() + pieces(begin, end));
         tensors.push_back(std::move(tensor));
     }
     // Sums of each tensor are those of its pieces, in order: what it has of each block of the grid

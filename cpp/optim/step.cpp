@@ -44,7 +44,8 @@ char* reach(const Operand& from, const Tensor& tensor, std::int64_t at, std::int
 
 // The factors of units for the elements of a tile, in walk order.
 template <class T>
-void spread_factors(const Tensor& tensor, std::int64_t at, std::int64_t count, T* to) {
+void spread_factors(const Tensor& tensor, std::int64_t at, std::int64_t count, char* bytes) {
+    T* to = reinterpret_cast<T*>(bytes);
     const T* factors = reinterpret_cast<const T*>(tensor.factors->data());
     for (std::int64_t i = 0; i < count;) {
         const std::int64_t place = tensor.first + at + i;
@@ -62,13 +63,32 @@ void spread_factors(const Tensor& tensor, std::int64_t at, std::int64_t count, T
     }
 }
 
+// The policy for gradients as `clipped` gives them.
+Policy policy_of(const Tensor& tensor, Policy by) {
+    if (tensor.factors) by.scale = 1.0, by.limit = INFINITY;  // done in the buffer
+    return by;
+}
+
+// What the rule sees of gradients at g: in the buffer and clipped, where units are.
+template <std::int64_t n>
+const char* clipped(const Tensor& tensor, std::int64_t at, std::int64_t count, const Policy& by,
+                    const char* g, Buffer<n>& buffer) {
+    if (!tensor.factors) return g;
+    if (g != buffer.bytes)
+        std::memcpy(buffer.bytes, g, static_cast<std::size_t>(count * size_of(tensor.dtype)));
+    Buffer<n> factors;
+    (tensor.dtype == kFloat32 ? spread_factors<float> : spread_factors<double>)(tensor, at, count,
+                                                                                factors.bytes);
+    kernels().scale[tensor.dtype](buffer.bytes, factors.bytes, count, by);
+    return buffer.bytes;
+}
+
 // Elements [begin, end) of one tensor.
 void update_tensor(const Rule& rule, const Tensor& tensor, std::int64_t begin, std::int64_t end,
                    const Coefficients& by, double keep, bool streaming) {
     const std::int64_t size = size_of(tensor.dtype);
     const bool shadow = tensor.shadow.view.data != nullptr;
-    Policy policy = by.policy;
-    if (tensor.factors) policy.scale = 1.0, policy.limit = INFINITY;  // done in the tile
+    const Policy policy = policy_of(tensor, by.policy);
     const bool plain = policy.scale == 1.0 && policy.l2 == 0.0 && std::isinf(policy.limit);
     const UpdateKernel kernel = (plain ? rule.plain : rule.prepared)[tensor.dtype];
     Piece piece;
@@ -85,31 +105,54 @@ void update_tensor(const Rule& rule, const Tensor& tensor, std::int64_t begin, s
         return kernel(piece, by.of_rule, policy);
     }
     Tile param, grad;
-    for (std::int64_t at = begin; at < end; at += kCacheTile) {
-        piece.count = std::min(kCacheTile, end - at);
-        piece.param = reach(tensor.param, tensor, at, piece.count, param.bytes);
-        char* g = reach(tensor.grad, tensor, at, piece.count, grad.bytes);
-        piece.grad = g;
-        if (tensor.factors) {
-            Tile factors;
-            if (g != grad.bytes)
-                std::memcpy(grad.bytes, g, static_cast<std::size_t>(piece.count * size));
-            if (tensor.dtype == kFloat32)
-                spread_factors(tensor, at, piece.count, reinterpret_cast<float*>(factors.bytes));
-            else
-                spread_factors(tensor, at, piece.count, reinterpret_cast<double*>(factors.bytes));
-            kernels().scale[tensor.dtype](grad.bytes, factors.bytes, piece.count, by.policy);
-            piece.grad = grad.bytes;
-        }
+    // `count` elements, whose gradients are at g in the compute dtype.
+    const auto step_tile = [&](std::int64_t at, std::int64_t count, const char* g) {
+        piece.count = count;
+        piece.param = reach(tensor.param, tensor, at, count, param.bytes);
+        piece.grad = clipped(tensor, at, count, by.policy, g, grad);
         slots_at(at);
         kernel(piece, by.of_rule, policy);
+        const std::int64_t place = tensor.first + at;
         if (!tensor.param.direct)
-            scatter(tensor.param.view, tensor.first + at, piece.count, tensor.dtype, piece.param);
-        if (shadow)
-            scatter(tensor.shadow.view, tensor.first + at, piece.count, tensor.dtype, piece.param);
-        if (tensor.average)
-            kernels().average[tensor.dtype](tensor.average + at * size, piece.param, piece.count,
-                                            keep);
+            scatter(tensor.param.view, place, count, tensor.dtype, piece.param);
+        if (shadow) scatter(tensor.shadow.view, place, count, tensor.dtype, piece.param);
+        if (!tensor.average) return;
+        piece.param = reach(tensor.param, tensor, at, count, param.bytes);  // as it is stored
+        kernels().average[tensor.dtype](tensor.average + at * size, piece.param, count, keep,
+                                        streaming);
+    };
+    const auto step_row = [&](std::int64_t at, std::int64_t last) {
+        for (; at < last; at += kCacheTile) {
+            const std::int64_t count = std::min(kCacheTile, last - at);
+            step_tile(at, count, reach(tensor.grad, tensor, at, count, grad.bytes));
+        }
+    };
+    const View& view = tensor.grad.view;
+    if (!is_turned(view)) return step_row(begin, end);
+    // Whole rows of a matrix whose columns lie together, a block at a time.
+    const std::int64_t columns = view.shape.back(), rows = view.shape[view.shape.size() - 2];
+    const int type = static_cast<int>(view.type);
+    Buffer<kDown * kAcross> block;
+    for (std::int64_t at = begin; at < end;) {
+        const std::int64_t place = tensor.first + at, row = place / columns;
+        const std::int64_t down = std::min({kDown, rows - row % rows, (end - at) / columns});
+        if (place % columns != 0 || down == 0) {
+            const std::int64_t last = std::min(end, at + columns - place % columns);
+            step_row(at, last);
+            at = last;
+            continue;
+        }
+        for (std::int64_t c = 0; c < columns; c += kAcross) {
+            const std::int64_t across = std::min(kAcross, columns - c);
+            kernels().turn[type](address(view, place + c), view.strides.back(), kBytes[type], down,
+                                 across, block.bytes);
+            for (std::int64_t r = 0; r < down; ++r) {
+                kernels().load[type][tensor.dtype](block.bytes + r * kAcross * kBytes[type],
+                                                   kBytes[type], across, grad.bytes);
+                step_tile(at + r * columns + c, across, grad.bytes);
+            }
+        }
+        at += down * columns;
     }
 }
 
@@ -171,15 +214,19 @@ void unit_sums(const Tensor& tensor, const Policy& policy, std::int64_t begin, s
             }
             continue;
         }
-        for (std::int64_t k = begin; k < end; ++k)
+        for (std::int64_t k = begin; k < end; ++k) {
+            double run_of_param = 0.0, run_of_grad = 0.0;
             for (std::int64_t at = 0; at < run; at += kBlock) {
                 const std::int64_t n = std::min(kBlock, run - at);
-                both(row + k * run + at, n, [&](const char* x, double* sums) {
+                both(row + k * run + at, n, [&](const char* x, const double* sums) {
                     double sum;
                     table.sum_squares[tensor.dtype](x, n, 1.0, &sum);
-                    sums[k] += sum;
+                    (sums == of_param ? run_of_param : run_of_grad) += sum;
                 });
             }
+            of_param[k] += run_of_param;
+            of_grad[k] += run_of_grad;
+        }
     }
 }
 
@@ -216,9 +263,10 @@ void gather(const Rule& rule, const Plan& plan, const Row& row,
             piece.streaming = false;
             piece.count = std::min(end - at, kBlock - (at + before) % kBlock);
             piece.param = reach(tensor.param, tensor, at, piece.count, param.bytes);
-            piece.grad = reach(tensor.grad, tensor, at, piece.count, grad.bytes);
+            piece.grad = clipped(tensor, at, piece.count, by.policy,
+                                 reach(tensor.grad, tensor, at, piece.count, grad.bytes), grad);
             for (int s = 0; s < rule.n_slots; ++s) piece.slots[s] = tensor.slots[s] + at * size;
-            rule.gather[tensor.dtype](piece, by.of_rule, by.policy, out);
+            rule.gather[tensor.dtype](piece, by.of_rule, policy_of(tensor, by.policy), out);
             at += piece.count;
         }
     });

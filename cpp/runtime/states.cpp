@@ -1,17 +1,8 @@
 #include "runtime/states.hpp"
 
-#include <cstdint>
-#include <cstdlib>
-#include <new>
-
-#include "runtime/memory.hpp"
-
 namespace schuss {
 namespace {
 
-constexpr auto kLineSize = static_cast<std::int64_t>(kLine),
-               kPageSize = static_cast<std::int64_t>(kPage),
-               kHugeSize = static_cast<std::int64_t>(kHugePage);
 // A quarter page and a line: four streams spread over the page.
 constexpr std::int64_t kStagger = 1088;
 
@@ -31,22 +22,9 @@ std::int64_t lay_out(const std::vector<std::int64_t>& bytes, int n_slots,
 
 }  // namespace
 
-Block::Block(std::int64_t size) {
-    const std::int64_t alignment = size >= kHugeSize       ? kHugeSize
-                                   : size >= kPageSize     ? kPageSize
-                                   : size >= 8 * kLineSize ? kLineSize
-                                                           : 1;
-    if (size > PTRDIFF_MAX - alignment) throw std::bad_alloc();
-    memory_.reset(static_cast<char*>(std::calloc(static_cast<std::size_t>(size + alignment), 1)));
-    if (!memory_) throw std::bad_alloc();
-    const auto address = reinterpret_cast<std::intptr_t>(memory_.get());
-    base_ = memory_.get() + (round_up(address, alignment) - address);
-    if (size >= kHugeSize) advise_huge_pages(base_, static_cast<std::size_t>(size));
-}
-
 std::int64_t staggered(std::int64_t from, std::int64_t bytes, int place) {
-    const std::int64_t offset = round_up(from, kLineSize), in_page = place * kStagger % kPageSize;
-    return bytes < kPageSize ? offset : round_up(offset - in_page, kPageSize) + in_page;
+    const std::int64_t offset = round_up(from, kLine), in_page = place * kStagger % kPage;
+    return bytes < kPage ? offset : round_up(offset - in_page, kPage) + in_page;
 }
 
 States::States(const std::vector<std::int64_t>& bytes, int n_slots)

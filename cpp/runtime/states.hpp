@@ -3,30 +3,14 @@
 // same address modulo 4096.
 #pragma once
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
 #include <vector>
 
 #include "core/types.hpp"
+#include "runtime/memory.hpp"
 
 namespace schuss {
 
 inline std::int64_t size_of(DType dtype) { return kBytes[dtype]; }
-
-// Aligned to a line of the cache, from a page on to a page, from a huge page on to that; less than
-// 8 lines only as malloc does, which takes half the memory of 10 doubles.
-class Block {
-  public:
-    explicit Block(std::int64_t size);  // throws std::bad_alloc
-    char* base() const { return base_; }
-
-  private:
-    struct Free {
-        void operator()(char* memory) const { std::free(memory); }
-    };
-    std::unique_ptr<char, Free> memory_;
-    char* base_;
-};
 
 // The first offset from `from` on for an array of so many bytes that is in that place in the page.
 std::int64_t staggered(std::int64_t from, std::int64_t bytes, int place);

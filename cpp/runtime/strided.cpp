@@ -64,6 +64,19 @@ bool is_contiguous(const View& view) {
 }
 
 // The array with its axes taken in the given order.
+char* address(const View& view, std::int64_t place) {
+    char* at = view.data;
+    for (std::size_t a = view.shape.size(); a-- > 0; place /= view.shape[a])
+        at += place % view.shape[a] * view.strides[a];
+    return at;
+}
+
+bool is_turned(const View& view) {
+    const std::size_t axes = view.shape.size();
+    const std::int64_t size = kBytes[static_cast<int>(view.type)];
+    return axes > 1 && view.strides[axes - 2] == size && view.strides[axes - 1] > size;
+}
+
 Operand operand(const View& array, const std::vector<int>& axes, DType dtype) {
     Operand result;
     result.view.data = array.data;

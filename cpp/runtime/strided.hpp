@@ -19,6 +19,13 @@ void collapse(View& view);
 // One run of neighbours in walk order (after collapse).
 bool is_contiguous(const View& view);
 
+// Where the element at a place in walk order is.
+char* address(const View& view, std::int64_t place);
+
+// A matrix, or a row of them, whose columns lie together: walked as it is, each element takes a
+// line of the cache of its own.
+bool is_turned(const View& view);
+
 // An array as it is walked. direct: contiguous and in the dtype, so that it can be used in place.
 struct Operand {
     View view;

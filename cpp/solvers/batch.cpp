@@ -1,74 +1,47 @@
 #include "solvers/batch.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <optional>
 
 #include "dispatch/dispatch.hpp"
+#include "linalg/systems.hpp"
 #include "runtime/fetch.hpp"
-#include "runtime/float_environment.hpp"
-#include "runtime/parallel.hpp"
-#include "solvers/cholesky.hpp"
+#include "runtime/memory.hpp"
+#include "runtime/share.hpp"
 #include "solvers/quadratic.hpp"
 
 namespace schuss {
 namespace {
 
-// Problems that a thread should have before it is worth waking; beyond the size, threads share the
-// work of one problem instead.
-constexpr std::int64_t kGrain = 16, kSmallBytes = 1 << 14;
+// Telling a small solver takes about as long as so many products from cache.
+constexpr double kProductsOfOne = 12500.0;
+
+// Beyond so many bytes of a point, threads share the work of one problem instead.
+constexpr std::int64_t kSmallBytes = 1 << 14;
+
+constexpr std::int64_t kAtATime = 32;  // problems that a thread takes
 
 constexpr std::int64_t kDone = -1;  // in place of a problem that runs
 
-// A thread's share of the rows, taken a piece at a time: whose own is used up helps with the next.
-// It keeps most of its rows from one call to the next, and nobody waits for a thread that wakes.
-class Shares {
-  public:
-    Shares(std::int64_t count, int tasks) : shares_(static_cast<std::size_t>(tasks)) {
-        for (int task = 0; task < tasks; ++task) {
-            shares_[static_cast<std::size_t>(task)].next = count * task / tasks;
-            shares_[static_cast<std::size_t>(task)].end = count * (task + 1) / tasks;
-        }
-    }
-
-    // Calls rows(first, end) for what there is to do.
-    template <class F>
-    void take(int task, const F& rows) {
-        const std::size_t tasks = shares_.size();
-        for (std::size_t k = 0; k < tasks; ++k) {
-            Share& share = shares_[(static_cast<std::size_t>(task) + k) % tasks];
-            for (std::int64_t first; (first = share.next.fetch_add(kPiece)) < share.end;)
-                rows(first, std::min(first + kPiece, share.end));
-        }
-    }
-
-  private:
-    static constexpr std::int64_t kPiece = 32;  // problems that a thread takes at a time
-    struct alignas(64) Share {                  // a cache line each
-        std::atomic<std::int64_t> next;
-        std::int64_t end;
-    };
-    std::vector<Share> shares_;
-};
-
-void tell_hessian(Solver& solver, const double* h, const LaneModel* ready = nullptr) {
-    const std::string fault = solver.tell_hessian(h, ready);
+void tell_hessian(Solver& solver, const Hessian& h) {
+    const std::string fault = solver.tell_hessian(h);
     if (!fault.empty()) solver.refuse("the Hessian " + fault);
 }
 
-// Solvers that were told a gradient and wait for the Hessian, until there is one for each lane.
-// Calls settle(solver, row) when they have it. smallest: whether they want the curvature.
-template <class Settle>
-class Company {
+// Solvers that were told a gradient and wait for the Hessian. As soon as there is one for each lane
+// they are told theirs, with what the lanes found out of all at once; then told(solver, row) is
+// called for each. smallest: whether they want the curvature instead of a step.
+template <class Told>
+class LaneGroup {
   public:
-    Company(std::int64_t n, const Settle& settle, const Smallest* smallest)
+    LaneGroup(std::int64_t n, const Told& told, const Smallest* smallest)
         : n_(n),
           each_(n * (n + 1) / 2 + 2 * n),
           lanes_(dense().lanes[kFloat64]),
-          settle_(settle),
+          told_(told),
           smallest_(smallest),
           models_(static_cast<std::size_t>(lanes_)),
           numbers_(static_cast<std::size_t>(lanes_ * each_)) {}
@@ -79,12 +52,11 @@ class Company {
         copy_as_doubles(solver.dtype(), gradient, n_, g);
         members_[count_] = {&solver, row};
         models_[static_cast<std::size_t>(count_)] = {h, g, mean, step, 0.0, 0.0, 0.0, 0.0, NAN, 0};
-        if (++count_ == lanes_) leave();
+        if (++count_ == lanes_) tell();
     }
 
-    void leave() {
+    void tell() {
         if (count_ > 0) {
-            const FloatEnvironment pinned;
             const Scratch space(lane_bytes(n_));
             dense().newton_lanes(
                 {n_, static_cast<int>(count_), models_.data(), space.get(), smallest_});
@@ -92,8 +64,8 @@ class Company {
         for (std::int64_t k = 0; k < count_; ++k) {
             const LaneModel& model = models_[static_cast<std::size_t>(k)];
             const auto [solver, row] = members_[k];
-            tell_hessian(*solver, model.h, &model);
-            settle_(*solver, row);
+            tell_hessian(*solver, {model.h, &model});
+            told_(*solver, row);
         }
         count_ = 0;
     }
@@ -104,7 +76,7 @@ class Company {
         std::int64_t row;
     };
     std::int64_t n_, each_, lanes_, count_ = 0;  // each_: numbers of a model
-    const Settle& settle_;
+    const Told& told_;
     const Smallest* smallest_;
     std::vector<LaneModel> models_;
     std::vector<double> numbers_;
@@ -132,28 +104,30 @@ SolverBatch::SolverBatch(std::int64_t count, std::int64_t bytes, const char* sta
 void SolverBatch::tell(const double* values, const char* gradients, const double* hessians) {
     const auto count = static_cast<std::int64_t>(running_.size());
     if (count == 0) return;
-    const std::int64_t most = std::min<std::int64_t>(get_num_threads(), count / kGrain);
-    const int tasks = bytes_ > kSmallBytes ? 1 : static_cast<int>(std::max<std::int64_t>(most, 1));
+    const int threads =
+        bytes_ > kSmallBytes
+            ? 1
+            : threads_for(count, {.products = kProductsOfOne * static_cast<double>(count)});
     const auto running = [&](std::int64_t row) -> Solver& {
         return *solvers_[static_cast<std::size_t>(running_[static_cast<std::size_t>(row)])];
     };
     // While the solver is in the cache of the thread that told it.
-    const auto settle = [&](const Solver& solver, std::int64_t row) {
+    const auto take_point = [&](const Solver& solver, std::int64_t row) {
         if (solver.done())
             running_[static_cast<std::size_t>(row)] = kDone;
         else
             std::memcpy(points_.data() + row * bytes_, solver.point()->data(),
                         static_cast<std::size_t>(bytes_));
     };
-    Shares shares(count, tasks);
-    parallel_for(tasks, [&](int task) {
+    HelpedShares shares(threads, count, kAtATime);
+    parallel_for(threads, [&](int thread) {
         const std::int64_t n = at(0).size();
-        std::optional<Company<decltype(settle)>> steps, ends;
+        std::optional<LaneGroup<decltype(take_point)>> steps, curvatures;
         if (hessians && n <= kLaneOrder) {
-            steps.emplace(n, settle, nullptr);
-            ends.emplace(n, settle, &kSmallest);
+            steps.emplace(n, take_point, nullptr);
+            curvatures.emplace(n, take_point, &kSmallest);
         }
-        shares.take(task, [&](std::int64_t first, std::int64_t end) {
+        shares.take(thread, [&](std::int64_t first, std::int64_t end) {
             for (std::int64_t row = first; row < end; ++row) {
                 Solver& solver = running(row);
                 // Thousands do not stay in cache, and waiting for each is a third of the time
@@ -163,17 +137,17 @@ void SolverBatch::tell(const double* values, const char* gradients, const double
                 solver.tell(values[row], gradient);
                 if (solver.request() == Request::kHessian) {
                     const double* h = hessians + row * n * n;
-                    if (auto& company = solver.gradient_small() ? ends : steps) {
-                        company->add(solver, row, h, gradient);
+                    if (auto& group = solver.gradient_small() ? curvatures : steps) {
+                        group->add(solver, row, h, gradient);
                         continue;
                     }
-                    tell_hessian(solver, h);
+                    tell_hessian(solver, {h});
                 }
-                settle(solver, row);
+                take_point(solver, row);
             }
         });
-        for (auto* company : {&steps, &ends})
-            if (*company) (*company)->leave();
+        for (auto* group : {&steps, &curvatures})
+            if (*group) (*group)->tell();
     });
     std::size_t left = 0;
     for (std::size_t row = 0; row < running_.size(); ++row) {

@@ -1,5 +1,5 @@
-// Many independent problems of one size, a solver each, shared out among threads. Those that are
-// done leave; a problem takes the steps that it would take alone, bit for bit.
+// Many independent problems of one size, a solver each, shared out among threads, until each is
+// done. A problem takes the steps that it would take alone, bit for bit.
 #pragma once
 #include <functional>
 #include <memory>

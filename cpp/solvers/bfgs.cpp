@@ -50,11 +50,11 @@ void DenseInverse::multiply(const std::vector<double>& v, std::vector<double>& o
 }
 
 double DenseInverse::product(const std::vector<double>& a, const std::vector<double>& b) {
-    return work_.probe({bytes(a), bytes(b)}).along;
+    return work_.dot(a.data(), b.data());
 }
 
-// Writes the first pair of the update, which goes from growth H to an H with H q = p, and takes v
-// along. Whether there is such a pair.
+// Writes the first pair of the update, which goes from growth H to an H with H q = p, and changes
+// v with it. Whether there is such a pair.
 bool DenseInverse::keep_the_pair_before() {
     if (!before_ || !(s_b_s_ >= kLong * s_y_)) return false;
     const double p_y = product(p_, y_), q_s = product(q_, s_), p_q = product(p_, q_);
@@ -69,10 +69,10 @@ bool DenseInverse::keep_the_pair_before() {
     const double left = product(p_, q_);
     if (!(left > kCancelled * p_q)) return false;
     const double rho = 1.0 / left;
-    const double q_w = work_.probe({bytes(q_), reinterpret_cast<const char*>(w)}).along;
+    const double q_w = work_.dot(q_.data(), w);
     const double on_p = rho * (1.0 + rho * q_w) / 2.0;
     for (std::size_t i = 0; i < p_.size(); ++i) w[i] = on_p * p[i] - rho * w[i];
-    const double w_y = work_.probe({bytes(y_), reinterpret_cast<const char*>(w)}).along;
+    const double w_y = work_.dot(y_.data(), w);
     const double p_rest = product(p_, y_);  // 0 but for rounding, which w may make large
     for (std::size_t i = 0; i < v_.size(); ++i) v_[i] += w_y * p[i] + p_rest * w[i];
     return true;
@@ -111,8 +111,7 @@ const Curvature::Terms& DenseInverse::direction(const char* gradient) {
     for (int k = 0; k <= last; ++k)
         for (const auto& [row, other] : {std::pair(h_.s(k), h_.w(k)), {h_.w(k), h_.s(k)}}) {
             terms_.rows.push_back(reinterpret_cast<const char*>(row));
-            terms_.on_rows.push_back(
-                -work_.probe({reinterpret_cast<const char*>(other), bytes(g_)}).along);
+            terms_.on_rows.push_back(-work_.dot(other, g_.data()));
         }
     std::swap(p_, s_);
     std::swap(q_, y_);
@@ -130,8 +129,10 @@ void DenseInverse::forget(double scale) {
     updates_ = 0;
 }
 
-double DenseInverse::at(std::int64_t i, std::int64_t j) const {
-    return empty_ ? (i == j ? scale_ : 0.0) : h_.at(i, j);
+Elements DenseInverse::matrix() const {
+    return [this](std::int64_t i, std::int64_t j) {
+        return empty_ ? (i == j ? scale_ : 0.0) : h_.at(i, j);
+    };
 }
 
 void DenseInverse::visit(Archive& archive) {

@@ -38,8 +38,7 @@ class DenseInverse final : public Curvature {
     bool empty() const override { return empty_; }
     void visit(Archive& archive) override;
 
-    double at(std::int64_t i, std::int64_t j) const;
-    std::int64_t size() const { return n_; }
+    Elements matrix() const override;
 
   private:
     void multiply(const std::vector<double>& v, std::vector<double>& out);

@@ -48,7 +48,7 @@ void Descent::start(const VectorWork::Sizes& sizes) {
 
 void Descent::receive(double value, const char* gradient) {
     const VectorWork::Sizes sizes = work_.probe({gradient, direction_});
-    if (beyond(step_ * std::sqrt(direction_squares_))) {
+    if (run_.beyond(step_ * std::sqrt(direction_squares_))) {
         if (std::isfinite(sizes.squares)) keep_if_best(value, gradient);
         value = std::numeric_limits<double>::infinity();
     }
@@ -58,10 +58,10 @@ void Descent::receive(double value, const char* gradient) {
             return take(value, gradient, sizes);
         return search_failed();
     }
-    const LineSearch::Verdict verdict = search_.tell(value, sizes.along);
+    const LineSearch::Verdict verdict = search_.tell(value, sizes.slope);
     // What the slope along the direction says no longer matters.
-    if (gradient_decides() && std::isfinite(sizes.squares) && sizes.largest <= limits_.gtol &&
-        value <= std::min(value_ + noise(), ceiling()))
+    if (gradient_decides() && std::isfinite(sizes.squares) && sizes.largest <= limits().gtol &&
+        value <= run_.highest(run_.value))
         return take(value, gradient, sizes);
     switch (verdict) {
         case LineSearch::Verdict::kAccept:
@@ -84,9 +84,9 @@ void Descent::receive(double value, const char* gradient) {
 void Descent::take(double value, const char* gradient, const VectorWork::Sizes& sizes) {
     keep_this_if_better(value);
     const double length = step_ * std::sqrt(direction_squares_);
-    watch({value - value_, step_ * search_.start().slope, step_ * sizes.along, length,
-           curvature_->empty()});
-    if (ends(value, sizes.largest, search_.promise())) {
+    ending_.watch({value - run_.value, step_ * search_.start().slope, step_ * sizes.slope, length,
+                   curvature_->empty()});
+    if (ending_.ends_at(value, sizes.largest, search_.promise(), gradient_decides())) {
         std::memcpy(g_->data(), gradient, static_cast<std::size_t>(g_->bytes()));
         return move(value, sizes.largest, length);
     }
@@ -95,14 +95,14 @@ void Descent::take(double value, const char* gradient, const VectorWork::Sizes& 
     learn(gradient, sizes);
     move(value, sizes.largest, length);
     look_back();
-    if (runs_away()) return;
-    if (idle(search_.evaluations())) {
+    if (ending_.runs_away()) return;
+    if (ending_.idle(search_.evaluations())) {
         if (restarted_)
             conclude(promise_);
         else
             restart();
     }
-    if (progressed()) restarted_ = false;
+    if (ending_.progressed()) restarted_ = false;
     if (!done()) aim();
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
     pace_.record(took.count());
@@ -112,7 +112,7 @@ void Descent::learn(const char* gradient, const VectorWork::Sizes& sizes) {
     const double slope = search_.start().slope;
     const double s_b_s = -step_ * step_ * slope;  // as B d = -g
     double keep = 1.0, damp = 0.0;
-    if (const double s_y = step_ * (sizes.along - slope);
+    if (const double s_y = step_ * (sizes.slope - slope);
         settings_.damping && s_y < kPowell * s_b_s) {
         keep = (1.0 - kPowell) * s_b_s / (s_b_s - s_y);  // y becomes keep y + (1 - keep) B s
         damp = (1.0 - keep) * step_;
@@ -124,9 +124,9 @@ void Descent::learn(const char* gradient, const VectorWork::Sizes& sizes) {
     const double s_y = products[2 * place.s_row], y = std::sqrt(products[2 * place.y_row]);
     const double s = step_ * std::sqrt(direction_squares_);
     const double rounding =
-        kGradientNoise * epsilon() * (std::sqrt(gradient_squares_) + std::sqrt(sizes.squares));
+        kGradientNoise * run_.epsilon() * (std::sqrt(gradient_squares_) + std::sqrt(sizes.squares));
     const bool good =
-        s_y > s * std::max(kCurvature[precision()] * y, rounding) && std::isfinite(s_y);
+        s_y > s * std::max(kCurvature[run_.precision()] * y, rounding) && std::isfinite(s_y);
     first_step_ = good ? 1.0 : std::max(1.0, step_);
     curvature_->learn({products, good, keep, damp, s_b_s, sizes.squares});
     gradient_squares_ = sizes.squares;
@@ -137,22 +137,22 @@ void Descent::aim() {
         const Curvature::Terms& terms = curvature_->direction(g_->data());
         direction_ = curvature_->place_of_direction();
         fresh_trial();
-        const VectorWork::Slope slope =
+        const VectorWork::Direction found =
             work_.combine({g_->data(), terms.on_gradient, terms.rows.data(), terms.on_rows.data(),
                            static_cast<int>(terms.rows.size()), direction_, x_->data(),
                            trial_->data(), first_step_, false});
-        direction_squares_ = slope.squares;
-        const double right = kRight * std::sqrt(gradient_squares_) * std::sqrt(slope.squares);
-        if (-slope.along > right && std::isfinite(slope.along) && std::isfinite(slope.squares)) {
+        direction_squares_ = found.squares;
+        const double right = kRight * std::sqrt(gradient_squares_) * std::sqrt(found.squares);
+        if (-found.slope > right && std::isfinite(found.slope) && std::isfinite(found.squares)) {
             step_ = first_step_;
-            search_ = LineSearch(settings_.search, value_, slope.along, step_,
-                                 std::min(lowest_ + noise(), ceiling()), noise());
+            search_ = LineSearch(settings_.search, run_.value, found.slope, step_,
+                                 run_.highest(run_.lowest), run_.noise());
             return;
         }
         first_step_ = 1.0;
         curvature_->forget(scale());
     }
-    finish(Status::kNotFinite, "no direction of descent: the gradient overflows");
+    ending_.finish(Status::kNotFinite, "no direction of descent: the gradient overflows");
 }
 
 void Descent::try_step(double step) {
@@ -166,7 +166,7 @@ void Descent::try_step(double step) {
 void Descent::restart() {
     restarted_ = true;
     promise_ = curvature_->empty() ? std::numeric_limits<double>::infinity() : search_.promise();
-    wait_again();
+    ending_.wait_again();
     first_step_ = 1.0;
     curvature_->forget(scale());
 }
@@ -178,7 +178,8 @@ void Descent::search_failed() {
         return aim();
     }
     if (search_.not_finite() == search_.evaluations())
-        return finish(Status::kNotFinite, "f is not finite anywhere along the direction searched");
+        return ending_.finish(Status::kNotFinite,
+                              "f is not finite anywhere along the direction searched");
     conclude(restarted_ ? promise_ : std::numeric_limits<double>::infinity());
 }
 
@@ -187,8 +188,8 @@ void Descent::look_back() {
     const LineSearch::Point& trial = search_.telling();
     const LineSearch::Point& start = search_.start();
     if (trial.step > 0.0)
-        look({trial.value - start.value, trial.step * start.slope, trial.step * trial.slope,
-              trial.step * std::sqrt(direction_squares_)});
+        ending_.look({trial.value - start.value, trial.step * start.slope, trial.step * trial.slope,
+                      trial.step * std::sqrt(direction_squares_)});
 }
 
 void Descent::visit(Archive& archive) {

@@ -46,6 +46,10 @@ class Curvature {
     virtual void forget(double scale) = 0;  // H = scale I
     virtual bool empty() const = 0;         // nothing to forget
 
+    // What it has to show, as of a Solver.
+    virtual Elements matrix() const { return {}; }
+    virtual std::optional<Solver::Pairs> pairs() const { return {}; }
+
     virtual void visit(Archive& archive) = 0;
 
   protected:
@@ -63,7 +67,8 @@ class Descent : public Solver {
     Descent(std::int64_t n, DType iterates, DType directions, const char* x0, const Limits& limits,
             const DescentSettings& settings, std::unique_ptr<Curvature> curvature);
 
-    const Curvature& curvature() const { return *curvature_; }
+    Elements matrix() const override { return curvature_->matrix(); }
+    std::optional<Pairs> pairs() const override { return curvature_->pairs(); }
     void visit(Archive& archive) override;
 
   protected:

@@ -58,9 +58,9 @@ const Curvature::Terms& PairHistory::direction(const char*) {
         p[i] = sum / s_y(order_[i], order_[i]);
     }
     for (std::size_t i = 0; i < pairs; ++i) {
-        double along = y_g_[static_cast<std::size_t>(order_[i])];
-        for (std::size_t j = 0; j < pairs; ++j) along -= y_y(order_[i], order_[j]) * p[j];
-        double sum = gamma_ * along;
+        double y_rest = y_g_[static_cast<std::size_t>(order_[i])];
+        for (std::size_t j = 0; j < pairs; ++j) y_rest -= y_y(order_[i], order_[j]) * p[j];
+        double sum = gamma_ * y_rest;
         for (std::size_t j = 0; j < i; ++j) sum += s_y(order_[j], order_[i]) * c[j];
         c[i] = p[i] - sum / s_y(order_[i], order_[i]);
     }
@@ -91,6 +91,15 @@ const Curvature::Terms& PairHistory::direction(const char*) {
 void PairHistory::forget(double scale) {
     order_.clear();
     gamma_ = scale;
+}
+
+std::optional<Solver::Pairs> PairHistory::pairs() const {
+    Solver::Pairs result{dtype_, {}, {}};
+    for (const int slot : order_) {
+        result.s.push_back(s_row(slot));
+        result.y.push_back(y_row(slot));
+    }
+    return result;
 }
 
 void PairHistory::visit(Archive& archive) {

@@ -24,12 +24,7 @@ class PairHistory final : public Curvature {
     bool empty() const override { return order_.empty(); }
     void visit(Archive& archive) override;
 
-    int pairs() const { return static_cast<int>(order_.size()); }
-    // The k-th oldest pair.
-    const char* s(int k) const { return s_row(order_[static_cast<std::size_t>(k)]); }
-    const char* y(int k) const { return y_row(order_[static_cast<std::size_t>(k)]); }
-    DType dtype() const { return dtype_; }
-    std::int64_t size() const { return n_; }
+    std::optional<Solver::Pairs> pairs() const override;
 
   private:
     char* s_row(int slot) const { return rows_.slot(0, 2 * slot); }

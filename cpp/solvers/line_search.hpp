@@ -48,8 +48,9 @@ class LineSearch {
     // The shortest trial whose value differs from the start's by much more than noise; its step is
     // 0 where there was none.
     const Point& telling() const { return telling_; }
-    // The decrease to where the slope is zero, if it rises on as it does to the trial that promises
-    // most; infinite where it rises to none.
+    // How much phi may still fall: the decrease to where its slope would be zero if that went on to
+    // rise as it does from the start to a trial, for the trial of which that is most. Infinite
+    // where the slope rises to none.
     double promise() const;
     int evaluations() const { return evaluations_; }
     int not_finite() const { return not_finite_; }

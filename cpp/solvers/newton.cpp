@@ -9,19 +9,19 @@ namespace schuss {
 RegionNewton::RegionNewton(std::int64_t n, DType iterates, const char* x0, const Limits& limits)
     : RegionSolver(n, iterates, x0, limits, {0.25, 0.25}), model_(n) {}
 
-std::string RegionNewton::receive_hessian(const double* h, const LaneModel* ready) {
-    if (std::string fault = model_.set(h, epsilon(), ready); !fault.empty()) return fault;
-    if (gradient_small() && model_.convex(ready)) {
+std::string RegionNewton::receive_hessian(const Hessian& h) {
+    if (std::string fault = model_.adopt(h, run_.epsilon()); !fault.empty()) return fault;
+    if (gradient_small() && model_.convex()) {
         minimum_ = true;
-        flat(largest_);
+        ending_.flat(run_.largest);
         return "";
     }
-    propose(ready);
+    propose();
     return "";
 }
 
-void RegionNewton::propose(const LaneModel* ready) {
-    step_ = model_.within(gradient_, radius_, s_, ready);  // which is free until the trial is told
+void RegionNewton::propose() {
+    step_ = model_.within(gradient_, radius_, s_);  // which is free until the trial is told
     if (trials_ == 0)
         newton_promise_ =
             step_.interior ? step_.predicted : std::numeric_limits<double>::infinity();
@@ -34,7 +34,7 @@ void RegionNewton::give_up() {
 }
 
 Solver::SecondOrder RegionNewton::second_order() const {
-    return {model_.count(), model_.curvature(), minimum_, model_.shift(), &model_.lower()};
+    return {model_.count(), model_.curvature(), minimum_, model_.shift()};
 }
 
 void RegionNewton::visit(Archive& archive) {
@@ -51,25 +51,25 @@ PlainNewton::PlainNewton(std::int64_t n, DType iterates, const char* x0, const L
       gradient_(static_cast<std::size_t>(n)),
       p_(static_cast<std::size_t>(n)) {}
 
-std::string PlainNewton::receive_hessian(const double* h, const LaneModel* ready) {
-    if (std::string fault = model_.set(h, epsilon(), ready); !fault.empty()) return fault;
+std::string PlainNewton::receive_hessian(const Hessian& h) {
+    if (std::string fault = model_.adopt(h, run_.epsilon()); !fault.empty()) return fault;
     copy_as_doubles(dtype(), g_->data(), n_, gradient_.data());
     if (gradient_small()) {
-        forget_best();  // the point where the method ended
-        minimum_ = model_.convex(ready);
+        best_.forget();  // the point where the method ended
+        minimum_ = model_.convex();
         if (minimum_)
-            flat(largest_);
+            ending_.flat(run_.largest);
         else
-            finish(
+            ending_.finish(
                 Status::kNoMinimum,
                 "the largest element of the gradient, %.3g, is at most gtol = %.3g, but f curves "
                 "down there, by %.3g: a saddle or a maximum",
-                largest_, limits_.gtol, model_.curvature());
-    } else if (!model_.newton(gradient_, p_, ready)) {
-        finish(Status::kNoDecrease, "the Hessian is singular: there is no Newton step");
+                run_.largest, limits().gtol, model_.curvature());
+    } else if (!model_.newton(gradient_, p_)) {
+        ending_.finish(Status::kNoDecrease, "the Hessian is singular: there is no Newton step");
     } else {
         const char* p = reinterpret_cast<const char*>(p_.data());
-        slope_ = work_.probe({g_->data(), p}).along;
+        slope_ = work_.probe({g_->data(), p}).slope;
         fresh_trial();
         work_.advance({x_->data(), p, rate_, trial_->data()});
         wait_for(Request::kValueAndGradient);
@@ -81,23 +81,24 @@ void PlainNewton::receive(double value, const char* gradient) {
     const VectorWork::Sizes sizes =
         work_.probe({gradient, reinterpret_cast<const char*>(p_.data())});
     if (!std::isfinite(value) || !std::isfinite(sizes.squares))
-        return finish(Status::kNotFinite, "f is not finite where the Newton step leads");
+        return ending_.finish(Status::kNotFinite, "f is not finite where the Newton step leads");
     if (std::memcmp(trial_->data(), x_->data(), static_cast<std::size_t>(x_->bytes())) == 0)
-        return finish(Status::kNoDecrease,
-                      "the Newton step changes x no more; the largest element of the gradient is "
-                      "%.3g",
-                      largest_);
+        return ending_.finish(
+            Status::kNoDecrease,
+            "the Newton step changes x no more; the largest element of the gradient is "
+            "%.3g",
+            run_.largest);
     const double length = rate_ * std::sqrt(work_.dot(p_.data(), p_.data()));
-    watch({value - value_, rate_ * slope_, rate_ * sizes.along, length});
+    ending_.watch({value - run_.value, rate_ * slope_, rate_ * sizes.slope, length});
     keep_this_if_better(value);
-    const bool last = ends(value, sizes.largest, 0.0);
+    const bool last = ending_.ends_at(value, sizes.largest, 0.0, gradient_decides());
     move(value, sizes.largest, length);
     std::memcpy(g_->data(), gradient, static_cast<std::size_t>(g_->bytes()));
-    if (!last && !runs_away()) wait_for(Request::kHessian);
+    if (!last && !ending_.runs_away()) wait_for(Request::kHessian);
 }
 
 Solver::SecondOrder PlainNewton::second_order() const {
-    return {model_.count(), model_.curvature(), minimum_, 0.0, &model_.lower()};
+    return {model_.count(), model_.curvature(), minimum_, 0.0};
 }
 
 void PlainNewton::visit(Archive& archive) {

@@ -11,19 +11,18 @@ class RegionNewton final : public RegionSolver {
     RegionNewton(std::int64_t n, DType iterates, const char* x0, const Limits& limits);
 
     SecondOrder second_order() const override;
+    Elements matrix() const override { return model_.matrix(); }
     void visit(Archive& archive) override;
 
   protected:
     bool gradient_decides() const override { return false; }
-    std::string receive_hessian(const double* h, const LaneModel* ready) override;
+    std::string receive_hessian(const Hessian& h) override;
     double predict() override { return step_.predicted; }
-    void propose() override { propose(nullptr); }
+    void propose() override;
     void arrive() override { wait_for(Request::kHessian); }
     void give_up() override;
 
   private:
-    void propose(const LaneModel* ready);
-
     Quadratic model_;
     Quadratic::Step step_{};
     bool minimum_ = false;
@@ -36,12 +35,13 @@ class PlainNewton final : public Solver {
     PlainNewton(std::int64_t n, DType iterates, const char* x0, const Limits& limits, double rate);
 
     SecondOrder second_order() const override;
+    Elements matrix() const override { return model_.matrix(); }
     void visit(Archive& archive) override;
 
   protected:
     bool gradient_decides() const override { return false; }
     void start(const VectorWork::Sizes&) override { wait_for(Request::kHessian); }
-    std::string receive_hessian(const double* h, const LaneModel* ready) override;
+    std::string receive_hessian(const Hessian& h) override;
     void receive(double value, const char* gradient) override;
 
   private:

@@ -22,13 +22,13 @@ NewtonCG::NewtonCG(std::int64_t n, DType iterates, const char* x0, const Limits&
 
 void NewtonCG::arrive() {
     least_ = kInfinity;
-    looking_ = largest_ <= limits_.gtol;
+    looking_ = run_.largest <= limits().gtol;
     if (looking_) return look_for_curvature();
     propose();
 }
 
 void NewtonCG::propose() {
-    if (looking_) return leave();
+    if (looking_) return follow_curvature();
     step_.start(gradient_, radius_, 2 * n_, kEnough);
     wait_for(Request::kHessianProduct);
 }
@@ -56,15 +56,15 @@ void NewtonCG::receive_product(const double* product) {
     const double rounding = std::sqrt(std::numeric_limits<double>::epsilon());
     if (step_.least() >= -rounding * std::max(step_.most(), -step_.least())) {
         minimum_ = true;
-        return flat(largest_);
+        return ending_.flat(run_.largest);
     }
     p_ = step_.direction();
     newton_promise_ = kInfinity;
-    leave();
+    follow_curvature();
 }
 
 // Along p_, which has negative curvature, to the boundary of the region.
-void NewtonCG::leave() {
+void NewtonCG::follow_curvature() {
     const double slope = dot(gradient_, p_);
     const double scale = std::copysign(radius_ / std::sqrt(dot(p_, p_)), -slope);
     for (double& value : p_) value *= scale;

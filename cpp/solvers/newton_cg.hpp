@@ -27,7 +27,7 @@ class NewtonCG final : public RegionSolver {
 
   private:
     void look_for_curvature();
-    void leave();
+    void follow_curvature();
 
     Steihaug step_;
     std::vector<double> p_;

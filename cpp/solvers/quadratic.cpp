@@ -7,8 +7,10 @@
 #include <cstdio>
 #include <functional>
 #include <limits>
+#include <utility>
 
-#include "runtime/parallel.hpp"
+#include "linalg/elimination.hpp"
+#include "runtime/share.hpp"
 
 namespace schuss {
 namespace {
@@ -35,32 +37,26 @@ double largest_of(const std::vector<double>& h) {
 // theirs in float32 whatever x is.
 constexpr double kSkew = 1e-5;
 
-// Tiles of a matrix and of its transpose that fit into the first cache; elements of a matrix that
-// are worth a second thread.
-constexpr std::int64_t kCacheTile = 32, kGrain = 1 << 17;
+// Of rows and columns: a square of a matrix and that of its transpose fit into the first cache.
+constexpr std::int64_t kCacheTile = 32;
 
-int tasks_for(std::int64_t n) {
-    return n * n < kGrain ? 1 : static_cast<int>(std::min<std::int64_t>(get_num_threads(), n));
+// A matrix is read and its triangle written.
+int threads_for_triangle(std::int64_t n) {
+    const auto order = static_cast<double>(n);
+    return threads_for(n / kCacheTile, {.bytes = 12.0 * order * order});
 }
 
-// Calls f(task, i, first, last) for stretches of columns j <= i of all rows i, a tile at a time.
+// Calls f(thread, i, first, last) for stretches of columns j <= i of all rows i, a tile at a time.
 template <class F>
-void pairs(std::int64_t n, const F& f) {
-    const int tasks = tasks_for(n);
+void for_lower_triangle(int threads, std::int64_t n, const F& f) {
     const std::int64_t tiles = (n + kCacheTile - 1) / kCacheTile;
-    const auto share = [&](int task) {
-        for (std::int64_t row = task; row < tiles; row += tasks)
-            for (std::int64_t column = 0; column <= row; ++column)
-                for (std::int64_t i = row * kCacheTile; i < std::min(n, (row + 1) * kCacheTile);
-                     ++i)
-                    f(task, static_cast<std::size_t>(i),
-                      static_cast<std::size_t>(column * kCacheTile),
-                      static_cast<std::size_t>(std::min(i + 1, (column + 1) * kCacheTile)));
-    };
-    if (tasks > 1)
-        parallel_for(tasks, share);
-    else
-        share(0);
+    share_largest_first(threads, 0, tiles, [&](int thread, std::int64_t row) {
+        for (std::int64_t column = 0; column <= row; ++column)
+            for (std::int64_t i = row * kCacheTile; i < std::min(n, (row + 1) * kCacheTile); ++i)
+                f(thread, static_cast<std::size_t>(i),
+                  static_cast<std::size_t>(column * kCacheTile),
+                  static_cast<std::size_t>(std::min(i + 1, (column + 1) * kCacheTile)));
+    });
 }
 
 }  // namespace
@@ -76,44 +72,49 @@ Quadratic::Quadratic(std::int64_t n) : n_(n), cholesky_(n, kFloat64) {
 }
 
 Quadratic::Work::Work(Quadratic& model)
-    : space_(model.cholesky_.bytes() +
-             static_cast<std::size_t>(2 * model.cholesky_.padded()) * sizeof(double)) {
+    : space_(model.cholesky_.bytes() + 2 * model.cholesky_.padded() * size_of(kFloat64)) {
     model.cholesky_.use(space_.get());
     model.z_ = reinterpret_cast<double*>(space_.get() + model.cholesky_.bytes());
     model.w_ = model.z_ + model.cholesky_.padded();
 }
 
-std::string Quadratic::set(const double* h, double epsilon, const LaneModel* ready) {
+std::string Quadratic::adopt(const Hessian& told, double epsilon) {
     const auto n = static_cast<std::size_t>(n_);
-    if (ready && std::isfinite(ready->sum) &&
-        ready->skew <= std::max(kSkew, std::sqrt(epsilon)) * ready->size) {
-        h_.assign(ready->mean, ready->mean + triangle(n_));
+    const double* h = told.elements;
+    const double most_skew = std::max(kSkew, std::sqrt(epsilon));
+    known_ = nullptr;
+    if (const LaneModel* known = told.known;
+        known && std::isfinite(known->sum) && known->skew <= most_skew * known->size) {
+        h_.assign(known->mean, known->mean + triangle(n_));
         ++count_;
         curvature_ = std::numeric_limits<double>::infinity();
+        known_ = known;
         return "";
     }
-    struct Seen {
+    struct Extremes {
         std::uint64_t largest = 0, skew = 0;
     };
-    std::vector<Seen> of_tasks(static_cast<std::size_t>(tasks_for(n_)));
-    pairs(n_, [&](int task, std::size_t i, std::size_t first, std::size_t last) {
-        Seen seen = of_tasks[static_cast<std::size_t>(task)];
-        for (std::size_t j = first; j < last; ++j) {
-            const double a = h[i * n + j], b = h[j * n + i];
-            seen.largest = std::max(seen.largest, std::max(magnitude(a), magnitude(b)));
-            seen.skew = std::max(seen.skew, magnitude(a - b));
-        }
-        of_tasks[static_cast<std::size_t>(task)] = seen;
-    });
-    Seen all;
-    for (const Seen& seen : of_tasks) {
-        all.largest = std::max(all.largest, seen.largest);
-        all.skew = std::max(all.skew, seen.skew);
+    const int threads = threads_for_triangle(n_);
+    std::vector<Extremes> of_threads(static_cast<std::size_t>(threads));
+    for_lower_triangle(
+        threads, n_, [&](int thread, std::size_t i, std::size_t first, std::size_t last) {
+            Extremes own = of_threads[static_cast<std::size_t>(thread)];
+            for (std::size_t j = first; j < last; ++j) {
+                const double a = h[i * n + j], b = h[j * n + i];
+                own.largest = std::max(own.largest, std::max(magnitude(a), magnitude(b)));
+                own.skew = std::max(own.skew, magnitude(a - b));
+            }
+            of_threads[static_cast<std::size_t>(thread)] = own;
+        });
+    Extremes all;
+    for (const Extremes& own : of_threads) {
+        all.largest = std::max(all.largest, own.largest);
+        all.skew = std::max(all.skew, own.skew);
     }
     const double largest = std::bit_cast<double>(all.largest);
     const double skew = std::bit_cast<double>(all.skew);
     if (!std::isfinite(largest)) return "has elements that are not finite";
-    if (skew > std::max(kSkew, std::sqrt(epsilon)) * largest) {
+    if (skew > most_skew * largest) {
         char text[96];
         std::snprintf(text, sizeof text,
                       "is not symmetric: elements differ from their mirror images by up to %.3g",
@@ -121,7 +122,7 @@ std::string Quadratic::set(const double* h, double epsilon, const LaneModel* rea
         return text;
     }
     h_.resize(triangle(n_));
-    pairs(n_, [&](int, std::size_t i, std::size_t first, std::size_t last) {
+    for_lower_triangle(threads, n_, [&](int, std::size_t i, std::size_t first, std::size_t last) {
         double* row = h_.data() + i * (i + 1) / 2;
         for (std::size_t j = first; j < last; ++j) row[j] = h[i * n + j] / 2.0 + h[j * n + i] / 2.0;
     });
@@ -130,11 +131,19 @@ std::string Quadratic::set(const double* h, double epsilon, const LaneModel* rea
     return "";
 }
 
-bool Quadratic::known(std::vector<double>& p, const LaneModel* ready) {
-    if (!ready || ready->failed >= 0) return false;
-    std::copy_n(ready->step, n_, p.begin());
+Elements Quadratic::matrix() const {
+    if (h_.empty()) return {};
+    return [this](std::int64_t i, std::int64_t j) {
+        return h_[triangle(std::max(i, j)) + static_cast<std::size_t>(std::min(i, j))];
+    };
+}
+
+const LaneModel* Quadratic::known_step(std::vector<double>& p) {
+    const LaneModel* known = std::exchange(known_, nullptr);
+    if (!known || known->failed >= 0) return nullptr;
+    std::copy_n(known->step, n_, p.begin());
     shift_ = 0.0;
-    return true;
+    return known;
 }
 
 std::int64_t Quadratic::factor(double shift) {
@@ -204,9 +213,10 @@ void Quadratic::note(double curvature) {
     if (std::isfinite(curvature)) curvature_ = std::min(curvature_, curvature);
 }
 
-bool Quadratic::convex(const LaneModel* ready) {
-    if (ready && std::isfinite(ready->curvature)) {
-        note(ready->curvature);
+bool Quadratic::convex() {
+    const LaneModel* known = std::exchange(known_, nullptr);
+    if (known && std::isfinite(known->curvature)) {
+        note(known->curvature);
         return true;
     }
     const Work work(*this);
@@ -254,10 +264,10 @@ void Quadratic::bound(double pull, double& low, double& high) const {
 }
 
 Quadratic::Step Quadratic::within(const std::vector<double>& g, double radius,
-                                  std::vector<double>& p, const LaneModel* ready) {
-    bool given = known(p, ready);
-    if (given && std::sqrt(dot(p, p)) <= radius) return {-dot(g, p) / 2.0, true};
-    given = given && std::isfinite(ready->reach);
+                                  std::vector<double>& p) {
+    const LaneModel* known = known_step(p);
+    if (known && std::sqrt(dot(p, p)) <= radius) return {-dot(g, p) / 2.0, true};
+    if (known && !std::isfinite(known->reach)) known = nullptr;
     const Work work(*this);
     const auto n = static_cast<std::size_t>(n_);
     const double g_length = std::sqrt(dot(g, g));
@@ -267,8 +277,8 @@ Quadratic::Step Quadratic::within(const std::vector<double>& g, double radius,
     double lambda = 0.0;
     bool found = false;  // p belongs to a lambda
     for (int tries = 0; tries < kMostFactorizations; ++tries) {
-        const std::int64_t failed = given ? -1 : factor(lambda);
-        if (failed < 0 && !given) {
+        const std::int64_t failed = known ? -1 : factor(lambda);
+        if (failed < 0 && !known) {
             shift_ = lambda;
             solve_factored(g, p);
         }
@@ -283,8 +293,8 @@ Quadratic::Step Quadratic::within(const std::vector<double>& g, double radius,
         }
         found = true;
         if (std::abs(length - radius) <= kEasy * radius) break;
-        const double reach = given ? ready->reach : reach_of(p);
-        given = false;
+        const double reach = known ? known->reach : reach_of(p);
+        known = nullptr;
         const double next = lambda + length * length / reach * (length - radius) / radius;
         if (length > radius) {
             low = std::max(low, lambda);
@@ -312,9 +322,8 @@ Quadratic::Step Quadratic::within(const std::vector<double>& g, double radius,
     return {-(dot(g, p) + multiply(p.data()) / 2.0), false};
 }
 
-bool Quadratic::descend(const std::vector<double>& g, std::vector<double>& p,
-                        const LaneModel* ready) {
-    if (known(p, ready)) return std::isfinite(dot(p, p));
+bool Quadratic::descend(const std::vector<double>& g, std::vector<double>& p) {
+    if (known_step(p)) return std::isfinite(dot(p, p));
     const Work work(*this);
     const double largest = largest_of(h_), first = kRounding * (largest > 0.0 ? largest : 1.0);
     shift_ = 0.0;
@@ -329,10 +338,8 @@ bool Quadratic::descend(const std::vector<double>& g, std::vector<double>& p,
     return false;
 }
 
-// Gaussian elimination with partial pivoting where H has no Cholesky factor.
-bool Quadratic::newton(const std::vector<double>& g, std::vector<double>& p,
-                       const LaneModel* ready) {
-    if (known(p, ready)) return std::isfinite(dot(p, p));
+bool Quadratic::newton(const std::vector<double>& g, std::vector<double>& p) {
+    if (known_step(p)) return std::isfinite(dot(p, p));
     const Work work(*this);
     shift_ = 0.0;
     if (const std::int64_t failed = factor(0.0); failed < 0) {
@@ -346,24 +353,7 @@ bool Quadratic::newton(const std::vector<double>& g, std::vector<double>& p,
     for (std::size_t i = 0, k = 0; i < n; ++i)
         for (std::size_t j = 0; j <= i; ++j, ++k) a[i * n + j] = a[j * n + i] = h_[k];
     for (std::size_t i = 0; i < n; ++i) p[i] = -g[i];
-    for (std::size_t k = 0; k < n; ++k) {
-        std::size_t pivot = k;
-        for (std::size_t i = k + 1; i < n; ++i)
-            if (std::abs(a[i * n + k]) > std::abs(a[pivot * n + k])) pivot = i;
-        if (a[pivot * n + k] == 0.0) return false;
-        std::swap(p[k], p[pivot]);
-        std::swap_ranges(&a[k * n], &a[k * n] + n, &a[pivot * n]);
-        for (std::size_t i = k + 1; i < n; ++i) {
-            const double part = a[i * n + k] / a[k * n + k];
-            for (std::size_t j = k + 1; j < n; ++j) a[i * n + j] -= part * a[k * n + j];
-            p[i] -= part * p[k];
-        }
-    }
-    for (std::size_t k = n; k-- > 0;) {
-        for (std::size_t j = k + 1; j < n; ++j) p[k] -= a[k * n + j] * p[j];
-        p[k] /= a[k * n + k];
-    }
-    return std::isfinite(dot(p, p));
+    return eliminate(a, p) && std::isfinite(dot(p, p));
 }
 
 void Quadratic::visit(Archive& archive) {

@@ -5,8 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "linalg/cholesky.hpp"
+#include "runtime/memory.hpp"
 #include "solvers/archive.hpp"
-#include "solvers/cholesky.hpp"
+#include "solvers/hessian.hpp"
 
 namespace schuss {
 
@@ -17,12 +19,12 @@ class Quadratic {
   public:
     explicit Quadratic(std::int64_t n);
 
-    // H at a new point, n x n; what is wrong with it, and then nothing has changed, or "". Elements
-    // may differ from their mirror images by sqrt(epsilon) of the largest; their means are taken.
-    // ready: what is known of it and of the gradient there, the same bits that come out here.
-    std::string set(const double* h, double epsilon, const LaneModel* ready = nullptr);
+    // H at a new point; what is wrong with it, and then nothing has changed, or "". Elements may
+    // differ from their mirror images by sqrt(epsilon) of the largest; their means are taken. What
+    // is known of it answers the first of the questions below, which comes while it is told.
+    std::string adopt(const Hessian& h, double epsilon);
 
-    // Three steps p, from the gradient g at the same point; ready as it came with H.
+    // Three steps p, from the gradient g at the same point.
 
     // The least q over |p| <= radius: Moré and Sorensen 1983; Conn, Gould and Toint, Trust-Region
     // Methods, 2000, chapter 7.
@@ -30,21 +32,19 @@ class Quadratic {
         double predicted;  // the decrease of q
         bool interior;     // the Newton step itself: H is positive definite
     };
-    Step within(const std::vector<double>& g, double radius, std::vector<double>& p,
-                const LaneModel* ready = nullptr);
+    Step within(const std::vector<double>& g, double radius, std::vector<double>& p);
     // -(H + shift I)^-1 g, shift 0 where H is positive definite: Nocedal and Wright 2006, algorithm
     // 3.3. False where no shift helps.
-    bool descend(const std::vector<double>& g, std::vector<double>& p, const LaneModel* ready);
+    bool descend(const std::vector<double>& g, std::vector<double>& p);
     // -H^-1 g whatever the signs of its eigenvalues; false where H is singular.
-    bool newton(const std::vector<double>& g, std::vector<double>& p, const LaneModel* ready);
+    bool newton(const std::vector<double>& g, std::vector<double>& p);
 
     // Whether H is positive semidefinite, as far as rounding lets one tell.
-    bool convex(const LaneModel* ready);
+    bool convex();
     // The smallest z.H z / z.z of the directions looked at since H was set.
     double curvature() const { return curvature_; }
-    double shift() const { return shift_; }  // of the last step
-    // The lower triangle of H, row after row; empty at first.
-    const std::vector<double>& lower() const { return h_; }
+    double shift() const { return shift_; }        // of the last step
+    Elements matrix() const;                       // H; empty at first
     std::int64_t count() const { return count_; }  // of the Hessians so far
     void visit(Archive& archive);
 
@@ -59,8 +59,8 @@ class Quadratic {
     };
 
     std::int64_t factor(double shift);
-    // p without a shift, where it is ready.
-    bool known(std::vector<double>& p, const LaneModel* ready);
+    // p without a shift, where the step is known, and what else is; or nullptr.
+    const LaneModel* known_step(std::vector<double>& p);
     void solve_factored(const std::vector<double>& g, std::vector<double>& p);
     double reach_of(const std::vector<double>& p);  // |L^-1 p|^2, L L' the factored matrix
     void bound(double pull, double& low, double& high) const;
@@ -76,11 +76,12 @@ class Quadratic {
     void note(double curvature);  // of a direction that was looked at
 
     std::int64_t n_;
-    std::vector<double> h_;  // lower()
+    std::vector<double> h_;  // the lower triangle, row after row; empty at first
     Cholesky cholesky_;
     double *z_ = nullptr, *w_ = nullptr;  // padded() elements each
     double curvature_, shift_ = 0.0;
     std::int64_t count_ = 0;
+    const LaneModel* known_ = nullptr;  // of H, until something is asked
 };
 
 }  // namespace schuss

@@ -20,8 +20,8 @@ constexpr int kMostTrials = 60;   // from one point
 }  // namespace
 
 RegionSolver::RegionSolver(std::int64_t n, DType iterates, const char* x0, const Limits& limits,
-                           const Habits& habits)
-    : Solver(n, iterates, kFloat64, x0, limits), habits_(habits) {
+                           const Shrinking& shrinking)
+    : Solver(n, iterates, kFloat64, x0, limits), shrinking_(shrinking) {
     for (auto* vector : {&gradient_, &s_}) vector->resize(static_cast<std::size_t>(n));
 }
 
@@ -42,40 +42,40 @@ void RegionSolver::receive(double value, const char* gradient) {
         work_.compare({x_->data(), trial_->data(), gradient, gradient_.data(), s_.data(),
                        y_.empty() ? nullptr : y_.data()});
     const double length = std::sqrt(seen.length_squared);
-    const bool finite = std::isfinite(value) && std::isfinite(seen.squares) && !beyond(length);
+    const bool finite = std::isfinite(value) && std::isfinite(seen.squares) && !run_.beyond(length);
     const double predicted = predict(), slope = seen.slope;
-    double change = value - value_;
+    double change = value - run_.value;
     const double expected = slope + seen.curvature / 2.0;  // the mean of the slopes at both ends
     // What rounding hides the slopes still say, as in the line search.
-    if (finite && std::abs(change) <= noise() && value <= std::min(lowest_ + noise(), ceiling()))
+    if (finite && std::abs(change) <= run_.noise() && value <= run_.highest(run_.lowest))
         change = expected;
     const double ratio = finite && predicted > 0.0 ? -change / predicted : 0.0;
     if (finite) learn(ratio, std::sqrt(seen.squares));
     if (!(std::abs(ratio - 1.0) < kExact)) grown_ = 0;
-    if (!(ratio >= habits_.poor))
-        radius_ = std::min(radius_, length) * (finite ? habits_.shrink : kBackOut);
+    if (!(ratio >= shrinking_.below))
+        radius_ = std::min(radius_, length) * (finite ? shrinking_.to : kBackOut);
     else if (ratio > kGood && length > kNearBoundary * radius_)
         radius_ *= std::ldexp(kGrow, std::max(0, ++grown_ - kLeap));
     ++trials_;
     // As in the line search: the decrease to where the slope along s is zero.
     if (const double rise = 2.0 * (expected - slope); finite && rise > 0.0)
         promise_ = std::max(promise_, slope / rise * slope / 2.0);
-    const bool answer = finite && gradient_decides() && seen.largest <= limits_.gtol &&
-                        value <= std::min(value_ + noise(), ceiling());
+    const bool answer = finite && gradient_decides() && seen.largest <= limits().gtol &&
+                        value <= run_.highest(run_.value);
     if (!(ratio > kTake) && !answer) {
         if (finite) keep_if_best(value, gradient);
-        if (finite) look({value - value_, slope, 2.0 * expected - slope, length});
+        if (finite) ending_.look({value - run_.value, slope, 2.0 * expected - slope, length});
         if (length == 0.0 || trials_ == kMostTrials) return give_up();
         return propose();
     }
     keep_this_if_better(value);
-    watch({value - value_, slope, 2.0 * expected - slope, length});
-    const bool last = ends(value, seen.largest, predicted);
+    ending_.watch({value - run_.value, slope, 2.0 * expected - slope, length});
+    const bool last = ending_.ends_at(value, seen.largest, predicted, gradient_decides());
     std::memcpy(g_->data(), gradient, static_cast<std::size_t>(g_->bytes()));
     copy_as_doubles(dtype(), gradient, n_, gradient_.data());
     move(value, seen.largest, length);
-    if (last || runs_away()) return;
-    const bool stuck = idle(trials_);
+    if (last || ending_.runs_away()) return;
+    const bool stuck = ending_.idle(trials_);
     if (stuck) return give_up();
     trials_ = 0;
     promise_ = 0.0;

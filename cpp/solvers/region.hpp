@@ -12,13 +12,12 @@ class RegionSolver : public Solver {
     void visit(Archive& archive) override;
 
   protected:
-    // Below the ratio `poor` of actual to predicted decrease the region shrinks, to so much of the
-    // step.
-    struct Habits {
-        double poor, shrink;
+    // Below that ratio of actual to predicted decrease the radius becomes so much of the step.
+    struct Shrinking {
+        double below, to;
     };
     RegionSolver(std::int64_t n, DType iterates, const char* x0, const Limits& limits,
-                 const Habits& habits);
+                 const Shrinking& shrinking);
 
     void start(const VectorWork::Sizes& sizes) final;
     void receive(double value, const char* gradient) final;
@@ -28,13 +27,15 @@ class RegionSolver : public Solver {
         return work_.dot(a.data(), b.data());
     }
 
-    // How much the model falls along s_; learn from y_, unless the trial was far off, with a
-    // gradient there of such a length; a step from x_ in the smaller region; one from a new x_; and
-    // what to do when no step helps.
+    // How much the model falls from x_ to the trial, by s_.
     virtual double predict() = 0;
+    // From s_ and y_: of a trial, the ratio of actual to predicted decrease and |g|.
     virtual void learn(double, double) {}
+    // A trial from x_ with the radius as it is now: after one that was not taken.
     virtual void propose() = 0;
+    // The first trial from a new x_, or what has to be asked for before.
     virtual void arrive() = 0;
+    // No step from x_ helps.
     virtual void give_up() = 0;
 
     std::vector<double> gradient_;  // at x_, in double
@@ -46,7 +47,7 @@ class RegionSolver : public Solver {
     double promise_ = 0.0;  // the decrease still to be had, as the trials from x_ have it
 
   private:
-    Habits habits_;
+    Shrinking shrinking_;
 };
 
 }  // namespace schuss

@@ -23,7 +23,7 @@ const Curvature::Place& HessianCurvature::place() {
 }
 
 const Curvature::Terms& HessianCurvature::direction(const char*) {
-    if (known && model.descend(gradient, d, ready))
+    if (known && model.descend(gradient, d))
         return terms_ = {0.0, {reinterpret_cast<const char*>(d.data())}, {1.0}};
     return terms_ = {-scale_, {}, {}};
 }
@@ -41,36 +41,34 @@ void HessianCurvature::visit(Archive& archive) {
 }
 
 void SearchNewton::aim() {
-    if (told_at_ == iterations_)
+    if (told_at_ == run_.iterations)
         Descent::aim();
     else
         wait_for(Request::kHessian);
 }
 
-std::string SearchNewton::receive_hessian(const double* h, const LaneModel* ready) {
+std::string SearchNewton::receive_hessian(const Hessian& h) {
     Quadratic& model = own_.model;
-    if (std::string fault = model.set(h, epsilon(), ready); !fault.empty()) return fault;
+    if (std::string fault = model.adopt(h, run_.epsilon()); !fault.empty()) return fault;
     copy_as_doubles(dtype(), g_->data(), n_, own_.gradient.data());
-    told_at_ = iterations_;
+    told_at_ = run_.iterations;
     own_.known = true;
     wait_for(Request::kValueAndGradient);
     if (!gradient_small()) {
-        own_.ready = ready;
         Descent::aim();
-        own_.ready = nullptr;
-    } else if (model.convex(ready)) {
+    } else if (model.convex()) {
         minimum_ = true;
-        flat(largest_);
+        ending_.flat(run_.largest);
     } else {
         escape_ = model
                       .within(own_.gradient,
-                              std::max(first_length(),
+                              std::max(run_.first_length,
                                        fair_length(std::sqrt(work_.norms(g_->data()).squares))),
                               own_.d)
                       .predicted;
         direction_ = own_.place_of_direction();
-        const double slope = work_.probe({g_->data(), direction_}).along;
-        search_ = LineSearch({}, value_, slope, 1.0, value_, noise());
+        const double slope = work_.probe({g_->data(), direction_}).slope;
+        search_ = LineSearch({}, run_.value, slope, 1.0, run_.value, run_.noise());
         try_step(1.0);
     }
     return "";
@@ -80,26 +78,25 @@ void SearchNewton::receive(double value, const char* gradient) {
     if (escape_ == 0.0) return Descent::receive(value, gradient);
     const VectorWork::Sizes sizes = work_.probe({gradient, direction_});
     const bool finite = std::isfinite(value) && std::isfinite(sizes.squares);
-    if (finite && value <= value_ - kTake * step_ * step_ * escape_) {
+    if (finite && value <= run_.value - kTake * step_ * step_ * escape_) {
         escape_ = 0.0;
         return take(value, gradient, sizes);
     }
     if (finite) keep_if_best(value, gradient);
     if (step_ > kShortest) return try_step(kBackOut * step_);
-    finish(
+    ending_.finish(
         Status::kNoDecrease,
         "f curves down by %.3g at a point where the largest element of the gradient is %.3g, but "
         "no step that way decreases it",
-        own_.model.curvature(), largest_);
+        own_.model.curvature(), run_.largest);
 }
 
 Solver::SecondOrder SearchNewton::second_order() const {
     const Quadratic& model = own_.model;
     // Where rounding ends a run, H was positive definite if it took no shift.
-    const bool definite = told_at_ == iterations_ && model.shift() == 0.0;
+    const bool definite = told_at_ == run_.iterations && model.shift() == 0.0;
     return {model.count(), model.curvature(),
-            minimum_ || (status() == Status::kConverged && definite), model.shift(),
-            &model.lower()};
+            minimum_ || (status() == Status::kConverged && definite), model.shift()};
 }
 
 void SearchNewton::visit(Archive& archive) {

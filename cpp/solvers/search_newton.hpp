@@ -18,13 +18,13 @@ class HessianCurvature final : public Curvature {
     char* place_of_direction() override { return reinterpret_cast<char*>(d.data()); }
     void forget(double scale) override;
     bool empty() const override { return !known; }
+    Elements matrix() const override { return model.matrix(); }
     void visit(Archive& archive) override;
 
     Quadratic model;
-    bool known = false;                // the model is that of the point
-    std::vector<double> gradient;      // there, in double
-    std::vector<double> d;             // the direction
-    const LaneModel* ready = nullptr;  // what is known of it, while a Hessian is received
+    bool known = false;            // the model is that of the point
+    std::vector<double> gradient;  // there, in double
+    std::vector<double> d;         // the direction
 
   private:
     std::vector<double> s_, y_;
@@ -41,7 +41,7 @@ class SearchNewton final : public Descent {
 
   protected:
     bool gradient_decides() const override { return false; }
-    std::string receive_hessian(const double* h, const LaneModel* ready) override;
+    std::string receive_hessian(const Hessian& h) override;
     void receive(double value, const char* gradient) override;
     void aim() override;
 

@@ -1,51 +1,25 @@
-// What all solvers share: the point to evaluate, the tests that end a run, the best point seen, and
-// why it ended. A solver asks, is told, and never calls anybody.
+// What all solvers share: which point is to be evaluated, what is asked for there, and who takes
+// what is told. A solver asks, is told, and never calls anybody.
 #pragma once
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
-#include "dense/table.hpp"
 #include "solvers/archive.hpp"
+#include "solvers/best_point.hpp"
+#include "solvers/ending.hpp"
+#include "solvers/hessian.hpp"
+#include "solvers/run.hpp"
 #include "solvers/vectors.hpp"
 
 namespace schuss {
-
-struct Limits {
-    double gtol;           // the largest |g| that counts as zero
-    double ftol;           // the decrease relative to max(|f|, 1) that counts as none
-    std::int64_t maxiter;  // steps taken
-    std::int64_t maxfun;   // evaluations
-};
-
-// What a step says about f and its gradient. from, to: the slopes at both its ends, times its
-// length. A blind step is one along the gradient of which no curvature was known: it may be long
-// for what f does.
-struct Step {
-    double change, from, to, length;
-    bool blind = false;
-};
-
-// By how much f changed otherwise than its gradient says, as a part of the larger of the two: 0 for
-// quadratics, a tenth or so far from one; one half where a gradient is twice what it should be.
-double disagreement(const Step& step);
-constexpr double kDisagree = 0.4;
 
 // Rounding errors of a gradient that a difference of two must be longer than to say anything.
 constexpr double kGradientNoise = 10.0;
 
 enum class Request : int { kNone, kValueAndGradient, kHessian, kHessianProduct };
-
-enum class Status : int {
-    kRunning = -1,
-    kConverged = 0,
-    kLimit = 1,
-    kNoDecrease = 2,
-    kNotFinite = 3,
-    kUnbounded = 4,
-    kWrongGradient = 5,
-    kNoMinimum = 6,  // the gradient is zero there, the curvature negative
-    kStopped = 99,   // by the caller
-};
 
 class Solver {
   public:
@@ -55,20 +29,20 @@ class Solver {
 
     std::int64_t size() const { return n_; }
     DType dtype() const { return x_->dtype(); }
+    const Limits& limits() const { return ending_.limits(); }
     Request request() const { return done() ? Request::kNone : waiting_for_; }
     // To be evaluated; kept as long as it is held. Hessians are those at points that were taken.
     const VectorPtr& point() const {
         return waiting_for_ == Request::kValueAndGradient ? trial_ : x_;
     }
-    bool done() const { return status_ != Status::kRunning; }
-    bool gradient_small() const { return largest_ <= limits_.gtol; }  // at x
+    bool done() const { return ending_.done(); }
+    bool gradient_small() const { return run_.largest <= limits().gtol; }  // at x
 
     // What was requested, at point(); std::logic_error for anything else. A gradient has n elements
     // of dtype(); a Hessian n x n, and what is wrong with it comes back, "" where nothing is; of
     // products with a Hessian, direction() is the other factor.
     void tell(double value, const char* gradient);
-    // ready: what is known of the Hessian already.
-    std::string tell_hessian(const double* h, const LaneModel* ready = nullptr);
+    std::string tell_hessian(const Hessian& h);
     void tell_product(const double* product);
     virtual const double* direction() const { return nullptr; }
     void stop(const std::string& message);    // by the caller
@@ -88,14 +62,20 @@ class Solver {
         double curvature = 0.0;     // the smallest seen
         bool minimum = false;       // to second order
         double shift = 0.0;         // of the Hessian, in the last step
-        // The lower triangle of the Hessian, row after row.
-        const std::vector<double>* lower = nullptr;
     };
     virtual SecondOrder second_order() const { return {}; }
-    std::int64_t iterations() const { return iterations_; }
-    std::int64_t evaluations() const { return evaluations_; }
-    Status status() const { return status_; }
-    const std::string& message() const { return message_; }
+    // The Hessian or its inverse, as far as the method knows one.
+    virtual Elements matrix() const { return {}; }
+    // The pairs of steps and differences of gradients that it keeps, the oldest first.
+    struct Pairs {
+        DType dtype;
+        std::vector<const char*> s, y;
+    };
+    virtual std::optional<Pairs> pairs() const { return {}; }
+    std::int64_t iterations() const { return run_.iterations; }
+    std::int64_t evaluations() const { return run_.evaluations; }
+    Status status() const { return ending_.status(); }
+    const std::string& message() const { return ending_.message(); }
 
     virtual void visit(Archive& archive);
 
@@ -104,98 +84,43 @@ class Solver {
 
     // Whether a small gradient ends a run, or what the curvature says of it too.
     virtual bool gradient_decides() const { return true; }
-    void flat(double largest);  // ends it
 
     // What comes after the first point, at which f and g are finite; and after each trial.
     virtual void start(const VectorWork::Sizes& sizes) = 0;
     virtual void receive(double value, const char* gradient) = 0;
-    virtual std::string receive_hessian(const double*, const LaneModel*) { return ""; }
+    virtual std::string receive_hessian(const Hessian&) { return ""; }
     virtual void receive_product(const double*) {}
     void wait_for(Request request) { waiting_for_ = request; }
 
-    // For a trial that a solver wants to take: whether a test or a limit ends the run there.
-    // promise: the decrease that was to be expected, without which a small one means nothing.
-    bool ends(double value, double largest, double promise);
-    // The taking of it, at such a distance from x_. g_ is the solver's to renew.
+    // The taking of a trial, at such a distance from x_. g_ is the solver's to renew.
     void move(double value, double largest, double length);
-    // Ends a run whose last points are many orders of magnitude away and below: whether it did.
-    bool runs_away();
-    // Whether a step of such a length overflows, so that f there says nothing.
-    bool beyond(double length) const;
     // Before the taking of one with such a value, while g_ is that at x_: x_ stays in mind if it is
     // better.
     void keep_this_if_better(double value);
-    void forget_best() { best_x_.reset(); }  // x_ is the answer
     // For a trial that it does not take.
     void keep_if_best(double value, const char* gradient);
-
-    // Of a step that is taken: a run whose last steps disagree does not end well.
-    void watch(const Step& step);
-    // Of one that is not: a run that ends here may blame the gradient.
-    void look(const Step& step);
-    // After a step that cost so many evaluations: whether, for long, neither the value nor the
-    // gradient has become smaller. Near a minimum, where rounding decides, that may go on for ever.
-    bool idle(int evaluations);
-    bool progressed() const { return progressed_; }  // whether that step made one smaller
-    void wait_again() { idle_ = 0; }
-    // Nothing helps any more, for a direction that promised so much: why?
+    // Nothing helps any more, for a direction that promised so much.
     void conclude(double promise);
 
-    void doubt();  // a run whose last steps disagree does not end well
-    void finish(Status status, const char* format, ...) __attribute__((format(printf, 3, 4)));
-    void fresh_trial();       // trial_ is written next: another vector if somebody holds this one
-    DType precision() const;  // the coarsest of x, f and g
-    double epsilon() const;   // of that
-    double noise() const;     // values of f that differ by less are equal
-
+    void fresh_trial();  // trial_ is written next: another vector if somebody holds this one
     // How far to go from x_ where nothing but f and a gradient of such a length is known: no
     // scaling of x or f changes the point that it leads to.
     double fair_length(double gradient);
-    double first_length() const { return first_length_; }  // at the first point
 
     std::int64_t n_;
-    Limits limits_;
     VectorWork work_;
     VectorPtr x_, trial_;
-    VectorPtr g_;
-    double value_ = 0.0, largest_ = 0.0;  // f and the largest |g| at x_
-    double lowest_ = 0.0;                 // of all values so far
-    std::int64_t iterations_ = 0, evaluations_ = 0;
-
-    // How high a point may lie that is taken: no higher than the first.
-    double ceiling() const { return first_value_; }
+    VectorPtr g_;  // at x_
+    Run run_;
+    Ending ending_;
+    BestPoint best_;  // where that is not x_
 
   private:
-    // Whether numbers are of float32: none has more bits, and one has more than round numbers do.
-    struct Grain {
-        bool single = false, twice = false;
-        void see(double value);
-        bool coarse() const { return single && !twice; }
-    };
-
     void check_request(Request told) const;
-    bool tells(const Step& step) const;  // rounding does not hide what it says
-    void see(double value, const char* gradient);
+    void tell_first(double value, const char* gradient);
 
-    VectorPtr spare_, best_x_;  // best_x_ where the best point is not x_
-    VectorPtr best_g_;
-    double best_value_ = 0.0;
-    // How f and its gradient agreed when that could last be told; 0 where it never could.
-    double disagreement_ = 0.0;
-    double agreed_ = 0.0;      // the largest change of f over which they did
-    Grain values_, slopes_;    // of f and of g
-    double first_size_ = 0.0;  // of x
-    double first_value_ = 0.0, first_length_ = 0.0, first_slope_ = 0.0;
-    double travelled_ = 0.0;  // the length of all steps taken
-    // One for each step on which f and its gradient disagree; a quarter is left after one on which
-    // they agree.
-    double suspicion_ = 0.0;
-    double record_value_ = 0.0, record_gradient_ = 0.0;
-    int idle_ = 0;  // evaluations since either record was broken
-    bool progressed_ = true;
+    VectorPtr spare_;
     Request waiting_for_ = Request::kValueAndGradient;
-    Status status_ = Status::kRunning;
-    std::string message_;
 };
 
 }  // namespace schuss

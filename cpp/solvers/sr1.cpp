@@ -39,7 +39,7 @@ void SR1::learn(double ratio, double gradient_length) {
     const auto n = static_cast<std::size_t>(n_);
     const double s_squares = dot(s_, s_), y_length = std::sqrt(dot(y_, y_));
     const double lengths = std::sqrt(dot(gradient_, gradient_)) + gradient_length;
-    const double rounding = kGradientNoise * epsilon() * lengths;
+    const double rounding = kGradientNoise * run_.epsilon() * lengths;
     const double s_y = dot(s_, y_);
     if (!scaled_ && s_y > 0.0 && y_length > rounding) {
         // The first pair knows the scale; B was the identity until now.
@@ -68,8 +68,8 @@ void SR1::begin() {
 }
 
 void SR1::arrive() {
-    if (iterations_ == 0) begin();
-    if (progressed()) restarted_ = false;
+    if (run_.iterations == 0) begin();
+    if (ending_.progressed()) restarted_ = false;
     propose();
 }
 
@@ -77,7 +77,7 @@ void SR1::arrive() {
 void SR1::give_up() {
     if (restarted_) return conclude(promise_);
     restarted_ = true;
-    wait_again();
+    ending_.wait_again();
     begin();
     trials_ = 0;
     propose();

@@ -17,7 +17,9 @@ class SR1 final : public RegionSolver {
   public:
     SR1(std::int64_t n, DType iterates, const char* x0, const Limits& limits);
 
-    double at(std::int64_t i, std::int64_t j) const { return b_.at(i, j); }  // of B
+    Elements matrix() const override {
+        return [this](std::int64_t i, std::int64_t j) { return b_.at(i, j); };
+    }
     void visit(Archive& archive) override;
 
   protected:

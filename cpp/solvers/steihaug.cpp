@@ -12,9 +12,7 @@ Steihaug::Steihaug(std::int64_t n, std::int64_t room) : n_(n), work_(n, kFloat64
 }
 
 double Steihaug::dot(const std::vector<double>& a, const std::vector<double>& b) {
-    return work_
-        .probe({reinterpret_cast<const char*>(a.data()), reinterpret_cast<const char*>(b.data())})
-        .along;
+    return work_.dot(a.data(), b.data());
 }
 
 void Steihaug::start(const std::vector<double>& g, double radius, std::int64_t most_products,
@@ -38,10 +36,7 @@ void Steihaug::start(const std::vector<double>& g, double radius, std::int64_t m
 
 void Steihaug::tell(const double* b_direction) {
     const auto n = static_cast<std::size_t>(n_);
-    double curvature = work_
-                           .probe({reinterpret_cast<const char*>(direction_.data()),
-                                   reinterpret_cast<const char*>(b_direction)})
-                           .along;
+    const double curvature = work_.dot(direction_.data(), b_direction);
     const double size = dot(direction_, direction_);
     least_ = std::min(least_, curvature / size);
     most_ = std::max(most_, curvature / size);

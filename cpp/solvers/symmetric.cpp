@@ -4,13 +4,10 @@
 #include <cmath>
 
 #include "dispatch/dispatch.hpp"
-#include "runtime/parallel.hpp"
+#include "runtime/share.hpp"
 
 namespace schuss {
 namespace {
-
-// Tiles that a thread should have: fewer are not worth waking it for.
-constexpr std::int64_t kGrain = 32;
 
 std::int64_t triangle(std::int64_t n) { return n * (n + 1) / 2; }
 
@@ -50,9 +47,8 @@ void Symmetric::set(const double* a) {
 
 void Symmetric::multiply(const double* v, double* out) {
     const std::int64_t count = triangle(tiles_);
-    const int tasks =
-        parallel ? static_cast<int>(std::clamp<std::int64_t>(count / kGrain, 1, get_num_threads()))
-                 : 1;
+    const int threads =
+        parallel ? threads_for(count, {.bytes = static_cast<double>(a_.bytes())}) : 1;
     const TileKernel kernel = kernels().tile;
     const auto vectors = [&](std::int64_t tile) {
         const std::int64_t first = tile * kMatrixTile;
@@ -60,9 +56,7 @@ void Symmetric::multiply(const double* v, double* out) {
                            {w_[0].data() + first, w_[1].data() + first},
                            v + first};
     };
-    parallel_for(tasks, [&](int task) {
-        std::int64_t k = count * task / tasks;
-        const std::int64_t end = count * (task + 1) / tasks;
+    share_evenly(threads, count, [&](int, std::int64_t k, std::int64_t end) {
         std::int64_t row = 0;
         while (triangle(row + 1) <= k) ++row;
         for (std::int64_t column = k - triangle(row); k < end; ++k, ++column) {
@@ -77,7 +71,7 @@ void Symmetric::multiply(const double* v, double* out) {
         }
     });
     waiting_ = 0;
-    // Shares meet in the order of the tiles, whoever worked them out.
+    // Shares are added up in the order of the tiles, whoever worked them out.
     std::fill_n(out, padded(), 0.0);
     const double* share = shares_.data();
     for (std::int64_t row = 0; row < tiles_; ++row)

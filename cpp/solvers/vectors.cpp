@@ -3,13 +3,10 @@
 #include <algorithm>
 
 #include "dispatch/dispatch.hpp"
-#include "runtime/parallel.hpp"
+#include "runtime/share.hpp"
 
 namespace schuss {
 namespace {
-
-// Elements that a thread should have to read or write: fewer are not worth waking it for.
-constexpr std::int64_t kGrain = 1 << 19;
 
 // Rows that take more bytes than this come from memory.
 constexpr std::int64_t kStreaming = 32 << 20;
@@ -30,33 +27,23 @@ const VectorKernels& VectorWork::kernel() const {
     return kernels().vectors[iterates_][directions_];
 }
 
-int VectorWork::threads(std::int64_t streams) const {
-    if (!parallel) return 1;
-    const std::int64_t blocks = (n_ + kBlock - 1) / kBlock;
-    const std::int64_t most = std::min<std::int64_t>(blocks, get_num_threads());
-    return static_cast<int>(std::max<std::int64_t>(1, std::min(most, n_ * streams / kGrain)));
-}
-
 // Calls block(begin, count, sums) for each block, and adds its sums up in order into totals, in
-// whichever order a thread walks its blocks.
+// whichever order a thread takes its blocks.
 template <class Block>
 void VectorWork::blocks(std::int64_t streams, int n_sums, double* totals, const Block& block,
-                        Walk walk) {
+                        Order order) {
     const std::int64_t count = (n_ + kBlock - 1) / kBlock, sums = n_sums;
     if (count == 1) return block(0, n_, totals);
     of_blocks_.resize(static_cast<std::size_t>(count * sums));
-    const int tasks = threads(streams);
-    const auto share = [&](int task) {
-        const std::int64_t first = count * task / tasks, end = count * (task + 1) / tasks;
-        for (std::int64_t k = first; k < end; ++k) {
-            const std::int64_t b = walk == Walk::kForward ? k : first + end - 1 - k;
-            block(b * kBlock, std::min(kBlock, n_ - b * kBlock), of_blocks_.data() + b * sums);
-        }
-    };
-    if (tasks > 1)
-        parallel_for(tasks, share);
-    else
-        share(0);
+    const auto bytes = static_cast<double>(n_ * streams * size_of(directions_));
+    share_evenly(
+        parallel ? threads_for(count, {.bytes = bytes}) : 1, count,
+        [&](int, std::int64_t first, std::int64_t end) {
+            for (std::int64_t k = first; k < end; ++k) {
+                const std::int64_t b = order == Order::kAscending ? k : first + end - 1 - k;
+                block(b * kBlock, std::min(kBlock, n_ - b * kBlock), of_blocks_.data() + b * sums);
+            }
+        });
     std::fill_n(totals, sums, 0.0);
     for (std::int64_t b = 0; b < count; ++b)
         for (std::int64_t k = 0; k < sums; ++k)
@@ -65,7 +52,7 @@ void VectorWork::blocks(std::int64_t streams, int n_sums, double* totals, const 
 
 double VectorWork::dot(const double* a, const double* b) {
     const Probe by{reinterpret_cast<const char*>(a), reinterpret_cast<const char*>(b)};
-    return probe_with(kernels().vectors[kFloat64][kFloat64].probe, by).along;
+    return probe_with(kernels().vectors[kFloat64][kFloat64].probe, by).slope;
 }
 
 double VectorWork::largest(int k, int n_sums, const double* totals) const {
@@ -112,18 +99,18 @@ const std::vector<double>& VectorWork::pair(CurvaturePair by) {
     return products_;
 }
 
-VectorWork::Slope VectorWork::combine(Combination by) {
+VectorWork::Direction VectorWork::combine(Combination by) {
     by.streaming = (by.n_rows + 4) * n_ * size_of(directions_) > kStreaming;
-    // Backwards meets first what pair() left in the cache: 13 % where the rows are twice its size
-    // (n = 10^5, 8 MiB of L3), nothing or a loss where they are much larger.
-    const Walk walk = by.streaming ? Walk::kForward : Walk::kBackward;
+    // Backwards comes first to what pair() left in the cache: 13 % where the rows are twice its
+    // size (n = 10^5, 8 MiB of L3), nothing or a loss where they are much larger.
+    const Order order = by.streaming ? Order::kAscending : Order::kDescending;
     double totals[2];
     blocks(
         by.n_rows + 4, 2, totals,
         [&](std::int64_t begin, std::int64_t count, double* sums) {
             kernel().combination(by, begin, count, sums);
         },
-        walk);
+        order);
     return {totals[0], totals[1]};
 }
 

@@ -43,7 +43,7 @@ class VectorWork {
     VectorWork(std::int64_t n, DType iterates, DType directions);
 
     struct Sizes {
-        double along, squares, largest;  // g.d, g.g and the largest |g|
+        double slope, squares, largest;  // g.d, g.g and the largest |g|
     };
     Sizes probe(const Probe& by);
     Sizes norms(const char* g);  // the same with d = g
@@ -55,10 +55,10 @@ class VectorWork {
     Compared compare(const Trial& by);
     // Products of each row with y and with g, two a row.
     const std::vector<double>& pair(CurvaturePair by);
-    struct Slope {
-        double along, squares;  // g.d and d.d
+    struct Direction {
+        double slope, squares;  // g.d and d.d
     };
-    Slope combine(Combination by);
+    Direction combine(Combination by);
     void advance(const Advance& by);
 
     bool parallel = true;  // whether threads may help; the bits do not depend on it
@@ -66,11 +66,10 @@ class VectorWork {
   private:
     const VectorKernels& kernel() const;
     Sizes probe_with(ProbeKernel kernel, const Probe& by);
-    int threads(std::int64_t streams) const;
-    enum class Walk { kForward, kBackward };
+    enum class Order { kAscending, kDescending };
     template <class Block>
     void blocks(std::int64_t streams, int n_sums, double* totals, const Block& block,
-                Walk walk = Walk::kForward);
+                Order order = Order::kAscending);
     // The largest of what the blocks have in place k of n_sums, where the last call left totals.
     double largest(int k, int n_sums, const double* totals) const;
 

@@ -216,7 +216,7 @@ class Optimizer(Configured):
             A learning_rate that is the number 0 freezes.
 
     Gradients are never written, and none of this makes a pass or a copy of its own, but that norms
-    and finite checks read the gradients once more. The sign of ``maximize``, 1 / grad_scale and the
+    and finite checks read the gradients once more, and `agc` the parameters too. The sign of ``maximize``, 1 / grad_scale and the
     clip factor are one coefficient, rounded once.
 
     Reference for `agc`: Brock, De, Smith and Simonyan, High-Performance Large-Scale Image
@@ -375,18 +375,17 @@ class Optimizer(Configured):
             averages = self._averages_by_path()
             if not averages:
                 raise RuntimeError("there is no average before the first step")
-            arrays = dict(_core.flatten(params, "params"))
+            arrays = self._writeable(params, "params")
             if arrays.keys() != averages.keys():
                 raise ValueError(
                     f"params has the arrays {sorted(arrays)}; {sorted(averages)} are wanted"
                 )
             for path, array in arrays.items():
-                shape = averages[path].shape
-                if not isinstance(array, np.ndarray) or array.shape != shape:
-                    given = getattr(array, "shape", type(array).__name__)
-                    raise ValueError(f"params[{path!r}] is {given}; an array of {shape} is wanted")
-                if not array.flags.writeable:
-                    raise ValueError(f"params[{path!r}] is read-only; a writeable array is wanted")
+                if array.shape != (shape := averages[path].shape):
+                    raise ValueError(
+                        f"params[{path!r}] has shape {array.shape}; that of the steps, {shape}, is "
+                        "wanted"
+                    )
             own = {path: array.copy() for path, array in arrays.items()}
             for path, array in arrays.items():
                 array[...] = averages[path]
@@ -396,15 +395,20 @@ class Optimizer(Configured):
             for path, array in arrays.items():
                 array[...] = own[path]
 
+    @staticmethod
+    def _writeable(tree: Any, name: str) -> dict[str, NDArray[Any]]:
+        """Return the arrays of a tree by their paths, if all can be written."""
+        arrays = dict(_core.flatten(tree, name))
+        for path, array in arrays.items():
+            if not isinstance(array, np.ndarray):
+                raise TypeError(f"{name}['{path}'] is {type(array).__name__}; an array is wanted")
+            if not array.flags.writeable:
+                raise ValueError(f"{name}['{path}'] is read-only; a writeable array is wanted")
+        return arrays
+
     def zero_grad(self, grads: Any) -> None:
         """Fill every gradient array with zeros, in place."""
-        arrays = _core.flatten(grads, "grads")
-        for path, array in arrays:
-            if not isinstance(array, np.ndarray):
-                raise TypeError(f"grads['{path}'] is {type(array).__name__}; an array is wanted")
-            if not array.flags.writeable:
-                raise ValueError(f"grads['{path}'] is read-only; a writeable array is wanted")
-        for _, array in arrays:
+        for array in self._writeable(grads, "grads").values():
             array[...] = 0
 
     def _fills(self) -> dict[str, float]:
@@ -425,7 +429,7 @@ class Optimizer(Configured):
         return any(value != 0.0 for value in values)
 
     def _bind(self, params: Any, rule: str) -> _core.Stepper:
-        stepper = _core.Stepper(rule, params, self._fills(), keep=self.__dict__["ema"] or 0.0)
+        stepper = _core.Stepper(rule, params, self._fills(), keep=self.__dict__["ema"])
         unused = set(self._overrides)
         groups: dict[tuple[str, ...], int] = {(): 0}
         group_of = []

@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Solver"]
 
-NO_LIMIT = 2**62
+ROWS = _core.methods()  # by name: aliases, what a method needs, its options
 STATE_FORMAT = _core.STATE_FORMAT  # of the bytes in `Solver._state`, which begin with it too
-GTOL = {"float32": 1e-3, "float64": 1e-5}  # by the dtype of the iterates
 
 
 # -- structures ------------------------------------------------------------------------------------
@@ -78,14 +77,8 @@ def check_wolfe(c1: float, c2: float) -> None:
         raise ValueError(f"c1 is {c1!r} and c2 is {c2!r}; c1 < c2 and c1 < 0.5 is wanted")
 
 
-def _limit(name: str, value: Any, least: int = 1) -> int:
-    return NO_LIMIT if value is None else min(count(name, value, least=least), NO_LIMIT)
-
-
 def _inverse_hessian(name: str, value: Any) -> Any:
     """Return a positive definite matrix in float64, or raise an error that names it."""
-    if value is None:
-        return None
     matrix = np.asarray(value)
     if matrix.dtype.kind not in "fiu":
         raise TypeError(f"{name} has dtype {matrix.dtype}; real numbers are wanted")
@@ -104,46 +97,46 @@ def _inverse_hessian(name: str, value: Any) -> Any:
     return matrix
 
 
-def _history_dtype(name: str, value: Any) -> str:
-    try:
-        found = str(np.dtype(value))
-    except TypeError:
-        found = ""
-    if found not in ("float32", "float64"):
-        raise ValueError(f"{name} is {value!r}; 'float32', 'float64' or None is wanted")
+def _choice(name: str, value: Any, option: dict[str, Any]) -> str:
+    """Return one of the choices, of which dtypes may come as NumPy's."""
+    choices = option["choices"]
+    found = value
+    if "float64" in choices:
+        try:
+            found = str(np.dtype(value))
+        except TypeError:
+            found = None
+    if not isinstance(found, str) or found not in choices:
+        *most, last = [repr(choice) for choice in choices]
+        if option["default"] is None:
+            most, last = [*most, last], "None"
+        raise ValueError(f"{name} is {value!r}; {', '.join(most)} or {last} is wanted")
     return found
 
 
-def _globalization(name: str, value: Any) -> str:
-    if value not in ("trust_region", "line_search", "none"):
-        raise ValueError(f"{name} is {value!r}; 'trust_region', 'line_search' or 'none' is wanted")
-    return str(value)
-
-
-CHECKS: dict[str, Callable[[str, Any], Any]] = {
-    "gtol": tolerance,
-    "ftol": tolerance,
-    "maxiter": lambda name, value: _limit(name, value, 0),  # 0: x0 is evaluated
-    "maxfun": _limit,
-    "maxls": lambda name, value: count(name, value, most=2**31 - 1),
-    "c1": fraction,
-    "c2": fraction,
-    "damping": flag,
-    "history_size": lambda name, value: count(name, value, most=1000),
-    "history_dtype": _history_dtype,
-    "hess_inv0": _inverse_hessian,
-    "globalization": _globalization,
-    "learning_rate": positive,
+# How an option of a kind is checked; see cpp/solvers/registry.hpp.
+CHECKS: dict[str, Callable[[str, Any, dict[str, Any]], Any]] = {
+    "tolerance": lambda name, value, _: tolerance(name, value),
+    "positive": lambda name, value, _: positive(name, value),
+    "fraction": lambda name, value, _: fraction(name, value),
+    "count": lambda name, value, row: count(name, value, least=row["least"], most=row["most"]),
+    "limit": lambda name, value, row: min(count(name, value, least=row["least"]), row["most"]),
+    "flag": lambda name, value, _: flag(name, value),
+    "choice": _choice,
+    "matrix": lambda name, value, _: _inverse_hessian(name, value),
 }
 
 
-def checked_options(options: dict[str, Any], dtype: str) -> dict[str, Any]:
-    """Return the options of a method as the core takes them; None means that of the dtype."""
-    given = dict(options)
-    for name, value in {"gtol": GTOL[dtype], "history_dtype": dtype}.items():
-        if name in given and given[name] is None:
-            given[name] = value
-    checked = {name: CHECKS[name](name, value) for name, value in given.items()}
+def checked_options(method: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Return all options of a method as the core takes them."""
+    rows = ROWS[method]["options"]
+    checked = {name: row["default"] for name, row in rows.items()}
+    for name, value in given.items():
+        row = rows[name]
+        may_be_none = row["default"] is None or row["kind"] == "limit"
+        checked[name] = (
+            None if value is None and may_be_none else CHECKS[row["kind"]](name, value, row)
+        )
     if "c1" in checked:
         check_wolfe(checked["c1"], checked["c2"])
     return checked
@@ -182,9 +175,7 @@ class Solver(Declared):
         if not hasattr(type(self), "_method"):
             raise TypeError("Solver is a base; use one of its subclasses, such as LBFGS")
         start = starting_point(x0)
-        checked = checked_options(options, dtype_of_iterates(start).name)
-        self._gtol: float = checked["gtol"]
-        self._solver = _core.Solver(self._method, start, checked)
+        self._solver = _core.Solver(self._method, start, checked_options(self._method, options))
 
     # -- a run -------------------------------------------------------------------------------------
 
@@ -295,10 +286,10 @@ class Solver(Declared):
 
     @classmethod
     def _from_state(cls, state: tuple[Any, ...]) -> Self:
-        method, x, options, _ = state
+        method, _, options, _ = state
         if method != cls._method:
             raise ValueError(f"the state is of method {method!r}; {cls._method!r} is wanted")
-        checked_options(options, dtype_of_iterates(x).name)
+        checked_options(method, options)
         solver = cls.__new__(cls)
         solver._solver = _core.Solver.__new__(_core.Solver)
         solver._solver.__setstate__(state)

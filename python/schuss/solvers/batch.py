@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _core
-from .base import as_array, checked_options
-from .minimize import METHODS, defaults, method_name, settings_of
+from .base import ROWS, as_array, checked_options
+from .minimize import method_name, settings_of
 from .result import BatchResult
 from .trace import verbosity
 
@@ -79,7 +79,8 @@ def minimize_batch(
         (np.True_, [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
     """
     name = method_name(method)
-    if name == "newton_cg":
+    needs = ROWS[name]["needs"]
+    if needs == "hessian_product":
         raise ValueError(f"method is {method!r}; a batch takes Hessians, with 'newton'")
     starts = as_array(X0)
     if starts.dtype.kind not in "fiub":
@@ -89,15 +90,15 @@ def minimize_batch(
     dtype = np.dtype(np.float32 if starts.dtype in (np.float16, np.float32) else np.float64)
     shape, count = starts.shape[1:], len(starts)
     n = int(np.prod(shape))
-    settings = defaults(METHODS[name]) | settings_of(name, options, dict(more), tol)
+    settings = settings_of(name, options, dict(more), tol)
     settings.pop("finite_diff_rel_step", None)
     disp = verbosity(settings.pop("disp", 0))
     if settings.pop("trace", False):
         raise ValueError("trace is True; of a batch none is kept")
     flat = np.ascontiguousarray(starts, dtype).reshape(count, n)
-    batch = _core.Batch(name, flat, checked_options(settings, dtype.name))
+    batch = _core.Batch(name, flat, checked_options(name, settings))
     args = args if isinstance(args, tuple) else (args,)
-    wanted = 3 if name == "newton" else 2
+    wanted = 3 if needs == "hessian" else 2
     while (index := batch.running()).size:
         k = index.size
         returned = fun(batch.points().reshape(k, *shape), index, *args)
@@ -131,7 +132,7 @@ def minimize_batch(
         success=found["status"] == 0,
         message=found["message"],
     )
-    if name == "newton":
+    if needs == "hessian":
         result.update({key: found[key] for key in ("min_curvature", "is_minimum", "shift")})
     if disp:
         print(f"{result.success.sum()} of {count} converged: nit={result.nit.sum()} in all")

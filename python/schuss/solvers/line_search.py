@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LineSearchResult", "line_search"]
 
-# Rounding errors of f that make two values equal, as in cpp/solvers/solver.cpp.
+# Rounding errors of f that make two values equal, as in cpp/solvers/run.cpp.
 _NOISE = {"float32": 16.0, "float64": 4096.0}
 
 _MESSAGES = {

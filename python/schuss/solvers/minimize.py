@@ -12,7 +12,8 @@ import numpy as np
 from ..caller import warn
 from ..checks import flag, positive, tolerance
 from ..suggest import did_you_mean
-from .base import Solver
+from . import newton, quasi_newton
+from .base import ROWS, Solver
 from .differences import (
     Differences,
     GradientDifferences,
@@ -22,8 +23,7 @@ from .differences import (
     like,
     value_and_gradient,
 )
-from .newton import Newton, NewtonCG, dense, multipliable
-from .quasi_newton import BFGS, LBFGS, SR1, GradientDescent
+from .newton import dense, multipliable
 from .result import Result
 from .trace import Trace, verbosity
 
@@ -32,23 +32,16 @@ if TYPE_CHECKING:
 
 __all__ = ["minimize"]
 
-METHODS: dict[str, type[Solver]] = {
-    "lbfgs": LBFGS,
-    "bfgs": BFGS,
-    "sr1": SR1,
-    "newton": Newton,
-    "newton_cg": NewtonCG,
-    "gradient_descent": GradientDescent,
-}
+_CLASSES: list[type[Solver]] = [
+    getattr(module, name) for module in (newton, quasi_newton) for name in module.__all__
+]
+METHODS = {name: cls for name in ROWS for cls in _CLASSES if cls._method == name}
+ALIASES = {alias: name for name, row in ROWS.items() for alias in row["aliases"]}
 OPTIONS = {
-    name: [
-        *list(inspect.signature(solver).parameters)[1:],
-        "disp",
-        "finite_diff_rel_step",
-        "trace",
-    ]
-    for name, solver in METHODS.items()
+    name: [*row["options"], "disp", "finite_diff_rel_step", "trace"] for name, row in ROWS.items()
 }
+# By what a method needs: the argument that gives it, and what that returns.
+SECOND = {"hessian": ("hess", "Hessian"), "hessian_product": ("hessp", "product")}
 
 
 class Options(TypedDict, total=False):
@@ -73,23 +66,10 @@ class Options(TypedDict, total=False):
     trace: bool
 
 
-ALIASES = {
-    "l-bfgs": "lbfgs",
-    "l-bfgs-b": "lbfgs",
-    "dogleg": "newton",
-    "trust-exact": "newton",
-    "newton-cg": "newton_cg",
-    "trust-krylov": "newton_cg",
-    "trust-ncg": "newton_cg",
-}
-
 # Variables up to which user's functions get copies of x, which are theirs to write.
 LENT = 1000
 # A gradient by differences whose error is so many times gtol says nothing about gtol.
 FAR = 10.0
-
-# The argument that gives second derivatives, and what it returns.
-SECOND = {"newton": ("hess", "Hessian"), "newton_cg": ("hessp", "product")}
 
 STOPPED = "`callback` raised `StopIteration`."
 
@@ -126,12 +106,6 @@ def settings_of(method: str, options: Any, more: dict[str, Any], tol: Any) -> di
         for name in ("gtol", "ftol") if method == "lbfgs" else ("gtol",):
             settings.setdefault(name, tolerance("tol", tol))
     return settings
-
-
-def defaults(solver: type[Solver]) -> dict[str, Any]:
-    """Return the options of a method as they are when none is given."""
-    parameters = list(inspect.signature(solver).parameters.values())[1:]
-    return {parameter.name: parameter.default for parameter in parameters}
 
 
 def wants_result(callback: Callable[..., Any]) -> bool:
@@ -252,10 +226,11 @@ def minimize(
     _refuse_limits(bounds, constraints)
     if name == "newton" and hess is None and hessp is not None:
         name = "newton_cg"
-    by_products = name == "newton_cg" and hessp is None
+    needs = ROWS[name]["needs"]
+    by_products = needs == "hessian_product" and hessp is None
     for argument, value, used in (
-        ("hess", hess, name == "newton" or by_products),
-        ("hessp", hessp, name == "newton_cg"),
+        ("hess", hess, needs == "hessian" or by_products),
+        ("hessp", hessp, needs == "hessian_product"),
     ):
         if value is not None and not used:
             warn(f"method {name} does not use {argument}", RuntimeWarning)
@@ -265,6 +240,7 @@ def minimize(
     step = settings.pop("finite_diff_rel_step", None)
     step = None if step is None else positive("finite_diff_rel_step", step)
     solver = METHODS[name](x0, **settings)
+    core = solver._solver  # which lends x
     lent = solver.size <= LENT
     evaluate = value_and_gradient(
         fun,
@@ -272,18 +248,18 @@ def minimize(
         args,
         size=solver.size,
         step=step,
-        gtol=solver._gtol,
+        gtol=core.gtol,
         lend=copied if lent else lambda x: x,
     )
 
     further = args if isinstance(args, tuple) else (args,)
     second: GradientDifferences | None = None
     of_second: Callable[..., Any] | None = None
-    if name in SECOND:
-        given = hess if name == "newton" or by_products else hessp
+    if needs in SECOND:
+        given = hess if needs == "hessian" or by_products else hessp
         if by_products and callable(hess):
             given = _products(hess, solver.size)
-        of_second, second = _second_order(name, given, jac, evaluate, further, solver, step)
+        of_second, second = _second_order(needs, given, jac, evaluate, further, solver, step)
 
     def evaluations() -> int:
         if isinstance(evaluate, Differences):
@@ -292,7 +268,6 @@ def minimize(
 
     # No variable holds what was asked for while `tell` runs, nor the gradient while `fun` does: the
     # solver and NumPy can then use their memory again.
-    core = solver._solver  # which lends x
     ask, tell, stopped = core.ask, core.tell, False
 
     def values() -> None:
@@ -328,7 +303,7 @@ def minimize(
     result.nfev = evaluations()
     result.njev += second.evaluations if second else 0
     if isinstance(evaluate, Differences):
-        _judge(result, evaluate, solver._gtol, float(settings.get("ftol") or 0.0))
+        _judge(result, evaluate, core.gtol, float(settings.get("ftol") or 0.0))
         result.nfev = evaluate.evaluations
     if stopped:
         result.update(status=99, success=False, message=STOPPED)
@@ -373,7 +348,7 @@ def _products(hess: Callable[..., Any], n: int) -> Callable[..., Any]:
 
 
 def _second_order(
-    name: str,
+    needs: str,
     given: Any,
     jac: Any,
     evaluate: Callable[[Any], tuple[Any, Any]],
@@ -383,17 +358,17 @@ def _second_order(
 ) -> tuple[Callable[..., Any], GradientDifferences | None]:
     """Return what gives Hessians or products, and the differences behind it, if any."""
     n = solver.size
-    if callable(given) and name == "newton":
+    if callable(given) and needs == "hessian":
         return (lambda x: dense(given(x, *args), n)), None
     if callable(given):
         return (lambda x, v: given(x, v, *args)), None
-    argument, what = SECOND[name]
+    argument, what = SECOND[needs]
     if given is not None and not (isinstance(given, str) and given in ("2-point", "3-point")):
         raise ValueError(
             f"{argument} is {given!r}; a function, '2-point', '3-point' or None is wanted"
         )
     if given is None:
-        count = f"2 n = {2 * n}" if name == "newton" else "2"
+        count = f"2 n = {2 * n}" if needs == "hessian" else "2"
         warn(
             f"{argument} is None: each {what} costs {count} gradients; pass a function, or, if you "
             f"mean it, {argument}='3-point'",
@@ -409,7 +384,7 @@ def _second_order(
         power=evaluate.power if isinstance(evaluate, Differences) else 1.0,
         step=step,
     )
-    return (differences.hessian if name == "newton" else differences.product), differences
+    return (differences.hessian if needs == "hessian" else differences.product), differences
 
 
 def _refuse_limits(bounds: Any, constraints: Any) -> None:

@@ -6,30 +6,14 @@
 #include <vector>
 
 #include "dense/table.hpp"
-#include "runtime/memory.hpp"
 
 namespace schuss {
-
-// Memory for the time of one call: a huge page that the thread keeps, where that is enough and
-// free. Pages that are new each time cost a fifth of the factorization at n = 256.
-class Scratch {
-  public:
-    explicit Scratch(std::size_t bytes);
-    ~Scratch();
-    Scratch(const Scratch&) = delete;
-    Scratch& operator=(const Scratch&) = delete;
-    char* get() const;
-
-  private:
-    bool kept_;
-    Memory own_;
-};
 
 class Cholesky {
   public:
     Cholesky(std::int64_t n, DType dtype);
-    std::size_t bytes() const;  // that it needs
-    void use(char* space);      // before anything else; kept by the caller
+    std::int64_t bytes() const;  // that it needs
+    void use(char* space);       // before anything else; kept by the caller
 
     // The lower triangle of a, plus shift on the diagonal. Returns the column whose pivot is not
     // positive and finite, or -1: then A is positive definite. Right-hand sides for which the last
@@ -52,13 +36,15 @@ class Cholesky {
     bool parallel = true;
 
   private:
+    template <class F>
+    void share(std::int64_t first, std::int64_t end, double products, const F& f) const;
     void pack(const Strided& a, double shift);
     std::int64_t factor_packed();
     template <class T>
     void solve_in(const Strided& b, const Strided& x, std::int64_t columns) const;
     // L^-1 b of those that went along, which leave zeros: what lies below the matrix has to be so.
     template <class T>
-    std::vector<std::vector<T>> take_along() const;
+    std::vector<std::vector<T>> take_carried() const;
     std::int64_t elements() const;
     char* at(std::int64_t i, std::int64_t k) const;
 
@@ -66,16 +52,8 @@ class Cholesky {
     DType dtype_;
     const PanelKernels& kernels_;
     std::int64_t panels_;
-    std::int64_t along_ = 0;  // right-hand sides that went along
+    std::int64_t carried_ = 0;  // right-hand sides that went along
     char *data_ = nullptr, *inverse_ = nullptr;
 };
-
-// That one group of systems in lanes needs.
-std::size_t lane_bytes(std::int64_t n);
-
-// Factors `count` matrices, writes their factors where there is room for them and solves where
-// there are right-hand sides. failed: for each the column whose pivot is not positive and finite,
-// which is neither written nor solved, or -1.
-void solve_systems(DType dtype, const LaneWork& first, std::int64_t count, std::int64_t* failed);
 
 }  // namespace schuss
