@@ -216,8 +216,8 @@ class Optimizer(Configured):
             A learning_rate that is the number 0 freezes.
 
     Gradients are never written, and none of this makes a pass or a copy of its own, but that norms
-    and finite checks read the gradients once more, and `agc` the parameters too. The sign of ``maximize``, 1 / grad_scale and the
-    clip factor are one coefficient, rounded once.
+    and finite checks read the gradients once more, and `agc` the parameters too. The sign of
+    ``maximize``, 1 / grad_scale and the clip factor are one coefficient, rounded once.
 
     Reference for `agc`: Brock, De, Smith and Simonyan, High-Performance Large-Scale Image
     Recognition Without Normalization, ICML 2021, equation 3.
