@@ -376,7 +376,10 @@ def test_an_average_is_lent_to_the_arrays_of_the_steps_alone():
     frozen.flags.writeable = False
     for bad, words in (
         ({"w": p["w"]}, r"params has the arrays \['w'\]; \['b', 'w'\] are wanted"),
-        (p | {"b": np.ones(3)}, r"params\['b'\] is \(3,\); an array of \(2,\) is wanted"),
+        (
+            p | {"b": np.ones(3)},
+            r"params\['b'\] has shape \(3,\); that of the steps, \(2,\), is wanted",
+        ),
         (p | {"b": frozen}, r"params\['b'\] is read-only"),
     ):
         with pytest.raises(ValueError, match=words), opt.averaged(bad):
