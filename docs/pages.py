@@ -223,7 +223,9 @@ def _optimizer(name: str) -> str:
             f"**Trouble:** {escape(row.fails)}\n",
             f".. autoclass:: schuss.{name}\n   :members:\n   :inherited-members:\n",
             heading("Keywords of every optimizer", "-"),
-            "They may be assigned to as attributes too, `overrides` aside.\n".replace("`", "``"),
+            "They may be assigned to as attributes too, `ema` and `overrides` aside.\n".replace(
+                "`", "``"
+            ),
             *(f"- ``{key}``: {escape(text)}\n" for key, text in common().items()),
             heading("Memory for each parameter", "-"),
             "Bytes that the slots take, and bytes that a step reads and writes.\n",

@@ -132,12 +132,13 @@ TABLE: dict[str, Row] = {
         paths=("AdamW", "AdEMAMix"),
         ours="schuss.AdEMAMix(alpha=5.0, alpha_warmup=10_000, beta3_warmup=10_000)",
         torch="",
-        note="pytorch-optimizer's `AdEMAMix` is the same with `weight_decouple=True`. The schedules "
-        "of optax start a step later, at α = 0: tell them t + 1.",
+        note="pytorch-optimizer's `AdEMAMix` is the same with `weight_decouple=True`. The "
+        "schedules of optax start a step later, with a slow average that counts nothing.",
     ),
     "Adan": Row(
         use="Vision and language models trained from scratch, in large batches.",
-        fails="Batches are small: differences of gradients are noise. Memory is short: four arrays.",
+        fails="Batches are small: differences of gradients are noise. Memory is short: four "
+        "arrays.",
         paths=("Adam", "Adan"),
         ours="schuss.Adan(learning_rate=0.001, weight_decay=0.02)",
         torch="",
@@ -158,8 +159,8 @@ TABLE: dict[str, Row] = {
         paths=("Adam", "LAMB"),
         ours="schuss.LAMB(learning_rate=0.001, weight_decay=0.01)",
         torch="",
-        note="timm's `Lamb` is the same with `max_grad_norm=None, always_adapt=True`; by default it "
-        "clips at a norm of 1 and adapts only what is decayed. optax's `lamb` is the same.",
+        note="timm's `Lamb` is the same with `max_grad_norm=None, always_adapt=True`; by default "
+        "it clips at a norm of 1 and adapts only what is decayed. optax's `lamb` is the same.",
     ),
     "LARS": Row(
         use="Convolutional networks in very large batches, with a warmup and a falling rate.",

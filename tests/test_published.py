@@ -12,65 +12,20 @@ import inspect
 import itertools
 import math
 import warnings
-from typing import Any
 
 import numpy as np
 import pytest
 import reference
+import schuss
+from helpers import hyperparameters
+from schuss import _core
 
 SHAPES = [(8, 5), (6,), (4, 3, 3, 3), ()]
 STEPS = 40
-SLOTS = {"sgd": 0, "lamb": 2, "lars": 1, "ademamix": 3, "adan": 4}
 
 # The defaults of the classes, as the twins take them.
-DEFAULTS: dict[str, dict[str, Any]] = {
-    "sgd": {"learning_rate": 0.1, "weight_decay": 0.0},
-    "lamb": {
-        "learning_rate": 1e-3,
-        "beta1": 0.9,
-        "beta2": 0.999,
-        "epsilon": 1e-6,
-        "weight_decay": 0.01,
-        "bias_correction": True,
-        "decoupled_weight_decay": False,
-        "adapt": True,
-        "min_ratio": 0.0,
-        "max_ratio": math.inf,
-    },
-    "lars": {
-        "learning_rate": 1.0,
-        "momentum": 0.9,
-        "dampening": 0.0,
-        "trust_coefficient": 0.001,
-        "epsilon": 1e-8,
-        "weight_decay": 0.0,
-        "nesterov": False,
-        "lr_in_velocity": False,
-        "adapt": True,
-        "zero_ratio": 1.0,
-        "max_ratio": math.inf,
-    },
-    "ademamix": {
-        "learning_rate": 1e-3,
-        "beta1": 0.9,
-        "beta2": 0.999,
-        "epsilon": 1e-8,
-        "weight_decay": 0.0,
-        "beta3": 0.9999,
-        "alpha": 5.0,
-        "beta3_warmup": 0,
-        "alpha_warmup": 0,
-    },
-    "adan": {
-        "learning_rate": 1e-3,
-        "beta1": 0.98,
-        "beta2": 0.92,
-        "beta3": 0.99,
-        "epsilon": 1e-8,
-        "weight_decay": 0.0,
-        "proximal": True,
-    },
-}
+CLASSES = (schuss.SGD(0.1), schuss.LAMB(), schuss.LARS(), schuss.AdEMAMix(), schuss.Adan())
+DEFAULTS = {opt.rule: hyperparameters(opt) for opt in CLASSES}
 
 
 def problem():
@@ -87,7 +42,7 @@ def run(rule, params, steps, **settings):
     names = inspect.signature(twin).parameters
     settings = {**DEFAULTS[rule], **settings}
     clip = {name: settings.pop(name) for name in ("agc", "agc_axis") if name in settings}
-    slots = [[np.zeros_like(p) for _ in range(SLOTS[rule])] for p in params]
+    slots = [[np.zeros_like(p) for _ in _core.rules()[rule]["slots"]] for p in params]
     offsets = np.cumsum([0, *(p.size for p in params)]).tolist()
     path = []
     for t, grads in enumerate(steps, start=1):

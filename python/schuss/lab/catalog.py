@@ -65,7 +65,11 @@ LEARNING_RATES: dict[str, float] = {
     "RAdam": 0.01,
     "NAdam": 0.005,
     "Adamax": 0.01,
+    "AdEMAMix": 0.002,
+    "Adan": 0.005,
     "Lion": 0.0005,
+    "LAMB": 0.002,
+    "LARS": 1.0,
 }
 TUNED_BATCH = 64  # rows in the batches that these rates are for
 

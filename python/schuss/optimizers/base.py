@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import _core
 from ..caller import warn
-from ..checks import count, number, positive
+from ..checks import count, number, positive, tolerance
 from ..suggest import did_you_mean
 from .settings import Configured, Hyperparameter, Maybe, Option, Setting, Switch, Value
 
@@ -97,6 +97,12 @@ def _scale(name: str, value: Any) -> float:
     return scale
 
 
+def _norm(name: str, value: Any) -> float:
+    """Return a norm, which is NaN or infinite where the gradients are."""
+    beyond = isinstance(value, (float, np.floating)) and not value < math.inf
+    return float(value) if beyond else tolerance(name, value)
+
+
 def _axis(name: str, value: Any) -> int | None:
     return None if value is None else count(name, value, least=-32, most=31)
 
@@ -156,23 +162,23 @@ class Optimizer(Configured):
 
     ``opt.step(params, grads)`` updates ``params`` in place. ``params`` and ``grads`` are one array,
     or lists, tuples and dicts of arrays, nested as deep as you like, of one structure. States are
-    made at the first step and belong to that structure. Arithmetic and states of a float64 parameter
-    are float64, those of a float32, bfloat16 or float16 one float32; 16 bits are rounded to, nearest
-    even, at the end of each step.
+    made at the first step and belong to that structure. Arithmetic and states are float64 for a
+    float64 parameter, and float32 for one that is float32, bfloat16 or float16; a parameter of 16
+    bits is rounded to the nearest, ties to even, at the end of each step.
 
     Every hyperparameter is a number or a schedule, a callable f(t) with t the number of steps
-    already taken; the words of `adapt`, where there is such an argument, are no numbers. Every optimizer also takes the keywords below. All but `overrides` may be
-    assigned to as attributes later on; a name that does not exist is an AttributeError. Attributes
-    of your own begin with an underscore.
+    already taken. Every optimizer also takes the keywords below. All but `ema` and `overrides` may
+    be assigned to as attributes later on; a name that does not exist is an AttributeError.
+    Attributes of your own begin with an underscore.
 
     A parameter whose `learning_rate` is the number 0 by an override is frozen: it keeps its bits,
     and so do its states, whatever its gradient is, which must have the right shape and counts as
     zeros in norms and finite checks. A rate of 0 that is the optimizer's own, or the value of a
     schedule, makes an ordinary step: states go on, and a gradient that is NaN is NaN.
 
-    Numbers must survive the arithmetic of the parameters: an epsilon that float32 makes 0 of, a beta
-    that it makes 1 of, a rate that it makes infinite are a ValueError at the first step, or when
-    they are assigned later. Learning rates and decays from a schedule may fade to 0.
+    Numbers must survive the arithmetic: an epsilon that float32 makes 0 of, a beta that it makes 1
+    of, a rate that it makes infinite are a ValueError at the first step, or when they are assigned
+    later. Learning rates and decays from a schedule may fade to 0.
 
     One thread at a time: while `step` runs in one thread, another that steps, loads, copies,
     pickles, resets or reads states waits, or gets a RuntimeError. What it gets is whole.
@@ -210,8 +216,8 @@ class Optimizer(Configured):
             A learning_rate that is the number 0 freezes.
 
     Gradients are never written, and none of this makes a pass or a copy of its own, but that norms
-    and finite checks read the gradients once more. The sign of ``maximize``, 1 / grad_scale and the
-    clip factor are one coefficient, rounded once.
+    and finite checks read the gradients once more, and `agc` the parameters too. The sign of
+    ``maximize``, 1 / grad_scale and the clip factor are one coefficient, rounded once.
 
     Reference for `agc`: Brock, De, Smith and Simonyan, High-Performance Large-Scale Image
     Recognition Without Normalization, ICML 2021, equation 3.
@@ -282,6 +288,8 @@ class Optimizer(Configured):
             FloatingPointError: with nonfinite="raise"; nothing has been written.
             RuntimeError: when another thread steps, loads or reads the states; likewise.
         """
+        if grad_norm is not None:
+            grad_norm = _norm("grad_norm", grad_norm)
         stepper = self._stepper
         if stepper is None or self._stale or self._scheduled:
             with self._alone():

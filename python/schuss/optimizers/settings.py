@@ -98,8 +98,8 @@ class Setting:
 def _refuse_in_float32(label: str, value: float, what: str, came: float, path: str) -> None:
     where = f"params[{path!r}]" if path else "params"
     raise ValueError(
-        f"{label} is {value!r}; float32, in which {where} is computed, makes {came:g} of {what}, "
-        "and a number that it can hold is wanted"
+        f"{label} is {value!r}; float32, the arithmetic of {where}, makes {came:g} of {what}, and "
+        "a number that it can hold is wanted"
     )
 
 
