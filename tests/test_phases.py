@@ -130,7 +130,7 @@ def test_calls_out_of_turn(rng):
         lambda: stepper.open(p, g),
         lambda: opt.load_state_dict({}) or stepper.snapshot(),
     ):
-        with pytest.raises((RuntimeError, ValueError), match="at work|state_dict is no dict"):
+        with pytest.raises((RuntimeError, ValueError), match=r"at work|state_dict is no dict"):
             call()
     assert all(same_bits(a, b) for a, b in zip(p, before, strict=True))
     with pytest.raises(ValueError, match=r"leaves has 2; less than 2 is wanted"):
