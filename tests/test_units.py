@@ -72,9 +72,9 @@ def test_every_axis_and_layout(shape, dtype, rng):
             assert_equal(p, opt.state, twin, opt.state)
         if start.size > 10:
             unclipped = start.copy()
-            schuss.SGD().step(unclipped, steps[0])
+            schuss.SGD().step(unclipped, 100 * steps[0])
             clipped = start.copy()
-            schuss.SGD(agc=0.1, agc_axis=axis).step(clipped, steps[0])
+            schuss.SGD(agc=0.1, agc_axis=axis).step(clipped, 100 * steps[0])
             assert not same_bits(clipped, unclipped)
 
 
