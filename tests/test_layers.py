@@ -21,8 +21,9 @@ LAYERS = {
     "dense": {"simd", "core"},
     "dispatch": {"kernels", "dense", "core"},
     "runtime": {"dispatch", "kernels", "core"},
+    "optim": {"runtime", "dispatch", "core"},
     "solvers": {"runtime", "dispatch", "kernels", "dense", "core"},
-    "bindings": {"solvers", "runtime", "dispatch", "kernels", "core"},
+    "bindings": {"optim", "solvers", "runtime", "dispatch", "kernels", "core"},
 }
 # Module or package of schuss -> what of schuss it may import, beside itself and `checks`, of which
 # everybody may. `__init__` sees all, `lab` and `commands` all but each other's insides.
@@ -72,6 +73,29 @@ def test_cpp_layers(file):
             assert file.name == "parallel.cpp"
         if name.endswith(("intrin.h", "neon.h")):
             assert own == "simd" or file.name == "float_environment.hpp"
+
+
+def test_no_circle_of_folders_or_headers():
+    """Every folder may see earlier ones alone, and no header leads back to itself."""
+    folders = list(LAYERS)
+    assert {layer(f) for f in CPP} == set(folders)
+    for k, folder in enumerate(folders):
+        assert LAYERS[folder] <= set(folders[:k])
+    graph = {
+        str(f.relative_to(ROOT / "cpp")): {i[1:-1] for i in includes(f) if i.startswith('"')}
+        for f in CPP
+    }
+    while leaves := {name for name, seen in graph.items() if not seen & set(graph)}:
+        for name in leaves:
+            del graph[name]
+    assert not graph
+
+
+def test_the_optimizer_knows_neither_python_nor_numpy():
+    for file in CPP:
+        if layer(file) == "optim":
+            text = file.read_text().lower()
+            assert not re.search(r"pybind|numpy|python\.h|py::|gil", text), file.name
 
 
 @pytest.mark.parametrize("file", [f for f in CPP if layer(f) in BOX], ids=lambda f: f.name)
