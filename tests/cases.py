@@ -75,14 +75,14 @@ CASES = [
     Case("Adan", "adan", {"weight_decay": 0.1}),
     Case("Adan", "adan", {"weight_decay": 0.1, "proximal": False}),
     Case("LARS", "lars"),
-    Case("LARS", "lars", {"weight_decay": 0.1, "nesterov": True, "dampening": 0.2}),
     Case("LARS", "lars", {"lr_in_velocity": True, "adapt": "decayed", "max_ratio": 0.1}),
+    Case("LARS", "lars", {"weight_decay": 0.1, "nesterov": True, "dampening": 0.2}),
     Case("LAMB", "lamb"),
-    Case("LAMB", "lamb", {"decoupled_weight_decay": True, "bias_correction": False}),
     Case("LAMB", "lamb", {"adapt": False, "weight_decay": 0.0, "learning_rate": 0.01}),
+    Case("LAMB", "lamb", {"decoupled_weight_decay": True, "bias_correction": False}),
 ]
 
-# One case for each rule.
+# One case for each rule, the last: of a rule with sums one that uses them.
 RULES = list({case.rule: case for case in CASES}.values())
 
 # Beyond the ranges of single hyperparameters, which test_errors.py draws from the classes.

@@ -1,0 +1,57 @@
+"""The optimizers of the core without Python: a C++ program steps views and compares the numbers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+CPP = HERE.parent / "cpp"
+SOURCES = [
+    HERE / "optim.cpp",
+    *(
+        source
+        for part in ("kernels", "optim", "dense", "dispatch", "runtime")
+        for source in sorted((CPP / part).glob("*.cpp"))
+    ),
+]
+FLAGS = [
+    *("-std=c++20", "-O0", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"),
+    "-Wno-psabi",
+    *("-DSCHUSS_BASELINE_ONLY", "-DSCHUSS_TARGET=baseline", f"-I{CPP}"),
+]
+SANITIZE = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+
+
+@pytest.mark.parametrize("more", [[], SANITIZE], ids=["plain", "sanitized"])
+def test_optimizers_without_python(more, tmp_path):
+    """No header of Python, pybind11 or NumPy is on the path: none is needed."""
+    compiler = shutil.which(os.environ.get("CXX", "c++"))
+    if compiler is None or "LD_PRELOAD" in os.environ:
+        pytest.skip("no compiler, or one that runs under a preloaded sanitizer")
+
+    def build(source):
+        target = tmp_path / f"{source.parent.name}-{source.stem}.o"
+        subprocess.run([compiler, *FLAGS, *more, "-c", source, "-o", target], check=True)
+        return target
+
+    with ThreadPoolExecutor(2) as pool:
+        objects = list(pool.map(build, SOURCES))
+    program = tmp_path / "optim"
+    linked = subprocess.run(
+        [compiler, *more, *objects, "-o", program, "-pthread"],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if linked.returncode and more and "san" in linked.stderr:
+        pytest.skip("no sanitizers for this compiler")
+    assert linked.returncode == 0, linked.stderr
+    environment = {k: v for k, v in os.environ.items() if k != "SCHUSS_ISA"}
+    done = subprocess.run([program], check=False, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
