@@ -19,10 +19,10 @@ import scipy.optimize
 from schuss.solvers.differences import Differences
 from scipy.optimize._numdiff import approx_derivative
 
-from bench import nist
 from bench.cases import Array
-from bench.problems import standard_problems
-from bench.solvers import Counted, EnoughError
+from bench.peers.solvers import Counted, EnoughError
+from problems import standard_problems
+from problems.nist import fits
 
 GTOL = 1e-5
 NEAR, FAR = 2.0, 10.0  # times gtol: a gradient that counts as within it, and one far above it
@@ -78,7 +78,7 @@ def cases() -> dict[str, list[Case]]:
     standard = [Case(p.name, p.start, p.value_and_gradient) for p in standard_problems()]
     return {
         "standard": standard,
-        "NIST": [Case(p.name, p.start, p.value_and_gradient) for p in nist.fits()],
+        "NIST": [Case(p.name, p.start, p.value_and_gradient) for p in fits()],
     }
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
-from bench import ceiling, peers
+from bench import ceiling
 from bench.cases import Array
-from bench.harness import Candidate, Comparison, Settings, interleave, tagged
-from bench.peers import optional
-from bench.solvers import PAUSE, blas_threads
+from bench.harness import Candidate, Plan, interleave, tagged
+from bench.peers import blas_threads, gather, linalg, optional, own_threads
+from bench.peers.linalg import Solve
+from bench.peers.solvers import PAUSE
+from bench.results import Comparison, Settings
 
 SYSTEMS, FACTOR, BATCHES = "positive definite systems", "Cholesky", "batches of systems"
 ORDERS = (32, 128, 256, 512, 1_000, 2_000)
@@ -22,20 +23,6 @@ SMALL = (4, 8, 16, 32)
 COUNT = 10_000  # systems in a batch
 TWO = "schuss, 2 threads"
 
-Solve = Callable[[Array, Array], Callable[[], object]]
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """For schuss and torch; those of BLAS are set once for all."""
-    config = optional("schuss").config
-    before = config.get_num_threads()
-    config.set_num_threads(count)
-    try:
-        yield
-    finally:
-        config.set_num_threads(before)
-
 
 def _matrices(n: int, *count: int) -> Array:
     """Random and well conditioned."""
@@ -43,33 +30,17 @@ def _matrices(n: int, *count: int) -> Array:
     return factor @ np.swapaxes(factor, -1, -2) + n * np.eye(n)
 
 
-def _schuss(a: Array, b: Array) -> Callable[[], object]:
-    return partial(optional("schuss").linalg.solve_spd, a, b)
-
-
-def _scipy(a: Array, b: Array) -> Callable[[], object]:
-    linalg = optional("scipy.linalg")
-    return lambda: linalg.cho_solve(linalg.cho_factor(a, check_finite=False), b, check_finite=False)
-
-
-def _numpy(a: Array, b: Array) -> Callable[[], object]:
-    right = b if a.ndim == 2 else b[..., None]
-    return partial(np.linalg.solve, a, right)
-
-
-def _torch(a: Array, b: Array) -> Callable[[], object]:
-    torch = optional("torch")
-    matrix, right = torch.from_numpy(a), torch.from_numpy(b)[..., None]
-    return lambda: torch.cholesky_solve(right, torch.linalg.cholesky(matrix))
-
-
 def _flops(n: int) -> float:
     return n**3 / 3
 
 
 def _candidate(name: str, *, solve: Solve, a: Array, b: Array, threads: int) -> Candidate:
-    around: Callable[[], AbstractContextManager[object]] = partial(_threads, threads)
-    return Candidate(name, solve(a, b), float(a.nbytes), around=around)
+    return Candidate(name, solve(a, b), float(a.nbytes), around=partial(own_threads, threads))
+
+
+def _long(settings: Settings) -> Settings:
+    """For calls that need no others before them."""
+    return replace(settings, pause=PAUSE, rounds=min(settings.rounds, 11), warm=0)
 
 
 def _compare(
@@ -87,7 +58,7 @@ def _compare(
         )
         for name, solve in solves.items()
     ]
-    candidates, skipped = peers.gather(makers, None)
+    candidates, skipped = gather(makers, None)
     return tagged(interleave(label, candidates, settings, skipped=skipped), group, 1, n)
 
 
@@ -98,8 +69,8 @@ def _factor(settings: Settings) -> Comparison:
     call, flops = ceiling.multiply_adds()
     size = float(a.nbytes)
     candidates = [
-        Candidate("schuss", ours, size, around=partial(_threads, 1)),
-        Candidate(TWO, ours, size, around=partial(_threads, 2)),
+        Candidate("schuss", ours, size, around=partial(own_threads, 1)),
+        Candidate(TWO, ours, size, around=partial(own_threads, 2)),
         Candidate("NumPy", partial(np.linalg.cholesky, a), size),
         Candidate(ceiling.PEAK, call, size, passes=flops / _flops(LARGEST)),
     ]
@@ -107,17 +78,23 @@ def _factor(settings: Settings) -> Comparison:
     return tagged(comparison, FACTOR, 1, LARGEST)
 
 
-def measure(rows: Sequence[int], settings: Settings) -> Iterator[Comparison]:
-    """What rows 1 to 4 need."""
-    settings = replace(settings, pause=PAUSE)
-    long = replace(settings, rounds=min(settings.rounds, 11), warm=0)
-    one = {"schuss": _schuss, "SciPy": _scipy, "NumPy": _numpy}
-    many = {"schuss": _schuss, "NumPy": _numpy, "torch": _torch}
+def systems(plan: Plan) -> Iterator[Comparison]:
+    """How long a positive definite system takes on one thread, beside SciPy and NumPy."""
     with blas_threads(1):
-        for n in ORDERS if 1 in rows else ():
-            label = f"n = {n:,}, 1 thread"
-            yield _compare(label, SYSTEMS, n, one, settings if n < 1_000 else long)
-        if {2, 3} & set(rows):
-            yield _factor(long)
-    for n in SMALL if 4 in rows else ():
-        yield _compare(f"{COUNT:,} of n = {n}, 2 threads", BATCHES, n, many, long, COUNT)
+        for n in ORDERS:
+            short = replace(plan.settings, pause=PAUSE)
+            how = short if n < 1_000 else _long(plan.settings)
+            yield _compare(f"n = {n:,}, 1 thread", SYSTEMS, n, linalg.ONE, how)
+
+
+def cholesky(plan: Plan) -> Iterator[Comparison]:
+    """The share of a core's peak of multiply-adds, and what two threads are worth."""
+    with blas_threads(1):
+        yield _factor(_long(plan.settings))
+
+
+def batches(plan: Plan) -> Iterator[Comparison]:
+    """How long many small systems take on two threads, beside NumPy and torch."""
+    for n in SMALL:
+        label = f"{COUNT:,} of n = {n}, 2 threads"
+        yield _compare(label, BATCHES, n, linalg.MANY, _long(plan.settings), COUNT)

@@ -15,8 +15,10 @@ import numpy as np
 
 from bench import peers
 from bench.cases import Array
-from bench.harness import Candidate, Comparison, Settings, interleave, tagged
-from bench.solvers import CAP, PAUSE, SECOND_ORDER, SOLVERS, Limits, all_threads
+from bench.harness import Candidate, Plan, interleave, tagged
+from bench.peers import all_threads
+from bench.peers.solvers import CAP, PAUSE, SECOND_ORDER, SOLVERS, Limits
+from bench.results import Comparison, Settings
 
 GROUP, NEWTON_GROUP = "logistic regression", "logistic regression with Hessians"
 GTOL = 1e-5
@@ -142,20 +144,20 @@ def _compare(
                 yield tagged(measured, group, 1, objective.start.size)
 
 
-def measure(threads: int, settings: Settings) -> Iterator[Comparison]:
-    """Solvers that need no more than the gradient."""
+def measure(plan: Plan) -> Iterator[Comparison]:
+    """How long whole fits of logistic regression on real data take."""
     fits: list[Maker] = [
         (name, partial(_fit, name=name, solve=SOLVERS[solver])) for name, solver in FITS.items()
     ]
-    yield from _compare(GROUP, [*fits, (LEARN, _learn)], threads, settings)
+    yield from _compare(GROUP, [*fits, (LEARN, _learn)], plan.threads, plan.settings)
 
 
-def measure_newton(threads: int, settings: Settings) -> Iterator[Comparison]:
-    """Newton's method; scikit-learn's too."""
+def measure_newton(plan: Plan) -> Iterator[Comparison]:
+    """How long such fits take with Hessians, beside trust-exact and newton-cholesky."""
     fits: list[Maker] = [
         (name, partial(_fit, name=name, solve=SECOND_ORDER[solver]))
         for name, solver in CURVED_FITS.items()
     ]
     learn = partial(_learn, solver="newton-cholesky")
-    settings = replace(settings, rounds=min(settings.rounds, 9), warm=0)
-    yield from _compare(NEWTON_GROUP, [*fits, (LEARN, learn)], threads, settings)
+    settings = replace(plan.settings, rounds=min(plan.settings.rounds, 9), warm=0)
+    yield from _compare(NEWTON_GROUP, [*fits, (LEARN, learn)], plan.threads, settings)

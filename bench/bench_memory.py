@@ -1,4 +1,4 @@
-"""Memory beyond what the user has: of a step (row 10 of optimizers) and of a solver (row 9).
+"""Memory beyond what the user has: of a step and of a solver.
 
 Each case runs in a process of its own, `python -m bench.bench_memory CASE THREADS`. For a step the
 peak is reset, three steps are taken, the first of which makes the states, and the bytes of the
@@ -11,8 +11,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +19,11 @@ import numpy as np
 from bench import peers
 from bench.bench_solvers import ROOM, Quadratic
 from bench.cases import LARGE, MAX_NORM, Array
+from bench.harness import Plan
 from bench.machine import available_memory
-from bench.peers import AbsentError
-from bench.solvers import HISTORY, SOLVERS, Answer, Function, Limits, all_threads
+from bench.peers import AbsentError, all_threads
+from bench.peers.solvers import HISTORY, SOLVERS, Answer, Function, Limits
+from bench.results import Memory
 
 MIB = 1 << 20
 CASES = ("AdamW", "AdamW with max_norm", "AdamW, float64 gradients", "AdamW, transposed gradients")
@@ -32,16 +33,6 @@ SOLVER_PEERS = ("SciPy L-BFGS-B", "torch LBFGS")
 SOLVER_CASES = (ASK_AND_TELL, MINIMIZE, *SOLVER_PEERS)
 SOLVER_N = 10_000_000
 _PEAK_RESET = "/proc/self/clear_refs"
-
-
-@dataclass(frozen=True)
-class Memory:
-    """Bytes beyond parameters, gradients and states, or why they are not known."""
-
-    case: str
-    threads: int
-    extra: int | None
-    skipped: str = ""
 
 
 def _status(field: str) -> int:
@@ -105,19 +96,27 @@ def _solve(case: str, threads: int) -> int:
         return extra_memory(lambda: solve(objective, start, limits))
 
 
-def measure(threads: int, cases: Sequence[str] = CASES) -> list[Memory]:
+def _measure(cases: Sequence[str], threads: int) -> Iterator[Memory]:
     """The cases, each in a new process."""
-    results = []
     for case in cases:
         command = [sys.executable, "-m", "bench.bench_memory", case, str(threads)]
         child = subprocess.run(command, capture_output=True, text=True, check=False)
         if child.returncode:
             status = f"exit status {child.returncode}"
             last = (child.stderr.strip().splitlines() or [status])[-1]
-            results.append(Memory(case, threads, None, last))
+            yield Memory(case, threads, None, last)
         else:
-            results.append(Memory(case, threads, **json.loads(child.stdout)))
-    return results
+            yield Memory(case, threads, **json.loads(child.stdout))
+
+
+def steps(plan: Plan) -> Iterator[Memory]:
+    """What a step needs beyond parameters, gradients and states."""
+    return _measure(CASES, plan.threads)
+
+
+def solvers(plan: Plan) -> Iterator[Memory]:
+    """What a run of a solver needs beyond the start and the arrays of the objective."""
+    return _measure(SOLVER_CASES, plan.threads)
 
 
 def main(case: str, threads: str) -> None:

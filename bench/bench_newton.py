@@ -6,7 +6,7 @@ the first to the beginning of the last: neither start nor end of a run is in the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -16,9 +16,10 @@ import numpy as np
 from bench import peers
 from bench.bench_solvers import Watch
 from bench.cases import Array
-from bench.harness import Candidate, Comparison, Settings, interleave, tagged
-from bench.peers import optional
-from bench.solvers import NEWTON, PAUSE, SECOND_ORDER, TRUST_EXACT, Limits, all_threads
+from bench.harness import Candidate, Plan, interleave, tagged
+from bench.peers import all_threads, optional
+from bench.peers.solvers import NEWTON, PAUSE, SECOND_ORDER, TRUST_EXACT, Limits
+from bench.results import Comparison, Settings
 
 ALONE, BATCH = "iterations of Newton", "iterations of a batch"  # groups
 ORDERS = (2, 4, 8, 16, 32)
@@ -169,11 +170,14 @@ def _compare_batch(settings: Settings) -> Comparison:
     return tagged(measured, BATCH, PROBLEMS, VARIABLES)
 
 
-def measure(rows: Sequence[int], threads: int, settings: Settings) -> Iterator[Comparison]:
-    """What rows 5 and 10 need."""
-    settings = replace(settings, pause=PAUSE, warm=0)
-    with all_threads(threads):
-        for n in ORDERS if 5 in rows else ():
-            yield _compare_alone(n, settings)
-        if 10 in rows:
-            yield _compare_batch(settings)
+def alone(plan: Plan) -> Iterator[Comparison]:
+    """How long an iteration takes beyond the objective, beside SciPy's trust-exact."""
+    with all_threads(plan.threads):
+        for n in ORDERS:
+            yield _compare_alone(n, replace(plan.settings, pause=PAUSE, warm=0))
+
+
+def batch(plan: Plan) -> Iterator[Comparison]:
+    """How long a problem's iteration takes in a batch of 1,000, beside one by one."""
+    with all_threads(plan.threads):
+        yield _compare_batch(replace(plan.settings, pause=PAUSE, warm=0))

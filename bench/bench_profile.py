@@ -8,15 +8,25 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from functools import wraps
 
 import numpy as np
 
 from bench.cases import Array
-from bench.peers import AbsentError
-from bench.problems import Problem, more_garbow_hillstrom, standard_problems
-from bench.solvers import CAP, NEWTON, SECOND_ORDER, SOLVERS, TRUST_EXACT, Limits, all_threads
+from bench.harness import Plan
+from bench.peers import AbsentError, all_threads
+from bench.peers.solvers import (
+    CAP,
+    NEWTON,
+    SECOND_ORDER,
+    SOLVERS,
+    TRUST_EXACT,
+    Counted,
+    EnoughError,
+    Limits,
+)
+from bench.results import Run, Trial
+from problems import Problem, more_garbow_hillstrom, standard_problems
 
 STANDARD, SINGLE = "standard problems", "float32"  # groups
 CURVED = "standard problems with Hessians"
@@ -26,7 +36,7 @@ HALF_ULP = 2.0**-24  # of float32: the largest relative error of rounding to it
 NO_FTOL = ", ftol=0"
 HAVE_FTOL = ("SciPy L-BFGS-B", "torch LBFGS")  # on, unless it is switched off
 BASE = "schuss L-BFGS"
-PAIRS = (  # of row 5: ours and the peer
+PAIRS = (  # ours and the peer
     ("schuss L-BFGS", "SciPy L-BFGS-B"),
     ("schuss L-BFGS", "SciPy L-BFGS-B" + NO_FTOL),
     ("schuss BFGS", "SciPy BFGS"),
@@ -37,89 +47,18 @@ IN_DOUBLE = ", float64"
 SINGLE_PEER = "SciPy L-BFGS-B" + IN_DOUBLE
 
 
-@dataclass(frozen=True)
-class Run:
-    """One solver on one problem."""
-
-    problem: str
-    evaluations: int
-    solved: bool
-    success: bool  # as the solver says
-    hessians: int = 0
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One solver on all problems of a group, or why it was not tried."""
-
-    group: str
-    solver: str
-    runs: tuple[Run, ...]
-    skipped: str = ""
-
-    @property
-    def solved(self) -> set[str]:
-        """Names of the problems."""
-        return {run.problem for run in self.runs if run.solved}
-
-    @property
-    def false_failures(self) -> list[str]:
-        """Problems that were solved, with a solver that says that it failed."""
-        return [run.problem for run in self.runs if run.solved and not run.success]
-
-    @property
-    def costs(self) -> dict[str, float]:
-        """Evaluations by problem; infinite where it was not solved."""
-        return {run.problem: run.evaluations if run.solved else math.inf for run in self.runs}
-
-    @property
-    def hessians(self) -> dict[str, float]:
-        """The same of Hessians."""
-        return {run.problem: run.hessians if run.solved else math.inf for run in self.runs}
-
-    @property
-    def label(self) -> str:
-        """One line for progress."""
-        found = self.skipped or f"{len(self.solved)} of {len(self.runs)} solved"
-        return f"{self.group}: {self.solver}, {found}"
-
-
-class _Exhausted(Exception):  # noqa: N818
-    """CAP evaluations were made."""
-
-
-class _Counted:
-    """The function of a problem, which may be evaluated CAP times."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        self.evaluations = self.hessians = 0
-
-    def __call__(self, x: Array) -> tuple[Any, Array]:
-        if self.evaluations == CAP:
-            raise _Exhausted
-        self.evaluations += 1
-        return self.problem.value_and_gradient(x)
-
-    def hessian(self, x: Array) -> Array:
-        self.hessians += 1
-        return self.problem.hessian(x)
-
-
 Judge = Callable[[Problem, Array], bool]
 
 
 def _run(solver: str, problem: Problem, dtype: str, limits: Limits, judge: Judge) -> Run:
-    function = _Counted(problem)
+    function = Counted(problem.value_and_gradient, CAP, problem.hessian)
     try:
         solve = SECOND_ORDER[solver] if solver in SECOND_ORDER else SOLVERS[solver]
         answer = solve(function, problem.start.astype(dtype), limits)
-    except (_Exhausted, np.linalg.LinAlgError, ValueError):
+    except (EnoughError, np.linalg.LinAlgError, ValueError):
         return Run(problem.name, CAP, solved=False, success=False)
     solved = judge(problem, answer.x)
-    return Run(
-        problem.name, function.evaluations, solved, answer.success, hessians=function.hessians
-    )
+    return Run(problem.name, function.count, solved, answer.success, hessians=function.hessians)
 
 
 def _trial(
@@ -164,8 +103,23 @@ def finite_start(problem: Problem) -> bool:
     return bool(np.isfinite(value) and np.isfinite(gradient).all())
 
 
-def _standard() -> Iterator[Trial]:
-    """Row 5: every solver as it comes, and those with a test on f also without it."""
+def _on_threads(trials: Callable[[], Iterator[Trial]]) -> Callable[[Plan], Iterator[Trial]]:
+    """The question that is answered by these trials."""
+
+    @wraps(trials)
+    def answer(plan: Plan) -> Iterator[Trial]:
+        with all_threads(plan.threads):
+            yield from trials()
+
+    return answer
+
+
+@_on_threads
+def standard() -> Iterator[Trial]:
+    """What is solved of the standard problems, in how many evaluations.
+
+    Every solver as it comes, and those with a test on f also without it.
+    """
     problems, judge = standard_problems(), _at(STANDARD)
     for solver in SOLVERS:
         yield _trial(STANDARD, solver, problems, judge)
@@ -173,8 +127,9 @@ def _standard() -> Iterator[Trial]:
             yield _trial(STANDARD, solver + NO_FTOL, problems, judge)
 
 
-def _single() -> Iterator[Trial]:
-    """Row 6: SciPy in float64, then ours in float32.
+@_on_threads
+def single() -> Iterator[Trial]:
+    """What is solved of them in float32, beside SciPy in float64.
 
     Where float32 cannot tell gradients from rounding, a point counts too whose gradient is no more
     than rounding x makes of zero, or whose value is no higher than SciPy's or a known minimum.
@@ -203,20 +158,11 @@ def _single() -> Iterator[Trial]:
         yield _trial(SINGLE, solver, finite, flat_or_low, "float32")
 
 
-def measure(rows: Sequence[int], threads: int) -> Iterator[Trial]:
-    """The trials of rows 5 and 6, a solver at a time."""
-    with all_threads(threads):
-        if 5 in rows:
-            yield from _standard()
-        if 6 in rows:
-            yield from _single()
-
-
-def measure_second_order(threads: int) -> Iterator[Trial]:
-    """Newton's method and the peer, which both have the Hessian."""
-    with all_threads(threads):
-        for solver in CURVED_PAIR:
-            yield _trial(CURVED, solver, standard_problems(), _at(CURVED))
+@_on_threads
+def second_order() -> Iterator[Trial]:
+    """What is solved of the standard problems with Hessians, and how many of them it takes."""
+    for solver in CURVED_PAIR:
+        yield _trial(CURVED, solver, standard_problems(), _at(CURVED))
 
 
 def ratios(costs: Sequence[Mapping[str, float]]) -> list[list[float]]:

@@ -1,4 +1,4 @@
-"""Row 8: every rule out of cache, in turn with a copy that moves the same bytes."""
+"""Every rule out of cache, in turn with a copy that moves the same bytes."""
 
 from __future__ import annotations
 
@@ -8,24 +8,26 @@ from dataclasses import replace
 from bench import cases, peers
 from bench.ceiling import NAME as CEILING
 from bench.ceiling import ceiling
-from bench.harness import Comparison, Settings, interleave, tagged
+from bench.harness import Plan, interleave, tagged
+from bench.peers import optimizers
+from bench.results import Comparison
 
 GROUP = "rules"
 
 
-def measure(threads: int, settings: Settings) -> Iterator[Comparison]:
-    """One comparison per rule and dtype.
+def measure(plan: Plan) -> Iterator[Comparison]:
+    """How near every rule comes to a copy of the same bytes, out of cache.
 
-    Only the ceiling is beside it: with nine rules between two visits to the ceiling, its bandwidth
-    was up to 20 % from theirs.
+    Only the ceiling is beside each: with nine rules between two visits to the ceiling, its
+    bandwidth was up to 20 % from theirs.
     """
-    works = cases.rule_works(peers.optional("schuss"), threads)
+    works = cases.rule_works(peers.optional("schuss"), plan.threads)
     for family in (works, {rule: cases.in_float64(work) for rule, work in works.items()}):
         for slots in sorted({work.n_slots for work in family.values()}):
             rules = {rule: work for rule, work in family.items() if work.n_slots == slots}
             copy, skipped = peers.gather(((CEILING, ceiling),), next(iter(rules.values())))
             for rule, work in rules.items():
                 label = f"{rule}, {work.dtype}, {work.bytes // work.length} bytes a parameter"
-                candidates = [*copy, replace(peers.schuss(work), name=rule)]
-                measured = interleave(label, candidates, settings, skipped=skipped)
+                candidates = [*copy, replace(optimizers.schuss(work), name=rule)]
+                measured = interleave(label, candidates, plan.settings, skipped=skipped)
                 yield tagged(measured, f"{GROUP}, {work.dtype}", 1, work.length)

@@ -1,4 +1,4 @@
-"""Rows 1 to 4: what an iteration of a solver takes beyond the objective.
+"""What an iteration of a solver takes beyond the objective.
 
 Everyone minimizes the same quadratic from the same start. Time counts between the end of one
 evaluation and the beginning of the next, after the first iterations: the history is full then, and
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -18,18 +18,20 @@ import numpy as np
 
 from bench import cases, ceiling, peers
 from bench.cases import Array
-from bench.harness import Candidate, Clock, Comparison, Settings, interleave, tagged
+from bench.harness import Candidate, Clock, Plan, interleave, tagged
 from bench.machine import available_memory
-from bench.peers import AbsentError
-from bench.solvers import HISTORY, PAUSE, SOLVERS, Limits, all_threads
+from bench.peers import AbsentError, all_threads
+from bench.peers.solvers import HISTORY, PAUSE, SOLVERS, Limits
+from bench.results import Comparison, Settings
 
 SKIP = HISTORY + 2  # iterations until the history is full and all memory was touched
 STREAMS = 4 * HISTORY + 10  # vectors that an iteration of L-BFGS reads or writes: the model
 CONDITION = 1e4
 MANY, HUGE = 1_000_000, 10_000_000  # n
 ROOM = 80  # vectors that a solver and the ceilings may need, with room to spare
-SWEEP = (100, 1_000, 10_000, 100_000, MANY, 4_000_000, HUGE)
-SIZES = {1: (100, 100_000, MANY, 4_000_000), 2: (MANY, HUGE), 3: (HUGE,), 4: (1_000,)}
+SIZES = (100, 100_000, MANY, 4_000_000)  # of L-BFGS
+BETWEEN = (1_000, 10_000)  # for its curve
+DENSE = 1_000  # of BFGS
 NAMES = {
     "L-BFGS": {
         "schuss": "schuss L-BFGS",
@@ -214,15 +216,22 @@ def compare(work: Work, settings: Settings) -> Comparison:
     return tagged(replace(measured, timings=timings), work.group, 1, work.n)
 
 
-def measure(
-    rows: Sequence[int], threads: int, settings: Settings, sweep: bool
-) -> Iterator[Comparison]:
-    """What the rows need; `sweep` adds the sizes of the curve to those of rows 1 to 3."""
-    sizes = {n for row in rows if row != 4 for n in SIZES.get(row, ())}
-    if sweep and sizes:
-        sizes |= set(SWEEP)
-    works = [Work("L-BFGS", n, threads) for n in sorted(sizes)]
-    works += [Work("BFGS", n, threads) for n in SIZES[4] if 4 in rows]
-    with all_threads(threads):
-        for work in works:
-            yield compare(work, settings)
+def _measure(method: str, sizes: Iterable[int], plan: Plan) -> Iterator[Comparison]:
+    with all_threads(plan.threads):
+        for n in sizes:
+            yield compare(Work(method, n, plan.threads), plan.settings)
+
+
+def lbfgs(plan: Plan) -> Iterator[Comparison]:
+    """How long an iteration of L-BFGS takes beyond the objective, beside SciPy and torch."""
+    return _measure("L-BFGS", sorted(SIZES + (BETWEEN if plan.curves else ())), plan)
+
+
+def lbfgs_huge(plan: Plan) -> Iterator[Comparison]:
+    """The same at n = 10^7, and how near it comes to copies of as many bytes."""
+    return _measure("L-BFGS", [HUGE], plan)
+
+
+def bfgs(plan: Plan) -> Iterator[Comparison]:
+    """How long an iteration of BFGS takes beyond the objective, beside SciPy."""
+    return _measure("BFGS", [DENSE], plan)

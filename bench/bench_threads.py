@@ -1,4 +1,4 @@
-"""What threads are worth by size, and from which size on."""
+"""Threads by size; where they begin to pay."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import replace
 
 from bench import peers
 from bench.cases import LARGE, Work
-from bench.harness import Comparison, Settings, interleave, tagged
+from bench.harness import Plan, interleave, tagged
+from bench.peers import optimizers
+from bench.results import Comparison
 
 SIZES = (1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 1_000_000, LARGE)
 PAYS = 1.05  # threads pay from where they save 5 %
@@ -24,16 +26,16 @@ def name(threads: int) -> str:
     return f"{threads} thread{'s' if threads > 1 else ''}"
 
 
-def measure(settings: Settings) -> Iterator[Comparison]:
-    """One comparison per size; the candidates are the thread counts."""
+def measure(plan: Plan) -> Iterator[Comparison]:
+    """What threads are worth by size, and from which size on."""
     for length in SIZES:
         work = Work("AdamW", 1, length, threads=1)
         candidates = [
-            replace(peers.schuss(replace(work, threads=n)), name=name(n))
+            replace(optimizers.schuss(replace(work, threads=n)), name=name(n))
             for n in counts(peers.available_cores())
         ]
         label = f"AdamW, {length:,}, float32"
-        yield tagged(interleave(label, candidates, settings), "threads", 1, length)
+        yield tagged(interleave(label, candidates, plan.settings), "threads", 1, length)
 
 
 def threshold(comparisons: Sequence[Comparison]) -> int | None:

@@ -1,40 +1,55 @@
-"""Rows 5, 6, 7 and 9: a step of one optimizer, beside the peers that can do it."""
+"""How long a step of one optimizer takes, beside the peers that can do it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from bench import cases, peers
+from bench import cases
 from bench.cases import Work
 from bench.ceiling import NAME as CEILING
 from bench.ceiling import ceiling
-from bench.harness import Comparison, Settings, interleave, tagged
+from bench.harness import Plan, interleave, tagged
+from bench.peers import gather, optimizers
+from bench.results import Comparison
 
-SCHUSS = ("schuss", peers.schuss)
-NUMPY = ("NumPy textbook", peers.numpy_textbook)
-FUSED = ("torch fused", peers.torch_fused)
-FOREACH = ("torch foreach", peers.torch_foreach)
-OPTAX = ("optax jit", peers.optax_jit)
+SCHUSS = ("schuss", optimizers.schuss)
+NUMPY = ("NumPy textbook", optimizers.numpy_textbook)
+FUSED = ("torch fused", optimizers.torch_fused)
+FOREACH = ("torch foreach", optimizers.torch_foreach)
+OPTAX = ("optax jit", optimizers.optax_jit)
 COPY = (CEILING, ceiling)
 
-Makers = Iterable[tuple[str, peers.Maker]]
+Makers = Iterable[tuple[str, optimizers.Maker]]
 
 
-def compare(group: str, work: Work, makers: Makers, settings: Settings) -> Comparison:
-    """Measure one piece of work with everything that can do it."""
-    candidates, skipped = peers.gather(makers, work)
-    measured = interleave(work.label, candidates, settings, skipped=skipped)
-    return tagged(measured, group, work.count, work.length)
-
-
-def measure(group: str, threads: int, settings: Settings) -> Iterator[Comparison]:
-    """All comparisons of one group: update, sweep, clip, unfused or numpy."""
-    works, makers = {
-        "update": (cases.update_works(threads), (SCHUSS, COPY, FUSED, FOREACH, OPTAX, NUMPY)),
-        "sweep": (cases.sweep_works(threads), (SCHUSS, COPY, FUSED, FOREACH, OPTAX, NUMPY)),
-        "clip": ([cases.clip_work(threads)], (SCHUSS, FUSED, FOREACH, OPTAX)),
-        "unfused": (cases.unfused_works(threads), (SCHUSS, COPY, FOREACH, OPTAX, NUMPY)),
-        "numpy": (cases.numpy_works(), (SCHUSS, COPY, NUMPY)),
-    }[group]
+def _measure(group: str, works: Iterable[Work], makers: Makers, plan: Plan) -> Iterator[Comparison]:
+    """Each piece of work with everything that can do it."""
     for work in works:
-        yield compare(group, work, makers, settings)
+        candidates, skipped = gather(makers, work)
+        measured = interleave(work.label, candidates, plan.settings, skipped=skipped)
+        yield tagged(measured, group, work.count, work.length)
+
+
+def update(plan: Plan) -> Iterator[Comparison]:
+    """How long a step takes, beside torch fused, torch foreach, optax and NumPy."""
+    makers = (SCHUSS, COPY, FUSED, FOREACH, OPTAX, NUMPY)
+    yield from _measure("update", cases.update_works(plan.threads), makers, plan)
+    if plan.curves:
+        yield from _measure("sweep", cases.sweep_works(plan.threads), makers, plan)
+
+
+def clip(plan: Plan) -> Iterator[Comparison]:
+    """The same with a limit on the global norm, beside torch and optax."""
+    makers = (SCHUSS, FUSED, FOREACH, OPTAX)
+    return _measure("clip", [cases.clip_work(plan.threads)], makers, plan)
+
+
+def unfused(plan: Plan) -> Iterator[Comparison]:
+    """How long a step takes of a rule that torch has, but not fused."""
+    makers = (SCHUSS, COPY, FOREACH, OPTAX, NUMPY)
+    return _measure("unfused", cases.unfused_works(plan.threads), makers, plan)
+
+
+def numpy(plan: Plan) -> Iterator[Comparison]:
+    """How long the papers' formulas take in NumPy, on one thread."""
+    return _measure("numpy", cases.numpy_works(), (SCHUSS, COPY, NUMPY), plan)

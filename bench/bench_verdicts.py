@@ -24,9 +24,9 @@ from scipy.optimize import minimize as scipy_minimize
 from scipy.special import expit
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 
-from bench.nist import fits
-from bench.problems import Problem, standard_problems
-from bench.solvers import Counted, EnoughError
+from bench.peers.solvers import Counted, EnoughError
+from problems import Problem, standard_problems
+from problems.nist import fits
 
 Array = Any
 Values = Callable[[Array], tuple[Any, Array]]

@@ -91,34 +91,34 @@ class Work:
 
 
 def update_works(threads: int) -> list[Work]:
-    """Row 5: AdamW at the sizes of DESIGN.md section 3."""
+    """AdamW at sizes from one small tensor to a model out of cache."""
     sizes = ((1, 1_000), (100, 1_000), (1, 100_000), (1, 1_000_000), (500, 10_000), (1, LARGE))
     return [Work("AdamW", count, length, threads) for count, length in sizes]
 
 
 def sweep_works(threads: int) -> list[Work]:
-    """Sizes between those of row 5, for the curve of one tensor."""
+    """Sizes between these, for the curve of one tensor."""
     return [Work("AdamW", 1, n, threads) for n in (100, 10_000, 30_000, 300_000, 3_000_000)]
 
 
 def clip_work(threads: int) -> Work:
-    """Row 6: the same step with global-norm clipping."""
+    """The largest of these with global-norm clipping."""
     return Work("AdamW", 1, LARGE, threads, max_norm=MAX_NORM)
 
 
 def unfused_works(threads: int) -> list[Work]:
-    """Row 7: rules that torch has, but not fused."""
+    """Rules that torch has, but not fused."""
     sizes = (("RMSprop", LARGE), ("RAdam", LARGE), ("NAdam", 1_000_000))
     return [Work(name, 1, length, threads) for name, length in sizes]
 
 
 def numpy_works() -> list[Work]:
-    """Row 9: Adam on one thread."""
+    """Adam on one thread."""
     return [Work("Adam", 1, length, threads=1) for length in (1_000_000, LARGE)]
 
 
 def rule_works(schuss: Any, threads: int) -> dict[str, Work]:
-    """Row 8: one piece of work per rule in the registry, by its name.
+    """One piece of work per rule in the registry, by its name.
 
     Found by trying the boolean and momentum keywords of every class, so that a new rule needs no
     line here.

@@ -24,8 +24,9 @@ from typing import Any
 import numpy as np
 
 from bench.cases import Work
-from bench.harness import Candidate, Settings, interleave
+from bench.harness import Candidate, interleave
 from bench.peers import AbsentError
+from bench.results import Settings
 
 NAME = "copy ceiling"
 ONE_TO_ANOTHER = "copy to another array"

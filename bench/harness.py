@@ -10,11 +10,12 @@ import gc
 import itertools
 import math
 import random
-import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+
+from bench.results import Comparison, Settings, Timing
 
 Clock = Callable[[], int]
 Sleep = Callable[[float], object]
@@ -35,73 +36,16 @@ class Candidate:
     passes: float = 1
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How long to measure; all times in seconds.
-
-    A visit is: `pause` (threads of the last candidate's runtime stop spinning; libgomp's do so
-    for about 5 ms), calls that are thrown away for `warm` (at least one unless it is 0: it wakes
-    our threads and fills the caches), then one timed batch of about `visit`.
-    """
-
-    rounds: int = 25
-    visit: float = 0.030
-    pause: float = 0.010
-    warm: float = 0.001
-
-
 QUICK = Settings(rounds=5, visit=0.010)
 
 
 @dataclass(frozen=True)
-class Timing:
-    """Seconds to do the work once, one figure (the mean of a batch) per round."""
+class Plan:
+    """How to answer a question; `curves` asks for sizes between those that are required, too."""
 
-    seconds: tuple[float, ...]
-    calls: int
-    bytes: float
-    note: str = ""
-
-    @property
-    def median(self) -> float:
-        """Of the rounds, in seconds."""
-        return statistics.median(self.seconds)
-
-    @property
-    def minimum(self) -> float:
-        """The best round."""
-        return min(self.seconds)
-
-    @property
-    def rate(self) -> float:
-        """Bytes of the model per second, by the median."""
-        return self.bytes / self.median
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Timings of all candidates for one piece of work, and why others are missing."""
-
-    label: str
-    timings: Mapping[str, Timing]
-    skipped: Mapping[str, str] = field(default_factory=dict)
-    group: str = ""
-    count: int = 1
-    length: int = 0
-
-    def missing(self, *names: str) -> str:
-        """Why a ratio of these names cannot be given; empty when it can."""
-        reasons = [f"{n}: {self.skipped.get(n, 'not run')}" for n in names if n not in self.timings]
-        return "; ".join(reasons)
-
-    def ratio(self, over: str, under: str) -> float:
-        """Median time of `over` divided by the median time of `under`."""
-        return self.timings[over].median / self.timings[under].median
-
-    def round_ratio(self, over: str, under: str) -> float:
-        """Median of the ratios taken within each round: drift of the machine cancels."""
-        pairs = zip(self.timings[over].seconds, self.timings[under].seconds, strict=True)
-        return statistics.median(a / b for a, b in pairs)
+    threads: int
+    settings: Settings
+    curves: bool = False
 
 
 def _batch(call: Callable[[], object], calls: int, clock: Clock) -> float:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from bench.bench_profile import NO_FTOL, STANDARD, Trial, ratios
+from bench.bench_profile import NO_FTOL, STANDARD, ratios
 from bench.bench_solvers import group
 from bench.ceiling import NAME as CEILING
 from bench.ceiling import ONE_TO_ANOTHER
-from bench.harness import Comparison, Timing
-from bench.peers import optional
-
-if TYPE_CHECKING:
-    from bench.report import Results
+from bench.peers import AbsentError, optional
+from bench.results import Comparison, Results, Timing, Trial
 
 # Fixed colours, so that a peer looks the same in every plot; ours alone is strong and thick.
 _OURS = {"color": "#c1121f", "linewidth": 2.6, "zorder": 5}
@@ -55,7 +52,9 @@ def plot(results: Results, path: Path) -> None:
         (_plot_ratios, results.of("update", "clip", "unfused", "numpy")),
     ]
     of_solvers = [panel for panel in solvers if panel[1]]
-    panels = of_solvers or optimizers
+    panels = of_solvers or [panel for panel in optimizers if panel[1]]
+    if not panels:
+        raise AbsentError("no question was asked whose answer is drawn")
     matplotlib = optional("matplotlib")
     matplotlib.use("Agg")
     pyplot = optional("matplotlib.pyplot")

@@ -1,4 +1,4 @@
-"""Results as JSON, tables and a plot.
+"""Results as tables and a plot.
 
 `python -m bench.report A.json` shows a run, `python -m bench.report A.json B.json` compares two.
 """
@@ -6,72 +6,17 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple
 from pathlib import Path
-from typing import Any
 
 from bench import acceptance, bench_rules, plots
-from bench.bench_memory import Memory
-from bench.bench_profile import BASE, Run, Trial, mean_ratio
+from bench.bench_profile import BASE, mean_ratio
 from bench.ceiling import NAME as CEILING
-from bench.harness import Comparison, Settings, Timing
 from bench.peers import AbsentError
-
-FORMAT = 1
-
-
-@dataclass
-class Results:
-    """One run."""
-
-    date: str
-    machine: Mapping[str, Any]
-    settings: Settings
-    comparisons: list[Comparison] = field(default_factory=list)
-    memories: list[Memory] = field(default_factory=list)
-    trials: list[Trial] = field(default_factory=list)
-
-    def of(self, *groups: str) -> list[Comparison]:
-        """The comparisons of some groups."""
-        return [c for c in self.comparisons if c.group in groups]
-
-
-def save(results: Results, path: Path) -> None:
-    """Write a run as JSON, medians and minima beside the raw figures."""
-    data = {"format": FORMAT, **asdict(results)}
-    for plain, c in zip(data["comparisons"], results.comparisons, strict=True):
-        for name, timing in c.timings.items():
-            summary = {"median": timing.median, "minimum": timing.minimum, "rate": timing.rate}
-            plain["timings"][name] = summary | plain["timings"][name]
-    data["acceptance"] = [asdict(line) for line in _acceptance(results)]
-    trials = ",\n".join("  " + json.dumps(trial) for trial in data.pop("trials"))  # a line each
-    text = json.dumps(data, indent=1).removesuffix("\n}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f'{text},\n "trials": [\n{trials}\n ]\n}}\n')
-
-
-def load(path: Path) -> Results:
-    """Read a run."""
-    data = json.loads(path.read_text())
-    if data.get("format") != FORMAT:
-        raise ValueError(f"{path.name} is not a benchmark file of format {FORMAT}")
-    comparisons = []
-    for c in data["comparisons"]:
-        timings = {
-            name: Timing(tuple(t["seconds"]), t["calls"], t["bytes"], t["note"])
-            for name, t in c.pop("timings").items()
-        }
-        comparisons.append(Comparison(timings=timings, **c))
-    memories = [Memory(**m) for m in data["memories"]]
-    trials = [
-        Trial(**{**t, "runs": tuple(Run(**r) for r in t["runs"])}) for t in data.get("trials", [])
-    ]
-    settings = Settings(**data["settings"])
-    return Results(data["date"], data["machine"], settings, comparisons, memories, trials)
+from bench.results import Comparison, Results, Trial, load
 
 
 def seconds(value: float) -> str:
@@ -90,17 +35,11 @@ def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def _acceptance(results: Results) -> list[acceptance.Line]:
-    return acceptance.table(results.comparisons, results.memories, results.trials)
-
-
 def acceptance_table(results: Results) -> str:
-    """Required, measured, verdict."""
-    lines = _acceptance(results)
-    header = ("row", "what", "required", "measured", "verdict")
-    return markdown(
-        header, ((str(x.row), x.what, x.required, x.measured, x.verdict) for x in lines)
-    )
+    """Required, measured, verdict; empty where nothing that was measured has a requirement."""
+    lines = acceptance.table(results)
+    header = ("question", "what", "required", "measured", "verdict")
+    return markdown(header, map(astuple, lines)) if lines else ""
 
 
 def _wide(comparisons: Sequence[Comparison], base: str) -> str:

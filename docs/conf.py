@@ -18,7 +18,7 @@ copyright = "the authors of schuss"
 version = release = schuss.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["README.md", "generated/tables"]
+exclude_patterns = ["README.md", "decisions", "generated/tables"]
 nitpicky = True
 
 html_theme = "furo"

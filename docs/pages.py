@@ -206,7 +206,7 @@ def _optimizer(name: str) -> str:
                 f"``{name}({_settings(settings)})``",
                 ", ".join(f"``{slot}``" for slot in slots) or "none",
                 *(f"{len(slots) * size}" for size in (4, 8)),
-                *(f"{table.moved(len(slots), size)}" for size in (4, 8)),
+                *(f"{table.moved(name, settings, size)}" for size in (4, 8)),
             )
         )
     header = ("call", "slots", "float32", "float64", "moved, float32", "moved, float64")
@@ -246,7 +246,8 @@ def _choices() -> str:
     for name, row in table.TABLE.items():
         counts = list(dict.fromkeys(len(table.slots(name, v)) for v in row.variants))
         state = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {max(counts)}"
-        low, high = table.moved(counts[0], 4), table.moved(max(counts), 4)
+        bytes_of = [table.moved(name, v, 4) for v in row.variants]
+        low, high = bytes_of[0], max(bytes_of)
         cost = f"{low}" if low == high else f"{low} to {high}"
         link = f"[{name}](generated/optimizers/{name.lower()}.rst)"
         rows.append((link, state, cost, row.use, row.fails))
@@ -322,9 +323,10 @@ def benchmarks() -> str:
 def _benchmarks() -> Iterator[str]:
     from bench import report
     from bench.ceiling import NAME as CEILING
+    from bench.results import load
 
     for suffix, title, groups in BENCHMARKS:
-        results = report.load(newest(suffix))
+        results = load(newest(suffix))
         comparisons = results.of(*groups)
         names = list(dict.fromkeys(name for c in comparisons for name in c.timings))
         machine = results.machine

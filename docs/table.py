@@ -126,12 +126,50 @@ TABLE: dict[str, Row] = {
         ours="schuss.Adamax(learning_rate=0.002)",
         torch="torch.optim.Adamax(params, lr=0.002)",
     ),
+    "AdEMAMix": Row(
+        use="Long runs of transformers: old gradients still help after thousands of steps.",
+        fails="Runs of fewer than about 1 / (1 - β3) steps. Memory is short: three arrays.",
+        paths=("AdamW", "AdEMAMix"),
+        ours="schuss.AdEMAMix(alpha=5.0, alpha_warmup=10_000, beta3_warmup=10_000)",
+        torch="",
+        note="pytorch-optimizer's `AdEMAMix` is the same with `weight_decouple=True`. The schedules "
+        "of optax start a step later, at α = 0: tell them t + 1.",
+    ),
+    "Adan": Row(
+        use="Vision and language models trained from scratch, in large batches.",
+        fails="Batches are small: differences of gradients are noise. Memory is short: four arrays.",
+        paths=("Adam", "Adan"),
+        ours="schuss.Adan(learning_rate=0.001, weight_decay=0.02)",
+        torch="",
+        note="timm's and pytorch-optimizer's `Adan` are the same. optax's takes 1 - β2 for β2, and "
+        "adan-pytorch does not move in the first step.",
+    ),
     "Lion": Row(
         use="Large models, large batches, little memory.",
         fails="Batches are small, or the rate is Adam's: take a tenth.",
         paths=("Adam", "Lion"),
         ours="schuss.Lion(learning_rate=1e-4)",
         torch="",
+    ),
+    "LAMB": Row(
+        use="Large batches: one rate for layers of all sizes, and rates that grow with the batch.",
+        fails="Batches are small, where AdamW does as well. Tensors start as zeros: they crawl. "
+        "Tensors are joined or cut in another way: the result changes.",
+        paths=("Adam", "LAMB"),
+        ours="schuss.LAMB(learning_rate=0.001, weight_decay=0.01)",
+        torch="",
+        note="timm's `Lamb` is the same with `max_grad_norm=None, always_adapt=True`; by default it "
+        "clips at a norm of 1 and adapts only what is decayed. optax's `lamb` is the same.",
+    ),
+    "LARS": Row(
+        use="Convolutional networks in very large batches, with a warmup and a falling rate.",
+        fails="The rate is that of SGD: it is too small by about 1,000. Tensors start as zeros: "
+        "they move at the whole rate, see `zero_ratio`.",
+        paths=("Momentum", "LARS"),
+        ours="schuss.LARS(learning_rate=1.0, momentum=0.9, weight_decay=5e-4)",
+        torch="",
+        note="timm's `Lars` is the same with `momentum=0.9, always_adapt=True`; with no decay and "
+        "without `always_adapt` it is SGD. optax's `lars` has the rate in the buffer.",
     ),
 }
 
@@ -161,6 +199,12 @@ def slots(name: str, settings: dict[str, Any]) -> list[str]:
     return list(_core.rules()[rule(name, settings)]["slots"])
 
 
-def moved(count: int, itemsize: int) -> int:
-    """Bytes that a step moves for each parameter: p, g and the slots in, p and the slots out."""
-    return itemsize * (3 + 2 * count)
+def moved(name: str, settings: dict[str, Any], itemsize: int) -> int:
+    """Bytes that a step moves for each parameter: p, g and the slots in, p and the slots out.
+
+    Rules with norms of tensors read once more what the norms are of; an update is of all slots.
+    """
+    count = len(slots(name, settings))
+    again = {"param": 1, "grad": 1, "update": count}
+    sums = _core.rules()[rule(name, settings)]["sums"]
+    return itemsize * (3 + 2 * count + sum(again[each] for each in sums))

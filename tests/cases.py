@@ -21,7 +21,7 @@ class Case:
         return getattr(schuss, self.name)(**{**self.settings, **common})
 
     def __str__(self):
-        return "-".join([self.rule, *(f"{k}={v}" for k, v in self.settings.items())])
+        return "-".join([self.name, self.rule, *(f"{k}={v}" for k, v in self.settings.items())])
 
 
 CASES = [
@@ -44,11 +44,24 @@ CASES = [
     Case("Adam", "adam"),
     Case("Adam", "adam", {"learning_rate": 0.1, "beta1": 0.0, "beta2": 0.5, "epsilon": 1e-3}),
     Case("Adam", "amsgrad", {"amsgrad": True}),
-    Case("AdamW", "adamw"),
-    Case("AdamW", "adamw", {"weight_decay": 0.3, "learning_rate": 0.02}),
-    Case("AdamW", "amsgradw", {"amsgrad": True}),
+    Case("Adam", "adam", {"weight_decay": 0.2, "decoupled_weight_decay": True}),
+    Case("AdamW", "adam"),
+    Case("AdamW", "adam", {"weight_decay": 0.3, "learning_rate": 0.02}),
+    Case("AdamW", "amsgrad", {"amsgrad": True}),
     Case("AdaBelief", "adabelief"),
     Case("AdaBelief", "adabelief", {"epsilon_root": 1e-6}),
+    Case("NAdam", "nadam", {"weight_decay": 0.1, "decoupled_weight_decay": True}),
+    Case(
+        "SGD",
+        "nesterov_velocity",
+        {
+            "momentum": 0.9,
+            "lr_in_velocity": True,
+            "nesterov": True,
+            "weight_decay": 0.1,
+            "decoupled_weight_decay": True,
+        },
+    ),
     Case("RAdam", "radam"),
     Case("RAdam", "radam", {"threshold": 5.0, "beta2": 0.9}),
     Case("NAdam", "nadam"),
@@ -56,6 +69,17 @@ CASES = [
     Case("Adamax", "adamax"),
     Case("Lion", "lion", {"learning_rate": 0.01}),
     Case("Lion", "lion", {"weight_decay": 0.2}),
+    Case("AdEMAMix", "ademamix", {"weight_decay": 0.1}),
+    Case("AdEMAMix", "ademamix", {"beta3": 0.99, "alpha_warmup": 3, "beta3_warmup": 5}),
+    Case("Adan", "adan"),
+    Case("Adan", "adan", {"weight_decay": 0.1}),
+    Case("Adan", "adan", {"weight_decay": 0.1, "proximal": False}),
+    Case("LARS", "lars"),
+    Case("LARS", "lars", {"weight_decay": 0.1, "nesterov": True, "dampening": 0.2}),
+    Case("LARS", "lars", {"lr_in_velocity": True, "adapt": "decayed", "max_ratio": 0.1}),
+    Case("LAMB", "lamb"),
+    Case("LAMB", "lamb", {"decoupled_weight_decay": True, "bias_correction": False}),
+    Case("LAMB", "lamb", {"adapt": False, "weight_decay": 0.0, "learning_rate": 0.01}),
 ]
 
 # One case for each rule.
@@ -72,4 +96,12 @@ ERRORS = [
     ("Adam", {"amsgrad": 1.0}, TypeError, "amsgrad"),
     ("RAdam", {"threshold": 3.0}, ValueError, "threshold"),
     ("NAdam", {"momentum_decay": -0.1}, ValueError, "momentum_decay"),
+    ("NAdam", {"decoupled_weight_decay": 1}, TypeError, "decoupled_weight_decay"),
+    ("LAMB", {"adapt": "some"}, ValueError, "adapt is 'some'; one of 'all', 'decayed', False"),
+    ("LAMB", {"adapt": True}, ValueError, "adapt is True; one of"),
+    ("LAMB", {"adapt": 0.0}, ValueError, "adapt is 0.0; one of"),
+    ("LARS", {"adapt": lambda t: "all"}, ValueError, "adapt is .*; one of"),
+    ("LARS", {"overrides": {"*": {"adapt": "x"}}}, ValueError, r"overrides\['\*'\]\['adapt'\]"),
+    ("Adan", {"proximal": None}, TypeError, "proximal"),
+    ("AdEMAMix", {"alpha_warmup": -1.0}, ValueError, "alpha_warmup"),
 ]

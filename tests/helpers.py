@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import math
 
 import numpy as np
 import reference
+import schuss
 from schuss import _core
 from schuss.solvers.minimize import METHODS as CLASSES
 
@@ -16,7 +18,7 @@ def same_bits(a, b):
     a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
     assert a.dtype == b.dtype
     assert a.shape == b.shape
-    unsigned = np.uint32 if a.dtype == np.float32 else np.uint64
+    unsigned = f"u{a.dtype.itemsize}"
     equal = (a.view(unsigned) == b.view(unsigned)) | (np.isnan(a) & np.isnan(b))
     return bool(equal.all())
 
@@ -44,29 +46,117 @@ def gradients(rng, n, dtype):
     return g
 
 
-def hyperparameters(opt, rule):
-    """The hyperparameters of a rule as the twin takes them."""
-    return {name: float(getattr(opt, name)) for name in _core.rules()[rule]["hyper"]}
+def hyperparameters(opt):
+    """What the twin of an optimizer's rule takes, of its own hyperparameters and of all rules'."""
+    names = [*_core.rules()[opt.rule]["hyper"], "weight_decay"]
+    return {name: getattr(type(opt), name).in_core(vars(opt)[name]) for name in names}
 
 
-def run_twin(case, params, steps_of_grads, *, scale=1.0, limit=math.inf, max_norm=None, l2=0.0):
-    """Parameters and slots after the twin has stepped through all gradients."""
+def run_twin(
+    case, params, steps_of_grads, *, cuts=None, scale=1.0, max_norm=None, store=None, **prepare
+):
+    """Parameters and slots after the twin has stepped through all gradients.
+
+    cuts: where one tensor ends and the next begins; only rules with sums and units mind. store:
+    what keeping a parameter makes of it.
+    """
     opt = case.make()
-    hyper = hyperparameters(opt, case.rule)
+    hyper = hyperparameters(opt)
     rule = getattr(reference, case.rule)
+    known = inspect.signature(rule).parameters
+    beside = reference.decay(case.rule, opt._decoupled, **hyper)
     slot_names = _core.rules()[case.rule]["slots"]
     p = params.copy()
     slots = [np.full_like(p, opt._fills().get(name, 0.0)) for name in slot_names]
+    ends = cuts if "offset" in known else [0, p.size]
+    tensors = [slice(a, b) for a, b in itertools.pairwise(ends)]
     with np.errstate(all="ignore"):
         for t, g in enumerate(steps_of_grads, start=1):
             factor = scale
             if max_norm is not None:
                 norm = math.sqrt(reference.sum_squares(g)) * abs(scale)
                 factor = scale * reference.clip_factor(norm, max_norm)
-            if (factor, limit, l2) != (1.0, math.inf, 0.0):
-                g = reference.prepare(p, g, scale=factor, limit=limit, l2=l2)
-            p, *slots = rule(p, g, *slots, t=t, **hyper)
+            if factor != 1.0 or prepare:
+                g = reference.prepare(p, g, scale=factor, **prepare)
+            for tensor in tensors:
+                more = {"t": t, "offset": tensor.start, **hyper}
+                step, *after = rule(
+                    p[tensor],
+                    g[tensor],
+                    *(slot[tensor] for slot in slots),
+                    **{name: value for name, value in more.items() if name in known},
+                )
+                moved = reference.move(p[tensor], step, beside)
+                p[tensor] = moved if store is None else store(moved)
+                for slot, value in zip(slots, after, strict=True):
+                    slot[tensor] = value
     return p, dict(zip(slot_names, slots, strict=True))
+
+
+class Twin:
+    """The twin of one parameter of an optimizer: a step at a time, with all that surrounds a rule.
+
+    Its array `p` may be float16 or bfloat16; arithmetic is in float32 then. Its first element is
+    element `offset` of all parameters in a row.
+    """
+
+    def __init__(self, opt, p, offset=0):
+        self.opt, self.p, self.offset, self.t = opt, p.copy(), offset, 0
+        self.dtype = np.dtype(np.float64 if p.dtype == np.float64 else np.float32)
+        names = _core.rules()[opt.rule]["slots"]
+        self.slots = {n: np.full(p.shape, opt._fills().get(n, 0.0), self.dtype) for n in names}
+        if vars(opt)["ema"] is not None:
+            self.slots["ema"] = p.astype(self.dtype)
+
+    def step(self, g, clip_factor=1.0):
+        opt, f = self.opt, self.dtype.type
+        p, g = self.p.astype(self.dtype), g.astype(self.dtype)
+        hyper = hyperparameters(opt)
+        beside = reference.decay(opt.rule, opt._decoupled, **hyper)
+        l2 = 0.0 if opt._decoupled or "weight_decay" in _core.rules()[opt.rule]["hyper"] else 1.0
+        self.t += 1
+        names = [name for name in self.slots if name != "ema"]
+        with np.errstate(all="ignore"):
+            g = reference.prepare(
+                p,
+                g,
+                scale=(-1.0 if opt.maximize else 1.0) / opt.grad_scale * clip_factor,
+                limit=math.inf if opt.max_value is None else opt.max_value,
+                l2=l2 * hyper["weight_decay"],
+                agc=opt.agc,
+                agc_epsilon=opt.agc_epsilon,
+                agc_axis=opt.agc_axis,
+            )
+            rule = getattr(reference, opt.rule)
+            more = {"t": self.t, "offset": self.offset, **hyper}
+            known = inspect.signature(rule).parameters
+            more = {name: value for name, value in more.items() if name in known}
+            step, *after = rule(p, g, *(self.slots[name] for name in names), **more)
+            self.slots.update(zip(names, after, strict=True))
+            self.p[...] = reference.move(p, step, beside)
+            if "ema" in self.slots:
+                keep = vars(opt)["ema"]
+                now = self.p.astype(self.dtype)
+                self.slots["ema"] = f(keep) * self.slots["ema"] + f(1.0 - keep) * now
+
+
+def layouts(array):
+    """The same array in three layouts: C, Fortran, and every other element of a larger one."""
+    wide = np.empty((*array.shape[:-1], 2 * array.shape[-1]) if array.ndim else (2,), array.dtype)
+    strided = wide[..., ::2] if array.ndim else wide[0:1].reshape(())
+    strided[...] = array
+    return array.copy(order="C"), array.copy(order="F"), strided
+
+
+def stepper_of(opt, params, **more):
+    """The core of an optimizer before its first step, with all settings; more: a range."""
+    stepper = opt._bind(params, opt.rule)
+    if more:
+        group_of = [opt._group_of[path] for path in stepper.paths]
+        stepper = _core.Stepper(opt.rule, params, opt._fills(), keep=vars(opt)["ema"], **more)
+        stepper.assign_groups(group_of, [opt._freezes(patterns) for patterns in opt._groups])
+    opt._configure(stepper)
+    return stepper
 
 
 def aligned(n, dtype, offset):
@@ -75,6 +165,13 @@ def aligned(n, dtype, offset):
     memory = np.empty(n * itemsize + 128, np.uint8)
     start = -memory.ctypes.data % 64 + offset
     return memory[start : start + n * itemsize].view(dtype)
+
+
+def ways(turn, counts):
+    """Each instruction set and each number of threads at least once, paired otherwise each turn."""
+    isas = schuss.config.available_isas()
+    most = max(len(isas), len(counts))
+    return [(isas[k % len(isas)], counts[(k + turn) % len(counts)]) for k in range(most)]
 
 
 def split(array, pieces):

@@ -1,9 +1,9 @@
 """The NumPy twin: what every rule computes, in the order in which it is computed.
 
 Each function takes a parameter array, its gradient, its slots, the step `t` (from 1) and the
-hyperparameters, and returns the new parameter and slots. Coefficients are worked out in double and
-rounded once to the array's dtype. The compiled kernels equal these functions bit for bit. This file
-never imports schuss.
+hyperparameters, and returns the step, which `move` takes, and the new slots. Coefficients are
+worked out in double and rounded once to the array's dtype. The compiled kernels equal these
+functions bit for bit. This file never imports schuss.
 """
 
 from __future__ import annotations
@@ -38,33 +38,33 @@ def maximum(a, b):
 
 def sgd(p, g, *, t, learning_rate):
     f = p.dtype.type
-    return (p - f(learning_rate) * g,)
+    return (f(learning_rate) * g,)
 
 
 def momentum(p, g, b, *, t, learning_rate, momentum, dampening):
     f = p.dtype.type
     b = f(momentum) * b + f(1.0 - dampening) * g
-    return p - f(learning_rate) * b, b
+    return f(learning_rate) * b, b
 
 
 def nesterov(p, g, b, *, t, learning_rate, momentum, dampening):
     f = p.dtype.type
     taken = f(1.0 - dampening) * g
     b = f(momentum) * b + taken
-    return p - f(learning_rate) * (taken + f(momentum) * b), b
+    return f(learning_rate) * (taken + f(momentum) * b), b
 
 
 def velocity(p, g, v, *, t, learning_rate, momentum, dampening):
     f = p.dtype.type
     v = f(momentum) * v - f(learning_rate * (1.0 - dampening)) * g
-    return p + v, v
+    return -v, v
 
 
 def nesterov_velocity(p, g, v, *, t, learning_rate, momentum, dampening):
     f = p.dtype.type
     taken = f(learning_rate * (1.0 - dampening)) * g
     v = f(momentum) * v - taken
-    return p + (f(momentum) * v - taken), v
+    return -(f(momentum) * v - taken), v
 
 
 def root(x, epsilon, inside):
@@ -75,20 +75,20 @@ def root(x, epsilon, inside):
 def adagrad(p, g, total, *, t, learning_rate, epsilon, epsilon_inside_sqrt):
     f = p.dtype.type
     total = total + g * g
-    return p - (f(learning_rate) * g) / root(total, epsilon, epsilon_inside_sqrt), total
+    return (f(learning_rate) * g) / root(total, epsilon, epsilon_inside_sqrt), total
 
 
 def rmsprop(p, g, v, *, t, learning_rate, beta, epsilon, epsilon_inside_sqrt, momentum):
     f = p.dtype.type
     v = ema(v, g * g, beta)
-    return p - (f(learning_rate) * g) / root(v, epsilon, epsilon_inside_sqrt), v
+    return (f(learning_rate) * g) / root(v, epsilon, epsilon_inside_sqrt), v
 
 
 def rmsprop_momentum(p, g, v, b, *, t, learning_rate, beta, epsilon, epsilon_inside_sqrt, momentum):
     f = p.dtype.type
     v = ema(v, g * g, beta)
     b = f(momentum) * b + g / root(v, epsilon, epsilon_inside_sqrt)
-    return p - f(learning_rate) * b, v, b
+    return f(learning_rate) * b, v, b
 
 
 def spread(v, mean):
@@ -99,7 +99,7 @@ def spread(v, mean):
 def rmsprop_centered(p, g, v, a, *, t, learning_rate, beta, epsilon, epsilon_inside_sqrt, momentum):
     f = p.dtype.type
     v, a = ema(v, g * g, beta), ema(a, g, beta)
-    return p - (f(learning_rate) * g) / root(spread(v, a), epsilon, epsilon_inside_sqrt), v, a
+    return (f(learning_rate) * g) / root(spread(v, a), epsilon, epsilon_inside_sqrt), v, a
 
 
 def rmsprop_centered_momentum(
@@ -108,7 +108,7 @@ def rmsprop_centered_momentum(
     f = p.dtype.type
     v, a = ema(v, g * g, beta), ema(a, g, beta)
     b = f(momentum) * b + g / root(spread(v, a), epsilon, epsilon_inside_sqrt)
-    return p - f(learning_rate) * b, v, a, b
+    return f(learning_rate) * b, v, a, b
 
 
 def adadelta(p, g, v, u, *, t, learning_rate, rho, epsilon):
@@ -116,7 +116,7 @@ def adadelta(p, g, v, u, *, t, learning_rate, rho, epsilon):
     v = ema(v, g * g, rho)
     x = np.sqrt(u + f(epsilon)) / np.sqrt(v + f(epsilon)) * g
     u = ema(u, x * x, rho)
-    return p - f(learning_rate) * x, v, u
+    return f(learning_rate) * x, v, u
 
 
 def denominator(v, t, beta2, epsilon):
@@ -132,35 +132,20 @@ def adam_step(m, v, t, learning_rate, beta1, beta2, epsilon):
 
 def adam(p, g, m, v, *, t, learning_rate, beta1, beta2, epsilon):
     m, v = ema(m, g, beta1), ema(v, g * g, beta2)
-    return p - adam_step(m, v, t, learning_rate, beta1, beta2, epsilon), m, v
+    return adam_step(m, v, t, learning_rate, beta1, beta2, epsilon), m, v
 
 
 def amsgrad(p, g, m, v, v_max, *, t, learning_rate, beta1, beta2, epsilon):
     m, v = ema(m, g, beta1), ema(v, g * g, beta2)
     v_max = maximum(v_max, v)
-    return p - adam_step(m, v_max, t, learning_rate, beta1, beta2, epsilon), m, v, v_max
-
-
-def adamw(p, g, m, v, *, t, learning_rate, beta1, beta2, epsilon, weight_decay):
-    f = p.dtype.type
-    m, v = ema(m, g, beta1), ema(v, g * g, beta2)
-    step = adam_step(m, v, t, learning_rate, beta1, beta2, epsilon)
-    return p - (f(learning_rate * weight_decay) * p + step), m, v
-
-
-def amsgradw(p, g, m, v, v_max, *, t, learning_rate, beta1, beta2, epsilon, weight_decay):
-    f = p.dtype.type
-    m, v = ema(m, g, beta1), ema(v, g * g, beta2)
-    v_max = maximum(v_max, v)
-    step = adam_step(m, v_max, t, learning_rate, beta1, beta2, epsilon)
-    return p - (f(learning_rate * weight_decay) * p + step), m, v, v_max
+    return adam_step(m, v_max, t, learning_rate, beta1, beta2, epsilon), m, v, v_max
 
 
 def adabelief(p, g, m, s, *, t, learning_rate, beta1, beta2, epsilon, epsilon_root):
     f = p.dtype.type
     m = ema(m, g, beta1)
     s = ema(s, (g - m) * (g - m), beta2) + f(epsilon_root)
-    return p - adam_step(m, s, t, learning_rate, beta1, beta2, epsilon), m, s
+    return adam_step(m, s, t, learning_rate, beta1, beta2, epsilon), m, s
 
 
 def radam(p, g, m, v, *, t, learning_rate, beta1, beta2, epsilon, threshold):
@@ -170,10 +155,10 @@ def radam(p, g, m, v, *, t, learning_rate, beta1, beta2, epsilon, threshold):
     limit = 2.0 / (1.0 - beta2) - 1.0
     rho = limit - 2.0 * t * decay / (1.0 - decay)
     if not rho > threshold:
-        return p - f(learning_rate / bias_correction(beta1, t)) * m, m, v
+        return f(learning_rate / bias_correction(beta1, t)) * m, m, v
     r = math.sqrt(((rho - 4.0) * (rho - 2.0) * limit) / ((limit - 4.0) * (limit - 2.0) * rho))
     step_size = learning_rate / bias_correction(beta1, t) * r
-    return p - (f(step_size) * m) / denominator(v, t, beta2, epsilon), m, v
+    return (f(step_size) * m) / denominator(v, t, beta2, epsilon), m, v
 
 
 def power_096(x):
@@ -197,45 +182,262 @@ def nadam(p, g, m, v, *, t, learning_rate, beta1, beta2, epsilon, momentum_decay
     grad_step = learning_rate * (1.0 - mu(t)) / (1.0 - product)
     moment_step = learning_rate * mu(t + 1) / (1.0 - product * mu(t + 1))
     step = f(grad_step) * g + f(moment_step) * m
-    return p - step / denominator(v, t, beta2, epsilon), m, v
+    return step / denominator(v, t, beta2, epsilon), m, v
 
 
 def adamax(p, g, m, u, *, t, learning_rate, beta1, beta2, epsilon):
     f = p.dtype.type
     m = ema(m, g, beta1)
     u = maximum(f(beta2) * u, np.abs(g) + f(epsilon))
-    return p - (f(learning_rate / bias_correction(beta1, t)) * m) / u, m, u
+    return (f(learning_rate / bias_correction(beta1, t)) * m) / u, m, u
 
 
-def lion(p, g, m, *, t, learning_rate, beta1, beta2, weight_decay):
+def lion(p, g, m, *, t, learning_rate, beta1, beta2):
     f = p.dtype.type
-    direction = np.sign(ema(m, g, beta1))
-    p = p - (f(learning_rate * weight_decay) * p + f(learning_rate) * direction)
-    return p, ema(m, g, beta2)
+    return f(learning_rate) * np.sign(ema(m, g, beta1)), ema(m, g, beta2)
 
 
-def prepare(p, g, *, scale=1.0, limit=math.inf, l2=0.0):
-    """What happens to a gradient before its rule: scale, clip each element, add the L2 term."""
+def adapts(adapt, weight_decay):
+    return adapt == 1 or (adapt == 2 and weight_decay != 0.0)
+
+
+def lamb(
+    p,
+    g,
+    m,
+    v,
+    *,
+    t,
+    learning_rate,
+    beta1,
+    beta2,
+    epsilon,
+    weight_decay,
+    bias_correction,
+    decoupled_weight_decay,
+    adapt,
+    min_ratio,
+    max_ratio,
+    offset=0,
+):
+    """One tensor, of which the first element is element `offset` of all parameters in a row."""
+    f = p.dtype.type
+    m, v = ema(m, g, beta1), ema(v, g * g, beta2)
+    if bias_correction:
+        step = adam_step(m, v, t, 1.0, beta1, beta2, epsilon)
+    else:
+        step = m / (np.sqrt(v) + f(epsilon))
+    u = f(0.0 if decoupled_weight_decay else weight_decay) * p + step
+    ratio = 1.0
+    if adapts(adapt, weight_decay):
+        of_p, of_u = norm(p, offset), norm(u, offset)
+        if of_p != 0.0 and of_u != 0.0:
+            ratio = clamp(of_p / of_u, min_ratio, max_ratio)
+    return f(learning_rate * ratio) * u, m, v
+
+
+def lars(
+    p,
+    g,
+    b,
+    *,
+    t,
+    learning_rate,
+    momentum,
+    dampening,
+    nesterov,
+    trust_coefficient,
+    epsilon,
+    weight_decay,
+    lr_in_velocity,
+    adapt,
+    zero_ratio,
+    max_ratio,
+    offset=0,
+):
+    """One tensor, of which the first element is element `offset` of all parameters in a row."""
+    f = p.dtype.type
+    ratio = 1.0
+    if adapts(adapt, weight_decay):
+        of_p, of_g = norm(p, offset), norm(g, offset)
+        ratio = zero_ratio
+        if of_p != 0.0 and of_g != 0.0:
+            total = of_g + weight_decay * of_p + epsilon
+            ratio = clamp(trust_coefficient * of_p / total, 0.0, max_ratio)
+    take = 1.0 if t == 1 else 1.0 - dampening
+    before, after = (learning_rate, 1.0) if lr_in_velocity else (1.0, learning_rate)
+    on_taken, on_b = (after, after * momentum) if nesterov else (0.0, after)
+    taken = f(before * take * ratio) * (g + f(weight_decay) * p)
+    b = f(momentum) * b + taken
+    return f(on_taken) * taken + f(on_b) * b, b
+
+
+def log(x):
+    """The logarithm of x in (0, 1) from + - * / alone: the series of artanh, after x = 2^k z."""
+    k = 0
+    while x < 0.7071067811865476:
+        x *= 2.0
+        k -= 1
+    z = (x - 1.0) / (x + 1.0)
+    series = 0.0
+    for n in range(23, -1, -2):
+        series = series * (z * z) + 1.0 / n
+    return k * 0.6931471805599453 + 2.0 * z * series
+
+
+def expm1(x):
+    """e^x - 1 for x <= 0 from + - * / alone: the series where |x| is small, then doublings."""
+    if x < -745.0:
+        return -1.0
+    doublings = 0
+    while x < -0.04:
+        x *= 0.5
+        doublings += 1
+    series = 1.0
+    for k in range(10, 1, -1):
+        series = 1.0 + x / k * series
+    result = x * series
+    for _ in range(doublings):
+        result = result * (2.0 + result)
+    return result
+
+
+def ademamix(
+    p,
+    g,
+    m,
+    v,
+    slow,
+    *,
+    t,
+    learning_rate,
+    beta1,
+    beta2,
+    epsilon,
+    beta3,
+    alpha,
+    beta3_warmup,
+    alpha_warmup,
+):
+    """A warmup of 0 steps is none."""
+
+    def time(beta):
+        return 0.0 if beta == 0.0 else -1.0 / log(beta)
+
+    f = p.dtype.type
+    keep, take = beta3, 1.0 - beta3
+    if t < beta3_warmup:
+        part = t / beta3_warmup
+        steps = (1.0 - part) * time(beta1) + part * time(beta3)
+        take = -expm1(-1.0 / steps) if steps > 0.0 else 1.0
+        keep = 1.0 - take
+    if t < alpha_warmup:
+        alpha = alpha * (t / alpha_warmup)
+    m, v = ema(m, g, beta1), ema(v, g * g, beta2)
+    slow = f(keep) * slow + f(take) * g
+    mixed = f(learning_rate / bias_correction(beta1, t)) * m + f(learning_rate * alpha) * slow
+    return mixed / denominator(v, t, beta2, epsilon), m, v, slow
+
+
+def adan(
+    p,
+    g,
+    m,
+    n,
+    d,
+    previous,
+    *,
+    t,
+    learning_rate,
+    beta1,
+    beta2,
+    beta3,
+    epsilon,
+    weight_decay,
+    proximal,
+):
+    """(p - rate u) / (1 + rate decay) is p - smaller (decay p + u), smaller = rate / (1 + ...)."""
+    f = p.dtype.type
+    ahead, take = (0.0, 0.0) if t == 1 else (beta2, 1.0 - beta2)
+    change = g - previous
+    m = ema(m, g, beta1)
+    d = f(beta2) * d + f(take) * change
+    looked = g + f(ahead) * change
+    n = ema(n, looked * looked, beta3)
+    rate = learning_rate / (1.0 + learning_rate * weight_decay) if proximal else learning_rate
+    step = f(rate / bias_correction(beta1, t)) * m + f(rate * beta2 / bias_correction(beta2, t)) * d
+    return step / denominator(n, t, beta3, epsilon), m, n, d, g
+
+
+def prepare(p, g, *, scale=1.0, limit=math.inf, l2=0.0, agc=None, agc_epsilon=1e-3, agc_axis=-1):
+    """What happens to a gradient before its rule: scale, clip elements, clip units, add L2."""
     f = p.dtype.type
     g = f(scale) * g
     g = np.where(f(limit) < g, f(limit), g)
     g = np.where(g < f(-limit), f(-limit), g)
+    if agc is not None:
+        g = g * unit_factors(p, g, agc, agc_epsilon, agc_axis)
     return g + f(l2) * p if l2 != 0.0 else g
+
+
+def move(p, step, decay=0.0):
+    """What happens to a parameter after its rule; decay is beside the step, times the rate."""
+    return p - (p.dtype.type(decay) * p + step) if decay != 0.0 else p - step
+
+
+def decay(rule, decoupled, *, learning_rate, weight_decay, proximal=0.0, **_):
+    """What `move` takes: the decay beside the step of a rule, times the rate."""
+    if rule == "adan" and proximal:
+        learning_rate = learning_rate / (1.0 + learning_rate * weight_decay)
+    beside = {"adan": True, "lars": False}.get(rule, decoupled)
+    return learning_rate * weight_decay if beside else 0.0
+
+
+def unit_factors(p, g, clip, epsilon, axis):
+    """Of adaptive gradient clipping, in a shape that broadcasts with p.
+
+    An index of `axis` is a unit; the whole tensor is one where axis is None and below two
+    dimensions. The elements before the axis are added in order, each the sum of what is after it.
+    """
+    if axis is None or p.ndim < 2:
+        units, kept = (1, 1, p.size), (1,) * p.ndim
+    else:
+        axis %= p.ndim
+        units = math.prod(p.shape[:axis]), p.shape[axis], math.prod(p.shape[axis + 1 :])
+        kept = tuple(n if k == axis else 1 for k, n in enumerate(p.shape))
+
+    def norms(x):
+        runs = x.reshape(units)
+        totals = np.zeros(units[1])
+        for sums in dots(runs, runs):
+            totals += sums
+        return np.sqrt(totals)
+
+    of_g, largest = norms(g), clip * maximum(norms(p), epsilon)
+    factors = np.where(largest < of_g, largest / maximum(of_g, 1e-6), 1.0)
+    return factors.astype(p.dtype).reshape(kept)
 
 
 BLOCK, LANES = 4096, 16
 
 
-def dot(x, y):
-    """Blocks of 4096 elements, 16 lanes each, a fixed tree over the lanes, blocks in order."""
+def dots(x, y, offset=0):
+    """Over the last axis: blocks of 4096, 16 lanes each, a fixed tree over the lanes, in order.
+
+    The first element is element `offset` of a row of blocks: its block may be a part of one.
+    """
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    total = 0.0
-    for begin in range(0, x.size, BLOCK):
-        products = x[begin : begin + BLOCK] * y[begin : begin + BLOCK]
-        rows = np.zeros((1 + -(-products.size // LANES), LANES))  # a row of zeros to begin with
-        rows[1:].reshape(-1)[: products.size] = products
-        total += tree(np.cumsum(rows, axis=0)[-1])
-    return float(total)
+    totals = np.zeros(x.shape[:-1])
+    begin, size = 0, x.shape[-1]
+    while begin < size:
+        end = min(begin + BLOCK - (offset + begin) % BLOCK, size)
+        rows = 1 + -(-(end - begin) // LANES)  # a row of zeros to begin with
+        flat = np.zeros((*totals.shape, rows * LANES))
+        flat[..., LANES : LANES + end - begin] = x[..., begin:end] * y[..., begin:end]
+        lanes = np.cumsum(flat.reshape(*totals.shape, rows, LANES), axis=-2)[..., -1, :]
+        totals = totals + tree(lanes)
+        begin = end
+    return totals
 
 
 def tree(lanes):
@@ -246,8 +448,22 @@ def tree(lanes):
     return lanes[..., 0]
 
 
-def sum_squares(x):
-    return dot(x, x)
+def dot(x, y):
+    return float(dots(x, y))
+
+
+def sum_squares(x, offset=0):
+    x = np.ravel(x)
+    return float(dots(x, x, offset))
+
+
+def norm(x, offset):
+    return math.sqrt(sum_squares(x, offset))
+
+
+def clamp(x, lowest, highest):
+    x = lowest if x < lowest else x
+    return highest if highest < x else x
 
 
 def clip_factor(norm, max_norm):

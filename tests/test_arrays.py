@@ -51,14 +51,17 @@ LAYOUTS = [np.copy, fortran, every_other, reversed_axes, permuted, unaligned, ga
 
 @pytest.mark.parametrize("grad_layout", LAYOUTS)
 @pytest.mark.parametrize("param_layout", LAYOUTS)
-def test_layouts_do_not_change_the_bits(param_layout, grad_layout, dtype, isa, rng):
+def test_layouts_do_not_change_the_bits(param_layout, grad_layout, dtype, rng):
     start = rng.standard_normal(SHAPE).astype(dtype)
     grads = [gradients(rng, start.size, dtype).reshape(SHAPE) for _ in range(3)]
     plain, laid = start.copy(), param_layout(start)
     a, b = (schuss.AdamW(max_norm=2.0, weight_decay=0.1) for _ in range(2))
-    for g in grads:
-        a.step(plain, g)
-        b.step(laid, grad_layout(g))
+    isas = schuss.config.available_isas()  # one each, as none of them gathers
+    turn = LAYOUTS.index(param_layout) + LAYOUTS.index(grad_layout)
+    with schuss.config.use_isa(isas[turn % len(isas)]):
+        for g in grads:
+            a.step(plain, g)
+            b.step(laid, grad_layout(g))
     assert same_bits(plain, laid)
     assert same_bits(a.state["exp_avg_sq"], b.state["exp_avg_sq"])
     assert a.last_step == b.last_step
@@ -282,10 +285,9 @@ REFUSALS = [
     Refusal("folded", self_overlapping, lambda: np.ones((4, 4)), ValueError, "overlaps itself"),
     Refusal("byte order", lambda: np.zeros(4, ">f8"), G, ValueError, "byte order"),
     Refusal("grad byte order", P, lambda: np.ones(4, ">f4"), ValueError, "grads has dtype >f4"),
-    Refusal("integers", lambda: np.zeros(4, int), G, TypeError, "dtype int64; float32 or float64"),
+    Refusal("integers", lambda: np.zeros(4, int), G, TypeError, "dtype int64; float32, float64"),
     Refusal("complex", lambda: np.zeros(4, complex), G, TypeError, "dtype complex128"),
-    Refusal("half", lambda: np.zeros(4, "f2"), G, TypeError, "dtype float16"),
-    Refusal("long double", lambda: np.zeros(4, "g"), G, TypeError, "float32 or float64 is wanted"),
+    Refusal("long double", lambda: np.zeros(4, "g"), G, TypeError, "bfloat16 or float16 is wanted"),
     Refusal("objects", lambda: np.zeros(4, object), G, TypeError, "dtype object"),
     Refusal("complex grad", P, lambda: np.ones(4, complex), TypeError, "a real dtype is wanted"),
     Refusal("bool grad", P, lambda: np.ones(4, bool), TypeError, "a real dtype is wanted"),
@@ -305,7 +307,7 @@ REFUSALS = [
         TypeError,
         r"params\['0'\] is of type float",
     ),
-    Refusal("no array", P, lambda: None, TypeError, "grads is of type NoneType"),
+    Refusal("no array", lambda: None, G, TypeError, "params is of type NoneType"),
     Refusal("masked", lambda: np.ma.zeros(4), G, TypeError, "masked array"),
     Refusal("scalar", lambda: np.float64(3.0), lambda: np.float64(1.0), TypeError, "numpy.float64"),
     Refusal("key type", lambda: {1.5: P()}, lambda: {1.5: G()}, TypeError, "key of type float"),

@@ -8,6 +8,7 @@ import importlib
 import json
 import math
 import platform
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -18,16 +19,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+import bench
 from bench import acceptance, bench_linalg, cases, ceiling, machine, peers, plots, report
+from bench.__main__ import main
 from bench.bench_logistic import Logistic
-from bench.bench_memory import ASK_AND_TELL, MIB, SOLVER_N, SOLVER_PEERS, Memory, extra_memory
+from bench.bench_memory import ASK_AND_TELL, MIB, SOLVER_N, SOLVER_PEERS, extra_memory
 from bench.bench_newton import ALONE, BATCH, ORDERS, Regressions, Rosenbrock
 from bench.bench_profile import (
     CURVED,
     SINGLE,
     STANDARD,
-    Run,
-    Trial,
     flat_to_rounding,
     low,
     mean_ratio,
@@ -35,8 +36,11 @@ from bench.bench_profile import (
 )
 from bench.bench_solvers import HUGE, Quadratic, Watch, group
 from bench.bench_threads import counts, threshold
-from bench.harness import Candidate, Comparison, Settings, Timing, interleave
-from bench.problems import standard_problems
+from bench.harness import QUICK, Candidate, Plan, interleave
+from bench.peers import optimizers
+from bench.questions import GROUPS, QUESTIONS, chosen, text
+from bench.results import Comparison, Memory, Results, Run, Settings, Timing, Trial, load, save
+from problems import standard_problems
 
 MACHINE = {"cpu": "a", "cores available": 2}
 SETTINGS = Settings(rounds=9, visit=1e-4, pause=1e-2, warm=1e-6)
@@ -128,7 +132,11 @@ def test_absent_peers_are_skipped_with_a_word(monkeypatch: pytest.MonkeyPatch) -
         raise ImportError(name)
 
     monkeypatch.setattr(importlib, "import_module", none)
-    makers = (("ours", peers.schuss), ("fused", peers.torch_fused), ("optax", peers.optax_jit))
+    makers = (
+        ("ours", optimizers.schuss),
+        ("fused", optimizers.torch_fused),
+        ("optax", optimizers.optax_jit),
+    )
     work = cases.Work("AdamW", 1, 10, threads=1)
     candidates, skipped = peers.gather(makers, work)
     assert candidates == []
@@ -272,7 +280,7 @@ def test_gradients_are_the_same_for_everyone_and_never_small() -> None:
 
 
 @pytest.fixture
-def results() -> report.Results:
+def results() -> Results:
     def comparison(group: str, label: str, length: int, **seconds: float) -> Comparison:
         timings = {name.replace("_", " "): Timing((s,), 1, 28.0) for name, s in seconds.items()}
         return Comparison(label, timings, {"optax jit": "jax is not installed"}, group, 1, length)
@@ -285,11 +293,11 @@ def results() -> report.Results:
         comparison("rules, float32", "adam", cases.LARGE, copy_ceiling=9e-3, adam=9.5e-3),
     ]
     memories = [Memory("AdamW", 2, MIB), Memory("other", 2, None, "needs Linux")]
-    return report.Results("2020-01-01T00:00", MACHINE, SETTINGS, comparisons, memories)
+    return Results("2020-01-01T00:00", MACHINE, SETTINGS, comparisons, memories)
 
 
-def test_verdicts(results: report.Results) -> None:
-    lines = acceptance.table(results.comparisons, results.memories)
+def test_verdicts(results: Results) -> None:
+    lines = acceptance.table(results)
     assert [line.verdict for line in lines] == [
         "pass",
         "FAIL",
@@ -305,7 +313,7 @@ def test_verdicts(results: report.Results) -> None:
 
 
 @pytest.fixture
-def solver_results() -> report.Results:
+def solver_results() -> Results:
     def comparison(method: str, n: int, **seconds: float) -> Comparison:
         timings = {name.replace("_", " "): Timing((s,), 1, 1.0) for name, s in seconds.items()}
         return Comparison(f"{method} {n}", timings, {}, group(method), 1, n)
@@ -333,25 +341,25 @@ def solver_results() -> report.Results:
     ]
     vector = 8 * SOLVER_N
     memories = [Memory(ASK_AND_TELL, 2, 26 * vector), Memory(SOLVER_PEERS[0], 2, 34 * vector)]
-    return report.Results("2020-01-01T00:00", MACHINE, SETTINGS, comparisons, memories, trials)
+    return Results("2020-01-01T00:00", MACHINE, SETTINGS, comparisons, memories, trials)
 
 
-def test_verdicts_on_solvers(solver_results: report.Results, tmp_path: Path) -> None:
+def test_verdicts_on_solvers(solver_results: Results, tmp_path: Path) -> None:
     path = tmp_path / "run.json"
-    report.save(solver_results, path)
-    again = report.load(path)
+    save(solver_results, path)
+    again = load(path)
     assert again == solver_results
-    lines = acceptance.table(again.comparisons, again.memories, again.trials)
-    assert [(line.row, line.verdict) for line in lines] == [
-        (1, "pass"),
-        (2, "FAIL"),
-        (3, "pass"),
-        (4, "pass"),
-        (5, "pass"),
-        (5, "FAIL"),
-        (6, "pass"),
-        (6, "FAIL"),
-        (9, "pass"),
+    lines = acceptance.table(again)
+    assert [(line.question, line.verdict) for line in lines] == [
+        ("lbfgs", "pass"),
+        ("lbfgs-huge", "FAIL"),
+        ("lbfgs-huge", "pass"),
+        ("bfgs", "pass"),
+        ("profile", "pass"),
+        ("profile", "FAIL"),
+        ("float32", "pass"),
+        ("float32", "FAIL"),
+        ("solver-memory", "pass"),
     ]
     assert lines[2].measured == "1.20 (over a copy in place 1.50, over a pure read 0.75)"
     assert lines[4].measured == "2 against 1, missing: none; evaluations 0.9091"
@@ -362,9 +370,7 @@ def test_verdicts_on_solvers(solver_results: report.Results, tmp_path: Path) -> 
     assert "Skipped: torch LBFGS: torch is not installed." in report.tables(again)
 
 
-def test_plots_of_either_kind(
-    results: report.Results, solver_results: report.Results, tmp_path: Path
-) -> None:
+def test_plots_of_either_kind(results: Results, solver_results: Results, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     for run in (results, solver_results):
         plots.plot(run, tmp_path / "run.png")
@@ -372,16 +378,15 @@ def test_plots_of_either_kind(
         (tmp_path / "run.png").unlink()
 
 
-def test_files_come_back_as_they_were(results: report.Results, tmp_path: Path) -> None:
+def test_files_come_back_as_they_were(results: Results, tmp_path: Path) -> None:
     path = tmp_path / "new" / "run.json"
-    report.save(results, path)
-    assert report.load(path) == results
-    assert json.loads(path.read_text())["acceptance"][1]["verdict"] == "FAIL"
-    table = report.difference(results, report.load(path))
+    save(results, path)
+    assert load(path) == results
+    table = report.difference(results, load(path))
     assert table.splitlines()[2].split(" | ")[-3:] == ["1.000 ", "1.000  ", "1.000      |"]
 
 
-def test_tables_show_ratios_and_reasons(results: report.Results) -> None:
+def test_tables_show_ratios_and_reasons(results: Results) -> None:
     text = report.tables(results)
     assert "20.0 us (20.00)" in text
     assert "Skipped: optax jit: jax is not installed." in text
@@ -434,9 +439,10 @@ def timed(label: str, family: str, n: int, **seconds: float) -> Comparison:
     return Comparison(label, timings, {}, family, 1, n)
 
 
-def verdicts(comparisons: list[Comparison], trials: list[Trial]) -> list[tuple[int, str, str]]:
-    lines = acceptance.table(comparisons, [], trials)
-    return [(line.row, line.verdict, line.measured) for line in lines]
+def verdicts(comparisons: list[Comparison], trials: list[Trial]) -> list[tuple[str, str, str]]:
+    lines = acceptance.table(Results("", {}, SETTINGS, comparisons, [], trials))
+    assert {line.question for line in lines} <= set(QUESTIONS)
+    return [(line.question, line.verdict, line.measured) for line in lines]
 
 
 def test_verdicts_on_factorizations() -> None:
@@ -450,15 +456,15 @@ def test_verdicts_on_factorizations() -> None:
         ],
         [],
     )
-    assert [(row, verdict) for row, verdict, _ in found] == [
-        (1, "FAIL"),  # the best peer counts
-        (1, "pass"),
-        (2, "FAIL"),
-        (3, "pass"),
-        (4, "pass"),
+    assert [line[:2] for line in found] == [
+        ("systems", "FAIL"),  # the best peer counts
+        ("systems", "pass"),
+        ("batches", "pass"),
+        ("cholesky", "FAIL"),
+        ("cholesky", "pass"),
     ]
     assert found[0][2].startswith("3.90")
-    assert found[2][2] == "60.0%"
+    assert found[3][2] == "60.0%"
 
 
 def test_verdicts_on_newton() -> None:
@@ -480,16 +486,16 @@ def test_verdicts_on_newton() -> None:
     ]
     ours, peer = trial("schuss Newton", 4, 5, 0), trial("SciPy trust-exact", 8, 0, 0)
     found = verdicts(comparisons, [ours, peer])
-    assert [(row, verdict) for row, verdict, _ in found] == [
-        (5, "FAIL"),
-        (5, "pass"),
-        (6, "pass"),
-        (10, "pass"),
+    assert [line[:2] for line in found] == [
+        ("newton-profile", "pass"),
+        ("newton-iteration", "FAIL"),
+        ("newton-iteration", "pass"),
+        ("newton-batch", "pass"),
     ]
-    assert "2 against 1, missing: none; Hessians 0.5000" in found[2][2]
+    assert "2 against 1, missing: none; Hessians 0.5000" in found[0][2]
     slow = [timed("batch", BATCH, 10, schuss=1.1e-6)]
     assert verdicts(slow, [peer, trial("schuss Newton", 0, 5, 7)])[0][1] == "FAIL"
-    assert verdicts(slow, [])[0][:2] == (10, "FAIL")
+    assert verdicts(slow, [])[0][:2] == ("newton-batch", "FAIL")
 
 
 def differences(gradient: Callable[[Any], Any], x: Any) -> Any:
@@ -519,3 +525,37 @@ def test_derivatives_of_regressions() -> None:
     for k in range(2):
         np.testing.assert_allclose(g[k], differences(of_one(k, 0), x[k])[:, 0], atol=1e-5)
         np.testing.assert_allclose(h[k], differences(of_one(k, 1), x[k]), atol=1e-5)
+
+
+def test_questions_are_chosen_by_name_and_by_group() -> None:
+    assert chosen(["numpy", "update", "numpy"]) == ["update", "numpy"]
+    assert chosen(["linalg", "isa"]) == ["systems", "cholesky", "batches", "isa"]
+    assert not set(GROUPS) & set(QUESTIONS)
+    assert set(chosen(GROUPS)) == set(QUESTIONS)
+
+
+def test_the_readme_has_every_question() -> None:
+    readme = (Path(bench.__file__).parent / "README.md").read_text()
+    rows = re.findall(r"^\| `([a-z0-9-]+)` \| `(\w+)\.py` \| (.+) \|$", readme, re.MULTILINE)
+    assert rows == [(n, q.__module__.split(".")[1], text(n)) for n, q in QUESTIONS.items()]
+
+
+def test_an_unknown_question_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["update", "rows"])
+    assert "no question or group: rows" in capsys.readouterr().err
+
+
+def test_a_question_is_answered_from_the_command_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def one(plan: Plan) -> list[Comparison]:
+        assert plan == Plan(1, QUICK, curves=False)
+        return [timed("8", bench_linalg.BATCHES, 8, schuss=1.0, NumPy=9.0, torch=6.5)]
+
+    monkeypatch.setitem(QUESTIONS, "batches", one)
+    path = tmp_path / "run.json"
+    assert main(["batches", "--quick", "--threads", "1", "--json", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[-1].startswith("| batches  | torch over schuss: 8 | at least 6 | 6.50")
+    assert load(path).of(bench_linalg.BATCHES) == one(Plan(1, QUICK))

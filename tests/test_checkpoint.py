@@ -12,13 +12,15 @@ import sys
 import threading
 import tracemalloc
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 import schuss
-from cases import CASES
+from cases import CASES, RULES
 from helpers import CLASSES, leaves, log_cosh
 from schuss import _core, checkpoint, schedules, tensor_file
+from schuss.structures import map_leaves
 from test_optimizer import model, same_states, same_trees
 
 
@@ -30,6 +32,20 @@ def path(tmp_path):
 def through(path, /, **values):
     schuss.save(path, **values)
     return schuss.load(path)
+
+
+def pickled(path, /, **values):
+    return pickle.loads(pickle.dumps(values))
+
+
+def copied(path, /, **values):
+    return copy.deepcopy(values)
+
+
+def with_state_dict(path, /, *, optimizer, params):
+    other = type(optimizer)(**optimizer._arguments())
+    other.load_state_dict(optimizer.state_dict())
+    return {"optimizer": other, "params": copy.deepcopy(params)}
 
 
 def same(a, b):
@@ -307,6 +323,71 @@ def test_an_optimizer_goes_on_bit_for_bit(case, steps, path, rng):
     assert same_trees(p, q)
     assert same_states(opt, other)
     assert other.step_count == steps + 3
+
+
+def in_16_bits(tree, dtype):
+    """The float32 arrays of a tree as arrays of another dtype."""
+    return map_leaves(lambda x: x.astype(dtype) if x.dtype == np.float32 else x, tree)
+
+
+@pytest.mark.parametrize("form", [through, pickled, copied, with_state_dict])
+@pytest.mark.parametrize("storage", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize("case", RULES, ids=str)
+def test_averages_units_counts_and_16_bits_go_on(case, storage, form, path, rng):
+    """Parameters with step counts of their own among them."""
+    if storage == "bfloat16":
+        pytest.importorskip("ml_dtypes")
+    dtype = np.dtype(storage)
+
+    def absent(g, t):
+        g["layers"][t % 2]["b"] = None
+        return g
+
+    p = in_16_bits(model(rng), dtype)
+    opt = case.make(ema=0.75, agc=0.5, agc_axis=0, overrides={"layers.1.*": {"agc": None}})
+    for t in range(3):
+        opt.step(p, absent(in_16_bits(model(rng), dtype), t))
+    assert opt.state_dict()["steps"] == {"layers.0.b": 1, "layers.1.b": 2}
+    found = form(path, optimizer=opt, params=p)
+    other, q = found["optimizer"], found["params"]
+    with other.averaged(q):  # before the next step
+        assert same(leaves(q), [e.astype(x.dtype) for e, x in zip(*map(leaves, (opt.ema, q)))])
+    for t in range(3):
+        g = absent(in_16_bits(model(rng), dtype), t)
+        opt.step(p, g)
+        other.step(q, g)
+    assert same(p, q)
+    assert same_states(opt, other)
+    assert same(opt.state_dict()["steps"], other.state_dict()["steps"])
+    assert same_trees(opt.ema, other.ema)
+
+
+def test_an_average_is_lent_to_the_arrays_of_the_steps_alone():
+    p = {"w": np.ones(3, np.float32), "b": np.ones(2)}
+    opt = schuss.SGD(learning_rate=1.0, ema=0.5)
+    with pytest.raises(RuntimeError, match="no average before the first step"), opt.averaged(p):
+        pass
+    opt.step(p, {"w": np.ones(3), "b": None})
+    assert opt.ema["w"].dtype == np.float32
+    assert same(opt.ema["b"], np.ones(2))
+    before = copy.deepcopy(p)
+    frozen = p["b"].copy()
+    frozen.flags.writeable = False
+    for bad, words in (
+        ({"w": p["w"]}, r"params has the arrays \['w'\]; \['b', 'w'\] are wanted"),
+        (p | {"b": np.ones(3)}, r"params\['b'\] is \(3,\); an array of \(2,\) is wanted"),
+        (p | {"b": frozen}, r"params\['b'\] is read-only"),
+    ):
+        with pytest.raises(ValueError, match=words), opt.averaged(bad):
+            pass
+        assert same(p, before)
+    with pytest.raises(KeyError), opt.averaged(p) as lent:
+        assert lent is p
+        assert same(p["w"], np.full(3, 0.5, np.float32))
+        raise KeyError
+    assert same(p, before)
+    with pytest.raises(AttributeError, match="keeps no average"), schuss.SGD().averaged(p):
+        pass
 
 
 def test_an_optimizer_that_was_loaded_is_saved_before_it_steps(path, rng):
@@ -683,3 +764,33 @@ def test_a_pickle_and_a_file_say_the_same(path, rng):
     opt.step(p, copy.deepcopy(p))
     file, pickled = through(path, optimizer=opt)["optimizer"], pickle.loads(pickle.dumps(opt))
     assert same(file.state_dict(), pickled.state_dict())
+
+
+# -- files of 0.1.0 --------------------------------------------------------------------------------
+
+# Made by schuss 0.1.0: optimizers after three steps as objects, state dicts and pickles; parameters
+# then, and after three steps more with `grads`. Decay was a rule there: "adamw", "amsgradw".
+OLD = Path(__file__).parent / "data" / "version_0_1.safetensors"
+OLD_CASES = ("AdamW", "AdamW amsgrad", "Adam", "NAdam", "Lion", "SGD")
+
+
+@pytest.mark.parametrize("form", ["optimizer", "pickle", "state_dict"])
+@pytest.mark.parametrize("name", OLD_CASES)
+def test_what_0_1_saved_goes_on_with_the_same_bits(name, form):
+    found = schuss.load(OLD)
+    assert set(found["cases"]) == set(OLD_CASES)
+    case = found["cases"][name]
+    opt = case["optimizer"]
+    if form == "pickle":
+        opt = pickle.loads(case["pickle"])
+    elif form == "state_dict":
+        assert "steps" not in case["state_dict"]
+        opt = type(opt)(**opt._arguments())
+        opt.load_state_dict(case["state_dict"])
+    assert opt.step_count == 3
+    p = case["before"]
+    for g in found["grads"]:
+        opt.step(p, g)
+    assert same_trees(p, case["after"])
+    again = copy.deepcopy(opt)
+    assert again.rule == opt.rule in schuss._core.rules()

@@ -28,7 +28,7 @@ PUBLIC_MODULES = [
 
 def test_optimizers_are_those_of_the_families():
     families = [schuss.optimizers.sgd, schuss.optimizers.adagrad]
-    families += [schuss.optimizers.adam, schuss.optimizers.sign]
+    families += [schuss.optimizers.adam, schuss.optimizers.sign, schuss.optimizers.layerwise]
     assert schuss.optimizers.__all__ == [name for family in families for name in family.__all__]
 
 
@@ -49,7 +49,7 @@ def test_twin_takes_the_slots_and_hyperparameters_of_the_registry(rule):
     positional = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
     keywords = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
     assert len(positional) == 2 + len(entry["slots"])
-    assert keywords == ["t", *entry["hyper"]]
+    assert keywords == ["t", *entry["hyper"], *(["offset"] if entry["sums"] else [])]
 
 
 def test_every_rule_header_is_registered():
@@ -64,10 +64,13 @@ def test_docstring_of_an_optimizer(name):
     cls = getattr(schuss, name)
     doc = inspect.getdoc(cls)
     first = doc.splitlines()[0]
-    assert re.search(r"`weight_decay` is (an L2 gradient term|decoupled)\.", first)
+    assert re.search(
+        r"`weight_decay` is (an L2 gradient term|decoupled|a term of the step)\.", first
+    )
     for section in ("Args:", "Memory:", "Example:", "Reference:", ">>> "):
         assert section in doc, section
-    for parameter in inspect.signature(cls).parameters:
+    own = inspect.signature(cls).parameters.keys() - inspect.signature(schuss.Optimizer).parameters
+    for parameter in own:
         assert f"    {parameter}: " in doc, f"{name} does not document {parameter}"
 
 
@@ -100,8 +103,33 @@ def test_defaults_are_those_of_the_contract():
         "NAdam": f"{adam}, momentum_decay=0.004",
         "Adamax": f"learning_rate=0.002, {moments}, weight_decay=0.0",
         "Lion": "learning_rate=0.0001, beta1=0.9, beta2=0.99, weight_decay=0.0",
+        "AdEMAMix": "learning_rate=0.001, beta1=0.9, beta2=0.999, beta3=0.9999, alpha=5.0, "
+        "alpha_warmup=None, beta3_warmup=None, epsilon=1e-08, weight_decay=0.0",
+        "Adan": "learning_rate=0.001, beta1=0.98, beta2=0.92, beta3=0.99, epsilon=1e-08, "
+        "weight_decay=0.0, proximal=True",
+        "LAMB": "learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-06, weight_decay=0.01, "
+        "bias_correction=True, adapt='all', max_ratio=None, min_ratio=None",
+        "LARS": "learning_rate=1.0, momentum=0.9, dampening=0.0, nesterov=False, "
+        "trust_coefficient=0.001, epsilon=1e-08, weight_decay=0.0, adapt='all', "
+        "lr_in_velocity=False, max_ratio=None, zero_ratio=1.0",
     }
-    assert expected.keys() <= set(schuss.optimizers.__all__)
+    common = (
+        "max_norm=None, max_value=None, grad_scale=1.0, nonfinite='propagate', maximize=False, "
+        "agc=None, agc_epsilon=0.001, agc_axis=-1, ema=None, overrides=None"
+    )
+    fixed = {"AdamW", "Lion", "AdEMAMix", "Adan", "LARS"}  # in where the decay goes
+    assert expected.keys() == set(schuss.optimizers.__all__)
     for name, signature in expected.items():
-        parameters = list(inspect.signature(getattr(schuss, name)).parameters.values())[:-1]
-        assert ", ".join(f"{p.name}={p.default!r}" for p in parameters) == signature
+        parameters = list(inspect.signature(getattr(schuss, name)).parameters.values())
+        own = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+        rest = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
+        assert parameters == own + rest
+        assert ", ".join(f"{p.name}={p.default!r}" for p in own) == signature
+        policy = "" if name in fixed else ", decoupled_weight_decay=False"
+        assert ", ".join(f"{p.name}={p.default!r}" for p in rest) == common + policy
+        for p in own:
+            if type(p.default) is float:
+                kind = float if p.name == "initial_accumulator" else "float | Schedule"
+                assert p.annotation == kind
+            elif type(p.default) is bool:
+                assert p.annotation is bool

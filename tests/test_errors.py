@@ -10,6 +10,8 @@ import schuss
 from cases import CASES, ERRORS
 from helpers import same_bits
 from schuss import _core
+from schuss.optimizers.base import COMMON as OF_ALL_RULES
+from schuss.optimizers.settings import Choice
 
 OPTIMIZERS = {case.name: case for case in reversed(CASES)}
 
@@ -17,11 +19,11 @@ OPTIMIZERS = {case.name: case for case in reversed(CASES)}
 def ranges():
     for name, case in OPTIMIZERS.items():
         for hyper, setting in case.make()._hyperparameters().items():
-            yield name, hyper, setting
+            if not isinstance(setting, Choice):
+                yield name, hyper, setting
 
 
 RANGES = list(ranges())
-DECAY = ["weight_decay"]
 
 
 def bad_numbers(setting):
@@ -47,7 +49,8 @@ def test_hyperparameter_ranges(name, hyper, setting):
             make(**{hyper: bad})
         with pytest.raises(ValueError, match=f"overrides.*{hyper}.* is wanted"):
             make(overrides={"*": {hyper: bad}})
-    for bad in ("0.1", None, True, np.True_, [0.1], 1j, np.complex64(1)):
+    none = [None] if setting.absent is None else []
+    for bad in ("0.1", *none, True, np.True_, [0.1], 1j, np.complex64(1)):
         with pytest.raises(TypeError, match=f"{hyper} is .* is wanted"):
             make(**{hyper: bad})
     good = setting.minimum if setting.below == math.inf else 0.5
@@ -62,7 +65,9 @@ def test_hyperparameter_ranges(name, hyper, setting):
 )
 def test_bad_schedule_values_are_refused_before_anything_is_written(name, hyper, setting, rng):
     used = next(
-        c for c in CASES if c.name == name and hyper in _core.rules()[c.rule]["hyper"] + DECAY
+        c
+        for c in CASES
+        if c.name == name and hyper in (*_core.rules()[c.rule]["hyper"], *OF_ALL_RULES)
     )
     good = setting.minimum if setting.below == math.inf else 0.5
     for bad, error in (
@@ -79,6 +84,18 @@ def test_bad_schedule_values_are_refused_before_anything_is_written(name, hyper,
             opt.step(p, np.ones(20))
         assert same_bits(p, before)
         assert opt.step_count == 2
+
+
+@pytest.mark.parametrize("bad", [1.0, -0.1, math.nan, "0.9", True, lambda t: 0.9])
+def test_an_average_is_asked_for_once_and_by_a_number(bad):
+    with pytest.raises((ValueError, TypeError), match=r"ema is .* is wanted"):
+        schuss.Adam(ema=bad)
+    opt = schuss.Adam(ema=0.5)
+    with pytest.raises(AttributeError, match="ema cannot be assigned; it goes to the constructor"):
+        opt.ema = 0.9
+    assert repr(opt).endswith(", ema=0.5)")
+    with pytest.raises(AttributeError, match="the argument ema asks for one"):
+        schuss.Adam().ema  # noqa: B018
 
 
 @pytest.mark.parametrize(("name", "settings", "error", "message"), ERRORS)
@@ -100,6 +117,10 @@ COMMON = [
     ({"nonfinite": "ignore"}, ValueError),
     ({"nonfinite": None}, ValueError),
     ({"maximize": 1}, TypeError),
+    ({"agc_axis": "last"}, TypeError),
+    ({"agc_axis": 0.5}, ValueError),
+    ({"agc_axis": 32}, ValueError),
+    ({"overrides": {"*": {"ema": 0.9}}}, ValueError),
     ({"overrides": {"*": 0.1}}, TypeError),
     ({"overrides": {0: {"weight_decay": 0.1}}}, TypeError),
     ({"overrides": {"*": {"lr": 0.1}}}, ValueError),

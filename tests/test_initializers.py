@@ -101,8 +101,19 @@ def test_calling_form(f: Initializer) -> None:
 
 
 @every
-@pytest.mark.parametrize("dtype", [np.float16, "float32", np.float64])
-@pytest.mark.parametrize("shape", [(3, 8), [3, 8], np.array([3, 8]), (2, 3, 5, 4), (0, 4), (3, 0)])
+@pytest.mark.parametrize(
+    ("shape", "dtype"),
+    [
+        ((3, 8), np.float16),
+        ((3, 8), "float32"),
+        ((3, 8), np.float64),
+        ([3, 8], np.float32),
+        (np.array([3, 8]), np.float32),
+        ((2, 3, 5, 4), np.float64),
+        ((0, 4), np.float16),
+        ((3, 0), np.float32),
+    ],
+)
 def test_a_new_writable_array(f: Initializer, shape: Any, dtype: Any) -> None:
     w = f(shape, rng=0, dtype=dtype)
     assert w.shape == tuple(shape)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import re
-from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 CPP = sorted((ROOT / "cpp").rglob("*.[hc]pp"))
 PYTHON = sorted((ROOT / "python" / "schuss").rglob("*.py"))
+BESIDE = sorted(file for room in ("bench", "problems") for file in (ROOT / room).rglob("*.py"))
 
 # Folder -> folders whose headers it may include, beside its own.
 LAYERS = {
@@ -23,8 +24,9 @@ LAYERS = {
     "dispatch": {"kernels", "dense", "core"},
     "runtime": {"dispatch", "kernels", "core"},
     "linalg": {"runtime", "dispatch", "dense", "core"},
+    "optim": {"linalg", "runtime", "dispatch", "kernels", "core"},
     "solvers": {"linalg", "runtime", "dispatch", "kernels", "dense", "core"},
-    "bindings": {"solvers", "linalg", "runtime", "dispatch", "kernels", "core"},
+    "bindings": {"solvers", "optim", "linalg", "runtime", "dispatch", "kernels", "core"},
 }
 # Module or package of schuss -> what of schuss it may import, beside itself and `checks`, of which
 # everybody may. `__init__` sees all, `lab` and `commands` all but each other's insides.
@@ -82,8 +84,8 @@ def test_cpp_has_no_circle():
         str(file.relative_to(ROOT / "cpp")): names & {name[1:-1] for name in includes(file)}
         for file in CPP
     }
-    TopologicalSorter(included).prepare()  # raises CycleError
-    TopologicalSorter(LAYERS).prepare()
+    graphlib.TopologicalSorter(included).prepare()  # raises CycleError
+    graphlib.TopologicalSorter(LAYERS).prepare()
 
 
 @pytest.mark.parametrize("file", [f for f in CPP if layer(f) in BOX], ids=lambda f: f.name)
@@ -179,8 +181,8 @@ def test_python_has_no_circle():
         name: modules.keys() & set(modules_imported(file)) for name, file in modules.items()
     }
     assert len(imported["schuss.solvers.minimize"]) > 5
-    TopologicalSorter(imported).prepare()  # raises CycleError
-    TopologicalSorter(PYTHON_LAYERS).prepare()
+    graphlib.TopologicalSorter(imported).prepare()  # raises CycleError
+    graphlib.TopologicalSorter(PYTHON_LAYERS).prepare()
 
 
 def test_pure_modules_import_numpy_only():
@@ -218,6 +220,36 @@ def test_nothing_imports_the_lab():
 
 def test_the_twin_is_independent():
     assert set(imports(ROOT / "tests" / "reference.py")) == {"__future__", "math", "numpy"}
+
+
+def rooms_imported(file):
+    """The modules of `bench` and `problems` that a file imports, as dotted names."""
+    known = {".".join(f.relative_to(ROOT).with_suffix("").parts) for f in BESIDE}
+    known |= {name.removesuffix(".__init__") for name in known}
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from {alias.name for alias in node.names} & known
+        elif isinstance(node, ast.ImportFrom):
+            names = {f"{node.module}.{alias.name}" for alias in node.names} & known
+            yield from names or {node.module} & known
+
+
+def test_imports_of_bench_and_problems_make_no_circle():
+    graph = {}
+    for file in BESIDE:
+        name = ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        graph[name] = set(rooms_imported(file)) - {name}
+    graphlib.TopologicalSorter(graph).prepare()  # names a circle
+
+
+def test_problems_are_below_everybody():
+    for file in (ROOT / "problems").rglob("*.py"):
+        assert {name.split(".")[0] for name in imports(file)} <= {
+            *("__future__", "collections", "dataclasses", "functools", "json", "math", "pathlib"),
+            *("typing", "numpy", "problems"),
+        }
+    for file in PYTHON:
+        assert not {name.split(".")[0] for name in imports(file)} & {"bench", "problems"}
 
 
 def test_version_agrees():

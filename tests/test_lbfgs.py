@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from helpers import accepted, core_solver, log_cosh, norm
 
-from bench.problems import chained_rosenbrock, cragglvy
+from problems.any_size import chained_rosenbrock, cragglvy
 
 
 def two_loops(pairs, g, dtype):

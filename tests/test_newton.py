@@ -12,7 +12,7 @@ import schuss
 from helpers import path
 from schuss import Newton, minimize
 
-from bench.problems import standard_problems
+from problems import standard_problems
 
 PROBLEMS = {p.name: p for p in standard_problems(20)}
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers import core_solver
 
-from bench.problems import more_garbow_hillstrom
+from problems import more_garbow_hillstrom
 
 # What SciPy 1.17 finds in float64 from the same start: the lower of the values of L-BFGS-B and BFGS
 # where the largest element of the gradient is at most 1e-3. They find no such point on Meyer's.

@@ -108,7 +108,7 @@ def test_functions_with_further_keywords_are_left_alone():
     def open_ended(**more):
         return more
 
-    assert suggest._with_known_arguments("open_ended", open_ended) is open_ended
+    assert suggest.with_known_arguments("open_ended", open_ended) is open_ended
 
 
 def test_dir_has_public_names_only():

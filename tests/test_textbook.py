@@ -28,7 +28,10 @@ def test_same_trajectory(case, rng):
     ours = [np.asarray(rng.normal(size=shape)) for shape in SHAPES]
     theirs = [p.copy() for p in ours]
     start = [p.copy() for p in ours]
-    optimizer, twin = case.make(), twin_class(**case.settings)
+    settings = dict(case.settings)
+    decoupled = settings.pop("decoupled_weight_decay", twin_class.decoupled)
+    optimizer, twin = case.make(), twin_class(**settings)
+    twin.decoupled = decoupled
     for step in range(31):  # odd: Lion may not come back to where it began
         # Gradients with a mean, so that the first moment matters, and scales that differ.
         grads = [np.asarray(10.0 ** (step % 3) * rng.normal(0.5, 1, shape)) for shape in SHAPES]
@@ -91,6 +94,24 @@ BY_HAND = [
     ),
     ("Adamax", {"learning_rate": 0.1, "beta1": 0.5, "epsilon": 0.0}, 1 - 0.1),
     ("Lion", {"learning_rate": 0.1, "beta1": 0.5, "beta2": 0.75}, 1 - 0.1 + 0.1),
+    (
+        "AdEMAMix",
+        {"learning_rate": 0.1, "beta1": 0.5, "beta2": 0.5, "beta3": 0.5, "epsilon": 0.0},
+        1 - 0.1 * (1 + 5 * 1 / 2) - 0.1 * (0 + 5 * 0) / math.sqrt(1.5 / 0.75),
+    ),
+    (
+        "Adan",
+        {"learning_rate": 0.1, "beta1": 0.5, "beta2": 0.5, "beta3": 0.5, "epsilon": 0.0},
+        # the second change is -3: d = -1.5, d_hat = -2; n = 1 + 0.5 * 2.5²
+        1 - 0.1 - 0.1 * (0 - 0.5 * 2) / math.sqrt((1 + 0.5 * 6.25) / 0.75),
+    ),
+    ("LAMB", {"learning_rate": 0.1, "weight_decay": 0.0}, 0.9 * 0.9),  # the mean stays above 0
+    ("LAMB", {"learning_rate": 0.1, "beta1": 0.0, "weight_decay": 0.0}, 0.9 * 1.1),
+    (
+        "LARS",
+        {"learning_rate": 0.1, "momentum": 0.0, "trust_coefficient": 1.0, "epsilon": 0.0},
+        0.9 * 1.1,
+    ),
 ]
 
 

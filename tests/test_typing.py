@@ -24,6 +24,9 @@ import schuss
 opt = schuss.AdamW(learning_rate=0.1, max_norm=1.0)
 schuss.AdamW(lr=0.1)  # typo
 schuss.AdamW(max_nrm=0.1)  # typo
+schuss.AdamW(beta1="0.9")  # typo
+schuss.AdamW(0.1, 0.9, 0.999, 1e-8, 0.01, True, 1.0)  # typo
+schuss.NAdam(0.1, momentum_decay=lambda t: 0.004 / (t + 1), nonfinite="skip", overrides=None)
 opt.learningrate = 1  # typo
 schuss.Adma(0.1)  # typo
 opt.learning_rate = schuss.schedules.cosine(0.1, total_steps=10)

@@ -8,8 +8,8 @@ import pytest
 pytest.importorskip("sklearn")  # and SciPy, which comes with it
 
 from bench.bench_verdicts import in_single, in_units, run, wrong
-from bench.nist import fits
-from bench.problems import standard_problems
+from problems import standard_problems
+from problems.nist import fits
 
 METHODS = ("lbfgs", "bfgs", "sr1", "newton", "newton_cg")
 
@@ -18,12 +18,14 @@ METHODS = ("lbfgs", "bfgs", "sr1", "newton", "newton_cg")
 @pytest.mark.parametrize("method", METHODS)
 def test_standard_problems_in_float32(method):
     """No right gradient is called wrong, and one within gtol is success."""
+    # A matrix by differences takes n gradients: not on the largest problems.
+    most, wanted = (20, 80) if method in ("newton", "newton_cg") else (50, 110)
     successes = 0
-    for problem in standard_problems():
+    for problem in standard_problems(most):
         found = run(method, in_single(problem), problem.start, truth=problem.value_and_gradient)
         assert not wrong(found), (problem.name, found)
         successes += found.success
-    assert successes >= 110
+    assert successes >= wanted
 
 
 @pytest.mark.parametrize(("x_unit", "f_unit"), [(1e-12, 1.0), (1e12, 1.0), (1.0, 1e-30)])

@@ -48,6 +48,10 @@ std::optional<Element> element_of(PyObject* array) {
             if (size == 4) return Element::kUInt32;
             if (size == 8) return Element::kUInt64;
             break;
+        case 'V':  // of ml_dtypes, which need not be there
+            if (size == 2 && py::cast<std::string>(dtype.attr("name")) == "bfloat16")
+                return Element::kBFloat16;
+            break;
     }
     return std::nullopt;
 }
@@ -108,6 +112,18 @@ py::dtype numpy_dtype(DType dtype) {
     return dtype == kFloat32 ? py::dtype::of<float>() : py::dtype::of<double>();
 }
 
+const char* storage_name(Element storage) {
+    constexpr const char* kNames[] = {"float32", "float64", "bfloat16", "float16"};
+    return kNames[static_cast<int>(storage)];
+}
+
+Element storage_named(const std::string& name) {
+    for (int k = 0; k < kStorages; ++k)
+        if (name == storage_name(static_cast<Element>(k))) return static_cast<Element>(k);
+    throw py::type_error("dtype is '" + name +
+                         "'; float32, float64, bfloat16 or float16 is wanted");
+}
+
 py::object native_array(const py::object& given) {
     py::object array = given;
     if (!is_array(array.ptr())) {
@@ -121,19 +137,19 @@ py::object native_array(const py::object& given) {
     return array.attr("astype")(array.attr("dtype").attr("newbyteorder")("=").attr("name"));
 }
 
-DType check_param(PyObject* o, const std::string& label) {
+Element check_param(PyObject* o, const std::string& label) {
     check_array(o, label);
     const auto type = element_of(o);
-    if (type != Element::kFloat32 && type != Element::kFloat64)
+    if (!type || static_cast<int>(*type) >= kStorages)
         throw py::type_error(label + " has dtype " + dtype_text(o) +
-                             "; float32 or float64 is wanted");
+                             "; float32, float64, bfloat16 or float16 is wanted");
     if (!(fields(o)->flags & Flags::NPY_ARRAY_WRITEABLE_))
         throw py::value_error(label + " is read-only; a writeable array is wanted");
     if (overlaps_itself(o))
         throw py::value_error(label +
                               " overlaps itself (a broadcast or folded view); an array with an "
                               "element of its own at each index is wanted");
-    return type == Element::kFloat32 ? kFloat32 : kFloat64;
+    return *type;
 }
 
 Element check_grad(PyObject* o, const std::string& label) {
@@ -158,30 +174,16 @@ std::string text_of(const std::vector<std::int64_t>& shape) {
     return py::cast<std::string>(py::str(py::tuple(py::cast(shape))));
 }
 
-Operand operand(PyObject* array, Element type, const std::vector<int>& axes, DType compute) {
+View view_of(PyObject* array, Element type) {
     const auto* f = fields(array);
-    Operand result;
-    result.view.data = f->data;
-    result.view.type = type;
-    for (const int a : axes) {
-        result.view.shape.push_back(f->dimensions[a]);
-        result.view.strides.push_back(f->strides[a]);
-    }
-    collapse(result.view);
-    result.direct = is_contiguous(result.view) &&
-                    type == (compute == kFloat32 ? Element::kFloat32 : Element::kFloat64);
-    return result;
-}
-
-std::vector<int> c_order(PyObject* array) {
-    std::vector<int> axes(static_cast<std::size_t>(fields(array)->nd));
-    std::iota(axes.begin(), axes.end(), 0);
-    return axes;
+    return {
+        f->data, type, {f->dimensions, f->dimensions + f->nd}, {f->strides, f->strides + f->nd}};
 }
 
 std::vector<int> memory_order(PyObject* array) {
     const auto* f = fields(array);
-    std::vector<int> axes = c_order(array);
+    std::vector<int> axes(static_cast<std::size_t>(f->nd));
+    std::iota(axes.begin(), axes.end(), 0);
     std::stable_sort(axes.begin(), axes.end(), [f](int a, int b) {
         return std::abs(f->strides[a]) > std::abs(f->strides[b]);
     });
@@ -207,7 +209,7 @@ bool share_memory(PyObject* a, PyObject* b) {
     return py::cast<bool>(numpy.attr("shares_memory")(plain(py::handle(a)), plain(py::handle(b))));
 }
 
-Seen::Seen(PyObject* array, bool writeable)
+ArrayFingerprint::ArrayFingerprint(PyObject* array, bool writeable)
     : data(fields(array)->data),
       type_(py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(Py_TYPE(array)))),
       descr_(py::reinterpret_borrow<py::object>(fields(array)->descr)),
@@ -218,7 +220,7 @@ Seen::Seen(PyObject* array, bool writeable)
     shape_and_strides_.insert(shape_and_strides_.end(), f->strides, f->strides + nd_);
 }
 
-bool Seen::matches(PyObject* o) const {
+bool ArrayFingerprint::matches(PyObject* o) const {
     if (reinterpret_cast<PyObject*>(Py_TYPE(o)) != type_.ptr()) return false;
     const auto* f = fields(o);
     if (f->descr != descr_.ptr() || f->nd != nd_ || (f->flags & writeable_) != writeable_)

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/step.hpp"
+#include "runtime/strided.hpp"
 
 namespace schuss {
 
@@ -16,24 +16,24 @@ inline py::detail::PyArray_Proxy* fields(PyObject* array) { return py::detail::a
 
 bool is_array(PyObject* o);
 py::dtype numpy_dtype(DType dtype);
+const char* storage_name(Element storage);  // of those that models are stored in
+Element storage_named(const std::string& name);
 
 // What NumPy makes an array of, in this machine's byte order, and real numbers as float64 where
 // they are objects; NumPy's error where it cannot.
 py::object native_array(const py::object& given);
 
 // Throws TypeError or ValueError unless o is an array that a step can update / read.
-DType check_param(PyObject* o, const std::string& label);
+Element check_param(PyObject* o, const std::string& label);
 Element check_grad(PyObject* o, const std::string& label);
 
 std::vector<std::int64_t> shape_of(PyObject* array);
 std::string text_of(const std::vector<std::int64_t>& shape);
 
-// The array with its axes taken in the given order.
-Operand operand(PyObject* array, Element type, const std::vector<int>& axes, DType compute);
+View view_of(PyObject* array, Element type);  // in the order of its axes
 
 // Axes from the largest stride to the smallest: the order in memory. C order where strides tie.
 std::vector<int> memory_order(PyObject* array);
-std::vector<int> c_order(PyObject* array);
 
 // Bytes [low, high) that the array's elements lie in; empty for an empty array.
 struct Extent {
@@ -45,10 +45,10 @@ Extent extent(PyObject* array);
 bool share_memory(PyObject* a, PyObject* b);  // exact
 
 // What a step must find unchanged in an array to use what it knows of it: all but the address.
-class Seen {
+class ArrayFingerprint {
   public:
-    Seen() = default;
-    Seen(PyObject* array, bool writeable);
+    ArrayFingerprint() = default;
+    ArrayFingerprint(PyObject* array, bool writeable);
     bool matches(PyObject* o) const;
     char* data = nullptr;
 

@@ -48,7 +48,8 @@ AskTell::AskTell(const std::string& method, py::handle x0, const py::dict& optio
     structure_.collect(x0, "x0", arrays);
     for (std::size_t k = 0; k < arrays.size(); ++k) {
         const Element type = check_grad(arrays[k].ptr(), label("x0", structure_.paths()[k]));
-        if (type != Element::kFloat16 && type != Element::kFloat32) dtype_ = kFloat64;
+        if (kBytes[static_cast<int>(type)] > 4 || static_cast<int>(type) >= kStorages)
+            dtype_ = kFloat64;
         Leaf leaf{shape_of(arrays[k].ptr()), size_, 1};
         for (const std::int64_t length : leaf.shape) leaf.count *= length;
         size_ += leaf.count;
@@ -76,12 +77,10 @@ void AskTell::gather_tree(py::handle tree, const char* name, char* to) {
     }
     for (std::size_t k = 0; k < leaves_.size(); ++k) {
         PyObject* array = arrays[k].ptr();
-        const View view = operand(array, check_grad(array, name), c_order(array), dtype_).view;
+        View view = view_of(array, check_grad(array, name));
+        collapse(view);
         char* first = to + leaves_[k].begin * size_of(dtype_);
-        if (dtype_ == kFloat32)
-            gather(view, 0, leaves_[k].count, reinterpret_cast<float*>(first));
-        else
-            gather(view, 0, leaves_[k].count, reinterpret_cast<double*>(first));
+        gather(view, 0, leaves_[k].count, dtype_, first);
     }
 }
 
@@ -129,7 +128,8 @@ const char* AskTell::vector_from(py::handle tree, const char* name) {
     if (alone && size_ == 1 && py::cast<py::ssize_t>(g.attr("size")) == 1)
         g = g.attr("reshape")(py::cast(leaves_[0].shape));
     if (alone) {
-        const Operand whole = operand(g.ptr(), check_grad(g.ptr(), name), c_order(g.ptr()), dtype_);
+        const View array = view_of(g.ptr(), check_grad(g.ptr(), name));
+        const Operand whole = operand(array, c_order(array.shape.size()), dtype_);
         // Whoever gave it holds it for the time of the call.
         if (whole.direct && shape_of(g.ptr()) == leaves_[0].shape && g.is(tree))
             return whole.view.data;

@@ -19,6 +19,7 @@ py::dict rules() {
         py::dict entry;
         entry["hyper"] = words(rule.hyper);
         entry["slots"] = words(rule.slots);
+        entry["sums"] = words(rule.sums);
         result[rule.name] = entry;
     }
     return result;

@@ -24,59 +24,97 @@ py::list flatten(py::handle tree, const char* name) {
     return result;
 }
 
-double global_norm(py::handle grads) {
+// The gradients as a plan without parameters.
+Plan plan_of(py::handle grads) {
     const Structure structure(grads, "grads", "grads");
     std::vector<py::object> leaves;
     structure.collect(grads, "grads", leaves);
     Plan plan;
     for (std::size_t k = 0; k < leaves.size(); ++k) {
-        const std::string name = label("grads", structure.paths()[k]);
-        Tensor tensor;
         PyObject* array = leaves[k].ptr();
-        const Element type = check_grad(array, name);
-        tensor.dtype = type == Element::kFloat32 ? kFloat32 : kFloat64;
-        tensor.ordered_grad = operand(array, type, c_order(array), tensor.dtype);
-        tensor.count = 1;
-        for (const std::int64_t n : shape_of(array)) tensor.count *= n;
+        Tensor tensor;
+        tensor.resting = array == Py_None;
+        if (!tensor.resting) {
+            const View view =
+                view_of(array, check_grad(array, label("grads", structure.paths()[k])));
+            const int type = static_cast<int>(view.type);
+            tensor.dtype = type < kStorages && kBytes[type] <= 4 ? kFloat32 : kFloat64;
+            tensor.ordered_grad = operand(view, c_order(view.shape.size()), tensor.dtype);
+            tensor.count = 1;
+            for (const std::int64_t n : view.shape) tensor.count *= n;
+        }
         plan.add(std::move(tensor));
     }
+    plan.choose_moving();
+    return plan;
+}
+
+double global_norm(py::handle grads) {
+    const Plan plan = plan_of(grads);
     const py::gil_scoped_release released;
-    return gradient_norm(plan, useful_threads(plan));
+    return gradient_norm(plan, useful_threads(plan.moving.total()));
+}
+
+std::vector<double> sums_of(py::handle grads, double scale) {
+    const Plan plan = plan_of(grads);
+    const py::gil_scoped_release released;
+    return block_sums(plan, scale, useful_threads(plan.moving.total()));
 }
 
 }  // namespace
 
 void register_stepper(py::module_& m) {
+    using Owner = const std::shared_ptr<Stepper>&;
     m.def("flatten", flatten, py::arg("tree"), py::arg("name"));
     m.def("global_norm", global_norm, py::arg("grads"));
+    m.def("block_sums", sums_of, py::arg("grads"), py::arg("scale"));
     py::class_<Stepper, std::shared_ptr<Stepper>>(m, "Stepper")
-        .def(py::init<const std::string&, py::handle, const py::dict&>(), py::arg("rule"),
-             py::arg("params"), py::arg("fills"))
-        .def("step", &Stepper::step, py::arg("params"), py::arg("grads"))
+        .def(py::init([](const std::string& rule, py::handle params, const py::dict& fills,
+                         std::optional<double> keep, std::pair<std::int64_t, std::int64_t> range) {
+                 return std::make_shared<Stepper>(rule, params, fills, keep,
+                                                  Range{range.first, range.second});
+             }),
+             py::arg("rule"), py::arg("params"), py::arg("fills"), py::arg("keep") = py::none(),
+             py::arg("range") = std::pair(0, Range().end))
+        .def("step", &Stepper::step, py::arg("params"), py::arg("grads"),
+             py::arg("shadow") = py::none(), py::arg("grad_norm") = py::none())
+        .def("open", &Stepper::open, py::arg("params"), py::arg("grads"),
+             py::arg("shadow") = py::none(), py::arg("grad_norm") = py::none())
+        .def("gather", &Stepper::gather)
+        .def("settle", &Stepper::settle, py::arg("sums"))
+        .def("run", &Stepper::run, py::arg("leaves"))
+        .def("close", &Stepper::close)
         .def("assign_groups", &Stepper::assign_groups, py::arg("group_of"), py::arg("frozen"))
         .def("set_hyper", &Stepper::set_hyper, py::arg("hyper"))
         .def(
             "set_options",
             [](Stepper& self, double max_norm, double max_value, double grad_scale,
-               const std::string& nonfinite, bool maximize) {
-                self.set_options(
-                    {max_norm, max_value, grad_scale, nonfinite_from(nonfinite), maximize});
+               const std::string& nonfinite, bool maximize, bool decoupled,
+               std::optional<int> agc_axis) {
+                self.set_options({max_norm, max_value, grad_scale, nonfinite_from(nonfinite),
+                                  maximize, decoupled, agc_axis});
             },
             py::kw_only(), py::arg("max_norm"), py::arg("max_value"), py::arg("grad_scale"),
-            py::arg("nonfinite"), py::arg("maximize"))
+            py::arg("nonfinite"), py::arg("maximize"), py::arg("decoupled"), py::arg("agc_axis"))
         .def("unflatten", &Stepper::unflatten, py::arg("leaves"))
         .def("layout", &Stepper::layout, py::arg("leaf"))
         .def("slots", &Stepper::slots, py::arg("leaf"))
-        .def_property_readonly("rule", [](const Stepper& self) { return self.rule().name; })
+        .def_property_readonly("rule", [](Owner self) { return self->optimizer().rule().name; })
         .def_property_readonly("paths", &Stepper::paths)
         .def("snapshot", &Stepper::snapshot)
-        .def("restore", &Stepper::restore, py::arg("step_count"), py::arg("carry"),
-             py::arg("slots"))
-        .def_readonly("step_count", &Stepper::step_count)
-        .def_readonly("carry", &Stepper::carry)
-        .def_property_readonly("report", [](const Stepper& self) -> py::object {
-            if (!self.report) return py::none();
-            const StepReport& r = *self.report;
+        .def("restore", &Stepper::restore, py::arg("step_count"), py::arg("counts"),
+             py::arg("carry"), py::arg("slots"))
+        .def_property_readonly("step_count",
+                               [](Owner self) { return self->optimizer().step_count; })
+        .def(
+            "count", [](Owner self, std::size_t leaf) { return self->optimizer().count(leaf); },
+            py::arg("leaf"))
+        .def(
+            "carry", [](Owner self, std::size_t leaf) { return self->optimizer().carry(leaf); },
+            py::arg("leaf"))
+        .def_property_readonly("report", [](Owner self) -> py::object {
+            if (!self->optimizer().report()) return py::none();
+            const StepReport& r = *self->optimizer().report();
             return py::make_tuple(r.step, r.learning_rate, r.grad_norm, r.clip_factor, r.skipped,
                                   r.nonfinite);
         });

@@ -3,113 +3,67 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
-#include <chrono>
-#include <cmath>
-#include <cstring>
-#include <limits>
-
-#include "bindings/busy.hpp"
-#include "dispatch/dispatch.hpp"
-#include "runtime/float_environment.hpp"
 
 namespace schuss {
 namespace {
 
 constexpr char kWhat[] = "optimizer";
 
-int find_rule(const std::string& name) {
-    for (int k = 0; k < kernels().n_rules; ++k)
-        if (name == kernels().rules[k].name) return k;
-    throw py::value_error("rule is '" + name + "', which is not in the registry");
+std::vector<std::string> words(const char* list) {
+    return *list ? py::cast<std::vector<std::string>>(py::str(list).attr("split")(" "))
+                 : std::vector<std::string>();
 }
 
-// The k-th of the words in a list separated by single spaces.
-std::string word(const char* list, int k) {
-    for (; k > 0; --k) list = std::strchr(list, ' ') + 1;
-    return std::string(list, std::strcspn(list, " "));
-}
-
-bool has_word(const char* list, const std::string& wanted) {
-    return (" " + std::string(list) + " ").find(" " + wanted + " ") != std::string::npos;
-}
-
-// Lets go of the arrays of a step at its end, however it ends.
-class Release {
-  public:
-    Release(std::vector<py::object>& params, std::vector<py::object>& grads)
-        : params_(params), grads_(grads) {}
-    ~Release() {
-        params_.clear();
-        grads_.clear();
+std::vector<Leaf> leaves_of(const Structure& structure, py::handle params) {
+    std::vector<py::object> arrays;
+    structure.collect(params, "params", arrays);
+    std::vector<Leaf> leaves;
+    for (std::size_t k = 0; k < arrays.size(); ++k) {
+        const py::object& array = arrays[k];
+        Leaf leaf;
+        if (!is_array(array.ptr()) && py::hasattr(array, "axes")) {
+            leaf.storage = storage_named(py::cast<std::string>(array.attr("dtype")));
+            leaf.shape = py::cast<std::vector<std::int64_t>>(array.attr("shape"));
+            leaf.axes = py::cast<std::vector<int>>(array.attr("axes"));
+        } else {
+            leaf.storage = check_param(array.ptr(), label("params", structure.paths()[k]));
+            leaf.shape = shape_of(array.ptr());
+            leaf.axes = memory_order(array.ptr());
+        }
+        leaves.push_back(std::move(leaf));
     }
+    return leaves;
+}
 
-  private:
-    std::vector<py::object>&params_, &grads_;
-};
+std::vector<double> fills_of(const std::string& rule, const py::dict& fills) {
+    std::vector<double> result;
+    for (const std::string& slot : words(find_rule(rule).slots))
+        result.push_back(fills.contains(slot.c_str()) ? py::cast<double>(fills[slot.c_str()])
+                                                      : 0.0);
+    return result;
+}
 
 }  // namespace
 
-Stepper::Stepper(const std::string& rule, py::handle params, const py::dict& fills)
-    : rule_(find_rule(rule)),
-      coupled_decay_(!has_word(this->rule().hyper, "weight_decay")),
-      structure_(params, "params", "the params of the first step"),
-      fills_(fills) {
-    std::vector<py::object> arrays;
-    structure_.collect(params, "params", arrays);
-    for (std::size_t k = 0; k < arrays.size(); ++k) {
-        PyObject* array = arrays[k].ptr();
-        Leaf leaf;
-        leaf.dtype = check_param(array, label("params", paths()[k]));
-        leaf.shape = shape_of(array);
-        leaf.axes = memory_order(array);
-        leaf.count = 1;
-        for (const std::int64_t n : leaf.shape) leaf.count *= n;
-        leaves_.push_back(std::move(leaf));
-    }
-    assign_groups(std::vector<int>(leaves_.size()), {false});
+Stepper::Stepper(const std::string& rule, py::handle params, const py::dict& fills,
+                 std::optional<double> keep, Range range)
+    : structure_(params, "params", "the params of the first step"),
+      optimizer_(rule, leaves_of(structure_, params), fills_of(rule, fills), keep, range),
+      known_(paths().size()) {}
+
+void Stepper::assign_groups(const std::vector<int>& group_of, const std::vector<bool>& frozen) {
+    const Busy busy(stepping_, kWhat);
+    optimizer_.assign_groups(group_of, frozen);
 }
-
-const Rule& Stepper::rule() const { return kernels().rules[rule_]; }
-
-std::string Stepper::slot_name(int slot) const { return word(rule().slots, slot); }
 
 void Stepper::set_hyper(const std::vector<std::vector<double>>& hyper) {
     const Busy busy(stepping_, kWhat);
-    hyper_ = hyper;
+    optimizer_.set_hyper(hyper);
 }
 
 void Stepper::set_options(const Options& options) {
     const Busy busy(stepping_, kWhat);
-    options_ = options;
-}
-
-void Stepper::assign_groups(const std::vector<int>& group_of, const std::vector<bool>& frozen) {
-    const Busy busy(stepping_, kWhat);
-    for (std::size_t k = 0; k < leaves_.size(); ++k) {
-        leaves_[k].group = group_of.at(k);
-        leaves_[k].frozen = frozen.at(static_cast<std::size_t>(group_of[k]));
-    }
-    carry.assign(frozen.size(), std::vector<double>(rule().carry, rule().carry + rule().n_carry));
-    planned_ = false;
-}
-
-void Stepper::allocate() {
-    if (states_) return;
-    std::vector<std::int64_t> bytes;
-    for (const Leaf& leaf : leaves_) bytes.push_back(leaf.count * size_of(leaf.dtype));
-    states_ = std::make_unique<States>(bytes, rule().n_slots);
-    for (int s = 0; s < rule().n_slots; ++s) {
-        if (!fills_.contains(slot_name(s).c_str())) continue;
-        const auto fill = py::cast<double>(fills_[slot_name(s).c_str()]);
-        for (std::size_t k = 0; k < leaves_.size(); ++k) {
-            char* first = states_->slot(k, s);
-            if (leaves_[k].dtype == kFloat32)
-                std::fill_n(reinterpret_cast<float*>(first), leaves_[k].count,
-                            static_cast<float>(fill));
-            else
-                std::fill_n(reinterpret_cast<double*>(first), leaves_[k].count, fill);
-        }
-    }
+    optimizer_.set_options(options);
 }
 
 bool Stepper::overlaps_params(const Extent& e) const {
@@ -120,264 +74,296 @@ bool Stepper::overlaps_params(const Extent& e) const {
            reached_[static_cast<std::size_t>(after - extents_.begin()) - 1] > e.low;
 }
 
+// The arrays of the step, held until it ends: checks may run Python code, and the GIL is released.
+void Stepper::collect(py::handle params, py::handle grads, py::handle shadow) {
+    if (!optimizer_.ready())
+        throw std::runtime_error("this optimizer is being loaded in another thread");
+    structure_.collect(params, "params", params_);
+    structure_.collect(grads, "grads", grads_);
+    shadow_.clear();
+    if (!shadow.is_none()) structure_.collect(shadow, "shadow", shadow_);
+    if (!bound_holds()) bind();
+}
+
 // The common case: the arrays of the last step, or new gradients of the same layout.
-bool Stepper::plan_holds() {
-    if (!planned_) return false;
-    for (std::size_t k = 0; k < leaves_.size(); ++k) {
-        Leaf& leaf = leaves_[k];
+bool Stepper::bound_holds() {
+    if (!optimizer_.bound() || shadowed_ != !shadow_.empty()) return false;
+    bool same_present = true;
+    for (std::size_t k = 0; k < known_.size(); ++k) {
+        Known& known = known_[k];
         PyObject *p = params_[k].ptr(), *g = grads_[k].ptr();
-        if (!leaf.param.matches(p) || leaf.param.data != fields(p)->data || !leaf.grad.matches(g))
+        if (!known.param.matches(p) || known.param.data != fields(p)->data) return false;
+        if (shadowed_ && (!known.shadow.matches(shadow_[k].ptr()) ||
+                          known.shadow.data != fields(shadow_[k].ptr())->data))
             return false;
+        const bool present = g != Py_None;
+        same_present &= present == known.present;
+        known.present = present;
+        if (!present) continue;
+        if (!known.grad.matches(g)) return false;
         char* data = fields(g)->data;
-        if (leaf.grad.data == data) continue;
+        if (known.grad.data == data) continue;
         const Extent e = extent(g);
-        if (overlaps_params(e) || states_->overlaps(e.low, e.high)) return false;
-        leaf.grad.data = data;
-        plan_.tensors[k].grad.view.data = data;
-        plan_.tensors[k].ordered_grad.view.data = data;
+        if (shadowed_ || overlaps_params(e) || optimizer_.overlaps_states(e.low, e.high))
+            return false;
+        known.grad.data = data;
+        optimizer_.move_grad(k, data);
+    }
+    if (!same_present) {
+        std::vector<bool> present;
+        for (const Known& known : known_) present.push_back(known.present);
+        optimizer_.set_present(present);
     }
     return true;
 }
 
 // Checks everything, and only then changes anything.
-void Stepper::make_plan() {
-    planned_ = false;
-    Plan plan;
-    for (std::size_t k = 0; k < leaves_.size(); ++k) plan.add(check_pair(k));
+void Stepper::bind() {
+    optimizer_.unbind();
+    std::vector<Arrays> arrays;
+    for (std::size_t k = 0; k < known_.size(); ++k) arrays.push_back(check_arrays(k));
     check_memory();
-    allocate();
-    for (std::size_t k = 0; k < leaves_.size(); ++k) {
-        for (int s = 0; s < rule().n_slots; ++s) plan.tensors[k].slots[s] = states_->slot(k, s);
-        leaves_[k].param = Seen(params_[k].ptr(), true);
-        leaves_[k].grad = Seen(grads_[k].ptr(), false);
+    optimizer_.bind(arrays);
+    shadowed_ = !shadow_.empty();
+    for (std::size_t k = 0; k < known_.size(); ++k) {
+        Known& known = known_[k];
+        known.param = ArrayFingerprint(params_[k].ptr(), true);
+        known.present = arrays[k].grad.data != nullptr;
+        known.grad = known.present ? ArrayFingerprint(grads_[k].ptr(), false) : ArrayFingerprint();
+        if (shadowed_) known.shadow = ArrayFingerprint(shadow_[k].ptr(), true);
     }
-    plan_ = std::move(plan);
-    planned_ = true;
 }
 
-// A parameter and its gradient, fit for a step.
-Tensor Stepper::check_pair(std::size_t k) const {
-    const Leaf& leaf = leaves_[k];
+// A parameter and what belongs to it, fit for a step.
+Arrays Stepper::check_arrays(std::size_t k) const {
+    const Leaf& leaf = optimizer_.leaves()[k];
+    const auto check_shape = [&](PyObject* array, const std::string& name, const char* whose) {
+        if (shape_of(array) != leaf.shape)
+            throw py::value_error(name + " has shape " + text_of(shape_of(array)) + "; " + whose +
+                                  ", " + text_of(leaf.shape) + ", is wanted");
+    };
     PyObject *p = params_[k].ptr(), *g = grads_[k].ptr();
     const std::string p_name = label("params", paths()[k]), g_name = label("grads", paths()[k]);
-    if (check_param(p, p_name) != leaf.dtype)
+    if (check_param(p, p_name) != leaf.storage)
         throw py::value_error(p_name + " changed its dtype; that of the first step is wanted");
-    if (shape_of(p) != leaf.shape)
-        throw py::value_error(p_name + " has shape " + text_of(shape_of(p)) +
-                              "; that of the first step, " + text_of(leaf.shape) + ", is wanted");
-    const Element type = check_grad(g, g_name);
-    if (shape_of(g) != leaf.shape)
-        throw py::value_error(g_name + " has shape " + text_of(shape_of(g)) +
-                              "; the parameter's, " + text_of(leaf.shape) + ", is wanted");
-    Tensor tensor;
-    tensor.dtype = leaf.dtype;
-    tensor.count = leaf.count;
-    tensor.group = leaf.group;
-    tensor.frozen = leaf.frozen;
-    tensor.param = operand(p, leaf.dtype == kFloat32 ? Element::kFloat32 : Element::kFloat64,
-                           leaf.axes, leaf.dtype);
-    tensor.grad = operand(g, type, leaf.axes, leaf.dtype);
-    tensor.ordered_grad = operand(g, type, c_order(g), leaf.dtype);
-    return tensor;
+    check_shape(p, p_name, "that of the first step");
+    Arrays arrays;
+    arrays.param = view_of(p, leaf.storage);
+    if (g != Py_None) {
+        arrays.grad = view_of(g, check_grad(g, g_name));
+        check_shape(g, g_name, "the parameter's");
+    }
+    if (!shadow_.empty()) {
+        PyObject* s = shadow_[k].ptr();
+        const std::string s_name = label("shadow", paths()[k]);
+        const Element type = check_param(s, s_name);
+        if (leaf.storage != Element::kFloat32)
+            throw py::type_error(p_name + " has a shadow and dtype " + storage_name(leaf.storage) +
+                                 "; float32 is wanted");
+        if (type != Element::kBFloat16 && type != Element::kFloat16)
+            throw py::type_error(s_name + " has dtype " + storage_name(type) +
+                                 "; bfloat16 or float16 is wanted");
+        check_shape(s, s_name, "the parameter's");
+        arrays.shadow = view_of(s, type);
+    }
+    return arrays;
 }
 
-// Parameters share memory with no other array of the step, nor does anything with the states.
+// Parameters and shadows share memory with no other array of the step, nor does anything with the
+// states.
 void Stepper::check_memory() {
     struct Owned {
         Extent extent;
-        std::size_t leaf;
-    };
-    const auto not_in_states = [&](const Extent& e, const char* name, std::size_t k) {
-        if (e.low < e.high && states_ && states_->overlaps(e.low, e.high))
-            throw py::value_error(
-                label(name, paths()[k]) +
-                " shares memory with the optimizer's state; memory of its own is wanted");
+        PyObject* array;
+        std::string name;
     };
     std::vector<Owned> owned;
-    for (std::size_t k = 0; k < leaves_.size(); ++k) {
-        const Extent e = extent(params_[k].ptr());
-        not_in_states(e, "params", k);
-        if (e.low < e.high) owned.push_back({e, k});
-    }
-    std::sort(owned.begin(), owned.end(),
-              [](const Owned& a, const Owned& b) { return a.extent.low < b.extent.low; });
+    const auto add_all = [&](const std::vector<py::object>& arrays, const char* name, bool written,
+                             std::vector<Owned>& to) {
+        for (std::size_t k = 0; k < arrays.size(); ++k) {
+            if (arrays[k].is_none()) continue;
+            const Extent e = extent(arrays[k].ptr());
+            if (e.low == e.high) continue;
+            if (optimizer_.overlaps_states(e.low, e.high))
+                throw py::value_error(
+                    label(name, paths()[k]) +
+                    " shares memory with the optimizer's state; memory of its own is wanted");
+            if (written || overlaps_params(e))
+                to.push_back({e, arrays[k].ptr(), label(name, paths()[k])});
+        }
+    };
     extents_.clear();
     reached_.clear();
+    add_all(params_, "params", true, owned);
+    add_all(shadow_, "shadow", true, owned);
+    std::stable_sort(owned.begin(), owned.end(),
+                     [](const Owned& a, const Owned& b) { return a.extent.low < b.extent.low; });
     for (std::size_t k = 0; k < owned.size(); ++k) {
-        const auto& [e, leaf] = owned[k];
+        const Extent& e = owned[k].extent;
         for (std::size_t j = k; j-- > 0 && reached_[j] > e.low;)
-            if (owned[j].extent.high > e.low &&
-                share_memory(params_[owned[j].leaf].ptr(), params_[leaf].ptr()))
-                throw py::value_error(label("params", paths()[owned[j].leaf]) + " and " +
-                                      label("params", paths()[leaf]) +
+            if (owned[j].extent.high > e.low && share_memory(owned[j].array, owned[k].array))
+                throw py::value_error(owned[j].name + " and " + owned[k].name +
                                       " share memory; memory of its own is wanted for each");
         extents_.push_back(e);
         reached_.push_back(k ? std::max(reached_[k - 1], e.high) : e.high);
     }
-    for (std::size_t k = 0; k < leaves_.size(); ++k) {
-        const Extent e = extent(grads_[k].ptr());
-        not_in_states(e, "grads", k);
-        if (e.low == e.high || !overlaps_params(e)) continue;
-        for (const Owned& param : owned)
-            if (param.extent.low < e.high && e.low < param.extent.high &&
-                share_memory(params_[param.leaf].ptr(), grads_[k].ptr()))
-                throw py::value_error(label("grads", paths()[k]) + " shares memory with " +
-                                      label("params", paths()[param.leaf]) +
+    std::vector<Owned> near;
+    add_all(grads_, "grads", false, near);
+    for (const Owned& grad : near)
+        for (const Owned& other : owned)
+            if (other.extent.low < grad.extent.high && grad.extent.low < other.extent.high &&
+                share_memory(other.array, grad.array))
+                throw py::value_error(grad.name + " shares memory with " + other.name +
                                       "; memory of its own is wanted");
-    }
 }
 
-std::vector<Group> Stepper::groups_for_step(std::vector<std::vector<double>>& next_carry) const {
-    const FloatEnvironment pinned;
-    std::vector<Group> groups(hyper_.size());
-    for (std::size_t k = 0; k < groups.size(); ++k) {
-        rule().coefficients(hyper_[k].data(), step_count + 1, next_carry[k].data(),
-                            groups[k].coefficients);
-        groups[k].preparation = {(options_.maximize ? -1.0 : 1.0) / options_.grad_scale,
-                                 options_.max_value, coupled_decay_ ? hyper_[k].back() : 0.0};
-    }
-    return groups;
+void Stepper::let_go() {
+    params_.clear();
+    grads_.clear();
+    shadow_.clear();
 }
 
-// Reads the gradients where asked to, and updates unless that forbids it. Runs without the GIL.
-StepReport Stepper::run(std::vector<Group>& groups, Unfit& unfit) {
-    using Clock = std::chrono::steady_clock;
-    const FloatEnvironment pinned;
-    const int useful = useful_threads(plan_);
-    const int threads = pace_.parallel() ? useful : 1;
-    const Clock::time_point start = Clock::now();
-    const bool clip = !std::isinf(options_.max_norm);
-    const bool check = options_.nonfinite != Nonfinite::kPropagate;
-    StepReport report;
-    if (clip || check) {
-        const double norm = gradient_norm(plan_, threads);
-        report.grad_norm = norm / options_.grad_scale;
-        if (clip && !(*report.grad_norm <= options_.max_norm))
-            report.clip_factor = options_.max_norm / (*report.grad_norm + 1e-6);
-        // A norm that is not finite makes all of the gradients so: look at them as they came.
-        const double factor = std::isfinite(norm) ? report.clip_factor : 1.0;
-        if (!(*report.grad_norm * factor <= surely_fit(plan_, rule().squares)))
-            unfit =
-                find_unfit(plan_, {factor / options_.grad_scale, options_.max_value, /*l2=*/0.0},
-                           rule().squares);
-        report.nonfinite = unfit.count;
-        report.skipped = check && unfit.count > 0;
-        if (report.clip_factor != 1.0)
-            for (Group& group : groups) group.preparation.scale *= report.clip_factor;
-    }
-    if (!report.skipped) update(rule(), plan_, groups, threads);
-    if (useful > 1) pace_.record(std::chrono::duration<double>(Clock::now() - start).count());
-    return report;
-}
-
-void Stepper::step(py::handle params, py::handle grads) {
+void Stepper::step(py::handle params, py::handle grads, py::handle shadow,
+                   std::optional<double> grad_norm) {
     const Busy busy(stepping_, kWhat);
-    if (hyper_.empty())
-        throw std::runtime_error("this optimizer is being loaded in another thread");
-    const Release at_the_end(params_, grads_);
-    structure_.collect(params, "params", params_);
-    structure_.collect(grads, "grads", grads_);
-    if (!plan_holds()) make_plan();
-    std::vector<std::vector<double>> next_carry = carry;
-    std::vector<Group> groups = groups_for_step(next_carry);
-    Unfit unfit;
-    StepReport taken =
-        without_gil_if(plan_.trained.back() >= kLongStep, [&] { return run(groups, unfit); });
-    if (taken.skipped && options_.nonfinite == Nonfinite::kRaise) refuse(unfit);
-    if (!taken.skipped) {
-        ++step_count;
-        carry = std::move(next_carry);
-    }
-    taken.step = step_count;
-    taken.learning_rate = hyper_[0][0];
-    report = taken;
+    const struct LetGo {
+        Stepper& self;
+        ~LetGo() { self.let_go(); }
+    } at_the_end{*this};
+    collect(params, grads, shadow);
+    const bool taken = without_gil_if(optimizer_.moving() >= kLongStep,
+                                      [&] { return optimizer_.step(grad_norm); });
+    if (!taken && optimizer_.options().nonfinite == Nonfinite::kRaise) refuse();
 }
 
-void Stepper::refuse(const Unfit& unfit) const {
-    const std::string message = std::to_string(unfit.count) + " gradient elements are not finite" +
-                                (rule().squares ? ", or their squares are not" : "") +
-                                ", the first in " + label("grads", paths()[unfit.first]) +
-                                "; nothing was written";
+bool Stepper::open(py::handle params, py::handle grads, py::handle shadow,
+                   std::optional<double> grad_norm) {
+    auto busy = std::make_unique<Busy>(stepping_, kWhat);
+    try {
+        collect(params, grads, shadow);
+        const bool opened = without_gil_if(optimizer_.moving() >= kLongStep,
+                                           [&] { return optimizer_.open(grad_norm); });
+        if (opened)
+            open_ = std::move(busy);
+        else if (optimizer_.options().nonfinite == Nonfinite::kRaise)
+            refuse();
+        else
+            let_go();
+        return opened;
+    } catch (...) {
+        let_go();
+        throw;
+    }
+}
+
+void Stepper::check_open() const {
+    if (!open_) throw std::runtime_error("no step is open; open(params, grads) comes first");
+}
+
+std::vector<double> Stepper::gather() {
+    check_open();
+    const py::gil_scoped_release released;
+    return optimizer_.gather();
+}
+
+void Stepper::settle(const std::vector<double>& sums) {
+    check_open();
+    optimizer_.settle(sums);
+}
+
+void Stepper::run(const std::vector<std::size_t>& leaves) {
+    check_open();
+    for (const std::size_t k : leaves)
+        if (k >= known_.size())
+            throw py::value_error("leaves has " + std::to_string(k) + "; less than " +
+                                  std::to_string(known_.size()) + " is wanted");
+    const py::gil_scoped_release released;
+    optimizer_.run(leaves);
+}
+
+void Stepper::close() {
+    check_open();
+    optimizer_.close();
+    let_go();
+    open_.reset();
+}
+
+void Stepper::refuse() const {
+    const Unfit& unfit = optimizer_.unfit();
+    const std::string message =
+        unfit.count == 0 ? std::string("grad_norm is not finite; nothing was written")
+                         : std::to_string(unfit.count) + " gradient elements are not finite" +
+                               (optimizer_.rule().squares ? ", or their squares are not" : "") +
+                               ", the first in " + label("grads", paths()[unfit.first]) +
+                               "; nothing was written";
     PyErr_SetString(PyExc_FloatingPointError, message.c_str());
     throw py::error_already_set();
 }
 
+std::vector<std::string> Stepper::slot_names() const {
+    std::vector<std::string> names = words(optimizer_.rule().slots);
+    if (optimizer_.averages()) names.push_back("ema");
+    return names;
+}
+
 py::tuple Stepper::layout(std::size_t leaf) const {
-    const Leaf& l = leaves_.at(leaf);
-    return py::make_tuple(py::tuple(py::cast(l.shape)), l.dtype == kFloat32 ? "float32" : "float64",
+    const Leaf& l = optimizer_.leaves().at(leaf);
+    return py::make_tuple(py::tuple(py::cast(l.shape)), storage_name(l.storage),
                           py::tuple(py::cast(l.axes)));
 }
 
-// Of a state array, which lies as its parameter does.
-std::vector<std::int64_t> Stepper::state_strides(const Leaf& leaf) {
-    std::vector<std::int64_t> strides(leaf.shape.size());
-    std::int64_t stride = size_of(leaf.dtype);
-    for (auto a = leaf.axes.rbegin(); a != leaf.axes.rend(); ++a) {
-        const auto axis = static_cast<std::size_t>(*a);
-        strides[axis] = stride;
-        stride *= leaf.shape[axis];
-    }
-    return strides;
-}
-
-View Stepper::slot_walk(std::size_t leaf, int slot) const {
-    const Leaf& l = leaves_[leaf];
-    View view{states_->slot(leaf, slot),
-              l.dtype == kFloat32 ? Element::kFloat32 : Element::kFloat64, l.shape,
-              state_strides(l)};
-    collapse(view);
-    return view;
-}
-
-py::tuple Stepper::snapshot(const std::shared_ptr<Stepper>& self) {
-    const Busy busy(self->stepping_, kWhat);
-    self->allocate();
-    py::list all;
-    for (std::size_t k = 0; k < self->leaves_.size(); ++k) {
-        const Leaf& leaf = self->leaves_[k];
+py::tuple Stepper::snapshot() {
+    const Busy busy(stepping_, kWhat);
+    optimizer_.allocate();
+    const std::vector<std::string> names = slot_names();
+    std::vector<std::int64_t> counts;
+    py::list carry, all;
+    for (std::size_t k = 0; k < known_.size(); ++k) {
+        counts.push_back(optimizer_.count(k));
+        carry.append(py::cast(optimizer_.carry(k)));
         py::dict slots;
-        for (int s = 0; s < self->rule().n_slots; ++s) {
-            py::array copy(numpy_dtype(leaf.dtype),
-                           std::vector<py::ssize_t>(leaf.shape.begin(), leaf.shape.end()));
-            const View from = self->slot_walk(k, s);
-            if (leaf.dtype == kFloat32)
-                gather(from, 0, leaf.count, static_cast<float*>(copy.mutable_data()));
-            else
-                gather(from, 0, leaf.count, static_cast<double*>(copy.mutable_data()));
-            slots[self->slot_name(s).c_str()] = std::move(copy);
+        for (std::size_t s = 0; s < names.size(); ++s) {
+            View from = optimizer_.slot(k, static_cast<int>(s));
+            const DType dtype = optimizer_.leaves()[k].dtype();
+            py::array copy(numpy_dtype(dtype), from.shape);
+            std::int64_t count = 1;
+            for (const std::int64_t n : from.shape) count *= n;
+            collapse(from);
+            schuss::gather(from, 0, count, dtype, copy.mutable_data());
+            slots[names[s].c_str()] = std::move(copy);
         }
         all.append(std::move(slots));
     }
-    return py::make_tuple(self->step_count, self->carry, std::move(all));
+    return py::make_tuple(optimizer_.step_count, counts, carry, std::move(all));
 }
 
-void Stepper::restore(std::int64_t step_count_, const std::vector<std::vector<double>>& carry_,
+void Stepper::restore(std::int64_t step_count, const std::vector<std::int64_t>& counts,
+                      const std::vector<std::vector<double>>& carry,
                       const std::vector<py::dict>& slots) {
     const Busy busy(stepping_, kWhat);
-    allocate();
-    for (std::size_t k = 0; k < leaves_.size(); ++k)
-        for (int s = 0; s < rule().n_slots; ++s) {
-            const auto from = py::cast<py::array>(slots.at(k)[slot_name(s).c_str()]);
-            const View to = slot_walk(k, s);
-            if (leaves_[k].dtype == kFloat32)
-                scatter(to, 0, leaves_[k].count, static_cast<const float*>(from.data()));
-            else
-                scatter(to, 0, leaves_[k].count, static_cast<const double*>(from.data()));
+    optimizer_.allocate();
+    const std::vector<std::string> names = slot_names();
+    for (std::size_t k = 0; k < known_.size(); ++k)
+        for (std::size_t s = 0; s < names.size(); ++s) {
+            const auto from = py::cast<py::array>(slots.at(k)[names[s].c_str()]);
+            View to = optimizer_.slot(k, static_cast<int>(s));
+            collapse(to);
+            scatter(to, 0, from.size(), optimizer_.leaves()[k].dtype(), from.data());
         }
-    step_count = step_count_;
-    carry = carry_;
-    hyper_.clear();  // a step that read its settings before this is refused
+    optimizer_.restore(step_count, counts, carry);
 }
 
 py::dict Stepper::slots(const std::shared_ptr<Stepper>& self, std::size_t leaf) {
     const Busy busy(self->stepping_, kWhat);
-    self->allocate();
-    const Leaf& l = self->leaves_.at(leaf);
+    self->optimizer_.allocate();
+    const std::vector<std::string> names = self->slot_names();
     py::dict result;
-    for (int s = 0; s < self->rule().n_slots; ++s)
-        result[self->slot_name(s).c_str()] =
-            py::array(numpy_dtype(l.dtype), l.shape, state_strides(l), self->states_->slot(leaf, s),
-                      py::cast(self));
+    for (std::size_t s = 0; s < names.size(); ++s) {
+        const View view = self->optimizer_.slot(leaf, static_cast<int>(s));
+        result[names[s].c_str()] =
+            py::array(numpy_dtype(self->optimizer_.leaves().at(leaf).dtype()), view.shape,
+                      view.strides, view.data, py::cast(self));
+    }
     return result;
 }
 

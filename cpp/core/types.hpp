@@ -3,14 +3,15 @@
 #pragma once
 #include <cstdint>
 
+#include "core/element.hpp"
+
 namespace schuss {
 
-enum DType : int { kFloat32 = 0, kFloat64 = 1, kDTypes = 2 };
-
 // Room for what a rule may declare; the kernels refuse to compile one that needs more.
-constexpr int kMaxSlots = 3;
-constexpr int kMaxCoefficients = 12;
+constexpr int kMaxSlots = 4;
+constexpr int kMaxCoefficients = 14;
 constexpr int kMaxCarry = 1;
+constexpr int kMaxSums = 2;
 
 // Sums of squares run over blocks of this many elements; each block is summed on its own.
 constexpr std::int64_t kBlock = 4096;
@@ -24,14 +25,40 @@ struct Piece {
     bool streaming;  // the step's arrays come from memory, not from a cache
 };
 
-// What happens to a gradient before its rule sees it: g = clamp(scale * g, +-limit) + l2 * p.
-struct Preparation {
+// What surrounds every rule: g = clamp(scale * g, +-limit) + l2 * p before it, and with its step s
+// p = p - (decay * p + s) after it, or p - s without decay.
+struct Policy {
     double scale;  // sign (maximize) times the clip factor over grad_scale
     double limit;  // max_value, or infinity
-    double l2;     // coupled weight decay, or 0
+    double l2;     // weight decay as a part of the gradient, or 0
+    double decay;  // weight decay beside the step, times the learning rate, or 0
 };
 
-using UpdateKernel = void (*)(const Piece&, const double* coefficients, const Preparation&);
+using UpdateKernel = void (*)(const Piece&, const double* coefficients, const Policy&);
+
+// The first of two passes, of a rule with sums: at most kBlock elements. out: of each sum its
+// terms' squares, added up as in a block of SumSquaresKernel.
+using GatherKernel = void (*)(const Piece&, const double* coefficients, const Policy&, double* out);
+
+// count elements that lie `stride` bytes apart, to a run in a compute dtype; and the way back, by
+// round to nearest even.
+using LoadKernel = void (*)(const char* from, std::int64_t stride, std::int64_t count, char* to);
+using StoreKernel = void (*)(const char* from, std::int64_t count, char* to, std::int64_t stride);
+
+// average = keep * average + (1 - keep) * p.
+using AverageKernel = void (*)(char* average, const char* p, std::int64_t count, double keep,
+                               bool streaming);
+
+// Elements (r, c) of a matrix to rows of kAcross elements that lie together; strides in bytes.
+constexpr std::int64_t kDown = 16, kAcross = 128;
+using TurnKernel = void (*)(const char* from, std::int64_t column_stride, std::int64_t row_stride,
+                            std::int64_t rows, std::int64_t columns, char* to);
+
+// g = factor * clamp(scale * g, +-limit), a factor an element.
+using ScaleKernel = void (*)(char* g, const char* factor, std::int64_t count, const Policy&);
+
+// sums[i] += x[i]^2 in double.
+using SquaresKernel = void (*)(const char* x, std::int64_t count, double* sums);
 
 // out[b] = sum over block b of (scale * x)^2, in double, in the order that the bit contract fixes.
 using SumSquaresKernel = void (*)(const char* x, std::int64_t count, double scale, double* out);
@@ -129,11 +156,17 @@ struct Rule {
     const char* name;
     const char* hyper;
     const char* slots;
-    bool squares;  // takes the square of the gradient, which overflows long before it does
+    const char* sums;  // of each tensor, between two passes; empty for a rule of one pass
+    bool squares;      // takes the square of the gradient, which overflows long before it does
+    int n_hyper;
     int n_slots;
     int n_carry;
+    int n_sums;
     double carry[kMaxCarry];  // scalar state of the rule before its first step
     void (*coefficients)(const double* hyper, std::int64_t step, double* carry, double* out);
+    double (*decay)(const double* hyper);  // of a rule that has a say in it, else null
+    void (*settle)(const double* hyper, const double* sums, double* coefficients);
+    GatherKernel gather[kDTypes];    // null without sums
     UpdateKernel plain[kDTypes];     // the gradient goes to the rule as it is
     UpdateKernel prepared[kDTypes];  // the gradient is prepared first
 };

@@ -33,17 +33,17 @@ bool has(std::uint32_t leaf1_c, std::uint32_t leaf7_b, std::uint32_t saved) {
            (cpu.saved & saved) == saved;
 }
 
-constexpr std::uint32_t kFma = 1u << 12, kAvx = 1u << 28;  // leaf 1, ecx
+constexpr std::uint32_t kFma = 1u << 12, kAvx = 1u << 28, kF16c = 1u << 29;  // leaf 1, ecx
 constexpr std::uint32_t kAvx2 = 1u << 5, kF = 1u << 16, kDq = 1u << 17, kBw = 1u << 30,
                         kVl = 1u << 31;            // leaf 7, ebx
 constexpr std::uint32_t kYmm = 0x06, kZmm = 0xE6;  // XCR0
 
 }  // namespace
 
-bool cpu_has_avx2() { return has(kFma | kAvx, kAvx2, kYmm); }
+bool cpu_has_avx2() { return has(kFma | kAvx | kF16c, kAvx2, kYmm); }
 
 // GCC and Clang take AVX-512 for more than AVX2 and FMA, and use both.
-bool cpu_has_avx512() { return has(kFma | kAvx, kAvx2 | kF | kDq | kBw | kVl, kZmm); }
+bool cpu_has_avx512() { return has(kFma | kAvx | kF16c, kAvx2 | kF | kDq | kBw | kVl, kZmm); }
 
 }  // namespace schuss
 

@@ -4,6 +4,7 @@
 #include "kernels/linear.hpp"
 #include "kernels/reduce.hpp"
 #include "kernels/tile.hpp"
+#include "kernels/tiles.hpp"
 #include "rules/registry.hpp"
 
 namespace schuss::SCHUSS_TARGET {
@@ -18,6 +19,9 @@ constexpr Rule entry(const char* name) {
     rule.hyper = R::hyper;
     rule.slots = R::slots;
     if constexpr (requires { R::squares; }) rule.squares = R::squares;
+    static_assert(word_count(R::hyper) == R::By::kHypers, "a name for each hyperparameter");
+    static_assert(R::By::learning_rate == 0);
+    rule.n_hyper = word_count(R::hyper);
     rule.n_slots = word_count(R::slots);
     if constexpr (requires { R::carry; }) {
         rule.n_carry = sizeof(R::carry) / sizeof(double);
@@ -25,6 +29,15 @@ constexpr Rule entry(const char* name) {
         for (int k = 0; k < rule.n_carry; ++k) rule.carry[k] = R::carry[k];
     }
     rule.coefficients = R::coefficients;
+    if constexpr (requires { R::decay; }) rule.decay = R::decay;
+    rule.sums = "";
+    if constexpr (kSumsOf<R> > 0) {
+        rule.sums = R::sums;
+        rule.n_sums = kSumsOf<R>;
+        rule.settle = R::settle;
+        rule.gather[kFloat32] = gather<R, float>;
+        rule.gather[kFloat64] = gather<R, double>;
+    }
     rule.plain[kFloat32] = update<R, float, false>;
     rule.plain[kFloat64] = update<R, double, false>;
     rule.prepared[kFloat32] = update<R, float, true>;
@@ -36,6 +49,25 @@ template <class T, class D>
 constexpr VectorKernels vector_kernels = {probe<T, D>, pair<T, D>, combination<T, D>,
                                           advance<T, D>};
 
+// A parameter may be stored in its compute dtype, or in less than float32.
+template <class S>
+constexpr StoreKernel store_from_double() {
+    if constexpr (__is_same(S, double))
+        return store_elements<double, double>;
+    else
+        return nullptr;
+}
+template <class S>
+constexpr StoreKernel store_from_float() {
+    if constexpr (__is_same(S, double))
+        return nullptr;
+    else
+        return store_elements<S, float>;
+}
+
+#define SCHUSS_LOAD(name, type) {load_elements<type, float>, load_elements<type, double>},
+#define SCHUSS_TURN(name, type) turn_block<type>,
+#define SCHUSS_STORE(name, type) {store_from_float<type>(), store_from_double<type>()},
 #define SCHUSS_ENTRY(name, type) entry<type>(#name),
 constexpr Rule kRules[] = {SCHUSS_RULES(SCHUSS_ENTRY)};
 #undef SCHUSS_ENTRY
@@ -47,6 +79,12 @@ const KernelTable kernel_table = {
     kRules,
     sizeof(kRules) / sizeof(kRules[0]),
     {sum_squares<float>, sum_squares<double>},
+    {add_squares<float>, add_squares<double>},
+    {scale_units<float>, scale_units<double>},
+    {take_average<float>, take_average<double>},
+    {SCHUSS_ELEMENTS(SCHUSS_LOAD)},
+    {SCHUSS_ELEMENTS(SCHUSS_TURN)},
+    {SCHUSS_STORAGES(SCHUSS_STORE)},
     {{vector_kernels<float, float>, vector_kernels<float, double>},
      {vector_kernels<double, float>, vector_kernels<double, double>}},
     {trial<float>, trial<double>},

@@ -2,72 +2,151 @@
 // time.
 #pragma once
 #include "core/types.hpp"
+#include "kernels/reduce.hpp"
 #include "simd/vec.hpp"
 
 namespace schuss::SCHUSS_TARGET {
 namespace {
 
-// Out of cache the loop asks for its lines this many bytes ahead: 3 to 5 % on seven streams, where
-// 1024 and 2048 are alike. In cache that costs up to 20 %.
-constexpr std::int64_t kAhead = 2048;
-
+// A policy, rounded once to the lanes of V.
 template <class V>
-struct Prepare {
-    V scale, limit, l2;
-    bool has_l2;  // without decay a non-finite parameter must not reach the state
+struct Around {
+    V scale, limit, l2, decay;
+    bool has_l2, has_decay;  // without them a non-finite parameter must not reach the state, or 0
 
-    explicit Prepare(const Preparation& by)
+    explicit Around(const Policy& by)
         : scale(broadcast<V>(by.scale)),
           limit(broadcast<V>(by.limit)),
           l2(broadcast<V>(by.l2)),
-          has_l2(by.l2 != 0.0) {}
+          decay(broadcast<V>(by.decay)),
+          has_l2(by.l2 != 0.0),
+          has_decay(by.decay != 0.0) {}
 
-    SCHUSS_INLINE V operator()(V g, V p) const {
+    SCHUSS_INLINE V prepared(V g, V p) const {
         g = maximum(minimum(scale * g, limit), -limit);
         return has_l2 ? g + l2 * p : g;
     }
+    SCHUSS_INLINE V moved(V p, V step) const {
+        return has_decay ? p - (decay * p + step) : p - step;
+    }
 };
 
+// Rules with sums take two passes: `gather` updates states and gives the terms whose squares are
+// added up for each tensor, `settle` makes coefficients of the sums, and `step` may then see p.
+template <class Rule>
+constexpr int kSumsOf = [] {
+    if constexpr (requires { Rule::sums; })
+        return word_count(Rule::sums);
+    else
+        return 0;
+}();
+
+// Whether the pass that moves parameters writes the slots and reads the gradient.
+template <class Rule>
+constexpr bool kLast = [] {
+    if constexpr (requires { Rule::all_in_gather; })
+        return !Rule::all_in_gather;
+    else
+        return true;
+}();
+
 template <class Rule, class V, int... kAt>
-SCHUSS_INLINE void apply(V& p, V g, [[maybe_unused]] V* slot, const V* c, Indices<kAt...>) {
-    Rule::update(p, g, slot[kAt]..., c);
+SCHUSS_INLINE V step_of(V p, V g, [[maybe_unused]] V* slot, const V* c, Indices<kAt...>) {
+    if constexpr (kSumsOf<Rule> > 0)
+        return Rule::step(p, g, slot[kAt]..., c);
+    else
+        return Rule::step(g, slot[kAt]..., c);
+}
+
+template <class Rule, class V, int... kAt>
+SCHUSS_INLINE void gather_terms(V p, V g, V* slot, const V* c, V* term, Indices<kAt...>) {
+    Rule::gather(p, g, slot[kAt]..., c, term);
+}
+
+template <class Rule, class V>
+SCHUSS_INLINE void broadcast_all(const double* coefficients, V* c) {
+    static_assert(word_count(Rule::slots) <= kMaxSlots && kSumsOf<Rule> <= kMaxSums);
+    static_assert(Rule::kCoefficients <= kMaxCoefficients);
+    for (int k = 0; k < Rule::kCoefficients; ++k) c[k] = broadcast<V>(coefficients[k]);
 }
 
 // Elements [begin, end) in steps of one V.
 template <class Rule, class V, bool kPrepared>
 SCHUSS_INLINE void update_range(Piece piece, std::int64_t begin, std::int64_t end,
-                                const double* coefficients, const Preparation& preparation) {
+                                const double* coefficients, const Policy& policy) {
     using T = typename Lane<V>::Type;
     constexpr std::int64_t width = sizeof(V) / sizeof(T);
     constexpr int n = word_count(Rule::slots);
-    static_assert(n <= kMaxSlots && Rule::kCoefficients <= kMaxCoefficients);
     V c[Rule::kCoefficients];
-    for (int k = 0; k < Rule::kCoefficients; ++k) c[k] = broadcast<V>(coefficients[k]);
-    const Prepare<V> prepare(preparation);
+    broadcast_all<Rule>(coefficients, c);
+    const Around<V> around(policy);
     for (std::int64_t i = begin; i < end; i += width) {
         const std::int64_t at = i * static_cast<std::int64_t>(sizeof(T));
         if (piece.streaming) {
             __builtin_prefetch(piece.param + at + kAhead);
-            __builtin_prefetch(piece.grad + at + kAhead);
+            if (kLast<Rule>) __builtin_prefetch(piece.grad + at + kAhead);
             for (int s = 0; s < n; ++s) __builtin_prefetch(piece.slots[s] + at + kAhead);
         }
         V p = load<V>(piece.param + at);
         V g = load<V>(piece.grad + at);
         V slot[n ? n : 1];
         for (int s = 0; s < n; ++s) slot[s] = load<V>(piece.slots[s] + at);
-        if constexpr (kPrepared) g = prepare(g, p);
-        apply<Rule>(p, g, slot, c, UpTo<n>());
-        store(piece.param + at, p);
-        for (int s = 0; s < n; ++s) store(piece.slots[s] + at, slot[s]);
+        if constexpr (kPrepared) g = around.prepared(g, p);
+        store(piece.param + at, around.moved(p, step_of<Rule>(p, g, slot, c, UpTo<n>())));
+        if constexpr (kLast<Rule>)
+            for (int s = 0; s < n; ++s) store(piece.slots[s] + at, slot[s]);
     }
 }
 
 template <class Rule, class T, bool kPrepared>
-void update(const Piece& piece, const double* coefficients, const Preparation& preparation) {
+void update(const Piece& piece, const double* coefficients, const Policy& policy) {
     constexpr std::int64_t width = kVectorBytes / sizeof(T);
     const std::int64_t body = piece.count / width * width;
-    update_range<Rule, Vector<T>, kPrepared>(piece, 0, body, coefficients, preparation);
-    update_range<Rule, T, kPrepared>(piece, body, piece.count, coefficients, preparation);
+    update_range<Rule, Vector<T>, kPrepared>(piece, 0, body, coefficients, policy);
+    update_range<Rule, T, kPrepared>(piece, body, piece.count, coefficients, policy);
+}
+
+// Elements [begin, end) in steps of one V; the terms go to `terms`, a row a sum.
+template <class Rule, class V>
+SCHUSS_INLINE void gather_range(const Piece& piece, std::int64_t begin, std::int64_t end,
+                                const double* coefficients, const Policy& policy, char* terms,
+                                std::int64_t row) {
+    using T = typename Lane<V>::Type;
+    constexpr std::int64_t width = sizeof(V) / sizeof(T), size = sizeof(T);
+    constexpr int n = word_count(Rule::slots);
+    V c[Rule::kCoefficients];
+    broadcast_all<Rule>(coefficients, c);
+    const Around<V> around(policy);
+    for (std::int64_t i = begin; i < end; i += width) {
+        V p = load<V>(piece.param + i * size);
+        V g = around.prepared(load<V>(piece.grad + i * size), p);
+        V slot[n], term[kSumsOf<Rule>];
+        for (int s = 0; s < n; ++s) slot[s] = load<V>(piece.slots[s] + i * size);
+        gather_terms<Rule>(p, g, slot, c, term, UpTo<n>());
+        if constexpr (!kLast<Rule>)
+            for (int s = 0; s < n; ++s) store(piece.slots[s] + i * size, slot[s]);
+        for (int k = 0; k < kSumsOf<Rule>; ++k) store(terms + k * row + i * size, term[k]);
+    }
+}
+
+template <class Rule, class T>
+void gather(const Piece& piece, const double* coefficients, const Policy& policy, double* out) {
+    constexpr std::int64_t size = sizeof(T), tile = 512, width = kVectorBytes / sizeof(T);
+    LaneSums sums[kSumsOf<Rule>];
+    alignas(64) char terms[kSumsOf<Rule> * tile * size];
+    for (std::int64_t at = 0; at < piece.count; at += tile) {
+        Piece part = piece;
+        part.count = piece.count - at < tile ? piece.count - at : tile;
+        part.param += at * size;
+        part.grad += at * size;
+        for (int s = 0; s < word_count(Rule::slots); ++s) part.slots[s] += at * size;
+        const std::int64_t body = part.count / width * width;
+        gather_range<Rule, Vector<T>>(part, 0, body, coefficients, policy, terms, tile * size);
+        gather_range<Rule, T>(part, body, part.count, coefficients, policy, terms, tile * size);
+        for (int k = 0; k < kSumsOf<Rule>; ++k)
+            sums[k].template add<T>(terms + k * tile * size, part.count, 1.0);
+    }
+    for (int k = 0; k < kSumsOf<Rule>; ++k) out[k] = sums[k].total();
 }
 
 }  // namespace

@@ -9,18 +9,21 @@ namespace {
 
 struct AdaBelief : Moments {
     static constexpr char hyper[] = "learning_rate beta1 beta2 epsilon epsilon_root";
+    struct By {
+        enum { learning_rate, beta1, beta2, epsilon, epsilon_root, kHypers };
+    };
     static constexpr char slots[] = "exp_avg exp_avg_var";
     enum { kEpsilonRoot = kOwn, kCoefficients };
     static void coefficients(const double* h, std::int64_t t, double* carry, double* c) {
         Moments::coefficients(h, t, carry, c);
-        c[kEpsilonRoot] = h[4];
+        c[kEpsilonRoot] = h[By::epsilon_root];
     }
     template <class V>
-    SCHUSS_INLINE static void update(V& p, V g, V& m, V& s, const V* c) {
+    SCHUSS_INLINE static V step(V g, V& m, V& s, const V* c) {
         m = ema(m, g, c[kBeta1], c[kTake1]);
         const V surprise = g - m;
         s = ema(s, surprise * surprise, c[kBeta2], c[kTake2]) + c[kEpsilonRoot];
-        p = p - step(m, s, c);
+        return ratio(m, s, c);
     }
 };
 

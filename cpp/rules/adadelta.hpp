@@ -8,21 +8,24 @@ namespace {
 
 struct AdaDelta {
     static constexpr char hyper[] = "learning_rate rho epsilon";
+    struct By {
+        enum { learning_rate, rho, epsilon, kHypers };
+    };
     static constexpr char slots[] = "square_avg acc_delta";
     static constexpr bool squares = true;
     enum { kLearningRate, kRho, kTake, kEpsilon, kCoefficients };
     static void coefficients(const double* h, std::int64_t, double*, double* c) {
-        c[kLearningRate] = h[0];
-        c[kRho] = h[1];
-        c[kTake] = 1.0 - h[1];
-        c[kEpsilon] = h[2];
+        c[kLearningRate] = h[By::learning_rate];
+        c[kRho] = h[By::rho];
+        c[kTake] = 1.0 - h[By::rho];
+        c[kEpsilon] = h[By::epsilon];
     }
     template <class V>
-    SCHUSS_INLINE static void update(V& p, V g, V& v, V& u, const V* c) {
+    SCHUSS_INLINE static V step(V g, V& v, V& u, const V* c) {
         v = ema(v, g * g, c[kRho], c[kTake]);
         const V x = sqrt(u + c[kEpsilon]) / sqrt(v + c[kEpsilon]) * g;
         u = ema(u, x * x, c[kRho], c[kTake]);
-        p = p - c[kLearningRate] * x;
+        return c[kLearningRate] * x;
     }
 };
 

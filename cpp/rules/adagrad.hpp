@@ -9,18 +9,21 @@ namespace {
 
 struct AdaGrad {
     static constexpr char hyper[] = "learning_rate epsilon epsilon_inside_sqrt";
+    struct By {
+        enum { learning_rate, epsilon, epsilon_inside_sqrt, kHypers };
+    };
     static constexpr char slots[] = "sum";
     static constexpr bool squares = true;
     enum { kLearningRate, kEpsilonInside, kEpsilonOutside, kCoefficients };
     static void coefficients(const double* h, std::int64_t, double*, double* c) {
-        c[kLearningRate] = h[0];
-        c[kEpsilonInside] = h[2] != 0.0 ? h[1] : 0.0;
-        c[kEpsilonOutside] = h[2] != 0.0 ? 0.0 : h[1];
+        c[kLearningRate] = h[By::learning_rate];
+        c[kEpsilonInside] = h[By::epsilon_inside_sqrt] != 0.0 ? h[By::epsilon] : 0.0;
+        c[kEpsilonOutside] = h[By::epsilon_inside_sqrt] != 0.0 ? 0.0 : h[By::epsilon];
     }
     template <class V>
-    SCHUSS_INLINE static void update(V& p, V g, V& sum, const V* c) {
+    SCHUSS_INLINE static V step(V g, V& sum, const V* c) {
         sum = sum + g * g;
-        p = p - (c[kLearningRate] * g) / (sqrt(sum + c[kEpsilonInside]) + c[kEpsilonOutside]);
+        return (c[kLearningRate] * g) / (sqrt(sum + c[kEpsilonInside]) + c[kEpsilonOutside]);
     }
 };
 

@@ -1,5 +1,5 @@
 // Adam, Kingma & Ba 2015, Algorithm 1: epsilon is added to sqrt(v_hat), outside the root.
-// AdamW, Loshchilov & Hutter 2019, Algorithm 2: the decay lr wd p is taken together with the step.
+// AdamW, Loshchilov & Hutter 2019, Algorithm 2, is Adam with its decay beside the step.
 // AMSGrad, Reddi, Kale & Kumar 2018: the maximum of the raw v, corrected as v is (the paper
 // corrects neither).
 #pragma once
@@ -10,47 +10,19 @@ namespace {
 
 struct Adam : Moments {
     template <class V>
-    SCHUSS_INLINE static void update(V& p, V g, V& m, V& v, const V* c) {
+    SCHUSS_INLINE static V step(V g, V& m, V& v, const V* c) {
         average(g, m, v, c);
-        p = p - step(m, v, c);
+        return ratio(m, v, c);
     }
 };
 
 struct AmsGrad : Moments {
     static constexpr char slots[] = "exp_avg exp_avg_sq max_exp_avg_sq";
     template <class V>
-    SCHUSS_INLINE static void update(V& p, V g, V& m, V& v, V& v_max, const V* c) {
+    SCHUSS_INLINE static V step(V g, V& m, V& v, V& v_max, const V* c) {
         average(g, m, v, c);
         v_max = maximum(v_max, v);
-        p = p - step(m, v_max, c);
-    }
-};
-
-// Adam or AMSGrad with the decay beside the step.
-template <class Base>
-struct Decoupled : Base {
-    static constexpr char hyper[] = "learning_rate beta1 beta2 epsilon weight_decay";
-    enum { kDecay = Base::kOwn, kCoefficients };
-    static void coefficients(const double* h, std::int64_t t, double* carry, double* c) {
-        Base::coefficients(h, t, carry, c);
-        c[kDecay] = h[0] * h[4];
-    }
-};
-
-struct AdamW : Decoupled<Adam> {
-    template <class V>
-    SCHUSS_INLINE static void update(V& p, V g, V& m, V& v, const V* c) {
-        average(g, m, v, c);
-        p = p - (c[kDecay] * p + step(m, v, c));
-    }
-};
-
-struct AmsGradW : Decoupled<AmsGrad> {
-    template <class V>
-    SCHUSS_INLINE static void update(V& p, V g, V& m, V& v, V& v_max, const V* c) {
-        average(g, m, v, c);
-        v_max = maximum(v_max, v);
-        p = p - (c[kDecay] * p + step(m, v_max, c));
+        return ratio(m, v_max, c);
     }
 };
 

@@ -8,20 +8,23 @@ namespace {
 
 struct Adamax {
     static constexpr char hyper[] = "learning_rate beta1 beta2 epsilon";
+    struct By {
+        enum { learning_rate, beta1, beta2, epsilon, kHypers };
+    };
     static constexpr char slots[] = "exp_avg exp_inf";
     enum { kBeta1, kTake1, kBeta2, kStepSize, kEpsilon, kCoefficients };
     static void coefficients(const double* h, std::int64_t t, double*, double* c) {
-        c[kBeta1] = h[1];
-        c[kTake1] = 1.0 - h[1];
-        c[kBeta2] = h[2];
-        c[kStepSize] = h[0] / bias_correction(h[1], t);
-        c[kEpsilon] = h[3];
+        c[kBeta1] = h[By::beta1];
+        c[kTake1] = 1.0 - h[By::beta1];
+        c[kBeta2] = h[By::beta2];
+        c[kStepSize] = h[By::learning_rate] / bias_correction(h[By::beta1], t);
+        c[kEpsilon] = h[By::epsilon];
     }
     template <class V>
-    SCHUSS_INLINE static void update(V& p, V g, V& m, V& u, const V* c) {
+    SCHUSS_INLINE static V step(V g, V& m, V& u, const V* c) {
         m = ema(m, g, c[kBeta1], c[kTake1]);
         u = maximum(c[kBeta2] * u, abs(g) + c[kEpsilon]);
-        p = p - (c[kStepSize] * m) / u;
+        return (c[kStepSize] * m) / u;
     }
 };
 

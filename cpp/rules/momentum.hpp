@@ -11,41 +11,47 @@ namespace {
 template <bool kNesterov>
 struct MomentumRule {
     static constexpr char hyper[] = "learning_rate momentum dampening";
+    struct By {
+        enum { learning_rate, momentum, dampening, kHypers };
+    };
     static constexpr char slots[] = "momentum_buffer";
     enum { kLearningRate, kMomentum, kTake, kCoefficients };
     static void coefficients(const double* h, std::int64_t, double*, double* c) {
-        c[kLearningRate] = h[0];
-        c[kMomentum] = h[1];
-        c[kTake] = 1.0 - h[2];
+        c[kLearningRate] = h[By::learning_rate];
+        c[kMomentum] = h[By::momentum];
+        c[kTake] = 1.0 - h[By::dampening];
     }
     template <class V>
-    SCHUSS_INLINE static void update(V& p, V g, V& b, const V* c) {
+    SCHUSS_INLINE static V step(V g, V& b, const V* c) {
         const V taken = c[kTake] * g;
         b = c[kMomentum] * b + taken;
         if constexpr (kNesterov)
-            p = p - c[kLearningRate] * (taken + c[kMomentum] * b);
+            return c[kLearningRate] * (taken + c[kMomentum] * b);
         else
-            p = p - c[kLearningRate] * b;
+            return c[kLearningRate] * b;
     }
 };
 
 template <bool kNesterov>
 struct VelocityRule {
     static constexpr char hyper[] = "learning_rate momentum dampening";
+    struct By {
+        enum { learning_rate, momentum, dampening, kHypers };
+    };
     static constexpr char slots[] = "velocity";
     enum { kMomentum, kTake, kCoefficients };
     static void coefficients(const double* h, std::int64_t, double*, double* c) {
-        c[kMomentum] = h[1];
-        c[kTake] = h[0] * (1.0 - h[2]);
+        c[kMomentum] = h[By::momentum];
+        c[kTake] = h[By::learning_rate] * (1.0 - h[By::dampening]);
     }
     template <class V>
-    SCHUSS_INLINE static void update(V& p, V g, V& v, const V* c) {
+    SCHUSS_INLINE static V step(V g, V& v, const V* c) {
         const V taken = c[kTake] * g;
         v = c[kMomentum] * v - taken;
         if constexpr (kNesterov)
-            p = p + (c[kMomentum] * v - taken);
+            return -(c[kMomentum] * v - taken);
         else
-            p = p + v;
+            return -v;
     }
 };
 

@@ -19,20 +19,26 @@ SCHUSS_INLINE double power_096(double x) {
 
 struct NAdam : Moments {
     static constexpr char hyper[] = "learning_rate beta1 beta2 epsilon momentum_decay";
+    struct By {
+        enum { learning_rate, beta1, beta2, epsilon, momentum_decay, kHypers };
+    };
     static constexpr double carry[] = {1.0};
     enum { kGradStep = kOwn, kMomentStep, kCoefficients };
     static void coefficients(const double* h, std::int64_t t, double* product, double* c) {
         Moments::coefficients(h, t, product, c);
-        const double mu = h[1] * (1.0 - 0.5 * power_096(static_cast<double>(t) * h[4]));
-        const double next = h[1] * (1.0 - 0.5 * power_096(static_cast<double>(t + 1) * h[4]));
+        const double mu =
+            h[By::beta1] * (1.0 - 0.5 * power_096(static_cast<double>(t) * h[By::momentum_decay]));
+        const double next =
+            h[By::beta1] *
+            (1.0 - 0.5 * power_096(static_cast<double>(t + 1) * h[By::momentum_decay]));
         product[0] *= mu;
-        c[kGradStep] = h[0] * (1.0 - mu) / (1.0 - product[0]);
-        c[kMomentStep] = h[0] * next / (1.0 - product[0] * next);
+        c[kGradStep] = h[By::learning_rate] * (1.0 - mu) / (1.0 - product[0]);
+        c[kMomentStep] = h[By::learning_rate] * next / (1.0 - product[0] * next);
     }
     template <class V>
-    SCHUSS_INLINE static void update(V& p, V g, V& m, V& v, const V* c) {
+    SCHUSS_INLINE static V step(V g, V& m, V& v, const V* c) {
         average(g, m, v, c);
-        p = p - (c[kGradStep] * g + c[kMomentStep] * m) / denominator(v, c);
+        return (c[kGradStep] * g + c[kMomentStep] * m) / denominator(v, c);
     }
 };
 

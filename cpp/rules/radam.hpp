@@ -9,22 +9,25 @@ namespace {
 
 struct RAdam : Moments {
     static constexpr char hyper[] = "learning_rate beta1 beta2 epsilon threshold";
+    struct By {
+        enum { learning_rate, beta1, beta2, epsilon, threshold, kHypers };
+    };
     enum { kAdaptive = kOwn, kCoefficients };
     static void coefficients(const double* h, std::int64_t t, double* carry, double* c) {
         Moments::coefficients(h, t, carry, c);
-        const double decay = power(h[2], t);
-        const double limit = 2.0 / (1.0 - h[2]) - 1.0;
+        const double decay = power(h[By::beta2], t);
+        const double limit = 2.0 / (1.0 - h[By::beta2]) - 1.0;
         const double rho = limit - 2.0 * static_cast<double>(t) * decay / (1.0 - decay);
-        c[kAdaptive] = rho > h[4] ? 1.0 : 0.0;
-        if (rho > h[4])
+        c[kAdaptive] = rho > h[By::threshold] ? 1.0 : 0.0;
+        if (rho > h[By::threshold])
             c[kStepSize] *= __builtin_sqrt(((rho - 4.0) * (rho - 2.0) * limit) /
                                            ((limit - 4.0) * (limit - 2.0) * rho));
     }
     template <class V>
-    SCHUSS_INLINE static void update(V& p, V g, V& m, V& v, const V* c) {
+    SCHUSS_INLINE static V step(V g, V& m, V& v, const V* c) {
         average(g, m, v, c);
         const V one = broadcast<V>(1.0);
-        p = p - (c[kStepSize] * m) / select(c[kAdaptive] > V{}, denominator(v, c), one);
+        return (c[kStepSize] * m) / select(c[kAdaptive] > V{}, denominator(v, c), one);
     }
 };
 

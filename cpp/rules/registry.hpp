@@ -11,6 +11,10 @@
 #include "rules/nadam.hpp"
 #include "rules/adamax.hpp"
 #include "rules/lion.hpp"
+#include "rules/ademamix.hpp"
+#include "rules/adan.hpp"
+#include "rules/lars.hpp"
+#include "rules/lamb.hpp"
 
 #define SCHUSS_RULES(X)                                   \
     X(sgd, Sgd)                                           \
@@ -26,10 +30,12 @@
     X(adadelta, AdaDelta)                                 \
     X(adam, Adam)                                         \
     X(amsgrad, AmsGrad)                                   \
-    X(adamw, AdamW)                                       \
-    X(amsgradw, AmsGradW)                                 \
     X(adabelief, AdaBelief)                               \
     X(radam, RAdam)                                       \
     X(nadam, NAdam)                                       \
     X(adamax, Adamax)                                     \
-    X(lion, Lion)
+    X(lion, Lion)                                         \
+    X(ademamix, AdEMAMix)                                 \
+    X(adan, Adan)                                         \
+    X(lars, Lars)                                         \
+    X(lamb, Lamb)

@@ -11,15 +11,18 @@ namespace {
 template <bool kCentered, bool kMomentum>
 struct RMSpropRule {
     static constexpr char hyper[] = "learning_rate beta epsilon epsilon_inside_sqrt momentum";
+    struct By {
+        enum { learning_rate, beta, epsilon, epsilon_inside_sqrt, momentum, kHypers };
+    };
     static constexpr bool squares = true;
     enum { kLearningRate, kBeta, kTake, kEpsilonInside, kEpsilonOutside, kMu, kCoefficients };
     static void coefficients(const double* h, std::int64_t, double*, double* c) {
-        c[kLearningRate] = h[0];
-        c[kBeta] = h[1];
-        c[kTake] = 1.0 - h[1];
-        c[kEpsilonInside] = h[3] != 0.0 ? h[2] : 0.0;
-        c[kEpsilonOutside] = h[3] != 0.0 ? 0.0 : h[2];
-        c[kMu] = h[4];
+        c[kLearningRate] = h[By::learning_rate];
+        c[kBeta] = h[By::beta];
+        c[kTake] = 1.0 - h[By::beta];
+        c[kEpsilonInside] = h[By::epsilon_inside_sqrt] != 0.0 ? h[By::epsilon] : 0.0;
+        c[kEpsilonOutside] = h[By::epsilon_inside_sqrt] != 0.0 ? 0.0 : h[By::epsilon];
+        c[kMu] = h[By::momentum];
     }
     template <class V>
     SCHUSS_INLINE static V denominator(V g, V& v, V* mean, const V* c) {
@@ -33,12 +36,12 @@ struct RMSpropRule {
         return sqrt(spread + c[kEpsilonInside]) + c[kEpsilonOutside];
     }
     template <class V>
-    SCHUSS_INLINE static void move(V& p, V g, V d, V* buf, const V* c) {
+    SCHUSS_INLINE static V along(V g, V d, V* buf, const V* c) {
         if constexpr (kMomentum) {
             *buf = c[kMu] * *buf + g / d;
-            p = p - c[kLearningRate] * *buf;
+            return c[kLearningRate] * *buf;
         } else {
-            p = p - (c[kLearningRate] * g) / d;
+            return (c[kLearningRate] * g) / d;
         }
     }
 };
@@ -46,32 +49,32 @@ struct RMSpropRule {
 struct RMSprop : RMSpropRule<false, false> {
     static constexpr char slots[] = "square_avg";
     template <class V>
-    SCHUSS_INLINE static void update(V& p, V g, V& v, const V* c) {
-        move<V>(p, g, denominator<V>(g, v, nullptr, c), nullptr, c);
+    SCHUSS_INLINE static V step(V g, V& v, const V* c) {
+        return along<V>(g, denominator<V>(g, v, nullptr, c), nullptr, c);
     }
 };
 
 struct RMSpropMomentum : RMSpropRule<false, true> {
     static constexpr char slots[] = "square_avg momentum_buffer";
     template <class V>
-    SCHUSS_INLINE static void update(V& p, V g, V& v, V& buf, const V* c) {
-        move<V>(p, g, denominator<V>(g, v, nullptr, c), &buf, c);
+    SCHUSS_INLINE static V step(V g, V& v, V& buf, const V* c) {
+        return along<V>(g, denominator<V>(g, v, nullptr, c), &buf, c);
     }
 };
 
 struct RMSpropCentered : RMSpropRule<true, false> {
     static constexpr char slots[] = "square_avg grad_avg";
     template <class V>
-    SCHUSS_INLINE static void update(V& p, V g, V& v, V& mean, const V* c) {
-        move<V>(p, g, denominator<V>(g, v, &mean, c), nullptr, c);
+    SCHUSS_INLINE static V step(V g, V& v, V& mean, const V* c) {
+        return along<V>(g, denominator<V>(g, v, &mean, c), nullptr, c);
     }
 };
 
 struct RMSpropCenteredMomentum : RMSpropRule<true, true> {
     static constexpr char slots[] = "square_avg grad_avg momentum_buffer";
     template <class V>
-    SCHUSS_INLINE static void update(V& p, V g, V& v, V& mean, V& buf, const V* c) {
-        move<V>(p, g, denominator<V>(g, v, &mean, c), &buf, c);
+    SCHUSS_INLINE static V step(V g, V& v, V& mean, V& buf, const V* c) {
+        return along<V>(g, denominator<V>(g, v, &mean, c), &buf, c);
     }
 };
 

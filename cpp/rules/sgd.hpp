@@ -7,14 +7,17 @@ namespace {
 
 struct Sgd {
     static constexpr char hyper[] = "learning_rate";
+    struct By {
+        enum { learning_rate, kHypers };
+    };
     static constexpr char slots[] = "";
     enum { kLearningRate, kCoefficients };
     static void coefficients(const double* h, std::int64_t, double*, double* c) {
-        c[kLearningRate] = h[0];
+        c[kLearningRate] = h[By::learning_rate];
     }
     template <class V>
-    SCHUSS_INLINE static void update(V& p, V g, const V* c) {
-        p = p - c[kLearningRate] * g;
+    SCHUSS_INLINE static V step(V g, const V* c) {
+        return c[kLearningRate] * g;
     }
 };
 

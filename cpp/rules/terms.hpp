@@ -18,6 +18,16 @@ SCHUSS_INLINE double bias_correction(double beta, std::int64_t t) { return 1.0 -
 
 SCHUSS_INLINE double inverse_sqrt(double x) { return 1.0 / __builtin_sqrt(x); }
 
+// Whether a tensor's step is scaled to its length: never, always, or where it decays.
+SCHUSS_INLINE bool adapts(double adapt, double weight_decay) {
+    return adapt == 1.0 || (adapt == 2.0 && weight_decay != 0.0);
+}
+
+SCHUSS_INLINE double clamp(double x, double lowest, double highest) {
+    x = x < lowest ? lowest : x;
+    return highest < x ? highest : x;
+}
+
 // Exponential moving average: keep = beta, take = 1 - beta.
 template <class V>
 SCHUSS_INLINE V ema(V average, V value, V keep, V take) {
@@ -31,23 +41,26 @@ SCHUSS_INLINE V sign(V x) {
     return select(x > V{}, one, select(x < V{}, -one, x));
 }
 
-// What the Adam family shares: both averages, their corrections, and the step m_hat / (sqrt(v_hat)
-// + eps).
+// What the Adam family shares: both averages, their corrections, and the rate times m_hat /
+// (sqrt(v_hat) + eps).
 struct Moments {
     static constexpr char hyper[] = "learning_rate beta1 beta2 epsilon";
+    struct By {
+        enum { learning_rate, beta1, beta2, epsilon, kHypers };
+    };
     static constexpr char slots[] = "exp_avg exp_avg_sq";
     static constexpr bool squares = true;
     // A rule with coefficients of its own counts on from kOwn.
     enum { kBeta1, kTake1, kBeta2, kTake2, kStepSize, kInverseRoot2, kEpsilon, kOwn };
     enum { kCoefficients = kOwn };
     static void coefficients(const double* h, std::int64_t t, double*, double* c) {
-        c[kBeta1] = h[1];
-        c[kTake1] = 1.0 - h[1];
-        c[kBeta2] = h[2];
-        c[kTake2] = 1.0 - h[2];
-        c[kStepSize] = h[0] / bias_correction(h[1], t);
-        c[kInverseRoot2] = inverse_sqrt(bias_correction(h[2], t));
-        c[kEpsilon] = h[3];
+        c[kBeta1] = h[By::beta1];
+        c[kTake1] = 1.0 - h[By::beta1];
+        c[kBeta2] = h[By::beta2];
+        c[kTake2] = 1.0 - h[By::beta2];
+        c[kStepSize] = h[By::learning_rate] / bias_correction(h[By::beta1], t);
+        c[kInverseRoot2] = inverse_sqrt(bias_correction(h[By::beta2], t));
+        c[kEpsilon] = h[By::epsilon];
     }
     template <class V>
     SCHUSS_INLINE static void average(V g, V& m, V& v, const V* c) {
@@ -59,7 +72,7 @@ struct Moments {
         return sqrt(v) * c[kInverseRoot2] + c[kEpsilon];
     }
     template <class V>
-    SCHUSS_INLINE static V step(V m, V v, const V* c) {
+    SCHUSS_INLINE static V ratio(V m, V v, const V* c) {
         return (c[kStepSize] * m) / denominator(v, c);
     }
 };

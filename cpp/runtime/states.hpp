@@ -10,7 +10,7 @@
 
 namespace schuss {
 
-inline std::int64_t size_of(DType dtype) { return dtype == kFloat32 ? 4 : 8; }
+inline std::int64_t size_of(DType dtype) { return kBytes[dtype]; }
 
 // The first offset from `from` on for an array of so many bytes that is in that place in the page.
 std::int64_t staggered(std::int64_t from, std::int64_t bytes, int place);

@@ -1,36 +1,14 @@
 #include "runtime/strided.hpp"
 
 #include <algorithm>
-#include <cstring>
+#include <numeric>
+
+#include "dispatch/dispatch.hpp"
 
 namespace schuss {
 namespace {
 
 constexpr std::size_t kMaxAxes = 64;  // NumPy's own limit
-
-struct Half {
-    std::uint16_t bits;
-};
-
-// Exact: every half is a float.
-float widen(Half h) {
-    const std::uint32_t sign = static_cast<std::uint32_t>(h.bits & 0x8000) << 16;
-    const std::uint32_t exponent = h.bits >> 10 & 0x1F;
-    const std::uint32_t fraction = h.bits & 0x3FF;
-    if (exponent == 0) {  // zero or subnormal: fraction times 2^-24
-        const float value = static_cast<float>(fraction) * 0x1p-24f;
-        return sign ? -value : value;
-    }
-    const std::uint32_t bits =
-        sign | (exponent == 31 ? 0x7F800000 : (exponent + 112) << 23) | fraction << 13;
-    float value;
-    std::memcpy(&value, &bits, sizeof value);
-    return value;
-}
-template <class S>
-S widen(S x) {
-    return x;
-}
 
 // Calls run(first, stride, length, done) for each run along the last axis.
 template <class F>
@@ -62,38 +40,6 @@ void for_each_run(const View& view, std::int64_t begin, std::int64_t count, cons
     }
 }
 
-template <class S, class T>
-void gather_from(const View& view, std::int64_t begin, std::int64_t count, T* to) {
-    for_each_run(view, begin, count,
-                 [to](const char* first, std::int64_t stride, std::int64_t n, std::int64_t done) {
-                     for (std::int64_t k = 0; k < n; ++k) {
-                         S x;
-                         std::memcpy(&x, first + k * stride, sizeof x);
-                         to[done + k] = static_cast<T>(widen(x));
-                     }
-                 });
-}
-
-std::int64_t size_of(Element type) {
-    switch (type) {
-        case Element::kInt8:
-        case Element::kUInt8:
-            return 1;
-        case Element::kFloat16:
-        case Element::kInt16:
-        case Element::kUInt16:
-            return 2;
-        case Element::kFloat32:
-        case Element::kInt32:
-        case Element::kUInt32:
-            return 4;
-        case Element::kLongDouble:
-            return sizeof(long double);
-        default:
-            return 8;
-    }
-}
-
 }  // namespace
 
 void collapse(View& view) {
@@ -113,51 +59,58 @@ void collapse(View& view) {
 }
 
 bool is_contiguous(const View& view) {
-    return view.shape.empty() || (view.shape.size() == 1 && view.strides[0] == size_of(view.type));
+    return view.shape.empty() ||
+           (view.shape.size() == 1 && view.strides[0] == kBytes[static_cast<int>(view.type)]);
 }
 
-template <class T>
-void gather(const View& view, std::int64_t begin, std::int64_t count, T* to) {
-    switch (view.type) {
-        case Element::kFloat16:
-            return gather_from<Half>(view, begin, count, to);
-        case Element::kFloat32:
-            return gather_from<float>(view, begin, count, to);
-        case Element::kFloat64:
-            return gather_from<double>(view, begin, count, to);
-        case Element::kLongDouble:
-            return gather_from<long double>(view, begin, count, to);
-        case Element::kInt8:
-            return gather_from<std::int8_t>(view, begin, count, to);
-        case Element::kInt16:
-            return gather_from<std::int16_t>(view, begin, count, to);
-        case Element::kInt32:
-            return gather_from<std::int32_t>(view, begin, count, to);
-        case Element::kInt64:
-            return gather_from<std::int64_t>(view, begin, count, to);
-        case Element::kUInt8:
-            return gather_from<std::uint8_t>(view, begin, count, to);
-        case Element::kUInt16:
-            return gather_from<std::uint16_t>(view, begin, count, to);
-        case Element::kUInt32:
-            return gather_from<std::uint32_t>(view, begin, count, to);
-        case Element::kUInt64:
-            return gather_from<std::uint64_t>(view, begin, count, to);
+// The array with its axes taken in the given order.
+char* address(const View& view, std::int64_t place) {
+    char* at = view.data;
+    for (std::size_t a = view.shape.size(); a-- > 0; place /= view.shape[a])
+        at += place % view.shape[a] * view.strides[a];
+    return at;
+}
+
+bool is_turned(const View& view) {
+    const std::size_t axes = view.shape.size();
+    const std::int64_t size = kBytes[static_cast<int>(view.type)];
+    return axes > 1 && view.strides[axes - 2] == size && view.strides[axes - 1] > size;
+}
+
+Operand operand(const View& array, const std::vector<int>& axes, DType dtype) {
+    Operand result;
+    result.view.data = array.data;
+    result.view.type = array.type;
+    for (const int a : axes) {
+        result.view.shape.push_back(array.shape[static_cast<std::size_t>(a)]);
+        result.view.strides.push_back(array.strides[static_cast<std::size_t>(a)]);
     }
+    collapse(result.view);
+    result.direct = static_cast<int>(array.type) == dtype && is_contiguous(result.view);
+    return result;
 }
 
-template <class T>
-void scatter(const View& view, std::int64_t begin, std::int64_t count, const T* from) {
+std::vector<int> c_order(std::size_t axes) {
+    std::vector<int> order(axes);
+    std::iota(order.begin(), order.end(), 0);
+    return order;
+}
+
+void gather(const View& view, std::int64_t begin, std::int64_t count, DType dtype, void* to) {
+    const LoadKernel load = kernels().load[static_cast<int>(view.type)][dtype];
     for_each_run(view, begin, count,
-                 [from](char* first, std::int64_t stride, std::int64_t n, std::int64_t done) {
-                     for (std::int64_t k = 0; k < n; ++k)
-                         std::memcpy(first + k * stride, from + done + k, sizeof(T));
+                 [&](const char* first, std::int64_t stride, std::int64_t n, std::int64_t done) {
+                     load(first, stride, n, static_cast<char*>(to) + done * kBytes[dtype]);
                  });
 }
 
-template void gather(const View&, std::int64_t, std::int64_t, float*);
-template void gather(const View&, std::int64_t, std::int64_t, double*);
-template void scatter(const View&, std::int64_t, std::int64_t, const float*);
-template void scatter(const View&, std::int64_t, std::int64_t, const double*);
+void scatter(const View& view, std::int64_t begin, std::int64_t count, DType dtype,
+             const void* from) {
+    const StoreKernel store = kernels().store[static_cast<int>(view.type)][dtype];
+    for_each_run(view, begin, count,
+                 [&](char* first, std::int64_t stride, std::int64_t n, std::int64_t done) {
+                     store(static_cast<const char*>(from) + done * kBytes[dtype], n, first, stride);
+                 });
+}
 
 }  // namespace schuss

@@ -7,21 +7,6 @@
 
 namespace schuss {
 
-enum class Element : std::uint8_t {
-    kFloat16,
-    kFloat32,
-    kFloat64,
-    kLongDouble,
-    kInt8,
-    kInt16,
-    kInt32,
-    kInt64,
-    kUInt8,
-    kUInt16,
-    kUInt32,
-    kUInt64
-};
-
 struct View {
     char* data = nullptr;
     Element type = Element::kFloat32;
@@ -34,12 +19,28 @@ void collapse(View& view);
 // One run of neighbours in walk order (after collapse).
 bool is_contiguous(const View& view);
 
-// Elements [begin, begin + count) in walk order, converted to T by round to nearest.
-template <class T>
-void gather(const View& view, std::int64_t begin, std::int64_t count, T* to);
+// Where the element at a place in walk order is.
+char* address(const View& view, std::int64_t place);
 
-// The same places, written; the view's type is T.
-template <class T>
-void scatter(const View& view, std::int64_t begin, std::int64_t count, const T* from);
+// A matrix, or a row of them, whose columns lie together: walked as it is, each element takes a
+// line of the cache of its own.
+bool is_turned(const View& view);
+
+// An array as it is walked. direct: contiguous and in the dtype, so that it can be used in place.
+struct Operand {
+    View view;
+    bool direct = false;
+};
+
+// The array with its axes taken in the given order, slowest first.
+Operand operand(const View& array, const std::vector<int>& axes, DType dtype);
+std::vector<int> c_order(std::size_t axes);
+
+// Elements [begin, begin + count) in walk order, converted by round to nearest.
+void gather(const View& view, std::int64_t begin, std::int64_t count, DType dtype, void* to);
+
+// The same places, written: in the dtype, or for float32 in less, rounded to nearest even.
+void scatter(const View& view, std::int64_t begin, std::int64_t count, DType dtype,
+             const void* from);
 
 }  // namespace schuss

@@ -19,6 +19,10 @@ struct Wide {
 template <class T>
 using Vector = typename Wide<T>::Vector;
 
+// Out of cache the loop asks for its lines this many bytes ahead: 3 to 5 % on seven streams, where
+// 1024 and 2048 are alike. In cache that costs up to 20 %.
+constexpr std::int64_t kAhead = 2048;
+
 // Words in a list separated by single spaces.
 constexpr int word_count(const char* list) {
     int n = *list ? 1 : 0;

@@ -9,7 +9,6 @@ the words. Objects are named from fixed lists, so that loading runs no code but 
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import json
 import math
 import struct
@@ -22,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from . import optimizers, schedules, solvers, tensor_file
-from .optimizers.base import Common, Optimizer
+from .optimizers.base import Optimizer
 from .solvers.base import STATE_FORMAT, Solver
 from .tensor_file import CheckpointError, Path
 
@@ -205,14 +204,6 @@ def _public_name(value: object, module: ModuleType) -> str | None:
     return name if known else None
 
 
-def _arguments(optimizer: Optimizer) -> dict[str, Any]:
-    """What the constructor takes, as it stands now."""
-    own = inspect.signature(type(optimizer)).parameters.values()
-    names = [p.name for p in own if p.kind is not p.VAR_KEYWORD] + list(Common.__annotations__)
-    # Not the property `overrides`, which copies: a schedule may stand in several places.
-    return {name: vars(optimizer)["_" * (name == "overrides") + name] for name in names}
-
-
 class _Encoder:
     """Values as JSON; the arrays aside, in `tensors`, and each object once, in `objects`."""
 
@@ -259,7 +250,7 @@ class _Encoder:
             return ["object", self._known[id(value)]]
         entry: list[Any]
         if name := _public_name(value, optimizers):
-            arguments = self.value(_arguments(value), path, ask=True)
+            arguments = self.value(value._arguments(), path, ask=True)
             self._moments.append((_label(path), value, value._moment()))
             state = value._state_dict(live=True)
             entry = ["optimizer", name, arguments, self.value(state, path)]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +13,10 @@ from .checks import positive
 from .structures import map_leaves
 from .suggest import explain
 
-__all__ = ["clip_by_global_norm", "clip_by_value", "global_norm"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["block_sums", "clip_by_global_norm", "clip_by_value", "global_norm", "norm_of"]
 
 
 def global_norm(grads: Any) -> float:
@@ -31,6 +35,46 @@ def global_norm(grads: Any) -> float:
         5.0
     """
     return _core.global_norm(grads)
+
+
+def block_sums(grads: Any, scale: float = 1.0) -> NDArray[np.float64]:
+    """Return the sums of squares of which `global_norm` is made, one for each 4096 elements.
+
+    The blocks are those of all arrays taken as one vector. Where gradients lie on several ranks,
+    each with whole blocks of them, the ranks' sums one after the other are those of the whole, bit
+    for bit. None counts as no elements.
+
+    Args:
+        grads: as for `global_norm`.
+        scale: what each element is multiplied by first, see `norm_of`.
+
+    Example:
+        >>> import numpy as np
+        >>> block_sums([np.ones(4096), np.full(2, 3.0)])
+        array([4096.,   18.])
+    """
+    return np.array(_core.block_sums(grads, positive("scale", scale)))
+
+
+def norm_of(sums: Any, scale: float = 1.0) -> float:
+    """Return the norm from `block_sums` of the same scale: the root of their sum in order.
+
+    Where the sum of unscaled squares is below 2⁻⁹⁰⁰ or above 2¹⁰⁰⁰, `global_norm` asks for the sums
+    again, with the scale 2⁶⁰⁰ or 2⁻⁶⁰⁰. Who needs its bits there does the same.
+
+    Args:
+        sums: an array of float64.
+        scale: that of `block_sums`.
+
+    Example:
+        >>> import numpy as np
+        >>> norm_of(block_sums([np.array([3.0, 0.0]), np.array([4.0])]))
+        5.0
+    """
+    total = 0.0
+    for x in np.asarray(sums, np.float64).tolist():
+        total += x
+    return math.sqrt(total) / positive("scale", scale)
 
 
 def clip_by_global_norm(grads: Any, max_norm: float, inplace: bool = False) -> Any:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["Declared", "did_you_mean", "explain"]
+__all__ = ["Declared", "did_you_mean", "explain", "with_known_arguments"]
 
 # What PyTorch, optax, Keras and SciPy call our arguments, and what stands for their functions.
 ELSEWHERE: dict[str, tuple[str, ...]] = {
@@ -183,13 +183,14 @@ mean 'cosine'?
         if getattr(value, "__module__", None) != module:
             continue
         if inspect.isfunction(value):
-            names[name] = _with_known_arguments(name, value)
+            names[name] = with_known_arguments(name, value)
         elif inspect.isclass(value) and "__init__" in vars(value):
-            made = _with_known_arguments(name, value.__init__)
+            made = with_known_arguments(name, value.__init__)
             setattr(value, "__init__", made)  # noqa: B010  (mypy takes no assignment)
 
 
-def _with_known_arguments(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+def with_known_arguments(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function, whose errors for misspelt keywords say what was meant."""
     parameters = dict(inspect.signature(function).parameters)
     parameters.pop("self", None)
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):

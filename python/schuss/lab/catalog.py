@@ -12,7 +12,6 @@ import numpy as np
 
 from schuss import Optimizer, solvers
 from schuss import optimizers as rules
-from schuss.optimizers.base import Common
 from schuss.suggest import did_you_mean
 
 __all__ = [
@@ -106,7 +105,11 @@ LOOKS: dict[str, Look] = {
     "RAdam": Look(BLUE, "h"),
     "NAdam": Look(PURPLE, "H"),
     "Adamax": Look(BLACK, "d"),
+    "AdEMAMix": Look(SKY, "*"),
+    "Adan": Look(WINE, "v"),
     "Lion": Look(WINE, ">"),
+    "LAMB": Look(BLUE, "<"),
+    "LARS": Look(GREEN, "^"),
     "GradientDescent": Look(BLUE, "8"),
     "LBFGS": Look(PURPLE, "P"),
     "BFGS": Look(ORANGE, "p"),
@@ -284,13 +287,8 @@ def hyperparameters(name: str) -> list[str]:
         ['history_size', 'gtol']
     """
     of, _ = setting(name)
-    rule = getattr(rules, of, None)
-    own = inspect.signature(rule or getattr(solvers, of)).parameters.values()
-    named = [parameter.name for parameter in own if parameter.kind != parameter.VAR_KEYWORD]
-    common = (
-        [] if rule is None else [each for each in Common.__annotations__ if each != "overrides"]
-    )
-    return [each for each in named if each != "x0"] + common
+    made = getattr(rules, of, None) or getattr(solvers, of)
+    return [each for each in inspect.signature(made).parameters if each not in ("x0", "overrides")]
 
 
 def settings_for(names: Sequence[str], settings: Settings | None) -> dict[str, dict[str, Any]]:

@@ -26,13 +26,17 @@ import numpy.typing as npt
 from schuss.suggest import explain
 
 __all__ = [
+    "LAMB",
+    "LARS",
     "SGD",
+    "AdEMAMix",
     "AdaBelief",
     "AdaDelta",
     "AdaGrad",
     "Adam",
     "AdamW",
     "Adamax",
+    "Adan",
     "Lion",
     "NAdam",
     "RAdam",
@@ -46,9 +50,13 @@ State = dict[str, Array]
 
 
 class Textbook:
-    """The loop over the arrays; each subclass is one rule."""
+    """The loop over the arrays; each subclass is one rule.
+
+    Decay is an L2 term of the gradient, or beside the step where it is `decoupled`.
+    """
 
     slots: ClassVar[tuple[str, ...]] = ()
+    decoupled = False
 
     def __init__(self, learning_rate: float, weight_decay: float) -> None:
         self.learning_rate = learning_rate
@@ -62,15 +70,21 @@ class Textbook:
             self.states = [self._initial_state(p) for p in params]
         self.t += 1
         for p, g, state in zip(params, grads, self.states, strict=True):
-            self._update(p, g, state)
+            self._decay_and_update(p, g, state)
 
     def _initial_state(self, p: Array) -> State:
         """Zeros, of the shape of the parameter."""
         return {slot: np.zeros_like(p) for slot in self.slots}
 
-    def _add_l2(self, p: Array, g: Array) -> Array:
-        """The gradient with that of the L2 penalty added."""
-        return g + self.weight_decay * p if self.weight_decay else g
+    def _decay_and_update(self, p: Array, g: Array, state: State) -> None:
+        if not self.weight_decay:
+            self._update(p, g, state)
+        elif self.decoupled:
+            shrink = self.learning_rate * self.weight_decay * p
+            self._update(p, g, state)
+            p -= shrink
+        else:
+            self._update(p, g + self.weight_decay * p, state)
 
     def _update(self, p: Array, g: Array, state: State) -> None:
         """One step of the rule on one array."""
@@ -98,7 +112,6 @@ class SGD(Textbook):
         self.lr_in_velocity = lr_in_velocity
 
     def _update(self, p: Array, g: Array, state: State) -> None:
-        g = self._add_l2(p, g)
         if self.momentum == 0:
             p -= self.learning_rate * g
             return
@@ -132,7 +145,6 @@ class AdaGrad(Textbook):
         return {"sum": np.full_like(p, self.initial_accumulator)}
 
     def _update(self, p: Array, g: Array, state: State) -> None:
-        g = self._add_l2(p, g)
         state["sum"] = state["sum"] + g**2
         if self.epsilon_inside_sqrt:
             p -= self.learning_rate * g / np.sqrt(state["sum"] + self.epsilon)
@@ -163,7 +175,6 @@ class RMSprop(Textbook):
         self.epsilon_inside_sqrt = epsilon_inside_sqrt
 
     def _update(self, p: Array, g: Array, state: State) -> None:
-        g = self._add_l2(p, g)
         variance = state["v"] = self.beta * state["v"] + (1 - self.beta) * g**2
         if self.centered:
             state["mean"] = self.beta * state["mean"] + (1 - self.beta) * g
@@ -194,7 +205,6 @@ class AdaDelta(Textbook):
         self.epsilon = epsilon
 
     def _update(self, p: Array, g: Array, state: State) -> None:
-        g = self._add_l2(p, g)
         state["v"] = self.rho * state["v"] + (1 - self.rho) * g**2
         delta = np.sqrt(state["u"] + self.epsilon) / np.sqrt(state["v"] + self.epsilon) * g
         state["u"] = self.rho * state["u"] + (1 - self.rho) * delta**2
@@ -237,11 +247,13 @@ class Adam(Textbook):
         return direction
 
     def _update(self, p: Array, g: Array, state: State) -> None:
-        p -= self.learning_rate * self._direction(self._add_l2(p, g), state)
+        p -= self.learning_rate * self._direction(g, state)
 
 
 class AdamW(Adam):
     """Loshchilov and Hutter 2019: Adam with decoupled weight decay."""
+
+    decoupled = True
 
     def __init__(
         self,
@@ -253,9 +265,6 @@ class AdamW(Adam):
         amsgrad: bool = False,
     ) -> None:
         super().__init__(learning_rate, beta1, beta2, epsilon, weight_decay, amsgrad)
-
-    def _update(self, p: Array, g: Array, state: State) -> None:
-        p -= self.learning_rate * (self._direction(g, state) + self.weight_decay * p)
 
 
 class AdaBelief(Textbook):
@@ -279,7 +288,6 @@ class AdaBelief(Textbook):
         self.epsilon_root = epsilon_root
 
     def _update(self, p: Array, g: Array, state: State) -> None:
-        g = self._add_l2(p, g)
         m = state["m"] = self.beta1 * state["m"] + (1 - self.beta1) * g
         state["s"] = self.beta2 * state["s"] + (1 - self.beta2) * (g - m) ** 2 + self.epsilon_root
         m_hat = m / (1 - self.beta1**self.t)
@@ -308,7 +316,6 @@ class RAdam(Textbook):
         self.threshold = threshold
 
     def _update(self, p: Array, g: Array, state: State) -> None:
-        g = self._add_l2(p, g)
         state["m"] = self.beta1 * state["m"] + (1 - self.beta1) * g
         state["v"] = self.beta2 * state["v"] + (1 - self.beta2) * g**2
         m_hat = state["m"] / (1 - self.beta1**self.t)
@@ -353,7 +360,6 @@ class NAdam(Textbook):
         super().step(params, grads)
 
     def _update(self, p: Array, g: Array, state: State) -> None:
-        g = self._add_l2(p, g)
         state["m"] = self.beta1 * state["m"] + (1 - self.beta1) * g
         state["v"] = self.beta2 * state["v"] + (1 - self.beta2) * g**2
         now = self._momentum_at(self.t)
@@ -382,7 +388,6 @@ class Adamax(Textbook):
         self.epsilon = epsilon
 
     def _update(self, p: Array, g: Array, state: State) -> None:
-        g = self._add_l2(p, g)
         state["m"] = self.beta1 * state["m"] + (1 - self.beta1) * g
         state["u"] = np.maximum(self.beta2 * state["u"], np.abs(g) + self.epsilon)
         p -= self.learning_rate / (1 - self.beta1**self.t) * state["m"] / state["u"]
@@ -392,6 +397,7 @@ class Lion(Textbook):
     """Chen et al. 2023, algorithm 2: the sign of an interpolation; decoupled weight decay."""
 
     slots = ("m",)
+    decoupled = True
 
     def __init__(
         self,
@@ -406,11 +412,209 @@ class Lion(Textbook):
 
     def _update(self, p: Array, g: Array, state: State) -> None:
         direction = np.sign(self.beta1 * state["m"] + (1 - self.beta1) * g)
-        p -= self.learning_rate * (direction + self.weight_decay * p)
+        p -= self.learning_rate * direction
         state["m"] = self.beta2 * state["m"] + (1 - self.beta2) * g
 
 
-_CLASSES = (SGD, AdaGrad, RMSprop, AdaDelta, Adam, AdamW, AdaBelief, RAdam, NAdam, Adamax, Lion)
+class AdEMAMix(Textbook):
+    """Pagliardini, Ablin and Grangier 2025, algorithm 1: Adam with a slow average beside m."""
+
+    slots = ("m", "v", "slow")
+    decoupled = True
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        beta3: float = 0.9999,
+        alpha: float = 5.0,
+        alpha_warmup: float | None = None,
+        beta3_warmup: float | None = None,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay)
+        self.beta1 = beta1
+        self.beta2 = beta2
+        self.beta3 = beta3
+        self.alpha = alpha
+        self.alpha_warmup = alpha_warmup
+        self.beta3_warmup = beta3_warmup
+        self.epsilon = epsilon
+
+    def _update(self, p: Array, g: Array, state: State) -> None:
+        alpha, beta3 = self.alpha, self.beta3
+        if self.alpha_warmup and self.t < self.alpha_warmup:
+            alpha *= self.t / self.alpha_warmup
+        if self.beta3_warmup and self.t < self.beta3_warmup:
+            part = self.t / self.beta3_warmup
+            times = -1 / math.log(self.beta1), -1 / math.log(self.beta3)
+            beta3 = math.exp(-1 / ((1 - part) * times[0] + part * times[1]))
+        state["m"] = self.beta1 * state["m"] + (1 - self.beta1) * g
+        state["v"] = self.beta2 * state["v"] + (1 - self.beta2) * g**2
+        state["slow"] = beta3 * state["slow"] + (1 - beta3) * g
+        m_hat = state["m"] / (1 - self.beta1**self.t)
+        v_hat = state["v"] / (1 - self.beta2**self.t)
+        mixed = m_hat + alpha * state["slow"]
+        p -= self.learning_rate * mixed / (np.sqrt(v_hat) + self.epsilon)
+
+
+class Adan(Textbook):
+    """Xie et al. 2022, algorithm 1, with betas that say what an average keeps."""
+
+    slots = ("m", "n", "d", "g")
+    decoupled = True
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        beta1: float = 0.98,
+        beta2: float = 0.92,
+        beta3: float = 0.99,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+        proximal: bool = True,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay)
+        self.beta1 = beta1
+        self.beta2 = beta2
+        self.beta3 = beta3
+        self.epsilon = epsilon
+        self.proximal = proximal
+
+    def _decay_and_update(self, p: Array, g: Array, state: State) -> None:
+        if self.proximal:
+            self._update(p, g, state)
+            p /= 1 + self.learning_rate * self.weight_decay
+        else:
+            super()._decay_and_update(p, g, state)
+
+    def _update(self, p: Array, g: Array, state: State) -> None:
+        change = g - (state["g"] if self.t > 1 else g)
+        state["m"] = self.beta1 * state["m"] + (1 - self.beta1) * g
+        state["d"] = self.beta2 * state["d"] + (1 - self.beta2) * change
+        state["n"] = self.beta3 * state["n"] + (1 - self.beta3) * (g + self.beta2 * change) ** 2
+        state["g"] = np.array(g)
+        m_hat = state["m"] / (1 - self.beta1**self.t)
+        d_hat = state["d"] / (1 - self.beta2**self.t)
+        n_hat = state["n"] / (1 - self.beta3**self.t)
+        p -= self.learning_rate * (m_hat + self.beta2 * d_hat) / (np.sqrt(n_hat) + self.epsilon)
+
+
+class LAMB(Textbook):
+    """You et al. 2020, algorithm 2: a step of Adam at a rate relative to the norm of its array."""
+
+    slots = ("m", "v")
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-6,
+        weight_decay: float = 0.01,
+        bias_correction: bool = True,
+        adapt: str | bool = "all",
+        max_ratio: float | None = None,
+        min_ratio: float | None = None,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay)
+        self.beta1 = beta1
+        self.beta2 = beta2
+        self.epsilon = epsilon
+        self.bias_correction = bias_correction
+        self.adapt = adapt
+        self.max_ratio = max_ratio
+        self.min_ratio = min_ratio
+
+    def _decay_and_update(self, p: Array, g: Array, state: State) -> None:
+        if self.decoupled:
+            super()._decay_and_update(p, g, state)
+        else:
+            self._move(p, self._direction(g, state) + self.weight_decay * p)
+
+    def _update(self, p: Array, g: Array, state: State) -> None:
+        self._move(p, self._direction(g, state))
+
+    def _direction(self, g: Array, state: State) -> Array:
+        m = state["m"] = self.beta1 * state["m"] + (1 - self.beta1) * g
+        v = state["v"] = self.beta2 * state["v"] + (1 - self.beta2) * g**2
+        if self.bias_correction:
+            m, v = m / (1 - self.beta1**self.t), v / (1 - self.beta2**self.t)
+        direction: Array = m / (np.sqrt(v) + self.epsilon)
+        return direction
+
+    def _move(self, p: Array, update: Array) -> None:
+        ratio = 1.0
+        norms = float(np.linalg.norm(p)), float(np.linalg.norm(update))
+        if _adapts(self.adapt, self.weight_decay) and all(norms):
+            ratio = norms[0] / norms[1]
+            ratio = max(ratio, self.min_ratio) if self.min_ratio is not None else ratio
+            ratio = min(ratio, self.max_ratio) if self.max_ratio is not None else ratio
+        p -= self.learning_rate * ratio * update
+
+
+class LARS(Textbook):
+    """You, Gitman and Ginsburg 2017, algorithm 1: momentum at a rate relative to norms."""
+
+    slots = ("b",)
+
+    def __init__(
+        self,
+        learning_rate: float = 1.0,
+        momentum: float = 0.9,
+        dampening: float = 0.0,
+        nesterov: bool = False,
+        trust_coefficient: float = 0.001,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+        adapt: str | bool = "all",
+        lr_in_velocity: bool = False,
+        max_ratio: float | None = None,
+        zero_ratio: float = 1.0,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay)
+        self.momentum = momentum
+        self.dampening = dampening
+        self.nesterov = nesterov
+        self.trust_coefficient = trust_coefficient
+        self.epsilon = epsilon
+        self.adapt = adapt
+        self.lr_in_velocity = lr_in_velocity
+        self.max_ratio = max_ratio
+        self.zero_ratio = zero_ratio
+
+    def _ratio(self, p: Array, g: Array) -> float:
+        if not _adapts(self.adapt, self.weight_decay):
+            return 1.0
+        of_p, of_g = float(np.linalg.norm(p)), float(np.linalg.norm(g))
+        if not (of_p and of_g):
+            return self.zero_ratio
+        ratio = self.trust_coefficient * of_p / (of_g + self.weight_decay * of_p + self.epsilon)
+        return ratio if self.max_ratio is None else min(ratio, self.max_ratio)
+
+    def _decay_and_update(self, p: Array, g: Array, state: State) -> None:
+        taken = self._ratio(p, g) * (g + self.weight_decay * p)
+        if self.t > 1:
+            taken = (1 - self.dampening) * taken
+        if self.lr_in_velocity:
+            taken = self.learning_rate * taken
+        state["b"] = self.momentum * state["b"] + taken
+        moved = taken + self.momentum * state["b"] if self.nesterov else state["b"]
+        p -= moved if self.lr_in_velocity else self.learning_rate * moved
+
+
+def _adapts(adapt: str | bool, weight_decay: float) -> bool:
+    """Whether an array has a ratio of norms."""
+    return adapt == "all" or (adapt == "decayed" and weight_decay > 0)
+
+
+_CLASSES = (
+    *(SGD, AdaGrad, RMSprop, AdaDelta),
+    *(Adam, AdamW, AdaBelief, RAdam, NAdam, Adamax, AdEMAMix, Adan),
+    *(Lion, LAMB, LARS),
+)
 _RULES: dict[str, type[Textbook]] = {rule.__name__: rule for rule in _CLASSES}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..suggest import explain
 from .adagrad import *
 from .adam import *
+from .layerwise import *
 from .sgd import *
 from .sign import *
 
@@ -13,13 +14,17 @@ __all__ = [  # noqa: RUF022  (as in the families' own lists, whose sum type chec
     "AdaDelta",
     "AdaGrad",
     "RMSprop",
+    "AdEMAMix",
     "AdaBelief",
     "Adam",
     "AdamW",
     "Adamax",
+    "Adan",
     "NAdam",
     "RAdam",
     "Lion",
+    "LAMB",
+    "LARS",
 ]
 
 

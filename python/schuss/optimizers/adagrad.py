@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Annotated
 
-from ..checks import flag, tolerance
-from .base import Optimizer
-from .settings import Hyperparameter, Option
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
-    from ..schedules import Schedule
-    from .base import Common
+from ..checks import tolerance
+from .base import Coupled
+from .settings import Fraction, NonNegative, Option, Rate, Switch
 
 __all__ = ["AdaDelta", "AdaGrad", "RMSprop"]
 
 
-class AdaGrad(Optimizer):
+class AdaGrad(Coupled):
     """Steps shrink with the sum of squared gradients; `weight_decay` is an L2 gradient term.
 
     With g the gradient::
@@ -32,7 +26,7 @@ class AdaGrad(Optimizer):
         initial_accumulator: G before the first step, at least 0.
         weight_decay: λ, at least 0; adds λ p to the gradient.
         epsilon_inside_sqrt: put ε under the root, as Keras and optax do.
-        common: keywords of `Optimizer`.
+        decoupled_weight_decay: take η λ p beside the step, see `AdamW`.
 
     Memory: one array as large as the parameters.
 
@@ -47,35 +41,19 @@ class AdaGrad(Optimizer):
     form.
     """
 
-    epsilon = Hyperparameter()
-    epsilon_inside_sqrt = Option(flag)
-    initial_accumulator = Option(tolerance, lambda value: ("it", value))
+    learning_rate: Rate = 0.01
+    epsilon: NonNegative = 1e-8
+    initial_accumulator: Annotated[float, Option(tolerance, lambda value: ("it", value))] = 0.0
+    weight_decay: Rate = 0.0
+    epsilon_inside_sqrt: Switch = False
 
-    def __init__(
-        self,
-        learning_rate: float | Schedule = 0.01,
-        epsilon: float | Schedule = 1e-8,
-        initial_accumulator: float = 0.0,
-        weight_decay: float | Schedule = 0.0,
-        epsilon_inside_sqrt: bool = False,
-        **common: Unpack[Common],
-    ) -> None:
-        self.initial_accumulator = initial_accumulator
-        self.epsilon_inside_sqrt = epsilon_inside_sqrt
-        super().__init__(
-            learning_rate=learning_rate, epsilon=epsilon, weight_decay=weight_decay, **common
-        )
-
-    @property
-    def rule(self) -> str:
-        """Name of the update rule in use."""
-        return "adagrad"
+    _rule = "adagrad"
 
     def _fills(self) -> dict[str, float]:
         return {"sum": self.initial_accumulator}
 
 
-class RMSprop(Optimizer):
+class RMSprop(Coupled):
     """Steps scaled by a moving average of squared gradients; `weight_decay` is an L2 gradient term.
 
     With g the gradient::
@@ -93,7 +71,7 @@ class RMSprop(Optimizer):
         centered: scale by the spread of the gradient instead of its mean square.
         weight_decay: λ, at least 0; adds λ p to the gradient.
         epsilon_inside_sqrt: put ε under the root, as Keras and optax do.
-        common: keywords of `Optimizer`.
+        decoupled_weight_decay: take η λ p beside the step, see `AdamW`.
 
     Memory: one array as large as the parameters, one more each for `centered` and momentum.
 
@@ -109,33 +87,13 @@ class RMSprop(Optimizer):
     (his ε stands under the root).
     """
 
-    beta = Hyperparameter(below=1.0)
-    epsilon = Hyperparameter()
-    momentum = Hyperparameter(below=1.0)
-    centered = Option(flag)
-    epsilon_inside_sqrt = Option(flag)
-
-    def __init__(
-        self,
-        learning_rate: float | Schedule = 0.001,
-        beta: float | Schedule = 0.9,
-        epsilon: float | Schedule = 1e-8,
-        momentum: float | Schedule = 0.0,
-        centered: bool = False,
-        weight_decay: float | Schedule = 0.0,
-        epsilon_inside_sqrt: bool = False,
-        **common: Unpack[Common],
-    ) -> None:
-        self.centered = centered
-        self.epsilon_inside_sqrt = epsilon_inside_sqrt
-        super().__init__(
-            learning_rate=learning_rate,
-            beta=beta,
-            epsilon=epsilon,
-            momentum=momentum,
-            weight_decay=weight_decay,
-            **common,
-        )
+    learning_rate: Rate = 0.001
+    beta: Fraction = 0.9
+    epsilon: NonNegative = 1e-8
+    momentum: Fraction = 0.0
+    centered: Switch = False
+    weight_decay: Rate = 0.0
+    epsilon_inside_sqrt: Switch = False
 
     @property
     def rule(self) -> str:
@@ -145,7 +103,7 @@ class RMSprop(Optimizer):
         return "rmsprop" + centered + momentum
 
 
-class AdaDelta(Optimizer):
+class AdaDelta(Coupled):
     """RMSprop whose numerator follows past steps; `weight_decay` is an L2 gradient term.
 
     With g the gradient::
@@ -159,7 +117,7 @@ class AdaDelta(Optimizer):
         rho: ρ in [0, 1).
         epsilon: ε, above 0 to move at all: with 0 the first step is 0, or NaN where g is 0.
         weight_decay: λ, at least 0; adds λ p to the gradient.
-        common: keywords of `Optimizer`.
+        decoupled_weight_decay: take η λ p beside the step, see `AdamW`.
 
     Memory: two arrays as large as the parameters.
 
@@ -173,26 +131,9 @@ class AdaDelta(Optimizer):
     Reference: Zeiler, ADADELTA: An Adaptive Learning Rate Method, 2012, Algorithm 1.
     """
 
-    rho = Hyperparameter(below=1.0)
-    epsilon = Hyperparameter()
+    learning_rate: Rate = 1.0
+    rho: Fraction = 0.9
+    epsilon: NonNegative = 1e-6
+    weight_decay: Rate = 0.0
 
-    def __init__(
-        self,
-        learning_rate: float | Schedule = 1.0,
-        rho: float | Schedule = 0.9,
-        epsilon: float | Schedule = 1e-6,
-        weight_decay: float | Schedule = 0.0,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(
-            learning_rate=learning_rate,
-            rho=rho,
-            epsilon=epsilon,
-            weight_decay=weight_decay,
-            **common,
-        )
-
-    @property
-    def rule(self) -> str:
-        """Name of the update rule in use."""
-        return "adadelta"
+    _rule = "adadelta"

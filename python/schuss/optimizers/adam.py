@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Annotated
 
-from ..checks import flag
-from .base import Optimizer
-from .settings import Hyperparameter, Option
+from .base import Coupled, Optimizer
+from .settings import Fraction, Hyperparameter, NonNegative, Rate, Switch, Value
 
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
-    from ..schedules import Schedule
-    from .base import Common
-
-__all__ = ["AdaBelief", "Adam", "AdamW", "Adamax", "NAdam", "RAdam"]
+__all__ = ["AdEMAMix", "AdaBelief", "Adam", "AdamW", "Adamax", "Adan", "NAdam", "RAdam"]
 
 
 class _Moments(Optimizer):
     """What the family has in common: its averages and their decay rates."""
 
-    beta1 = Hyperparameter(below=1.0)
-    beta2 = Hyperparameter(below=1.0)
-    epsilon = Hyperparameter()
+    learning_rate: Rate = 0.001
+    beta1: Fraction = 0.9
+    beta2: Fraction = 0.999
+    epsilon: NonNegative = 1e-8
+    weight_decay: Rate = 0.0
 
 
-class Adam(_Moments):
+class _Adam(_Moments):
+    """With a switch for the largest second moment.
+
+    Args:
+        amsgrad: never let the denominator's v shrink.
+    """
+
+    amsgrad: Switch = False
+
+    @property
+    def rule(self) -> str:
+        """Name of the update rule in use."""
+        return "amsgrad" if self.amsgrad else "adam"
+
+
+class Adam(_Adam, Coupled):
     """Adaptive moment estimation; `weight_decay` is an L2 gradient term.
 
     With g the gradient and t the step, from 1::
@@ -41,9 +51,9 @@ class Adam(_Moments):
         beta1: β1 in [0, 1).
         beta2: β2 in [0, 1).
         epsilon: ε, at least 0; outside the root of the corrected v̂, as in the paper and PyTorch.
-        weight_decay: λ, at least 0; adds λ p to the gradient. See `AdamW` for the decoupled form.
+        weight_decay: λ, at least 0; adds λ p to the gradient.
         amsgrad: never let the denominator's v shrink.
-        common: keywords of `Optimizer`.
+        decoupled_weight_decay: take η λ p beside the step, see `AdamW`.
 
     Memory: two arrays as large as the parameters, three with `amsgrad`.
 
@@ -59,35 +69,8 @@ class Adam(_Moments):
     the paper corrects no average, we correct both, as PyTorch does.
     """
 
-    amsgrad = Option(flag)
 
-    def __init__(
-        self,
-        learning_rate: float | Schedule = 0.001,
-        beta1: float | Schedule = 0.9,
-        beta2: float | Schedule = 0.999,
-        epsilon: float | Schedule = 1e-8,
-        weight_decay: float | Schedule = 0.0,
-        amsgrad: bool = False,
-        **common: Unpack[Common],
-    ) -> None:
-        self.amsgrad = amsgrad
-        super().__init__(
-            learning_rate=learning_rate,
-            beta1=beta1,
-            beta2=beta2,
-            epsilon=epsilon,
-            weight_decay=weight_decay,
-            **common,
-        )
-
-    @property
-    def rule(self) -> str:
-        """Name of the update rule in use."""
-        return "amsgrad" if self.amsgrad else "adam"
-
-
-class AdamW(Adam):
+class AdamW(_Adam):
     """Adam with decay beside the step; `weight_decay` is decoupled.
 
     With g the gradient and t the step, from 1::
@@ -103,7 +86,6 @@ class AdamW(Adam):
         epsilon: ε, at least 0.
         weight_decay: λ, at least 0.
         amsgrad: never let the denominator's v shrink.
-        common: keywords of `Optimizer`.
 
     Memory: two arrays as large as the parameters, three with `amsgrad`.
 
@@ -118,25 +100,10 @@ class AdamW(Adam):
     (our rate multiplies the decay, as in PyTorch).
     """
 
-    def __init__(
-        self,
-        learning_rate: float | Schedule = 0.001,
-        beta1: float | Schedule = 0.9,
-        beta2: float | Schedule = 0.999,
-        epsilon: float | Schedule = 1e-8,
-        weight_decay: float | Schedule = 0.01,
-        amsgrad: bool = False,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(learning_rate, beta1, beta2, epsilon, weight_decay, amsgrad, **common)
-
-    @property
-    def rule(self) -> str:
-        """Name of the update rule in use."""
-        return "amsgradw" if self.amsgrad else "adamw"
+    weight_decay: Rate = 0.01
 
 
-class AdaBelief(_Moments):
+class AdaBelief(_Moments, Coupled):
     """Adam with the variance around the averaged gradient; `weight_decay` is an L2 gradient term.
 
     With g the gradient and t the step, from 1::
@@ -152,7 +119,7 @@ class AdaBelief(_Moments):
         epsilon: ε, at least 0.
         weight_decay: λ, at least 0; adds λ p to the gradient.
         epsilon_root: ε_root, at least 0; stays in s, as in the paper, which sets both to ε.
-        common: keywords of `Optimizer`.
+        decoupled_weight_decay: take η λ p beside the step, see `AdamW`.
 
     Memory: two arrays as large as the parameters.
 
@@ -166,35 +133,12 @@ class AdaBelief(_Moments):
     Reference: Zhuang et al., AdaBelief Optimizer, NeurIPS 2020, Algorithm 2.
     """
 
-    epsilon_root = Hyperparameter()
+    epsilon_root: NonNegative = 0.0
 
-    def __init__(
-        self,
-        learning_rate: float | Schedule = 0.001,
-        beta1: float | Schedule = 0.9,
-        beta2: float | Schedule = 0.999,
-        epsilon: float | Schedule = 1e-8,
-        weight_decay: float | Schedule = 0.0,
-        epsilon_root: float | Schedule = 0.0,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(
-            learning_rate=learning_rate,
-            beta1=beta1,
-            beta2=beta2,
-            epsilon=epsilon,
-            weight_decay=weight_decay,
-            epsilon_root=epsilon_root,
-            **common,
-        )
-
-    @property
-    def rule(self) -> str:
-        """Name of the update rule in use."""
-        return "adabelief"
+    _rule = "adabelief"
 
 
-class RAdam(_Moments):
+class RAdam(_Moments, Coupled):
     """Adam that waits until its v can be trusted; `weight_decay` is an L2 gradient term.
 
     With g the gradient and t the step, from 1::
@@ -214,7 +158,7 @@ class RAdam(_Moments):
             uncorrected v.
         weight_decay: λ, at least 0; adds λ p to the gradient.
         threshold: at least 4; 4 is the paper's, PyTorch and the authors' code take 5.
-        common: keywords of `Optimizer`.
+        decoupled_weight_decay: take η λ p beside the step, see `AdamW`.
 
     Memory: two arrays as large as the parameters.
 
@@ -229,35 +173,12 @@ class RAdam(_Moments):
     Algorithm 2.
     """
 
-    threshold = Hyperparameter(minimum=4.0, double=True)
+    threshold: Annotated[Value, Hyperparameter(minimum=4.0, double=True)] = 4.0
 
-    def __init__(
-        self,
-        learning_rate: float | Schedule = 0.001,
-        beta1: float | Schedule = 0.9,
-        beta2: float | Schedule = 0.999,
-        epsilon: float | Schedule = 1e-8,
-        weight_decay: float | Schedule = 0.0,
-        threshold: float | Schedule = 4.0,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(
-            learning_rate=learning_rate,
-            beta1=beta1,
-            beta2=beta2,
-            epsilon=epsilon,
-            weight_decay=weight_decay,
-            threshold=threshold,
-            **common,
-        )
-
-    @property
-    def rule(self) -> str:
-        """Name of the update rule in use."""
-        return "radam"
+    _rule = "radam"
 
 
-class NAdam(_Moments):
+class NAdam(_Moments, Coupled):
     """Adam with Nesterov's look-ahead; `weight_decay` is an L2 gradient term.
 
     With g the gradient, t the step, from 1, and ψ the momentum decay::
@@ -274,7 +195,7 @@ class NAdam(_Moments):
         epsilon: ε, at least 0.
         weight_decay: λ, at least 0; adds λ p to the gradient.
         momentum_decay: ψ, at least 0; 0.004 as in the paper and PyTorch.
-        common: keywords of `Optimizer`.
+        decoupled_weight_decay: take η λ p beside the step, see `AdamW`.
 
     Memory: two arrays as large as the parameters.
 
@@ -289,35 +210,12 @@ class NAdam(_Moments):
     its schedule of momenta.
     """
 
-    momentum_decay = Hyperparameter(double=True)
+    momentum_decay: Annotated[Value, Hyperparameter(double=True)] = 0.004
 
-    def __init__(
-        self,
-        learning_rate: float | Schedule = 0.001,
-        beta1: float | Schedule = 0.9,
-        beta2: float | Schedule = 0.999,
-        epsilon: float | Schedule = 1e-8,
-        weight_decay: float | Schedule = 0.0,
-        momentum_decay: float | Schedule = 0.004,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(
-            learning_rate=learning_rate,
-            beta1=beta1,
-            beta2=beta2,
-            epsilon=epsilon,
-            weight_decay=weight_decay,
-            momentum_decay=momentum_decay,
-            **common,
-        )
-
-    @property
-    def rule(self) -> str:
-        """Name of the update rule in use."""
-        return "nadam"
+    _rule = "nadam"
 
 
-class Adamax(_Moments):
+class Adamax(_Moments, Coupled):
     """Adam with a maximum for the second moment; `weight_decay` is an L2 gradient term.
 
     With g the gradient and t the step, from 1::
@@ -331,7 +229,7 @@ class Adamax(_Moments):
         beta2: β2 in [0, 1).
         epsilon: ε, at least 0; added to |g|, as in PyTorch; the paper has none.
         weight_decay: λ, at least 0; adds λ p to the gradient.
-        common: keywords of `Optimizer`.
+        decoupled_weight_decay: take η λ p beside the step, see `AdamW`.
 
     Memory: two arrays as large as the parameters.
 
@@ -345,25 +243,117 @@ class Adamax(_Moments):
     Reference: Kingma and Ba, Adam: A Method for Stochastic Optimization, ICLR 2015, Algorithm 2.
     """
 
-    def __init__(
-        self,
-        learning_rate: float | Schedule = 0.002,
-        beta1: float | Schedule = 0.9,
-        beta2: float | Schedule = 0.999,
-        epsilon: float | Schedule = 1e-8,
-        weight_decay: float | Schedule = 0.0,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(
-            learning_rate=learning_rate,
-            beta1=beta1,
-            beta2=beta2,
-            epsilon=epsilon,
-            weight_decay=weight_decay,
-            **common,
-        )
+    learning_rate: Rate = 0.002
 
-    @property
-    def rule(self) -> str:
-        """Name of the update rule in use."""
-        return "adamax"
+    _rule = "adamax"
+
+
+class AdEMAMix(Optimizer):
+    """Adam with a second, slow average of the gradients; `weight_decay` is decoupled.
+
+    With g the gradient and t the step, from 1::
+
+        m ← β1 m + (1 - β1) g;      m̂ = m / (1 - β1ᵗ)
+        s ← β3 s + (1 - β3) g
+        v ← β2 v + (1 - β2) g²;     v̂ = v / (1 - β2ᵗ)
+        p ← p - (η λ p + η (m̂ + α s) / (√v̂ + ε))
+
+    s is not corrected for its start at 0: it grows for about 1 / (1 - β3) steps, which are 10,000
+    with the default. A shorter run gains nothing from it: take β3 = 1 - 5 / steps or so. A large α
+    without warmups diverges early. With warmups, for t < T::
+
+        α is α t / T;    τ is (1 - t / T) τ(β1) + (t / T) τ(β3), β3 is e^(-1/τ)
+
+    where τ(β) = -1 / ln β is the time constant of an average: half-lives grow linearly.
+
+    Args:
+        learning_rate: η, at least 0; also multiplies the decay.
+        beta1: β1 in [0, 1).
+        beta2: β2 in [0, 1).
+        beta3: β3 in [0, 1), the decay rate of the slow average.
+        alpha: α, at least 0, the weight of the slow average.
+        alpha_warmup: T for α in steps; None for no warmup. The paper takes all steps of the run.
+        beta3_warmup: T for β3 in steps; None for no warmup. The paper takes all steps of the run.
+        epsilon: ε, at least 0.
+        weight_decay: λ, at least 0.
+
+    The warmups count from t = 1, as the authors' code for PyTorch does; a schedule of yours for
+    `alpha` or `beta3` sees the steps taken, 0 first, as all schedules do.
+
+    Memory: three arrays as large as the parameters.
+
+    Example:
+        >>> import numpy as np
+        >>> p = np.array([1.0, 2.0])
+        >>> AdEMAMix(learning_rate=0.5, beta3=0.9, epsilon=0.0).step(p, np.array([4.0, -0.1]))
+        >>> p.round(12)
+        array([0.25, 2.75])
+
+    Reference: Pagliardini, Ablin and Grangier, The AdEMAMix Optimizer: Better, Faster, Older,
+    ICLR 2025, Algorithm 1.
+    """
+
+    learning_rate: Rate = 0.001
+    beta1: Fraction = 0.9
+    beta2: Fraction = 0.999
+    beta3: Fraction = 0.9999
+    alpha: NonNegative = 5.0
+    alpha_warmup: Annotated[float | None, Hyperparameter(double=True, absent=0.0)] = None
+    beta3_warmup: Annotated[float | None, Hyperparameter(double=True, absent=0.0)] = None
+    epsilon: NonNegative = 1e-8
+    weight_decay: Rate = 0.0
+
+    _rule = "ademamix"
+
+
+class Adan(Optimizer):
+    """Nesterov momentum from differences of gradients; `weight_decay` is decoupled.
+
+    With g the gradient, g₋ that of the step before, and t the step, from 1::
+
+        δ = g - g₋, and 0 in the first step
+        m ← β1 m + (1 - β1) g;                m̂ = m / (1 - β1ᵗ)
+        d ← β2 d + (1 - β2) δ;                d̂ = d / (1 - β2ᵗ)
+        n ← β3 n + (1 - β3) (g + β2 δ)²;      n̂ = n / (1 - β3ᵗ)
+        u = (m̂ + β2 d̂) / (√n̂ + ε)
+        proximal:   p ← (p - η u) / (1 + η λ)
+        otherwise:  p ← p - (η λ p + η u)
+
+    β are what an average keeps; the paper writes 1 - β, that is (0.02, 0.08, 0.01).
+
+    g is what the rule sees: after `grad_scale` and clipping, whose changes from step to step are in
+    δ. With a new small batch at each step δ is mostly noise. A parameter without a gradient for
+    some steps has in δ what happened meanwhile.
+
+    Args:
+        learning_rate: η, at least 0; also multiplies the decay.
+        beta1: β1 in [0, 1).
+        beta2: β2 in [0, 1), of the differences; also their weight in u and n.
+        beta3: β3 in [0, 1), of the squares.
+        epsilon: ε, at least 0.
+        weight_decay: λ, at least 0.
+        proximal: divide by 1 + η λ after the step, as in the paper, instead of decay beside it.
+
+    Memory: four arrays as large as the parameters.
+
+    Example:
+        >>> import numpy as np
+        >>> p = np.array([1.0, 2.0])
+        >>> opt = Adan(learning_rate=0.5, epsilon=0.0, weight_decay=0.5)
+        >>> opt.step(p, np.array([4.0, -0.1]))
+        >>> p.round(12)
+        array([0.4, 2. ])
+
+    Reference: Xie et al., Adan: Adaptive Nesterov Momentum Algorithm for Faster Optimizing Deep
+    Models, 2022, Algorithm 1, without its restarts (`reset` starts anew).
+    """
+
+    learning_rate: Rate = 0.001
+    beta1: Fraction = 0.98
+    beta2: Fraction = 0.92
+    beta3: Fraction = 0.99
+    epsilon: NonNegative = 1e-8
+    weight_decay: Rate = 0.0
+    proximal: Switch = True
+
+    _rule = "adan"

@@ -3,47 +3,38 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import math
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import KW_ONLY, dataclass, fields, is_dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from .. import _core
 from ..caller import warn
-from ..checks import flag, positive
-from ..structures import map_leaves
-from ..suggest import Declared, did_you_mean
-from .settings import Hyperparameter, Option
+from ..checks import count, number, positive
+from ..suggest import did_you_mean
+from .settings import Configured, Hyperparameter, Maybe, Option, Setting, Switch, Value
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..schedules import Schedule
 
-    Value = float | Schedule
-
-__all__ = ["Common", "Optimizer", "StepInfo"]
+__all__ = ["Coupled", "Optimizer", "StepInfo"]
 
 RULES = _core.rules()
 
+# Rules of 0.1 that were others with their decay beside the step.
+RENAMED = {"adamw": "adam", "amsgradw": "amsgrad"}
+
+# Hyperparameters that all rules have, in the order of the core, and what stands for their lack.
+COMMON = {"weight_decay": 0.0, "agc": math.inf, "agc_epsilon": 1e-3}
+
 PATIENCE = 60.0  # seconds to wait for a step, a load or a copy in another thread
-
-
-class Common(TypedDict, total=False):
-    """Keywords that every optimizer takes; `Optimizer` explains them."""
-
-    max_norm: float | None
-    max_value: float | None
-    grad_scale: float
-    nonfinite: str
-    maximize: bool
-    overrides: Mapping[str, Mapping[str, Value]] | None
 
 
 @dataclass(frozen=True)
@@ -84,15 +75,19 @@ class _Layout:
     dtype: str
     axes: tuple[int, ...]
 
-    def template(self) -> NDArray[Any]:
-        ordered = np.empty([self.shape[a] for a in self.axes], self.dtype)
-        return ordered.transpose(np.argsort(self.axes)) if self.axes else ordered
-
 
 def _limit(name: str, value: Any) -> float | None:
     if value is None:
         return None
     return positive(name, value)
+
+
+def _largest(limit: float) -> tuple[str, float]:
+    return "it", min(limit, 1.0)  # infinity is no limit
+
+
+def _reciprocal(scale: float) -> tuple[str, float]:
+    return "its reciprocal", 1.0 / scale
 
 
 def _scale(name: str, value: Any) -> float:
@@ -102,24 +97,14 @@ def _scale(name: str, value: Any) -> float:
     return scale
 
 
+def _axis(name: str, value: Any) -> int | None:
+    return None if value is None else count(name, value, least=-32, most=31)
+
+
 def _policy(name: str, value: Any) -> str:
     if value not in ("propagate", "skip", "raise"):
         raise ValueError(f"{name} is {value!r}; 'propagate', 'skip' or 'raise' is wanted")
     return str(value)
-
-
-def _refuse_params(value: Any) -> None:
-    """Say where parameters go, when they come first as in other libraries."""
-    containers = (list, tuple, Mapping, Iterator)
-    if (
-        isinstance(value, containers)
-        or hasattr(value, "parameters")
-        or (hasattr(value, "shape") and math.prod(value.shape) != 1)
-    ):
-        raise TypeError(
-            f"learning_rate is a {type(value).__name__}; a number or a schedule is wanted: "
-            "parameters go to step(params, grads), not to the constructor"
-        )
 
 
 def _stateful(schedule: Any, label: str) -> Iterator[tuple[str, Any]]:
@@ -136,15 +121,47 @@ def _stateful(schedule: Any, label: str) -> Iterator[tuple[str, Any]]:
                 yield from _stateful(part, f"{label}.{field.name}")
 
 
-class Optimizer(Declared):
+class _Overrides(Setting):
+    """Hyperparameters of single parameters: given once, and read as a copy."""
+
+    def __get__(self, obj: Any, owner: type | None = None) -> Any:
+        return self if obj is None else copy.deepcopy(obj._overrides)
+
+    def __set__(self, obj: Any, value: Any) -> None:
+        if "_overrides" in obj.__dict__:
+            raise AttributeError("overrides cannot be assigned; they go to the constructor")
+        obj._overrides = obj._check_overrides(value or {})
+
+
+class _Average(Setting):
+    """How much of itself an average of the parameters keeps; read, it is the average."""
+
+    def __get__(self, obj: Any, owner: type | None = None) -> Any:
+        return self if obj is None else obj._averages()
+
+    def __set__(self, obj: Any, value: Any) -> None:
+        if "ema" in obj.__dict__:
+            raise AttributeError("ema cannot be assigned; it goes to the constructor")
+        obj.__dict__["ema"] = (
+            None if value is None else number("ema", value, minimum=0.0, below=1.0)
+        )
+
+
+Average = Annotated["float | None", _Average()]
+Overrides = Annotated["Mapping[str, Mapping[str, Value]] | None", _Overrides()]
+
+
+class Optimizer(Configured):
     """Base of all first-order optimizers; use one of its subclasses.
 
     ``opt.step(params, grads)`` updates ``params`` in place. ``params`` and ``grads`` are one array,
     or lists, tuples and dicts of arrays, nested as deep as you like, of one structure. States are
-    made at the first step and belong to that structure.
+    made at the first step and belong to that structure. Arithmetic and states of a float64 parameter
+    are float64, those of a float32, bfloat16 or float16 one float32; 16 bits are rounded to, nearest
+    even, at the end of each step.
 
     Every hyperparameter is a number or a schedule, a callable f(t) with t the number of steps
-    already taken. Every optimizer also takes the keywords below. All but `overrides` may be
+    already taken; the words of `adapt`, where there is such an argument, are no numbers. Every optimizer also takes the keywords below. All but `overrides` may be
     assigned to as attributes later on; a name that does not exist is an AttributeError. Attributes
     of your own begin with an underscore.
 
@@ -153,7 +170,7 @@ class Optimizer(Declared):
     zeros in norms and finite checks. A rate of 0 that is the optimizer's own, or the value of a
     schedule, makes an ordinary step: states go on, and a gradient that is NaN is NaN.
 
-    Numbers must survive the dtype of the parameters: an epsilon that float32 makes 0 of, a beta
+    Numbers must survive the arithmetic of the parameters: an epsilon that float32 makes 0 of, a beta
     that it makes 1 of, a rate that it makes infinite are a ValueError at the first step, or when
     they are assigned later. Learning rates and decays from a schedule may fade to 0.
 
@@ -168,46 +185,67 @@ class Optimizer(Declared):
         max_value: then clip each element to [-max_value, max_value]. Above 0, or None.
         grad_scale: gradients are divided by it first (loss scaling, accumulation). Above 0.
         nonfinite: what to do when a gradient element is NaN or infinite, as it came or after
-            scaling and clipping, in the dtype of its parameter; in rules that square gradients also
+            scaling and clipping, in the arithmetic of its parameter; in rules that square them also
             where its square is (above 1.8e19 in float32, 1.3e154 in float64): "propagate" (the
             default: nothing. A state that has become infinite stays so, and its parameter does not
             move again), "skip" (parameters, states and step count keep their bits) or "raise"
             (FloatingPointError, nothing written).
         maximize: ascend instead of descend.
+        agc: adaptive gradient clipping: a unit of the gradient whose norm is above `agc` times that
+            of its parameters is scaled down to it, after `max_norm` and `max_value` and before any
+            decay. 0.01 is usual, more for smaller batches; at least 0, or None for no clipping. A
+            unit is an index of `agc_axis`: all weights that lead to one output. The paper leaves
+            the last layer out: `overrides={"head*": {"agc": None}}`.
+        agc_epsilon: what the norm of a unit's parameters counts as at least, so that zeros may
+            grow. At least 0.
+        agc_axis: the axis of the units: -1 for weights (inputs, outputs) as of
+            `schuss.initializers`, 0 for those of PyTorch. With None, and below two dimensions, the
+            array is one unit.
+        ema: keep an exponential average of the parameters, e ← ema e + (1 - ema) p after each step
+            in which p took part, in float32, or float64 for float64 parameters; it starts as the
+            parameters before the first step. In [0, 1), or None. The attribute `ema` is the
+            average, in the structure of the parameters; see `averaged`.
         overrides: hyperparameters of single parameters: fnmatch patterns on paths such as
             "layers.0.bias", each with a dict of values. Where several match, the last one counts.
             A learning_rate that is the number 0 freezes.
 
     Gradients are never written, and none of this makes a pass or a copy of its own, but that norms
     and finite checks read the gradients once more. The sign of ``maximize``, 1 / grad_scale and the
-    clip factor are one coefficient, rounded once to the dtype of the parameter.
+    clip factor are one coefficient, rounded once.
+
+    Reference for `agc`: Brock, De, Smith and Simonyan, High-Performance Large-Scale Image
+    Recognition Without Normalization, ICML 2021, equation 3.
     """
 
-    learning_rate = Hyperparameter(fades=True)
-    weight_decay = Hyperparameter(fades=True)
+    _: KW_ONLY
+    max_norm: Annotated[float | None, Option(_limit)] = None
+    max_value: Annotated[float | None, Option(_limit, _largest)] = None
+    grad_scale: Annotated[float, Option(_scale, _reciprocal)] = 1.0
+    nonfinite: Annotated[str, Option(_policy)] = "propagate"
+    maximize: Switch = False
+    agc: Annotated[Maybe, Hyperparameter(double=True, absent=math.inf)] = None
+    agc_epsilon: Annotated[Value, Hyperparameter(double=True)] = 1e-3
+    agc_axis: Annotated[int | None, Option(_axis)] = -1
+    ema: Average = None
+    overrides: Overrides = None
 
-    max_norm = Option(_limit)
-    max_value = Option(_limit, lambda limit: ("it", min(limit, 1.0)))  # infinity is no limit
-    grad_scale = Option(_scale, lambda scale: ("its reciprocal", 1.0 / scale))
-    nonfinite = Option(_policy)
-    maximize = Option(flag)
+    _rule: ClassVar[str]
 
     @property
     def rule(self) -> str:
         """Name of the update rule in use, as in the registry of kernels."""
-        raise NotImplementedError
+        return self._rule
 
-    def __init__(
-        self,
-        *,
-        max_norm: float | None = None,
-        max_value: float | None = None,
-        grad_scale: float = 1.0,
-        nonfinite: str = "propagate",
-        maximize: bool = False,
-        overrides: Mapping[str, Mapping[str, Value]] | None = None,
-        **hyperparameters: Value,
-    ) -> None:
+    @property
+    def _decoupled(self) -> bool:
+        """Whether weight decay is beside the step, not in the gradient."""
+        return bool(self.__dict__.get("decoupled_weight_decay", True))
+
+    def __post_init__(self) -> None:
+        """Begin without a structure, and refuse settings that contradict each other."""
+        self.learning_rate: Value  # these two are fields of every subclass
+        self.weight_decay: Value
+        self._overrides: dict[str, dict[str, Value]]  # set by the field
         self._stepper: _core.Stepper | None = None
         self._pending: dict[str, Any] | None = None  # loaded before there is a structure
         self._groups: list[tuple[str, ...]] = [()]  # the override patterns of each group
@@ -217,29 +255,27 @@ class Optimizer(Declared):
         self._scheduled: list[_Scheduled] = []
         self._turn = threading.RLock()
         self._loads = 0  # how often states were replaced
-        _refuse_params(hyperparameters.get("learning_rate"))
-        for name, value in hyperparameters.items():
-            if not isinstance(getattr(type(self), name, None), Hyperparameter):
-                known = {*self._arguments(), *self._arguments(Optimizer)}
-                raise TypeError(
-                    f"{type(self).__name__} has no argument {name!r}{did_you_mean(name, known)}"
-                )
-            setattr(self, name, value)
-        self.max_norm = max_norm
-        self.max_value = max_value
-        self.grad_scale = grad_scale
-        self.nonfinite = nonfinite
-        self.maximize = maximize
-        self._overrides = self._check_overrides(overrides or {})
+        self.rule  # noqa: B018
 
     # -- a step ------------------------------------------------------------------------------------
 
-    def step(self, params: Any, grads: Any) -> None:
+    def step(
+        self, params: Any, grads: Any, *, shadow: Any = None, grad_norm: float | None = None
+    ) -> None:
         """Update params in place from grads.
 
         Args:
-            params: float32 or float64 arrays, of any layout; see `Optimizer`.
-            grads: arrays of the same structure and shapes, of any real dtype. Only read.
+            params: float32, float64, bfloat16 or float16 arrays, of any layout; see `Optimizer`.
+            grads: arrays of the same structure and shapes, of any real dtype. Only read. None for
+                a parameter that takes no part: its bits, states and step count stay, and it is in
+                no norm and no finite check. A step without any gradient counts nothing.
+            shadow: bfloat16 or float16 arrays of the same structure and shapes, which become
+                copies of float32 params as they are after the step, rounded to nearest even, in
+                the same pass. The shadow of a parameter that takes no part is left as it is.
+            grad_norm: the 2-norm of all gradients over `grad_scale` for `max_norm` and the finite
+                check, where it is known: from `schuss.clipping.norm_of`, or of a model of which
+                these gradients are a part. One that is not finite skips or raises as `nonfinite`
+                says.
 
         Raises:
             TypeError, ValueError: for arrays that do not fit; nothing has been written.
@@ -249,11 +285,11 @@ class Optimizer(Declared):
         stepper = self._stepper
         if stepper is None or self._stale or self._scheduled:
             with self._alone():
-                self._step(params, grads)
+                self._step(params, grads, shadow, grad_norm)
         else:
-            stepper.step(params, grads)
+            stepper.step(params, grads, shadow, grad_norm)
 
-    def _step(self, params: Any, grads: Any) -> None:
+    def _step(self, params: Any, grads: Any, shadow: Any, grad_norm: float | None) -> None:
         """Take a step with settings that are new; the first one binds the structure."""
         stepper = self._stepper
         if stepper is None:
@@ -265,7 +301,7 @@ class Optimizer(Declared):
             if self._stale:
                 self._configure(stepper)
             self._evaluate(stepper)
-            stepper.step(params, grads)
+            stepper.step(params, grads, shadow, grad_norm)
         except BaseException:
             self._stale = True
             raise
@@ -287,15 +323,84 @@ class Optimizer(Declared):
         finally:
             self._turn.release()
 
+    def _averages(self) -> Any:
+        """The averages in the structure of the parameters."""
+        averages = self._averages_by_path()
+        stepper = self._stepper
+        return {} if stepper is None else stepper.unflatten([averages[p] for p in stepper.paths])
+
+    def _averages_by_path(self) -> dict[str, NDArray[Any]]:
+        if self.__dict__["ema"] is None:
+            raise AttributeError("this optimizer keeps no average; the argument ema asks for one")
+        stepper = self._stepper
+        if stepper is not None:
+            return {path: stepper.slots(leaf)["ema"] for leaf, path in enumerate(stepper.paths)}
+        states = {} if self._pending is None else self._pending["state"]
+        return {path: slots["ema"] for path, slots in states.items()}
+
+    @contextmanager
+    def averaged(self, params: Any) -> Iterator[Any]:
+        """Lend params their averages, in place, for the time of a `with` block.
+
+        Also between loading a checkpoint and the next step. A step within the block would begin
+        from the averages, and be undone at its end.
+
+        Args:
+            params: the arrays that `step` is given. After the block they have their own bits again.
+
+        Raises:
+            AttributeError: this optimizer keeps no average.
+            RuntimeError: before the first step, when there is no average yet.
+            ValueError: for arrays that do not fit; nothing has been written.
+
+        Example:
+            >>> import numpy as np, schuss
+            >>> p, opt = np.array([1.0]), schuss.SGD(learning_rate=1.0, ema=0.5)
+            >>> opt.step(p, np.array([2.0]))
+            >>> with opt.averaged(p):
+            ...     print(p)
+            [0.]
+            >>> p
+            array([-1.])
+        """
+        with self._alone():
+            averages = self._averages_by_path()
+            if not averages:
+                raise RuntimeError("there is no average before the first step")
+            arrays = self._writeable(params, "params")
+            if arrays.keys() != averages.keys():
+                raise ValueError(
+                    f"params has the arrays {sorted(arrays)}; {sorted(averages)} are wanted"
+                )
+            for path, array in arrays.items():
+                if array.shape != (shape := averages[path].shape):
+                    raise ValueError(
+                        f"params[{path!r}] has shape {array.shape}; that of the steps, {shape}, is "
+                        "wanted"
+                    )
+            own = {path: array.copy() for path, array in arrays.items()}
+            for path, array in arrays.items():
+                array[...] = averages[path]
+        try:
+            yield params
+        finally:
+            for path, array in arrays.items():
+                array[...] = own[path]
+
+    @staticmethod
+    def _writeable(tree: Any, name: str) -> dict[str, NDArray[Any]]:
+        """Return the arrays of a tree by their paths, if all can be written."""
+        arrays = dict(_core.flatten(tree, name))
+        for path, array in arrays.items():
+            if not isinstance(array, np.ndarray):
+                raise TypeError(f"{name}['{path}'] is {type(array).__name__}; an array is wanted")
+            if not array.flags.writeable:
+                raise ValueError(f"{name}['{path}'] is read-only; a writeable array is wanted")
+        return arrays
+
     def zero_grad(self, grads: Any) -> None:
         """Fill every gradient array with zeros, in place."""
-        arrays = _core.flatten(grads, "grads")
-        for path, array in arrays:
-            if not isinstance(array, np.ndarray):
-                raise TypeError(f"grads['{path}'] is {type(array).__name__}; an array is wanted")
-            if not array.flags.writeable:
-                raise ValueError(f"grads['{path}'] is read-only; a writeable array is wanted")
-        for _, array in arrays:
+        for array in self._writeable(grads, "grads").values():
             array[...] = 0
 
     def _fills(self) -> dict[str, float]:
@@ -316,7 +421,7 @@ class Optimizer(Declared):
         return any(value != 0.0 for value in values)
 
     def _bind(self, params: Any, rule: str) -> _core.Stepper:
-        stepper = _core.Stepper(rule, params, self._fills())
+        stepper = _core.Stepper(rule, params, self._fills(), keep=self.__dict__["ema"])
         unused = set(self._overrides)
         groups: dict[tuple[str, ...], int] = {(): 0}
         group_of = []
@@ -327,7 +432,7 @@ class Optimizer(Declared):
             group = groups.setdefault(patterns, len(groups))
             group_of.append(group)
             float32 += [None] * (len(groups) - len(float32))
-            if stepper.layout(leaf)[1] == "float32" and not self._freezes(patterns):
+            if stepper.layout(leaf)[1] != "float64" and not self._freezes(patterns):
                 float32[group] = path
         if unused:
             near = did_you_mean(min(unused), stepper.paths)
@@ -373,13 +478,16 @@ class Optimizer(Declared):
                 f"the settings now ask for the rule {self.rule!r}, but the states are those of "
                 f"{stepper.rule!r}; call reset() first"
             )
-        # In the order of the core: the rule's own hyperparameters, and the common decay.
-        names = RULES[stepper.rule]["hyper"]
-        names = names if "weight_decay" in names else [*names, "weight_decay"]
+        # In the order of the core: the rule's own hyperparameters, and those of all rules.
+        own = RULES[stepper.rule]["hyper"]
+        names = [*own, *COMMON]
         self._hyper = [[0.0] * len(names) for _ in self._groups]
         scheduled: dict[int, _Scheduled] = {}
         for values, patterns, path in zip(self._hyper, self._groups, self._float32, strict=True):
             for k, name in enumerate(names):
+                if k >= len(own) and name in own:  # the rule takes care of it
+                    values[k] = COMMON[name]
+                    continue
                 label, value = self._value(name, patterns)
                 if callable(value):
                     found = scheduled.setdefault(id(value), _Scheduled(value, []))
@@ -387,7 +495,7 @@ class Optimizer(Declared):
                 else:
                     if label != name and path is not None:  # the optimizer's own are checked
                         getattr(type(self), name).check_float32(label, value, path)
-                    values[k] = float(value)
+                    values[k] = getattr(type(self), name).in_core(value)
         self._scheduled = list(scheduled.values())
         stepper.set_hyper(self._hyper)
         stepper.set_options(
@@ -396,6 +504,8 @@ class Optimizer(Declared):
             grad_scale=self.grad_scale,
             nonfinite=self.nonfinite,
             maximize=self.maximize,
+            decoupled=self._decoupled,
+            agc_axis=self.agc_axis,
         )
 
     def _evaluate(self, stepper: _core.Stepper) -> None:
@@ -410,20 +520,19 @@ class Optimizer(Declared):
                     setting.check_float32(label, values[k], path, scheduled=True)
         stepper.set_hyper(self._hyper)
 
-    def _arguments(self, cls: type | None = None) -> list[str]:
-        return [
-            name
-            for name, p in inspect.signature(cls or type(self)).parameters.items()
-            if p.kind is not p.VAR_KEYWORD
-        ]
+    def _arguments(self) -> dict[str, Any]:
+        """What the constructor takes, as it stands now, in the order of its signature."""
+        by_position = sorted(fields(self), key=lambda field: field.kw_only is True)
+        # Not the attribute `overrides`, a copy: a schedule may stand in several places.
+        values = {**self.__dict__, "overrides": self._overrides}
+        return {field.name: values[field.name] for field in by_position}
 
-    def _settings(self) -> list[Hyperparameter | Option[Any]]:
-        found = inspect.getmembers(type(self), lambda m: isinstance(m, (Hyperparameter, Option)))
-        return [setting for name, setting in found if name in self.__dict__]
+    def _settings(self) -> list[Hyperparameter | Option]:
+        found = (getattr(type(self), field.name) for field in fields(self))
+        return [setting for setting in found if isinstance(setting, (Hyperparameter, Option))]
 
     def _hyperparameters(self) -> dict[str, Hyperparameter]:
-        found = inspect.getmembers(type(self), lambda member: isinstance(member, Hyperparameter))
-        return {name: setting for name, setting in found if name in self.__dict__}
+        return {s.name: s for s in self._settings() if isinstance(s, Hyperparameter)}
 
     def _check_overrides(
         self, overrides: Mapping[str, Mapping[str, Value]]
@@ -449,11 +558,6 @@ class Optimizer(Declared):
         return result
 
     # -- what it knows -----------------------------------------------------------------------------
-
-    @property
-    def overrides(self) -> dict[str, dict[str, Value]]:
-        """The overrides that the constructor was given; they cannot be assigned."""
-        return copy.deepcopy(self._overrides)
 
     @property
     def step_count(self) -> int:
@@ -484,14 +588,12 @@ class Optimizer(Declared):
         return stepper.unflatten([stepper.slots(leaf) for leaf in range(len(stepper.paths))])
 
     def __repr__(self) -> str:
-        own = inspect.signature(type(self).__init__).parameters.values()
-        names = [p.name for p in own if p.name in self.__dict__ and p.kind is not p.KEYWORD_ONLY]
-        parts = [f"{name}={self.__dict__[name]!r}" for name in names]
-        for p in inspect.signature(Optimizer.__init__).parameters.values():
-            if p.kind is p.KEYWORD_ONLY and p.name != "overrides":
-                value = self.__dict__[p.name]
-                parts += [f"{p.name}={value!r}"] if value != p.default else []
-        parts += [f"overrides={self._overrides!r}"] if self._overrides else []
+        common = {field.name: field.default for field in fields(self) if field.kw_only}
+        parts = [
+            f"{name}={value!r}"
+            for name, value in self._arguments().items()
+            if name not in common or value not in (common[name], {})
+        ]
         return f"{type(self).__name__}({', '.join(parts)})"
 
     # -- checkpoints -------------------------------------------------------------------------------
@@ -525,21 +627,32 @@ class Optimizer(Declared):
         stepper = self._stepper
         if stepper is None and self._pending is not None:
             return {**(self._pending if live else copy.deepcopy(self._pending)), **own}
-        paths = [] if stepper is None else stepper.paths
-        if stepper is None:
-            step, carry, slots = 0, [], []
-        elif live:
-            step, carry = stepper.step_count, stepper.carry
-            slots = [stepper.slots(leaf) for leaf in range(len(paths))]
-        else:
-            step, carry, slots = stepper.snapshot()
         return {
             "optimizer": type(self).__name__,
             "rule": self._rule_of_states() or self.rule,
-            "step": step,
-            "carry": {path: list(carry[self._group_of[path]]) for path in paths},
-            "state": dict(zip(paths, slots, strict=True)),
+            **self._bound_state(stepper, live=live),
             **own,
+        }
+
+    @staticmethod
+    def _bound_state(stepper: _core.Stepper | None, *, live: bool = False) -> dict[str, Any]:
+        """Return what belongs to the structure, of copies or of the live arrays."""
+        if stepper is None:
+            return {"step": 0, "steps": {}, "carry": {}, "state": {}}
+        paths, leaves = stepper.paths, range(len(stepper.paths))
+        if live:
+            step = stepper.step_count
+            counts = [stepper.count(leaf) for leaf in leaves]
+            carry = [stepper.carry(leaf) for leaf in leaves]
+            slots = [stepper.slots(leaf) for leaf in leaves]
+        else:
+            step, counts, carry, slots = stepper.snapshot()
+        own = zip(paths, counts, strict=True)
+        return {
+            "step": step,
+            "steps": {path: taken for path, taken in own if taken != step},
+            "carry": dict(zip(paths, carry, strict=True)),
+            "state": dict(zip(paths, slots, strict=True)),
         }
 
     def _schedules(self) -> dict[str, Any]:
@@ -552,7 +665,7 @@ class Optimizer(Declared):
             label: part for name, value in places.items() for label, part in _stateful(value, name)
         }
 
-    def _constants(self) -> dict[str, float]:
+    def _constants(self) -> dict[str, Any]:
         values = {name: self.__dict__[name] for name in self._hyperparameters()}
         return {name: value for name, value in values.items() if not callable(value)}
 
@@ -592,7 +705,7 @@ class Optimizer(Declared):
             self._stale = True
 
     def _load_schedules(
-        self, saved: Mapping[str, Any], constants: Mapping[str, float]
+        self, saved: Mapping[str, Any], constants: Mapping[str, Any]
     ) -> Callable[[], None]:
         """Load the states of schedules, all or none; return what undoes it."""
         states = saved.get("schedules", {})
@@ -626,7 +739,7 @@ class Optimizer(Declared):
     def _check_state_dict(self, saved: Mapping[str, Any]) -> dict[str, float]:
         """Check what can be without the parameters; return the hyperparameters."""
         wanted = {"optimizer", "rule", "step", "hyperparameters", "carry", "state"}
-        if not isinstance(saved, Mapping) or set(saved) - {"schedules"} != wanted:
+        if not isinstance(saved, Mapping) or set(saved) - {"schedules", "steps"} != wanted:
             raise ValueError(f"state_dict is no dict with the keys {sorted(wanted)}")
         if saved["optimizer"] != type(self).__name__:
             raise ValueError(
@@ -636,7 +749,7 @@ class Optimizer(Declared):
         step = saved["step"]
         if not isinstance(step, (int, np.integer)) or not 0 <= step < 1 << 62:
             raise ValueError(f"state_dict['step'] is {step!r}; a number of steps is wanted")
-        for name in ("hyperparameters", "carry", "state", "schedules"):
+        for name in ("hyperparameters", "carry", "state", "schedules", "steps"):
             if not isinstance(saved.get(name, {}), Mapping):
                 raise ValueError(f"state_dict[{name!r}] is {saved[name]!r}; a dict is wanted")
         for path, slots in saved["state"].items():
@@ -649,7 +762,7 @@ class Optimizer(Declared):
                 raise ValueError(f"state_dict['hyperparameters'] has the unknown name {name!r}")
             label = f"state_dict['hyperparameters'][{name!r}]"
             try:
-                constants[name] = known[name].number(label, value)
+                constants[name] = known[name].constant(label, value)
             except TypeError as error:
                 raise ValueError(str(error)) from None
             for path in self._float32_paths(name):
@@ -657,8 +770,9 @@ class Optimizer(Declared):
         # With the loaded values in place, would this optimizer use that rule?
         trial = object.__new__(type(self))
         trial.__dict__.update({**self.__dict__, **constants, "_stepper": None})
-        trial._pending = {"rule": saved["rule"]} if saved["rule"] in RULES else None
-        if trial._pending is None or trial.rule != saved["rule"]:
+        rule = RENAMED.get(saved["rule"], saved["rule"])
+        trial._pending = {"rule": rule} if rule in RULES else None
+        if trial._pending is None or trial.rule != rule:
             raise ValueError(
                 f"state_dict['rule'] is {saved['rule']!r}; {self.rule!r} is wanted by the settings"
             )
@@ -666,7 +780,7 @@ class Optimizer(Declared):
 
     def _fitted(
         self, stepper: _core.Stepper, saved: Mapping[str, Any]
-    ) -> tuple[int, list[list[float]], list[dict[str, NDArray[Any]]]]:
+    ) -> tuple[int, list[int], list[list[float]], list[dict[str, NDArray[Any]]]]:
         """Check that all of it fits, and return it as the core restores it."""
         slots = {path: stepper.slots(leaf) for leaf, path in enumerate(stepper.paths)}
         state = saved["state"]
@@ -688,27 +802,34 @@ class Optimizer(Declared):
                         f"state_dict['state'][{path!r}][{name!r}] is {came.dtype} of shape "
                         f"{came.shape}; {array.dtype} of shape {array.shape} is wanted"
                     )
-        carry: list[list[float]] = [list(c) for c in stepper.carry]
-        came_carry: dict[int, list[float]] = {}
-        for path in slots:
-            group = self._group_of[path]
+        carry: list[list[float]] = []
+        for leaf, path in enumerate(slots):
             values = saved["carry"].get(path)
             if not (
                 isinstance(values, (list, tuple))
-                and len(values) == len(carry[group])
+                and len(values) == len(stepper.carry(leaf))
                 and all(isinstance(x, (float, int)) for x in values)
-                and list(values) == came_carry.setdefault(group, list(values))
             ):
                 raise ValueError(
-                    f"state_dict['carry'][{path!r}] is {values!r}, which does not fit the rule "
-                    "and the overrides"
+                    f"state_dict['carry'][{path!r}] is {values!r}, which does not fit the rule"
                 )
-            carry[group] = [float(x) for x in values]
+            carry.append([float(x) for x in values])
+        step, steps = int(saved["step"]), saved.get("steps", {})
+        if unknown := sorted(set(steps) - set(slots)):
+            raise ValueError(
+                f"state_dict['steps'] has {unknown}; some of {sorted(slots)} are wanted"
+            )
+        for path, taken in steps.items():
+            if not isinstance(taken, (int, np.integer)) or not 0 <= taken <= step:
+                raise ValueError(
+                    f"state_dict['steps'][{path!r}] is {taken!r}; a number of steps up to {step} "
+                    "is wanted"
+                )
         arrays_of = [
             {name: np.require(state[path][name], requirements="C") for name in slots[path]}
             for path in stepper.paths
         ]
-        return int(saved["step"]), carry, arrays_of
+        return step, [int(steps.get(path, step)) for path in slots], carry, arrays_of
 
     def reset(self) -> None:
         """Forget states, step count and structure; hyperparameters and schedules stay."""
@@ -727,26 +848,37 @@ class Optimizer(Declared):
             if stepper is None:
                 return {"attributes": attributes, "bound": None}
             layouts = [_Layout(*stepper.layout(leaf)) for leaf in range(len(stepper.paths))]
-            step, carry, slots = stepper.snapshot()
+            bound = self._bound_state(stepper)
         return {
             "attributes": attributes,
             "bound": {
                 "rule": stepper.rule,
                 "structure": stepper.unflatten(layouts),
-                "step": step,
-                "carry": {p: list(carry[g]) for p, g in self._group_of.items()},
-                "state": dict(zip(stepper.paths, slots, strict=True)),
+                **bound,
             },
         }
 
     def __setstate__(self, pickled: dict[str, Any]) -> None:
-        self.__dict__.update(pickled["attributes"])
+        defaults = {field.name: field.default for field in fields(self)}  # of newer arguments
+        self.__dict__.update({**defaults, **pickled["attributes"]})
         self._stepper = None
         self._turn, self._loads = threading.RLock(), 0
         self._hyper, self._scheduled = [], []
         self._stale = True
         bound = pickled["bound"]
         if bound is not None:
-            template = map_leaves(_Layout.template, bound["structure"])
-            self._stepper = self._bind(template, bound["rule"])
+            rule = RENAMED.get(bound["rule"], bound["rule"])
+            self._stepper = self._bind(bound["structure"], rule)
             self._stepper.restore(*self._fitted(self._stepper, bound))
+
+
+class Coupled(Optimizer):
+    """Base of the optimizers whose decay is an L2 term or stands beside the step.
+
+    Args:
+        decoupled_weight_decay: take η λ p beside the step, as `AdamW` does, instead of adding λ p
+            to the gradient.
+    """
+
+    _: KW_ONLY
+    decoupled_weight_decay: Switch = False

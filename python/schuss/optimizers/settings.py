@@ -1,22 +1,53 @@
-"""Checked attributes: hyperparameters, which may be schedules, and options, which may not."""
+"""Arguments of optimizers: fields of a class that are checked at each assignment.
+
+The annotation of a field names its domain, as in `schuss.schedules`, and its value is the default::
+
+    beta1: Fraction = 0.9
+
+A `Hyperparameter` may be a schedule, an `Option` may not.
+"""
 
 from __future__ import annotations
 
+import copy
+import functools
+import inspect
 import math
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import Field, dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
 
-from ..checks import number
+from ..checks import flag, number
+from ..suggest import Declared, with_known_arguments
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing_extensions import dataclass_transform
 
     from ..schedules import Schedule
+else:
 
-__all__ = ["Hyperparameter", "Option"]
+    def dataclass_transform(**_):
+        """Return what leaves a class as it is: only type checkers read the decorator."""
+        return lambda cls: cls
 
-T = TypeVar("T")
+
+__all__ = [
+    "Choice",
+    "Configured",
+    "Fraction",
+    "Hyperparameter",
+    "Maybe",
+    "NonNegative",
+    "Option",
+    "Rate",
+    "Setting",
+    "Switch",
+    "Value",
+]
+
+Value: TypeAlias = "float | Schedule"
+Maybe: TypeAlias = "float | Schedule | None"
 
 
 def _read(obj: Any, name: str) -> Any:
@@ -28,27 +59,22 @@ def _read(obj: Any, name: str) -> Any:
 
 def _text(owner: type, name: str) -> str | None:
     """Return what the docstring of a class says of an argument."""
-    found = re.search(rf"^ {{8}}{name}: (.*(?:\n {{12}}.*)*)", owner.__doc__ or "", re.MULTILINE)
+    _, _, arguments = inspect.cleandoc(owner.__doc__ or "").partition("Args:\n")
+    found = re.search(rf"^ {{4}}{name}: (.*(?:\n {{8}}.*)*)", arguments, re.MULTILINE)
     return None if found is None else " ".join(found[1].split())
 
 
-class _Setting(Generic[T]):
+class Setting:
     """A checked attribute of an optimizer, kept in its `__dict__`."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
         self.__doc__ = _text(owner, name) or self.general()
 
-    @overload
-    def __get__(self, obj: None, owner: type) -> Self: ...
-
-    @overload
-    def __get__(self, obj: object, owner: type) -> T: ...
-
     def __get__(self, obj: Any, owner: type | None = None) -> Any:
         return self if obj is None else _read(obj, self.name)
 
-    def __set__(self, obj: Any, value: T) -> None:
+    def __set__(self, obj: Any, value: Any) -> None:
         checked = self.check(self.name, value)
         if not callable(checked):
             for path in obj._float32_paths(self.name):
@@ -72,8 +98,8 @@ class _Setting(Generic[T]):
 def _refuse_in_float32(label: str, value: float, what: str, came: float, path: str) -> None:
     where = f"params[{path!r}]" if path else "params"
     raise ValueError(
-        f"{label} is {value!r}; float32, the dtype of {where}, makes {came:g} of {what}, and a "
-        "number that it can hold is wanted"
+        f"{label} is {value!r}; float32, in which {where} is computed, makes {came:g} of {what}, "
+        "and a number that it can hold is wanted"
     )
 
 
@@ -89,11 +115,12 @@ def _in_float32(value: float) -> float:
     return 1.0 if 1.0 - 2.0**-25 <= value < 1.0 else value
 
 
-class Hyperparameter(_Setting["float | Schedule"]):
+class Hyperparameter(Setting):
     """A number in [minimum, below), or a schedule of such numbers, on an optimizer.
 
-    fades: a schedule may run down to less than the dtype of the parameters holds, which is 0.
+    fades: a schedule may run down to less than float32 holds, which is 0.
     double: only coefficients in double are made of it, whatever the dtype of the parameters.
+    absent: the number that None stands for; without one None is refused.
     """
 
     def __init__(
@@ -103,28 +130,41 @@ class Hyperparameter(_Setting["float | Schedule"]):
         below: float = math.inf,
         fades: bool = False,
         double: bool = False,
+        absent: float | None = None,
     ) -> None:
         self.minimum = minimum
         self.below = below
         self.fades = fades
         self.double = double
+        self.absent = absent
 
     def general(self) -> str:
         """Return its range in words."""
         top = f" and below {self.below:g}" if self.below < math.inf else ""
-        return f"A number of at least {self.minimum:g}{top}, or a schedule of such numbers."
+        none = "" if self.absent is None else ", or None"
+        return f"A number of at least {self.minimum:g}{top}, or a schedule of such numbers{none}."
 
-    def check(self, name: str, value: object) -> float | Schedule:
+    def check(self, name: str, value: object) -> Any:
         """Return a checked number, or a schedule as it is: its values are checked at each step."""
-        return value if callable(value) else self.number(name, value)
+        return value if callable(value) else self.constant(name, value)
+
+    def constant(self, name: str, value: object) -> Any:
+        """Return a checked value that is no schedule."""
+        return None if value is None and self.absent is not None else self.number(name, value)
+
+    def in_core(self, value: Any) -> float:
+        """Return a checked value that is no schedule as the number that the core takes for it."""
+        return float(self.absent if value is None else value)  # type: ignore[arg-type]
 
     def number(self, name: str, value: object) -> float:
         """Return the value as a float in range, or raise an error that names it."""
         return number(name, value, minimum=self.minimum, below=self.below)
 
-    def check_float32(self, label: str, value: float, path: str, scheduled: bool = False) -> None:
+    def check_float32(
+        self, label: str, value: float | None, path: str, scheduled: bool = False
+    ) -> None:
         """Refuse what float32 makes 0, infinite, or no longer less than `below` of."""
-        if self.double or 1e-30 < value < 0.99:
+        if value is None or self.double or 1e-30 < value < 0.99:
             return
         came = _in_float32(value)
         vanishes = came == 0.0 != value and not (scheduled and self.fades)
@@ -138,7 +178,38 @@ class Hyperparameter(_Setting["float | Schedule"]):
         return self.number(f"{self.name}({t})", value)
 
 
-class Option(_Setting[T]):
+class Choice(Hyperparameter):
+    """One of some words, which stand for numbers of the core."""
+
+    def __init__(self, words: Mapping[Any, float]) -> None:
+        super().__init__()
+        self.words = words
+
+    def general(self) -> str:
+        """Return the words."""
+        return f"One of {', '.join(map(repr, self.words))}."
+
+    def check(self, name: str, value: object) -> Any:
+        """Return the value if it is one of the words, or raise an error that names it."""
+        return self.constant(name, value)
+
+    def constant(self, name: str, value: object) -> Any:
+        """Return the value if it is one of the words, or raise an error that names it."""
+        for word in self.words:
+            if type(word) is type(value) and word == value:
+                return value
+        wanted = ", ".join(map(repr, self.words))
+        raise ValueError(f"{name} is {value!r}; one of {wanted} is wanted")
+
+    def in_core(self, value: Any) -> float:
+        """Return the number of a word."""
+        return self.words[value]
+
+    def check_float32(self, label: str, value: Any, path: str, scheduled: bool = False) -> None:
+        """Words are no numbers of float32."""
+
+
+class Option(Setting):
     """A setting that is no hyperparameter; `check(name, value)` returns it in its final form.
 
     in_kernels: name and value of what is made of it in the dtype of the parameters, if anything is.
@@ -146,15 +217,19 @@ class Option(_Setting[T]):
 
     def __init__(
         self,
-        check: Callable[[str, Any], T],
+        check: Callable[[str, Any], Any],
         in_kernels: Callable[[Any], tuple[str, float]] | None = None,
     ) -> None:
         self._check = check
         self._in_kernels = in_kernels
 
-    def check(self, name: str, value: Any) -> T:
+    def check(self, name: str, value: Any) -> Any:
         """Return the value in its final form, or raise an error that names it."""
         return self._check(name, value)
+
+    def in_core(self, value: Any) -> float:
+        """Return a flag as the number that a rule takes for it."""
+        return float(value)
 
     def check_float32(self, label: str, value: Any, path: str) -> None:
         """Refuse what the kernels would see as 0 or infinite."""
@@ -164,3 +239,56 @@ class Option(_Setting[T]):
         came = _in_float32(used)
         if came == 0.0 != used or math.isinf(came):
             _refuse_in_float32(label, value, what, came, path)
+
+
+Rate = Annotated[Value, Hyperparameter(fades=True)]
+Fraction = Annotated[Value, Hyperparameter(below=1.0)]
+NonNegative = Annotated[Value, Hyperparameter()]
+Switch = Annotated[bool, Option(flag)]
+
+
+@dataclass_transform(eq_default=False)
+class Configured(Declared):
+    """A class whose annotated fields are the arguments of its constructor, as in a dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        hints = inspect.get_annotations(cls, eval_str=True)
+        settings = {}
+        for name, hint in hints.items():
+            for setting in getattr(hint, "__metadata__", ()):
+                settings[name] = copy.copy(setting)
+                hints[name] = getattr(hint.__origin__, "__forward_arg__", hint.__origin__)
+        cls.__annotations__ = hints  # what help and signatures show
+        doc, made = cls.__doc__, "__init__" not in vars(cls)
+        dataclass(eq=False, repr=False)(cls)  # before the settings: it reads the defaults
+        cls.__doc__ = doc  # None, where the one of a base is to be found
+        for name, setting in settings.items():
+            setting.__set_name__(cls, name)
+            setattr(cls, name, setting)
+        if made:
+            known = with_known_arguments(cls.__name__, cls.__init__)
+            setattr(cls, "__init__", _without_params(known))  # noqa: B010
+
+
+def _without_params(init: Callable[..., None]) -> Callable[..., None]:
+    """Return a constructor that says where parameters go, when they come first as elsewhere."""
+
+    @functools.wraps(init)
+    def call(self: Any, *args: Any, **keywords: Any) -> None:
+        first: Any = args[0] if args else keywords.get("learning_rate")
+        containers = (list, tuple, Mapping, Iterator)
+        if (
+            isinstance(first, containers)
+            or hasattr(first, "parameters")
+            or (hasattr(first, "shape") and math.prod(first.shape) != 1)
+        ):
+            raise TypeError(
+                f"learning_rate is a {type(first).__name__}; a number or a schedule is wanted: "
+                "parameters go to step(params, grads), not to the constructor"
+            )
+        init(self, *args, **keywords)
+
+    return call

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from ..checks import flag
-from .base import Optimizer
-from .settings import Hyperparameter, Option
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
-    from ..schedules import Schedule
-    from .base import Common
+from .base import Coupled
+from .settings import Fraction, Rate, Switch
 
 __all__ = ["SGD"]
 
 
-class SGD(Optimizer):
+class SGD(Coupled):
     """Gradient descent, with momentum in three forms; `weight_decay` is an L2 gradient term.
 
     With g the gradient, η the learning rate, μ the momentum and d the dampening::
@@ -38,7 +29,7 @@ class SGD(Optimizer):
         nesterov: look ahead along the momentum.
         lr_in_velocity: multiply by η before the sum instead of after it.
         weight_decay: λ, at least 0; adds λ p to the gradient.
-        common: keywords of `Optimizer`.
+        decoupled_weight_decay: take η λ p beside the step, see `AdamW`.
 
     Memory: one array as large as the parameters with momentum, none without.
 
@@ -54,31 +45,12 @@ class SGD(Optimizer):
     initialization and momentum in deep learning, ICML 2013, equations 3 and 4.
     """
 
-    momentum = Hyperparameter(below=1.0)
-    dampening = Hyperparameter(below=1.0)
-    nesterov = Option(flag)
-    lr_in_velocity = Option(flag)
-
-    def __init__(
-        self,
-        learning_rate: float | Schedule = 0.01,
-        momentum: float | Schedule = 0.0,
-        dampening: float | Schedule = 0.0,
-        nesterov: bool = False,
-        lr_in_velocity: bool = False,
-        weight_decay: float | Schedule = 0.0,
-        **common: Unpack[Common],
-    ) -> None:
-        self.nesterov = nesterov
-        self.lr_in_velocity = lr_in_velocity
-        super().__init__(
-            learning_rate=learning_rate,
-            momentum=momentum,
-            dampening=dampening,
-            weight_decay=weight_decay,
-            **common,
-        )
-        self.rule  # noqa: B018  (refuses nesterov without momentum)
+    learning_rate: Rate = 0.01
+    momentum: Fraction = 0.0
+    dampening: Fraction = 0.0
+    nesterov: Switch = False
+    lr_in_velocity: Switch = False
+    weight_decay: Rate = 0.0
 
     @property
     def rule(self) -> str:

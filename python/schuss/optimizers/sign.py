@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from .base import Optimizer
-from .settings import Hyperparameter
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
-    from ..schedules import Schedule
-    from .base import Common
+from .settings import Fraction, Rate
 
 __all__ = ["Lion"]
 
@@ -30,7 +22,6 @@ class Lion(Optimizer):
         beta1: β1 in [0, 1).
         beta2: β2 in [0, 1).
         weight_decay: λ, at least 0.
-        common: keywords of `Optimizer`.
 
     Memory: one array as large as the parameters.
 
@@ -45,26 +36,9 @@ class Lion(Optimizer):
     2.
     """
 
-    beta1 = Hyperparameter(below=1.0)
-    beta2 = Hyperparameter(below=1.0)
+    learning_rate: Rate = 1e-4
+    beta1: Fraction = 0.9
+    beta2: Fraction = 0.99
+    weight_decay: Rate = 0.0
 
-    def __init__(
-        self,
-        learning_rate: float | Schedule = 1e-4,
-        beta1: float | Schedule = 0.9,
-        beta2: float | Schedule = 0.99,
-        weight_decay: float | Schedule = 0.0,
-        **common: Unpack[Common],
-    ) -> None:
-        super().__init__(
-            learning_rate=learning_rate,
-            beta1=beta1,
-            beta2=beta2,
-            weight_decay=weight_decay,
-            **common,
-        )
-
-    @property
-    def rule(self) -> str:
-        """Name of the update rule in use."""
-        return "lion"
+    _rule = "lion"

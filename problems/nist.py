@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from problems.problem import TINY
+
 Array = Any
 Model = Callable[[Array, Array], Array]  # f(b, x)
 
 DATA = Path(__file__).parent / "data" / "nist_strd.json"
-STEP = 1e-150  # of the complex step: its square is nothing beside 1
 
 
 def _lanczos(b: Array, x: Array) -> Array:
@@ -104,8 +105,8 @@ class Fit:
         with np.errstate(all="ignore"):
             for k in range(len(b)):
                 z = np.asarray(b, complex)
-                z[k] += 1j * STEP
-                columns.append(self.model(z, self.x).imag / STEP)
+                z[k] += 1j * TINY
+                columns.append(self.model(z, self.x).imag / TINY)
         return np.stack(columns, axis=1)
 
     def value_and_gradient(self, b: Array) -> tuple[float, Array]:

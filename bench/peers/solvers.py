@@ -1,9 +1,8 @@
-"""The solvers that are compared: ours, SciPy's and torch's, called as their users call them."""
+"""Solvers: ours, SciPy's and torch's, called as their users call them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -11,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from bench.cases import Array
-from bench.peers import AbsentError, optional
+from bench.peers import optional
 
 HISTORY = 10  # pairs of L-BFGS
 CAP = 15_000  # evaluations and iterations
@@ -40,7 +39,9 @@ class Counted:
 
     values: Function
     most: int
+    second: Callable[[Array], Array] | None = None
     count: int = 0
+    hessians: int = 0
 
     def __call__(self, x: Array) -> tuple[Any, Array]:
         """Return f and g at x."""
@@ -49,6 +50,12 @@ class Counted:
         self.count += 1
         with np.errstate(all="ignore"):
             return self.values(x)
+
+    def hessian(self, x: Array) -> Array:
+        """Return what `second` gives at x."""
+        assert self.second is not None
+        self.hessians += 1
+        return self.second(x)
 
 
 @dataclass(frozen=True)
@@ -144,29 +151,3 @@ SECOND_ORDER: dict[str, Callable[[SecondOrder, Array, Limits], Answer]] = {
     NEWTON: partial(_second_order, "schuss", "newton"),
     TRUST_EXACT: partial(_second_order, "scipy.optimize", "trust-exact"),
 }
-
-
-@contextmanager
-def blas_threads(count: int) -> Iterator[None]:
-    """The same number of threads for every BLAS, where threadpoolctl can set it."""
-    with ExitStack() as stack:
-        with suppress(AbsentError):
-            limit = optional("threadpoolctl").threadpool_limits
-            optional("scipy.optimize")  # only what is loaded is limited
-            stack.enter_context(limit(count, user_api="blas"))
-        yield
-
-
-@contextmanager
-def all_threads(count: int) -> Iterator[None]:
-    """The same number of threads for schuss, torch and every BLAS."""
-    config = optional("schuss").config
-    before = config.get_num_threads()
-    config.set_num_threads(count)
-    with suppress(AbsentError):
-        optional("torch").set_num_threads(count)
-    try:
-        with blas_threads(count):
-            yield
-    finally:
-        config.set_num_threads(before)

@@ -1,37 +1,17 @@
-"""The candidates: schuss and what people use in its place, each skipped with a word when absent."""
+"""A step of an optimizer: ours, torch's, optax's and the papers' formulas in NumPy."""
 
 from __future__ import annotations
 
-import importlib
-import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from bench.cases import Work
 from bench.harness import Candidate
+from bench.peers import AbsentError, available_cores, optional, own_threads
 
 TORCH_NAMES = {"AdaGrad": "Adagrad", "AdaDelta": "Adadelta"}
-
-
-class AbsentError(Exception):
-    """This candidate cannot do this work here; the text says why."""
-
-
-def optional(name: str) -> Any:
-    """Import a module that may not be there."""
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise AbsentError(f"{name} is not installed") from error
-
-
-def available_cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def schuss(work: Work) -> Candidate:
@@ -42,14 +22,9 @@ def schuss(work: Work) -> Candidate:
 
     @contextmanager
     def around() -> Iterator[None]:
-        config = package.config
-        before = config.get_num_threads()
-        config.set_num_threads(work.threads)
-        try:
-            with config.use_isa(work.isa) if work.isa else nullcontext():
-                yield
-        finally:
-            config.set_num_threads(before)
+        isa = package.config.use_isa(work.isa) if work.isa else nullcontext()
+        with own_threads(work.threads), isa:
+            yield
 
     return Candidate("schuss", partial(optimizer.step, params, grads), work.bytes, around)
 
@@ -130,22 +105,4 @@ def optax_jit(work: Work) -> Candidate:
     return Candidate("optax jit", call, work.bytes)
 
 
-W = TypeVar("W")
 Maker = Callable[[Work], Candidate]
-
-
-def _attempt(make: Callable[[W], Candidate], work: W) -> Candidate | str:
-    """The candidate, or why there is none."""
-    try:
-        return make(work)
-    except AbsentError as reason:
-        return str(reason)
-
-
-def gather(
-    makers: Iterable[tuple[str, Callable[[W], Candidate]]], work: W
-) -> tuple[list[Candidate], dict[str, str]]:
-    """Build the candidates that can do this work, and say why the others cannot."""
-    made = {name: _attempt(make, work) for name, make in makers}
-    candidates = [c for c in made.values() if isinstance(c, Candidate)]
-    return candidates, {name: c for name, c in made.items() if isinstance(c, str)}

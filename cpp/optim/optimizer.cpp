@@ -1,0 +1,415 @@
+#include "optim/optimizer.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <map>
+#include <numeric>
+#include <stdexcept>
+
+#include "dispatch/dispatch.hpp"
+#include "runtime/float_environment.hpp"
+#include "runtime/parallel.hpp"
+
+namespace schuss {
+namespace {
+
+// Bytes of the tensors that a rule with sums takes through both passes together.
+constexpr std::int64_t kTogether = 1 << 20;
+
+Element element_of(DType dtype) {
+    return dtype == kFloat32 ? Element::kFloat32 : Element::kFloat64;
+}
+
+}  // namespace
+
+const Rule& find_rule(const std::string& name) {
+    const Rule* rules = kernels().rules;
+    for (int k = 0; k < kernels().n_rules; ++k)
+        if (name == rules[k].name) return rules[k];
+    throw std::invalid_argument("rule is '" + name + "', which is not in the registry");
+}
+
+std::int64_t Leaf::count() const {
+    return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
+}
+
+Optimizer::Optimizer(const std::string& rule, std::vector<Leaf> leaves, std::vector<double> fills,
+                     std::optional<double> keep, Range range)
+    : rule_(static_cast<int>(&find_rule(rule) - kernels().rules)),
+      leaves_(std::move(leaves)),
+      fills_(std::move(fills)),
+      keep_(keep),
+      range_(range),
+      present_(leaves_.size(), true) {
+    for (const Leaf& leaf : leaves_) {
+        const std::int64_t begin = offsets_.back(), end = begin + leaf.count();
+        offsets_.push_back(end);
+        first_pieces_.push_back(first_pieces_.back() + pieces(begin, end));
+    }
+    assign_groups(std::vector<int>(leaves_.size()), {false});
+}
+
+const Rule& Optimizer::rule() const { return kernels().rules[rule_]; }
+
+Optimizer::Part Optimizer::part(std::size_t leaf) const {
+    const std::int64_t first = offsets_[leaf], count = leaves_[leaf].count();
+    const std::int64_t begin = std::clamp<std::int64_t>(range_.begin - first, 0, count);
+    return {begin, std::clamp(range_.end - first, begin, count)};
+}
+
+bool Optimizer::whole(std::size_t leaf) const {
+    const Part own = part(leaf);
+    return own.end - own.begin == leaves_[leaf].count();
+}
+
+// Sums follow C order, and so does what is cut by a range.
+bool Optimizer::in_c_order(std::size_t leaf) const { return rule().n_sums > 0 || !whole(leaf); }
+
+// -- who takes part, and with which coefficients --------------------------------------------------
+
+void Optimizer::regroup(const std::vector<Cohort>& of_leaves) {
+    std::map<Cohort, int> known;
+    cohorts_.clear();
+    cohort_of_.assign(of_leaves.size(), 0);
+    for (std::size_t k = 0; k < of_leaves.size(); ++k) {
+        const auto [found, added] =
+            known.try_emplace(of_leaves[k], static_cast<int>(cohorts_.size()));
+        if (added) cohorts_.push_back(of_leaves[k]);
+        cohort_of_[k] = found->second;
+    }
+    if (!bound_) return;
+    for (std::size_t k = 0; k < of_leaves.size(); ++k) {
+        Tensor& tensor = plan_.tensors[k];
+        tensor.resting = of_leaves[k].resting;
+        tensor.coefficients = rule().n_sums > 0 ? static_cast<int>(k) : cohort_of_[k];
+    }
+    plan_.choose_moving();
+}
+
+void Optimizer::assign_groups(const std::vector<int>& group_of, std::vector<bool> frozen) {
+    bound_ = false;
+    frozen_ = std::move(frozen);
+    const Rule& r = rule();
+    std::vector<Cohort> of_leaves;
+    for (const int group : group_of)
+        of_leaves.push_back({group, frozen_.at(static_cast<std::size_t>(group)), 0,
+                             std::vector<double>(r.carry, r.carry + r.n_carry)});
+    regroup(of_leaves);
+}
+
+void Optimizer::set_present(const std::vector<bool>& present) {
+    std::vector<Cohort> of_leaves;
+    for (std::size_t k = 0; k < leaves_.size(); ++k) {
+        of_leaves.push_back(cohorts_[static_cast<std::size_t>(cohort_of_[k])]);
+        Cohort& cohort = of_leaves.back();
+        cohort.resting = !present[k] || frozen_[static_cast<std::size_t>(cohort.group)];
+    }
+    present_ = present;
+    regroup(of_leaves);
+}
+
+std::int64_t Optimizer::count(std::size_t leaf) const {
+    return cohorts_[static_cast<std::size_t>(cohort_of_[leaf])].count;
+}
+
+std::vector<double> Optimizer::carry(std::size_t leaf) const {
+    return cohorts_[static_cast<std::size_t>(cohort_of_[leaf])].carry;
+}
+
+void Optimizer::restore(std::int64_t step, const std::vector<std::int64_t>& counts,
+                        const std::vector<std::vector<double>>& carry) {
+    std::vector<Cohort> of_leaves;
+    for (std::size_t k = 0; k < leaves_.size(); ++k) {
+        of_leaves.push_back(cohorts_[static_cast<std::size_t>(cohort_of_[k])]);
+        of_leaves[k].count = counts.at(k);
+        of_leaves[k].carry = carry.at(k);
+    }
+    step_count = step;
+    averages_begun_ = true;
+    regroup(of_leaves);
+    hyper_.clear();  // a step that read its settings before this is refused
+}
+
+// -- states ---------------------------------------------------------------------------------------
+
+void Optimizer::allocate() {
+    if (states_) return;
+    std::vector<std::int64_t> bytes;
+    for (std::size_t k = 0; k < leaves_.size(); ++k)
+        bytes.push_back((part(k).end - part(k).begin) * kBytes[leaves_[k].dtype()]);
+    auto states = std::make_unique<States>(bytes, n_arrays());
+    for (int s = 0; s < rule().n_slots; ++s) {
+        const double fill = fills_[static_cast<std::size_t>(s)];
+        if (fill == 0.0) continue;
+        for (std::size_t k = 0; k < leaves_.size(); ++k) {
+            const std::int64_t count = part(k).end - part(k).begin;
+            if (leaves_[k].dtype() == kFloat32)
+                std::fill_n(reinterpret_cast<float*>(states->slot(k, s)), count,
+                            static_cast<float>(fill));
+            else
+                std::fill_n(reinterpret_cast<double*>(states->slot(k, s)), count, fill);
+        }
+    }
+    states_ = std::move(states);
+}
+
+View Optimizer::slot(std::size_t leaf, int slot) const {
+    const Leaf& l = leaves_[leaf];
+    const std::int64_t size = kBytes[l.dtype()];
+    View view{states_->slot(leaf, slot), element_of(l.dtype()), l.shape, {}};
+    if (!whole(leaf)) {
+        view.shape = {part(leaf).end - part(leaf).begin};
+        view.strides = {size};
+        return view;
+    }
+    view.strides.resize(l.shape.size());
+    const std::vector<int> axes = in_c_order(leaf) ? c_order(l.shape.size()) : l.axes;
+    std::int64_t stride = size;
+    for (auto a = axes.rbegin(); a != axes.rend(); ++a) {
+        const auto axis = static_cast<std::size_t>(*a);
+        view.strides[axis] = stride;
+        stride *= l.shape[axis];
+    }
+    return view;
+}
+
+// -- arrays ---------------------------------------------------------------------------------------
+
+Tensor Optimizer::tensor_of(std::size_t leaf, const Arrays& arrays) const {
+    const Leaf& l = leaves_[leaf];
+    const std::vector<int> ordered = c_order(l.shape.size());
+    const std::vector<int>& axes = in_c_order(leaf) ? ordered : l.axes;
+    Tensor tensor;
+    tensor.dtype = l.dtype();
+    tensor.first = part(leaf).begin;
+    tensor.count = part(leaf).end - tensor.first;
+    tensor.param = operand(arrays.param, axes, tensor.dtype);
+    tensor.ordered_param = operand(arrays.param, ordered, tensor.dtype);
+    if (arrays.grad.data) {
+        tensor.grad = operand(arrays.grad, axes, tensor.dtype);
+        tensor.ordered_grad = operand(arrays.grad, ordered, tensor.dtype);
+    }
+    if (arrays.shadow.data) tensor.shadow = operand(arrays.shadow, axes, tensor.dtype);
+    for (int s = 0; s < rule().n_slots; ++s) tensor.slots[s] = states_->slot(leaf, s);
+    if (averages()) tensor.average = states_->slot(leaf, rule().n_slots);
+    tensor.unit_stride = l.count();
+    if (options_.agc_axis && l.shape.size() > 1) {
+        const int axes_of = static_cast<int>(l.shape.size()), given = *options_.agc_axis;
+        if (given < -axes_of || given >= axes_of)
+            throw std::invalid_argument("agc_axis is " + std::to_string(given) +
+                                        "; an axis of every array of two or more is wanted, and "
+                                        "one of the parameters has " +
+                                        std::to_string(axes_of));
+        const int axis = given < 0 ? given + axes_of : given;
+        tensor.units = l.shape[static_cast<std::size_t>(axis)];
+        tensor.unit_stride = 1;
+        for (auto a = axes.rbegin(); *a != axis; ++a)
+            tensor.unit_stride *= l.shape[static_cast<std::size_t>(*a)];
+        for (int a = 0; a < axis; ++a) tensor.units_before *= l.shape[static_cast<std::size_t>(a)];
+    }
+    return tensor;
+}
+
+void Optimizer::bind(const std::vector<Arrays>& arrays) {
+    allocate();
+    Plan plan;
+    plan.keep = keep_.value_or(0.0);
+    std::vector<bool> present;
+    for (std::size_t k = 0; k < leaves_.size(); ++k) {
+        plan.add(tensor_of(k, arrays[k]));
+        present.push_back(arrays[k].grad.data != nullptr);
+    }
+    plan_ = std::move(plan);
+    bound_ = true;
+    set_present(present);
+    if (averages() && !averages_begun_)
+        for (const Tensor& tensor : plan_.tensors)
+            schuss::gather(tensor.param.view, tensor.first, tensor.count, tensor.dtype,
+                           tensor.average);
+    averages_begun_ = true;
+}
+
+void Optimizer::move_grad(std::size_t leaf, char* data) {
+    plan_.tensors[leaf].grad.view.data = data;
+    plan_.tensors[leaf].ordered_grad.view.data = data;
+}
+
+// -- a step ---------------------------------------------------------------------------------------
+
+// Of each cohort, or of each tensor where sums make them differ.
+void Optimizer::find_coefficients() {
+    const FloatEnvironment pinned;
+    const Rule& r = rule();
+    next_ = cohorts_;
+    coefficients_.resize(cohorts_.size());
+    for (std::size_t c = 0; c < cohorts_.size(); ++c) {
+        if (cohorts_[c].resting) continue;
+        Coefficients& to = coefficients_[c];
+        const double* h = hyper_[static_cast<std::size_t>(cohorts_[c].group)].data();
+        const double* common = h + r.n_hyper;
+        r.coefficients(h, ++next_[c].count, next_[c].carry.data(), to.of_rule);
+        const double decay = common[Common::weight_decay], rate = h[0];
+        to.policy = {(options_.maximize ? -1.0 : 1.0) / options_.grad_scale, options_.max_value,
+                     options_.decoupled ? 0.0 : decay, options_.decoupled ? rate * decay : 0.0};
+        if (r.decay) to.policy.decay = r.decay(h);
+        to.max_ratio = common[Common::agc];
+        to.least_norm = common[Common::agc_epsilon];
+    }
+    if (r.n_sums == 0) return;
+    const std::vector<Coefficients> of_cohorts = coefficients_;
+    coefficients_.clear();
+    for (const int c : cohort_of_) coefficients_.push_back(of_cohorts[static_cast<std::size_t>(c)]);
+}
+
+// A norm or a unit of which this range is only a part is the caller's to complete.
+void Optimizer::check_range(bool normed) const {
+    if (range_.begin == 0 && range_.end >= offsets_.back()) return;
+    for (const std::size_t k : plan_.moving.tensors) {
+        const auto c = static_cast<std::size_t>(plan_.tensors[k].coefficients);
+        if (!whole(k) && !std::isinf(coefficients_[c].max_ratio))
+            throw std::invalid_argument(
+                "agc is set for a parameter that the range cuts; None is wanted");
+    }
+    if (!normed)
+        throw std::invalid_argument(
+            "grad_norm is None; that of all ranges is wanted for max_norm "
+            "and nonfinite");
+}
+
+bool Optimizer::open(std::optional<double> grad_norm) {
+    if (grad_norm && *grad_norm < 0.0)
+        throw std::invalid_argument("grad_norm is " + std::to_string(*grad_norm) +
+                                    "; a number of at least 0 is wanted");
+    const FloatEnvironment pinned;
+    const bool clip = !std::isinf(options_.max_norm);
+    const bool check = options_.nonfinite != Nonfinite::kPropagate;
+    find_coefficients();
+    check_range(grad_norm.has_value() || !(clip || check));
+    const int threads = threads_for(moving());
+    StepReport report;
+    unfit_ = {};
+    if (clip || check || grad_norm) {
+        const double norm =
+            grad_norm ? *grad_norm * options_.grad_scale : gradient_norm(plan_, threads);
+        report.grad_norm = grad_norm ? *grad_norm : norm / options_.grad_scale;
+        if (clip && !(*report.grad_norm <= options_.max_norm))
+            report.clip_factor = options_.max_norm / (*report.grad_norm + 1e-6);
+        // A norm that is not finite makes all of the gradients so: look at them as they came.
+        const double factor = std::isfinite(norm) ? report.clip_factor : 1.0;
+        if (!(*report.grad_norm * factor <= surely_fit(plan_, rule().squares)))
+            unfit_ = find_unfit(plan_, {factor / options_.grad_scale, options_.max_value, 0.0, 0.0},
+                                rule().squares);
+        report.nonfinite = unfit_.count;
+        report.skipped = check && (unfit_.count > 0 || (grad_norm && !std::isfinite(*grad_norm)));
+        if (report.clip_factor != 1.0)
+            for (Coefficients& by : coefficients_) by.policy.scale *= report.clip_factor;
+    }
+    if (report.skipped && options_.nonfinite == Nonfinite::kRaise) return false;
+    report.step = step_count;
+    report.learning_rate = hyper_[0][0];
+    report_ = report;
+    if (!report.skipped) clip_units(plan_, plan_.moving, coefficients_, threads);
+    return !report.skipped;
+}
+
+void Optimizer::gather(const Row& row, std::vector<double>& sums) {
+    sums.resize(static_cast<std::size_t>(plan_.first_pieces.back() * rule().n_sums));
+    schuss::gather(rule(), plan_, row, coefficients_, sums.data(), threads_for(row.total()));
+}
+
+std::vector<double> Optimizer::gather() {
+    const FloatEnvironment pinned;
+    std::vector<double> sums;
+    if (rule().n_sums > 0) gather(plan_.moving, sums);
+    return sums;
+}
+
+void Optimizer::settle(const Row& row, const std::vector<double>& sums) {
+    const Rule& r = rule();
+    for (const std::size_t k : row.tensors) {
+        double totals[kMaxSums] = {};
+        for (std::int64_t piece = first_pieces_[k]; piece < first_pieces_[k + 1]; ++piece)
+            for (int s = 0; s < r.n_sums; ++s)
+                totals[s] += sums.at(static_cast<std::size_t>(piece * r.n_sums + s));
+        const Cohort& cohort = cohorts_[static_cast<std::size_t>(cohort_of_[k])];
+        r.settle(hyper_[static_cast<std::size_t>(cohort.group)].data(), totals,
+                 coefficients_[k].of_rule);
+    }
+}
+
+void Optimizer::settle(const std::vector<double>& sums) {
+    const FloatEnvironment pinned;
+    const auto wanted = static_cast<std::size_t>(first_pieces_.back() * rule().n_sums);
+    if (sums.size() != wanted)
+        throw std::invalid_argument("sums has " + std::to_string(sums.size()) + " numbers; " +
+                                    std::to_string(wanted) + " of the whole model are wanted");
+    settle(plan_.moving, sums);
+}
+
+void Optimizer::run(const Row& row) {
+    update(rule(), plan_, row, coefficients_, threads_for(row.total()));
+}
+
+void Optimizer::run(const std::vector<std::size_t>& leaves) {
+    const FloatEnvironment pinned;
+    Row row;
+    for (const std::size_t k : leaves)
+        if (!plan_.tensors[k].resting) row.add(k, plan_.tensors[k].count);
+    run(row);
+}
+
+// Both passes over tensors that fit into the second cache together, then over the next ones: what
+// the first pass brought there the second finds.
+void Optimizer::run_in_passes() {
+    if (range_.begin > 0 || range_.end < offsets_.back())
+        throw std::invalid_argument(
+            "a rule with sums steps a range in phases; open, gather, settle, "
+            "run and close are wanted");
+    std::vector<double> sums;
+    const auto both = [&](const Row& row) {
+        gather(row, sums);
+        settle(row, sums);
+        run(row);
+    };
+    Row row;
+    std::int64_t bytes = 0;
+    for (const std::size_t k : plan_.moving.tensors) {
+        const Tensor& tensor = plan_.tensors[k];
+        const std::int64_t more = tensor.count * kBytes[tensor.dtype] * (2 + rule().n_slots);
+        if (bytes > 0 && bytes + more > kTogether) {
+            both(row);
+            row = Row();
+            bytes = 0;
+        }
+        row.add(k, tensor.count);
+        bytes += more;
+    }
+    both(row);
+}
+
+void Optimizer::close() {
+    const auto is = [](bool present) { return present; };
+    if (!present_.empty() && std::none_of(present_.begin(), present_.end(), is)) return;
+    cohorts_ = next_;
+    report_->step = ++step_count;
+}
+
+bool Optimizer::step(std::optional<double> grad_norm) {
+    using Clock = std::chrono::steady_clock;
+    const FloatEnvironment pinned;
+    const Clock::time_point start = Clock::now();
+    const bool taken = open(grad_norm);
+    if (taken) {
+        if (rule().n_sums > 0)
+            run_in_passes();
+        else
+            run(plan_.moving);
+        close();
+    }
+    if (useful_threads(moving()) > 1)
+        pace_.record(std::chrono::duration<double>(Clock::now() - start).count());
+    return taken;
+}
+
+}  // namespace schuss
