@@ -19,12 +19,14 @@ N = 1 << 22
 
 
 def numbers(dtype: Any, seed: int, n: int = N) -> Any:
+    """Return ordinary numbers."""
     return np.random.default_rng(seed).standard_normal(n).astype(np.float32).astype(dtype)
 
 
 def stepper(
     param: Any = np.float32, grad: Any = np.float32, *, shadow: Any = None, **settings: Any
 ) -> Callable[[], None]:
+    """Return what takes a step of AdamW, in these storage types."""
     opt = schuss.AdamW(**settings)
     p, g = numbers(param, 1), numbers(grad, 2)
     out = None if shadow is None else np.zeros(N, shadow)
@@ -32,17 +34,20 @@ def stepper(
 
 
 def strided() -> Callable[[], None]:
+    """Return a step with every other element of an array as the gradient."""
     opt, p, g = schuss.AdamW(), numbers(np.float32, 1), numbers(np.float32, 2, 2 * N)[::2]
     return lambda: opt.step(p, g)
 
 
 def transposed() -> Callable[[], None]:
+    """Return a step with the gradient in Fortran order."""
     opt, p = schuss.AdamW(), numbers(np.float32, 1).reshape(2048, 2048)
     g = numbers(np.float32, 2).reshape(2048, 2048).T
     return lambda: opt.step(p, g)
 
 
 def torch_with_casts() -> Callable[[], None]:
+    """Return a cast, torch's fused step and a cast back."""
     import torch
 
     torch.set_num_threads(1)
@@ -59,6 +64,7 @@ def torch_with_casts() -> Callable[[], None]:
 
 
 def torch_with_average() -> Callable[[], None]:
+    """Return torch's fused step and an average of its own, of 2^24 elements."""
     import torch
 
     torch.set_num_threads(1)
@@ -74,13 +80,15 @@ def torch_with_average() -> Callable[[], None]:
 
 
 def averaging(**settings: Any) -> Callable[[], None]:
+    """Return a step of 2^24 elements."""
     opt = schuss.AdamW(**settings)
     p, g = numbers(np.float32, 1, 1 << 24), numbers(np.float32, 2, 1 << 24)
     return lambda: opt.step(p, g)
 
 
 def timed(run: Callable[[], None], times: int) -> float:
-    begin = time.thread_time()  # what neighbours take of the core does not count
+    """Return seconds of this thread for one run; what neighbours take of the core does not count."""
+    begin = time.thread_time()
     for _ in range(times):
         run()
     return (time.thread_time() - begin) / times
@@ -89,7 +97,8 @@ def timed(run: Callable[[], None], times: int) -> float:
 def speed_over(base: Callable[[], None], run: Callable[[], None], rounds: int = 20) -> str:
     """The median over rounds of the base's time over that of `run`, with quartiles."""
     for _ in range(3):
-        base(), run()
+        base()
+        run()
     ratios = []
     for k in range(rounds):
         order = (base, run) if k % 2 else (run, base)
@@ -100,6 +109,7 @@ def speed_over(base: Callable[[], None], run: Callable[[], None], rounds: int = 
 
 
 def main() -> None:
+    """Print all of it."""
     import ml_dtypes
 
     schuss.config.set_num_threads(1)

@@ -17,7 +17,7 @@ namespace schuss {
 namespace {
 
 // Telling a small solver takes about as long as so many products from cache.
-constexpr double kProductsOfOne = 12500.0;
+constexpr double kProductsOfOne = 1 << 14;
 
 // Beyond so many bytes of a point, threads share the work of one problem instead.
 constexpr std::int64_t kSmallBytes = 1 << 14;

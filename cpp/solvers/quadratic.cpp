@@ -40,10 +40,10 @@ constexpr double kSkew = 1e-5;
 // Of rows and columns: a square of a matrix and that of its transpose fit into the first cache.
 constexpr std::int64_t kCacheTile = 32;
 
-// A matrix is read and its triangle written.
+// An element, with its mirror image, takes about as long as four products.
 int threads_for_triangle(std::int64_t n) {
     const auto order = static_cast<double>(n);
-    return threads_for(n / kCacheTile, {.bytes = 12.0 * order * order});
+    return threads_for(n / kCacheTile, {.products = 4.0 * order * order});
 }
 
 // Calls f(thread, i, first, last) for stretches of columns j <= i of all rows i, a tile at a time.

@@ -35,7 +35,8 @@ void VectorWork::blocks(std::int64_t streams, int n_sums, double* totals, const 
     const std::int64_t count = (n_ + kBlock - 1) / kBlock, sums = n_sums;
     if (count == 1) return block(0, n_, totals);
     of_blocks_.resize(static_cast<std::size_t>(count * sums));
-    const auto bytes = static_cast<double>(n_ * streams * size_of(directions_));
+    // Of float32 as of float64: it becomes that on the way, and takes about as long.
+    const auto bytes = static_cast<double>(n_ * streams * size_of(kFloat64));
     share_evenly(
         parallel ? threads_for(count, {.bytes = bytes}) : 1, count,
         [&](int, std::int64_t first, std::int64_t end) {
