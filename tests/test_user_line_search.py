@@ -195,6 +195,6 @@ def test_bad_line_searches(keywords, error, text):
 
 
 def test_noise_is_that_of_the_solvers():
-    source = (Path(__file__).parents[1] / "cpp" / "solvers" / "solver.cpp").read_text()
+    source = (Path(__file__).parents[1] / "cpp" / "solvers" / "run.cpp").read_text()
     (values,) = re.findall(r"kNoise\[kDTypes\] = \{(.*)\};", source)
     assert list(_NOISE.values()) == [float(value) for value in values.split(",")]

@@ -104,8 +104,7 @@ bool Stepper::bound_holds() {
         char* data = fields(g)->data;
         if (known.grad.data == data) continue;
         const Extent e = extent(g);
-        if (shadowed_ || overlaps_params(e) || optimizer_.overlaps_states(e.low, e.high))
-            return false;
+        if (overlaps_params(e) || optimizer_.overlaps_states(e.low, e.high)) return false;
         known.grad.data = data;
         optimizer_.move_grad(k, data);
     }
@@ -129,7 +128,10 @@ void Stepper::bind() {
         Known& known = known_[k];
         known.param = ArrayFingerprint(params_[k].ptr(), true);
         known.present = arrays[k].grad.data != nullptr;
-        known.grad = known.present ? ArrayFingerprint(grads_[k].ptr(), false) : ArrayFingerprint();
+        if (known.present)
+            known.grad = ArrayFingerprint(grads_[k].ptr(), false);
+        else
+            known.grad.data = nullptr;  // the last layout is kept; where it lies is looked at anew
         if (shadowed_) known.shadow = ArrayFingerprint(shadow_[k].ptr(), true);
     }
 }

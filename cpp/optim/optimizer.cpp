@@ -217,8 +217,13 @@ void Optimizer::bind(const std::vector<Arrays>& arrays) {
     plan.keep = keep_.value_or(0.0);
     std::vector<bool> present;
     for (std::size_t k = 0; k < leaves_.size(); ++k) {
-        plan.add(tensor_of(k, arrays[k]));
+        Tensor tensor = tensor_of(k, arrays[k]);
         present.push_back(arrays[k].grad.data != nullptr);
+        if (!present[k] && k < plan_.tensors.size()) {  // for when a gradient comes back
+            tensor.grad = plan_.tensors[k].grad;
+            tensor.ordered_grad = plan_.tensors[k].ordered_grad;
+        }
+        plan.add(std::move(tensor));
     }
     plan_ = std::move(plan);
     bound_ = true;

@@ -94,7 +94,7 @@ class Optimizer {
     void bind(const std::vector<Arrays>& arrays);
     void unbind() { bound_ = false; }
     bool bound() const { return bound_; }
-    void move_grad(std::size_t leaf, char* data);        // the same layout elsewhere
+    void move_grad(std::size_t leaf, char* data);        // the layout of its last one, elsewhere
     void set_present(const std::vector<bool>& present);  // which have a gradient
 
     // A step at once, or in phases: open (nothing is written), gather and settle for a rule with
