@@ -340,7 +340,7 @@ def test_a_norm_of_a_larger_model_clips_more():
 def test_norms_from_outside_that_are_none():
     p = np.ones(2)
     opt = schuss.SGD(max_norm=1.0)
-    with pytest.raises(ValueError, match=r"grad_norm is -1\.0+; a number of at least 0 is wanted"):
+    with pytest.raises(ValueError, match=r"grad_norm is -1.0; a finite number of at least 0"):
         opt.step(p, p.copy(), grad_norm=-1.0)
     assert p.tolist() == [1.0, 1.0]
     assert opt.last_step is None

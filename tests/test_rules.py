@@ -30,6 +30,7 @@ PAIRS = [
     for case, preparation in itertools.product(CASES, PREPARATIONS)
     if preparation != "decayed"
     or (isinstance(opt := case.make(), Coupled) and not opt.decoupled_weight_decay)
+    if not (preparation == "decayed" and case.rule == "lamb")  # whose decay is in its step
 ]
 
 

@@ -34,6 +34,9 @@ struct Policy {
     double decay;  // weight decay beside the step, times the learning rate, or 0
 };
 
+// What a kernel does of a policy: nothing, the decay alone, all of it.
+enum Part : int { kNothing, kDecay, kAll, kPolicies };
+
 using UpdateKernel = void (*)(const Piece&, const double* coefficients, const Policy&);
 
 // The first of two passes, of a rule with sums: at most kBlock elements. out: of each sum its
@@ -166,9 +169,8 @@ struct Rule {
     void (*coefficients)(const double* hyper, std::int64_t step, double* carry, double* out);
     double (*decay)(const double* hyper);  // of a rule that has a say in it, else null
     void (*settle)(const double* hyper, const double* sums, double* coefficients);
-    GatherKernel gather[kDTypes];    // null without sums
-    UpdateKernel plain[kDTypes];     // the gradient goes to the rule as it is
-    UpdateKernel prepared[kDTypes];  // the gradient is prepared first
+    GatherKernel gather[kDTypes];  // null without sums
+    UpdateKernel update[kDTypes][kPolicies];
 };
 
 }  // namespace schuss

@@ -12,6 +12,13 @@ namespace {
 
 static_assert(__FLT_EVAL_METHOD__ == 0, "the bit contract needs arithmetic in the operands' type");
 
+template <class R, class T>
+constexpr void fill(UpdateKernel* kernels) {
+    kernels[kNothing] = update<R, T, kNothing>;
+    kernels[kDecay] = update<R, T, kDecay>;
+    kernels[kAll] = update<R, T, kAll>;
+}
+
 template <class R>
 constexpr Rule entry(const char* name) {
     Rule rule{};
@@ -38,10 +45,8 @@ constexpr Rule entry(const char* name) {
         rule.gather[kFloat32] = gather<R, float>;
         rule.gather[kFloat64] = gather<R, double>;
     }
-    rule.plain[kFloat32] = update<R, float, false>;
-    rule.plain[kFloat64] = update<R, double, false>;
-    rule.prepared[kFloat32] = update<R, float, true>;
-    rule.prepared[kFloat64] = update<R, double, true>;
+    fill<R, float>(rule.update[kFloat32]);
+    fill<R, double>(rule.update[kFloat64]);
     return rule;
 }
 

@@ -12,7 +12,8 @@ namespace {
 template <class V>
 struct Around {
     V scale, limit, l2, decay;
-    bool has_l2, has_decay;  // without them a non-finite parameter must not reach the state, or 0
+    bool has_l2,
+        has_decay;  // without them a non-finite parameter must reach neither state nor step
 
     explicit Around(const Policy& by)
         : scale(broadcast<V>(by.scale)),
@@ -71,7 +72,7 @@ SCHUSS_INLINE void broadcast_all(const double* coefficients, V* c) {
 }
 
 // Elements [begin, end) in steps of one V.
-template <class Rule, class V, bool kPrepared>
+template <class Rule, class V, Part kPart>
 SCHUSS_INLINE void update_range(Piece piece, std::int64_t begin, std::int64_t end,
                                 const double* coefficients, const Policy& policy) {
     using T = typename Lane<V>::Type;
@@ -91,19 +92,20 @@ SCHUSS_INLINE void update_range(Piece piece, std::int64_t begin, std::int64_t en
         V g = load<V>(piece.grad + at);
         V slot[n ? n : 1];
         for (int s = 0; s < n; ++s) slot[s] = load<V>(piece.slots[s] + at);
-        if constexpr (kPrepared) g = around.prepared(g, p);
-        store(piece.param + at, around.moved(p, step_of<Rule>(p, g, slot, c, UpTo<n>())));
+        if constexpr (kPart == kAll) g = around.prepared(g, p);
+        const V step = step_of<Rule>(p, g, slot, c, UpTo<n>());
+        store(piece.param + at, kPart == kNothing ? p - step : around.moved(p, step));
         if constexpr (kLast<Rule>)
             for (int s = 0; s < n; ++s) store(piece.slots[s] + at, slot[s]);
     }
 }
 
-template <class Rule, class T, bool kPrepared>
+template <class Rule, class T, Part kPart>
 void update(const Piece& piece, const double* coefficients, const Policy& policy) {
     constexpr std::int64_t width = kVectorBytes / sizeof(T);
     const std::int64_t body = piece.count / width * width;
-    update_range<Rule, Vector<T>, kPrepared>(piece, 0, body, coefficients, policy);
-    update_range<Rule, T, kPrepared>(piece, body, piece.count, coefficients, policy);
+    update_range<Rule, Vector<T>, kPart>(piece, 0, body, coefficients, policy);
+    update_range<Rule, T, kPart>(piece, body, piece.count, coefficients, policy);
 }
 
 // Elements [begin, end) in steps of one V; the terms go to `terms`, a row a sum.

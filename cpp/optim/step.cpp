@@ -90,7 +90,8 @@ void update_tensor(const Rule& rule, const Tensor& tensor, std::int64_t begin, s
     const bool shadow = tensor.shadow.view.data != nullptr;
     const Policy policy = policy_of(tensor, by.policy);
     const bool plain = policy.scale == 1.0 && policy.l2 == 0.0 && std::isinf(policy.limit);
-    const UpdateKernel kernel = (plain ? rule.plain : rule.prepared)[tensor.dtype];
+    const Part part = !plain ? kAll : policy.decay != 0.0 ? kDecay : kNothing;
+    const UpdateKernel kernel = rule.update[tensor.dtype][part];
     Piece piece;
     piece.streaming = streaming;
     const auto slots_at = [&](std::int64_t at) {
