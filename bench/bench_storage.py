@@ -87,7 +87,7 @@ def averaging(**settings: Any) -> Callable[[], None]:
 
 
 def timed(run: Callable[[], None], times: int) -> float:
-    """Return seconds of this thread for one run; what neighbours take of the core does not count."""
+    """Return seconds of this thread for one run, without what others take of the core."""
     begin = time.thread_time()
     for _ in range(times):
         run()
@@ -100,10 +100,9 @@ def speed_over(base: Callable[[], None], run: Callable[[], None], rounds: int = 
         base()
         run()
     ratios = []
-    for k in range(rounds):
-        order = (base, run) if k % 2 else (run, base)
-        times = {f: timed(f, 5) for f in order}
-        ratios.append(times[base] / times[run])
+    for _ in range(rounds):
+        before, own, after = timed(base, 3), timed(run, 6), timed(base, 3)
+        ratios.append((before + after) / (2 * own))
     low, middle, high = statistics.quantiles(ratios, n=4)
     return f"{middle:.2f} ({low:.2f} to {high:.2f})"
 

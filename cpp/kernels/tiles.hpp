@@ -34,6 +34,8 @@ SCHUSS_INLINE void bring_together(const char* from, std::int64_t stride, std::in
         if (stride == 2 * size)  // the last vector would read past the array
             for (; i + 2 * lanes <= count; i += lanes) {
                 const char* at = from + i * stride;
+                __builtin_prefetch(at + kAhead);
+                __builtin_prefetch(at + sizeof(V) + kAhead);
                 store(to + i * size, every_other(load<V>(at), load<V>(at + sizeof(V)),
                                                  UpTo<static_cast<int>(lanes)>()));
             }
@@ -58,8 +60,10 @@ SCHUSS_INLINE void load_run(const char* from, std::int64_t count, char* to) {
     constexpr std::int64_t size = sizeof(S), out = sizeof(T);
     std::int64_t i = 0;
     if constexpr (kByVector<S, T>)
-        for (; i + kLanesOf<Vector<T>> <= count; i += kLanesOf<Vector<T>>)
+        for (; i + kLanesOf<Vector<T>> <= count; i += kLanesOf<Vector<T>>) {
+            __builtin_prefetch(from + i * size + kAhead);
             store(to + i * out, load_as<S, Vector<T>>(from + i * size));
+        }
     for (; i < count; ++i) store(to + i * out, load_as<S, T>(from + i * size));
 }
 
@@ -81,8 +85,10 @@ void store_elements(const char* from, std::int64_t count, char* to, std::int64_t
     constexpr std::int64_t size = sizeof(S), in = sizeof(T), lanes = kLanesOf<Vector<T>>;
     std::int64_t i = 0;
     if (stride == size)
-        for (; i + lanes <= count; i += lanes)
+        for (; i + lanes <= count; i += lanes) {
+            __builtin_prefetch(to + i * size + kAhead, 1);
             store_as<S>(to + i * size, load<Vector<T>>(from + i * in));
+        }
     for (; i < count; ++i) store_as<S>(to + i * stride, load<T>(from + i * in));
 }
 
