@@ -15,10 +15,6 @@ constexpr double kLong = 0.9;
 
 char* bytes(std::vector<double>& values) { return reinterpret_cast<char*>(values.data()); }
 
-const char* bytes(const std::vector<double>& values) {
-    return reinterpret_cast<const char*>(values.data());
-}
-
 }  // namespace
 
 DenseInverse::DenseInverse(std::int64_t n, DType iterates, const std::vector<double>& first)
