@@ -15,16 +15,20 @@ struct Float16 {
 // X(name, type)
 #define SCHUSS_STORAGES(X) \
     X(Float32, float)      \
-    X(Float64, double) X(BFloat16, ::schuss::BFloat16) X(Float16, ::schuss::Float16)
-#define SCHUSS_ELEMENTS(X)                                                   \
-    SCHUSS_STORAGES(X)                                                       \
-    X(LongDouble, long double)                                               \
-    X(Int8, std::int8_t)                                                     \
-    X(Int16, std::int16_t)                                                   \
-    X(Int32, std::int32_t)                                                   \
-    X(Int64, std::int64_t)                                                   \
-    X(UInt8, std::uint8_t) X(UInt16, std::uint16_t) X(UInt32, std::uint32_t) \
-        X(UInt64, std::uint64_t)
+    X(Float64, double)     \
+    X(BFloat16, BFloat16)  \
+    X(Float16, Float16)
+#define SCHUSS_ELEMENTS(X)     \
+    SCHUSS_STORAGES(X)         \
+    X(LongDouble, long double) \
+    X(Int8, std::int8_t)       \
+    X(Int16, std::int16_t)     \
+    X(Int32, std::int32_t)     \
+    X(Int64, std::int64_t)     \
+    X(UInt8, std::uint8_t)     \
+    X(UInt16, std::uint16_t)   \
+    X(UInt32, std::uint32_t)   \
+    X(UInt64, std::uint64_t)
 
 #define SCHUSS_NAME(name, type) k##name,
 enum class Element : std::uint8_t { SCHUSS_ELEMENTS(SCHUSS_NAME) kCount };
