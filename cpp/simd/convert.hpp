@@ -130,6 +130,9 @@ SCHUSS_INLINE V load_as(const char* from) {
         return from_float16<V>(load<typename Lanes<V>::Half>(from));
     } else if constexpr (__is_same(S, BFloat16) || __is_same(S, Float16)) {
         return static_cast<V>(load_as<S, float>(from));
+    } else if constexpr (__is_same(S, std::uint32_t)) {
+        // Through a signed type: compilers make a fused multiply-add of the unsigned one.
+        return static_cast<V>(static_cast<std::int64_t>(load<S>(from)));
     } else {
         return static_cast<V>(load<S>(from));
     }
