@@ -62,3 +62,11 @@ def method(request):
 def any_method(request):
     """Every method of the solvers."""
     return request.param
+
+
+@pytest.fixture(params=["float32", "float64", "float16", "bfloat16"])
+def storage(request):
+    """Every dtype that parameters may be stored in."""
+    if request.param == "bfloat16":
+        return np.dtype(pytest.importorskip("ml_dtypes").bfloat16)
+    return np.dtype(request.param)

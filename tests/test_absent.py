@@ -17,14 +17,6 @@ from schuss import _core
 SHAPES = [(), (3,), (0,), (17, 5), (40, 9), (70, 3), (4097,), (9, 2, 50)]
 STEPS = 6
 SUMLESS = [case for case in CASES if not _core.rules()[case.rule]["sums"]]
-DTYPES = ["float32", "float64", "float16", "bfloat16"]
-
-
-@pytest.fixture(params=DTYPES)
-def storage(request):
-    if request.param == "bfloat16":
-        return np.dtype(pytest.importorskip("ml_dtypes").bfloat16)
-    return np.dtype(request.param)
 
 
 def model(rng, dtype=np.float32):

@@ -13,14 +13,6 @@ from cases import RULES
 from helpers import gradients, layouts, same_bits
 
 SHAPES = [(), (3,), (0,), (17, 5), (70, 3), (5000,), (9, 2, 50)]
-DTYPES = ["float32", "float64", "float16", "bfloat16"]
-
-
-@pytest.fixture(params=DTYPES)
-def storage(request):
-    if request.param == "bfloat16":
-        return np.dtype(pytest.importorskip("ml_dtypes").bfloat16)
-    return np.dtype(request.param)
 
 
 def compute(dtype):
