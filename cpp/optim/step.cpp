@@ -197,20 +197,21 @@ void unit_sums(const Tensor& tensor, const Policy& policy, std::int64_t begin, s
     const Policy prepare{policy.scale, policy.limit, 0.0, 0.0};
     WholeBlock param, grad, ones;
     std::fill_n(reinterpret_cast<T*>(ones.bytes), kBlock, T{1});
-    const auto both = [&](std::int64_t place, std::int64_t n, const auto& add) {
-        add(reach(tensor.ordered_param, tensor, place, n, param.bytes), of_param);
+    const auto at_place = [&](std::int64_t place, std::int64_t n, const auto& add) {
+        const char* p = reach(tensor.ordered_param, tensor, place, n, param.bytes);
         const char* g = reach(tensor.ordered_grad, tensor, place, n, grad.bytes);
         if (g != grad.bytes) std::memcpy(grad.bytes, g, static_cast<std::size_t>(n) * sizeof(T));
         table.scale[tensor.dtype](grad.bytes, ones.bytes, n, prepare);
-        add(grad.bytes, of_grad);
+        add(p, grad.bytes);
     };
     for (std::int64_t a = 0; a < tensor.units_before; ++a) {
         const std::int64_t row = a * tensor.units * run;
         if (run == 1) {
             for (std::int64_t k = begin; k < end; k += kBlock) {
                 const std::int64_t n = std::min(kBlock, end - k);
-                both(row + k, n, [&](const char* x, double* sums) {
-                    table.squares[tensor.dtype](x, n, sums + k);
+                at_place(row + k, n, [&](const char* p, const char* g) {
+                    table.squares[tensor.dtype](p, n, of_param + k);
+                    table.squares[tensor.dtype](g, n, of_grad + k);
                 });
             }
             continue;
@@ -219,10 +220,12 @@ void unit_sums(const Tensor& tensor, const Policy& policy, std::int64_t begin, s
             double run_of_param = 0.0, run_of_grad = 0.0;
             for (std::int64_t at = 0; at < run; at += kBlock) {
                 const std::int64_t n = std::min(kBlock, run - at);
-                both(row + k * run + at, n, [&](const char* x, const double* sums) {
-                    double sum;
-                    table.sum_squares[tensor.dtype](x, n, 1.0, &sum);
-                    (sums == of_param ? run_of_param : run_of_grad) += sum;
+                at_place(row + k * run + at, n, [&](const char* p, const char* g) {
+                    double of_p, of_g;
+                    table.sum_squares[tensor.dtype](p, n, 1.0, &of_p);
+                    table.sum_squares[tensor.dtype](g, n, 1.0, &of_g);
+                    run_of_param += of_p;
+                    run_of_grad += of_g;
                 });
             }
             of_param[k] += run_of_param;
