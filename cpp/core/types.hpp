@@ -154,7 +154,7 @@ struct VectorKernels {
     AdvanceKernel advance;
 };
 
-// Name lists are words separated by single spaces.
+// Name lists are words separated by single spaces, those of hyperparameters by ", ".
 struct Rule {
     const char* name;
     const char* hyper;

@@ -8,10 +8,7 @@ namespace schuss::SCHUSS_TARGET {
 namespace {
 
 struct AdaGrad {
-    static constexpr char hyper[] = "learning_rate epsilon epsilon_inside_sqrt";
-    struct By {
-        enum { learning_rate, epsilon, epsilon_inside_sqrt, kHypers };
-    };
+    SCHUSS_HYPER(learning_rate, epsilon, epsilon_inside_sqrt)
     static constexpr char slots[] = "sum";
     static constexpr bool squares = true;
     enum { kLearningRate, kEpsilonInside, kEpsilonOutside, kCoefficients };

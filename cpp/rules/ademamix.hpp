@@ -30,21 +30,7 @@ SCHUSS_INLINE double exponential_less_1(double x) {
 }
 
 struct AdEMAMix : Moments {
-    static constexpr char hyper[] =
-        "learning_rate beta1 beta2 epsilon beta3 alpha beta3_warmup alpha_warmup";
-    struct By {
-        enum {
-            learning_rate,
-            beta1,
-            beta2,
-            epsilon,
-            beta3,
-            alpha,
-            beta3_warmup,
-            alpha_warmup,
-            kHypers
-        };
-    };
+    SCHUSS_HYPER(learning_rate, beta1, beta2, epsilon, beta3, alpha, beta3_warmup, alpha_warmup)
     static constexpr char slots[] = "exp_avg_fast exp_avg_sq exp_avg_slow";
     enum { kBeta3 = kOwn, kTake3, kSlowStep, kCoefficients };
     static double time(double beta) { return beta == 0.0 ? 0.0 : -1.0 / logarithm(beta); }

@@ -10,10 +10,7 @@ namespace {
 
 template <bool kNesterov>
 struct MomentumRule {
-    static constexpr char hyper[] = "learning_rate momentum dampening";
-    struct By {
-        enum { learning_rate, momentum, dampening, kHypers };
-    };
+    SCHUSS_HYPER(learning_rate, momentum, dampening)
     static constexpr char slots[] = "momentum_buffer";
     enum { kLearningRate, kMomentum, kTake, kCoefficients };
     static void coefficients(const double* h, std::int64_t, double*, double* c) {
@@ -34,10 +31,7 @@ struct MomentumRule {
 
 template <bool kNesterov>
 struct VelocityRule {
-    static constexpr char hyper[] = "learning_rate momentum dampening";
-    struct By {
-        enum { learning_rate, momentum, dampening, kHypers };
-    };
+    SCHUSS_HYPER(learning_rate, momentum, dampening)
     static constexpr char slots[] = "velocity";
     enum { kMomentum, kTake, kCoefficients };
     static void coefficients(const double* h, std::int64_t, double*, double* c) {

@@ -8,10 +8,7 @@ namespace schuss::SCHUSS_TARGET {
 namespace {
 
 struct RAdam : Moments {
-    static constexpr char hyper[] = "learning_rate beta1 beta2 epsilon threshold";
-    struct By {
-        enum { learning_rate, beta1, beta2, epsilon, threshold, kHypers };
-    };
+    SCHUSS_HYPER(learning_rate, beta1, beta2, epsilon, threshold)
     enum { kAdaptive = kOwn, kCoefficients };
     static void coefficients(const double* h, std::int64_t t, double* carry, double* c) {
         Moments::coefficients(h, t, carry, c);

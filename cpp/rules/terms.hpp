@@ -5,6 +5,13 @@
 namespace schuss::SCHUSS_TARGET {
 namespace {
 
+// The hyperparameters of a rule, once: their names, and their places in what it is given of them.
+#define SCHUSS_HYPER(...)                         \
+    static constexpr char hyper[] = #__VA_ARGS__; \
+    struct By {                                   \
+        enum { __VA_ARGS__, kHypers };            \
+    };
+
 // beta^t by repeated squaring: multiplications only, so that the bits depend on no libm.
 SCHUSS_INLINE double power(double base, std::int64_t exponent) {
     double result = 1.0;
@@ -44,10 +51,7 @@ SCHUSS_INLINE V sign(V x) {
 // What the Adam family shares: both averages, their corrections, and the rate times m_hat /
 // (sqrt(v_hat) + eps).
 struct Moments {
-    static constexpr char hyper[] = "learning_rate beta1 beta2 epsilon";
-    struct By {
-        enum { learning_rate, beta1, beta2, epsilon, kHypers };
-    };
+    SCHUSS_HYPER(learning_rate, beta1, beta2, epsilon)
     static constexpr char slots[] = "exp_avg exp_avg_sq";
     static constexpr bool squares = true;
     // A rule with coefficients of its own counts on from kOwn.
