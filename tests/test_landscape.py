@@ -194,7 +194,7 @@ def test_animation(tmp_path):
 
 
 @pytest.fixture
-def mine(tmp_path, monkeypatch):
+def mine(command_line, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code = (
         "def bowl(x, y):\n    return x**2 + 3 * y**2\ndef broken(x):\n    raise RuntimeError('no')"
@@ -203,8 +203,6 @@ def mine(tmp_path, monkeypatch):
 
 
 def test_command(mine, capsys, tmp_path):
-    pytest.importorskip("matplotlib")
-    pytest.importorskip("rich")
     words = "landscape my_hills:bowl --start 3,-2 --optimizers adam,newton --steps 12 --json a.json"
     assert main(words.split()) == 0
     out, err = capsys.readouterr()
@@ -250,6 +248,4 @@ def test_command(mine, capsys, tmp_path):
     ],
 )
 def test_command_with_bad_words(mine, capsys, words, message):
-    pytest.importorskip("matplotlib")
-    pytest.importorskip("rich")
     assert message in fails(capsys, 2, "landscape", *words.split())

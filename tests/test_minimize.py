@@ -278,17 +278,6 @@ def test_jac_true_wants_a_pair(fun):
 
 
 @pytest.mark.parametrize(
-    "value", [np.float64, np.float32, np.array, lambda f: np.array([[f]]), lambda f: int(f * 1e6)]
-)
-def test_kinds_of_values(method, value):
-    result = schuss.minimize(
-        lambda x: (value(bowl(x)[0]), bowl(x)[1]), np.zeros(3), jac=True, method=method, maxiter=3
-    )
-    assert type(result.fun) is float
-    assert result.fun == value(bowl(result.x)[0])
-
-
-@pytest.mark.parametrize(
     ("value", "error"),
     [("1", TypeError), (None, TypeError), (1j, TypeError), (np.ones(2), ValueError)],
 )

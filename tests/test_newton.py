@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import math
-import pickle
 
 import numpy as np
 import pytest
 import schuss
-from helpers import path
 from schuss import Newton, minimize
 
 from problems import standard_problems
@@ -220,20 +217,6 @@ def test_standard_problems(name, globalization):
     assert result.nhev <= result.nit + 1
 
 
-def test_float32():
-    problem = PROBLEMS["rosenbrock"]
-    result = minimize(
-        problem.value_and_gradient,
-        problem.start.astype(np.float32),
-        jac=True,
-        method="newton",
-        hess=problem.hessian,
-    )
-    assert result.success
-    assert result.x.dtype == np.float32
-    np.testing.assert_allclose(result.x, 1, atol=1e-3)
-
-
 def test_a_trial_that_is_not_taken_may_be_the_best_point():
     solver = Newton([4.0, 0.0])
     solver.tell(8.0, [4.0, 0.0])
@@ -267,57 +250,7 @@ def test_bad_hessians_of_any_size(n, threads):
         np.testing.assert_allclose(solver.result().hess, (good + good.T) / 2, rtol=1e-15)
 
 
-@pytest.mark.parametrize("globalization", ["trust_region", "line_search", "none"])
-def test_resuming_changes_no_bits(globalization):
-    problem = PROBLEMS["rosenbrock x10"]
-
-    def solver():
-        return Newton(problem.start, globalization=globalization)
-
-    expected = path(solver(), problem)
-    assert {request for request, _ in expected[0]} == {"hessian", "value_and_gradient"}
-    for copied in (lambda s: pickle.loads(pickle.dumps(s)), copy.deepcopy):
-        assert path(solver(), problem, copied=copied) == expected
-
-
-def test_threads_change_no_bits(threads):
-    n = 400
-    rng = np.random.default_rng(0)
-    factor = rng.standard_normal((n, n))
-    hessian = factor @ factor.T / n - 0.3 * np.eye(n)
-    gradient = rng.standard_normal(n)
-    found = []
-    for count in (1, 2, 5):
-        threads(count)
-        found.append(first_step(hessian, gradient))
-    assert (found[0] == found[1]).all()
-    assert (found[0] == found[2]).all()
-
-
 # Bad Hessians.
-
-
-@pytest.mark.parametrize(
-    ("bad", "error", "message"),
-    [
-        (np.array([[1.0, math.nan], [math.nan, 1.0]]), ValueError, "not finite"),
-        (np.diag([1.0, math.inf]), ValueError, "not finite"),
-        (np.eye(3), ValueError, r"hessian has shape \(3, 3\); \(2, 2\) is wanted"),
-        (np.ones(2), ValueError, r"hessian has shape \(2,\)"),
-        (np.array([[1.0, 0.5], [0.4, 1.0]]), ValueError, "not symmetric"),
-        (np.eye(2) * 1j, TypeError, "hessian has dtype complex128"),
-    ],
-)
-def test_bad_hessians_are_refused(bad, error, message):
-    solver = Newton([1.0, 2.0])
-    solver.tell(1.0, [1.0, 1.0])
-    with pytest.raises(error, match=message):
-        solver.tell_hessian(bad)
-    assert solver.request == "hessian"
-    solver.tell_hessian(np.eye(2))
-    assert solver.request == "value_and_gradient"
-    with pytest.raises(error, match=message):
-        minimize(saddle, [1.0, 2.0], jac=True, method="newton", hess=lambda _: bad)
 
 
 def test_what_is_not_asked_for():

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import math
-import pickle
 
 import numpy as np
 import pytest
-from helpers import path
 from schuss import Newton, NewtonCG, minimize
 from test_newton import PROBLEMS, cosh, quadratic, saddle, saddle_second, wave, wave_second
 
@@ -280,33 +277,6 @@ def test_one_negative_curvature_among_many(rng):
     result = minimize(values, np.zeros(n), jac=True, method="newton_cg", hessp=times)
     assert result.success
     assert abs(abs(result.x[77]) - 1) < 1e-5
-
-
-def test_resuming_between_products():
-    problem = PROBLEMS["rosenbrock x10"]
-    expected = path(NewtonCG(problem.start), problem)
-    for copied in (lambda s: pickle.loads(pickle.dumps(s)), copy.deepcopy):
-        assert path(NewtonCG(problem.start), problem, copied=copied) == expected
-
-
-def test_threads_and_products(threads):
-    n = 200_001
-    scale = np.geomspace(0.1, 10, n)
-    found = []
-    for count in (1, 2, 5):
-        threads(count)
-        found.append(
-            minimize(
-                lambda x: (float(scale @ np.cosh(x)), scale * np.sinh(x)),
-                np.ones(n),
-                jac=True,
-                method="newton_cg",
-                hessp=lambda x, v: scale * np.cosh(x) * v,
-                maxiter=6,
-            ).x
-        )
-    assert (found[0] == found[1]).all()
-    assert (found[0] == found[2]).all()
 
 
 def test_bad_products():

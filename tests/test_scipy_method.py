@@ -9,11 +9,7 @@ import pytest
 import schuss
 from helpers import same_bits
 from schuss.solvers import Result
-from solver_cases import START, f_rosenbrock, g_rosenbrock, rosenbrock, shifted
-
-
-def second(x):
-    return np.array([[2 - 400 * x[1] + 1200 * x[0] ** 2, -400 * x[0]], [-400 * x[0], 200.0]])
+from solver_cases import START, f_rosenbrock, g_rosenbrock, h_rosenbrock, rosenbrock, shifted
 
 
 @pytest.fixture
@@ -102,7 +98,9 @@ def test_scipy_method_can_be_pickled(scipy_minimize):
 
 @pytest.mark.parametrize("name", ["newton", "newton_cg", "Newton-CG"])
 def test_scipy_second_derivatives(name, scipy_minimize):
-    given = {"hess": second} if name == "newton" else {"hessp": lambda x, v: second(x) @ v}
+    given = (
+        {"hess": h_rosenbrock} if name == "newton" else {"hessp": lambda x, v: h_rosenbrock(x) @ v}
+    )
     a = scipy_minimize(rosenbrock, START, jac=True, method=schuss.scipy_method(name), **given)
     b = schuss.minimize(rosenbrock, START, jac=True, method=name, **given)
     assert a.success
@@ -152,7 +150,7 @@ def test_scipy_warns_at_a_limit_when_it_prints(name, limit, what, scipy_minimize
     from scipy.optimize import OptimizeWarning
 
     how = schuss.scipy_method(name)
-    more = {"hess": second} if name == "newton" else {}
+    more = {"hess": h_rosenbrock} if name == "newton" else {}
     category = RuntimeWarning if name == "newton" else OptimizeWarning
     options = {"maxiter": np.inf, "maxfun": np.inf, "disp": True, limit: 2}
     with pytest.warns(category, match=f"^Maximum number of {what} has been reached") as caught:

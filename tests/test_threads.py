@@ -30,10 +30,6 @@ def run(seed, n=LARGE, steps=3):
     return p.tobytes()
 
 
-def run_large(seed):
-    return run(seed)
-
-
 def test_set_and_get(threads):
     threads(3)
     assert schuss.config.get_num_threads() in (3, 1)  # 1 in a build without OpenMP
@@ -204,7 +200,7 @@ def test_multiprocessing_with_fork(threads):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         with multiprocessing.get_context("fork").Pool(2) as pool:
-            assert pool.map_async(run_large, range(4)).get(timeout=60) == expected
+            assert pool.map_async(run, range(4)).get(timeout=60) == expected
 
 
 @fork
