@@ -181,30 +181,6 @@ def test_one_element_in_any_shape(method):
         np.testing.assert_allclose(result.x, [3], atol=1e-4)
 
 
-def test_history():
-    solver = schuss.LBFGS(START, history_size=5)
-    steps, changes = np.empty((0, 2)), np.empty((0, 2))
-    x = np.array(START)
-    g = g_rosenbrock(x)
-    solver.tell(*rosenbrock(solver.ask()))
-    while True:
-        s, y = solver.history()
-        assert s.flags.writeable
-        assert len(s) == len(y) == min(len(steps), 4)
-        # A step is the direction times its length; x rounds when it is added.
-        np.testing.assert_allclose(s, steps[len(steps) - len(s) :], rtol=0, atol=1e-15)
-        assert np.array_equal(y, changes[len(steps) - len(y) :])
-        nit, trial = solver.nit, solver.ask()
-        solver.tell(*rosenbrock(trial))
-        if solver.done:
-            break
-        if solver.nit > nit:
-            steps = np.vstack([steps, trial - x])
-            changes = np.vstack([changes, g_rosenbrock(trial) - g])
-            x, g = trial, g_rosenbrock(trial)
-    assert len(steps) > 10
-
-
 @pytest.mark.parametrize("dtype", ["float32", np.float32, "float64", None])
 def test_history_dtype(dtype):
     solver = schuss.LBFGS(START, history_dtype=dtype)

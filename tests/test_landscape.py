@@ -118,18 +118,12 @@ def test_plot(name, tmp_path):
     assert low < min(path.values[0] for path in result.paths) < high
     for path, line in zip(result.paths, right.get_lines(), strict=True):
         assert line.get_ydata().tolist() == path.values.tolist()
+    for axes in figure.axes:
+        for path, line in zip(result.paths, axes.get_lines(), strict=False):
+            assert (line.get_color(), line.get_marker()) == catalog.look(path.name)
     figure.savefig(tmp_path / "a.png")  # which lays it out
     for part in (*right.texts, left.xaxis.label, left.yaxis.label, right.yaxis.label):
         assert all(figure.bbox.contains(*corner) for corner in part.get_window_extent().corners())
-
-
-def test_colors_are_those_of_the_names():
-    pytest.importorskip("matplotlib")
-    for names in (["sgd", "adam", "newton"], ["newton", "lion", "adam"]):
-        result = lab.landscape("valley", names, steps=5)
-        for axes in lab.plots.landscape(result).axes:
-            for path, line in zip(result.paths, axes.get_lines(), strict=False):
-                assert (line.get_color(), line.get_marker()) == catalog.look(path.name)
 
 
 def test_the_textbooks_newton_goes_to_the_saddle_and_away_from_the_minimum():

@@ -196,27 +196,6 @@ def test_a_minimum_above_a_point_that_was_passed():
 # By products.
 
 
-def products(problem):
-    return lambda x, v: problem.hessian(x) @ v
-
-
-@pytest.mark.parametrize("name", sorted(set(PROBLEMS) - {"meyer", "meyer x10"}))
-def test_products_on_standard_problems(name):
-    problem = PROBLEMS[name]
-    result = minimize(
-        problem.value_and_gradient,
-        problem.start,
-        jac=True,
-        method="newton",
-        hessp=products(problem),
-    )
-    assert result.success
-    assert result.is_minimum
-    assert np.abs(result.jac).max() <= 1e-5
-    assert result.fun == problem.fun(result.x)
-    assert result.nhev >= result.nit
-
-
 def conjugate_gradients(hessian, gradient, radius):
     """Algorithm 7.2 of Nocedal and Wright."""
     z, r = np.zeros_like(gradient), gradient.copy()
@@ -249,16 +228,6 @@ def test_the_step_from_products(n, least, size, rng):
         solver.tell_product(hessian @ solver.direction)
     expected = conjugate_gradients(hessian, gradient, 1.0)
     np.testing.assert_allclose(solver.ask(), expected, rtol=1e-9, atol=1e-12)
-
-
-@pytest.mark.parametrize("start", [(0.0, 0.0), (1.0, 0.0), (-3.0, 0.0), (1e-9, 1e-12)])
-def test_products_leave_saddles(start):
-    result = minimize(
-        saddle, start, jac=True, method="newton_cg", hessp=lambda x, v: saddle_second(x) @ v
-    )
-    assert result.success
-    assert result.is_minimum
-    np.testing.assert_allclose(np.abs(result.x), [0, math.sqrt(2)], atol=1e-4)
 
 
 def test_one_negative_curvature_among_many(rng):
