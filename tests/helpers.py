@@ -207,20 +207,6 @@ def tell_second(solver, product):
         tell_one(solver, product)
 
 
-def path(solver, problem, *, copied=lambda solver: solver):
-    """Every point that is asked for, and the end."""
-    points = []
-    while not solver.done:
-        solver = copied(solver)
-        x = solver.ask()
-        points.append((solver.request, x.tolist()))
-        if solver.request == "value_and_gradient":
-            solver.tell(*problem.value_and_gradient(x))
-        else:
-            tell_one(solver, lambda x, v: problem.hessian(x) @ v)
-    return points, repr(solver.result())
-
-
 def accepted(solver, function):
     """Drive the solver; yield x, f and g of each point that it takes, as soon as it has been told.
 
@@ -247,3 +233,10 @@ def log_cosh(n, seed, ridge=0.05):
         return float(np.logaddexp(z, -z).sum() + ridge * (x @ x)), a.T @ np.tanh(z) + 2 * ridge * x
 
     return function
+
+
+def wells(x):
+    """Not convex: between its wells s.y is often small or negative."""
+    near = np.roll(x, 1) - x
+    f = float(((x * x - 1) ** 2).sum() / 4 + 0.1 * (near @ near) + 0.05 * x.sum())
+    return f, (x * x - 1) * x + 0.05 + 0.2 * (2 * x - np.roll(x, 1) - np.roll(x, -1))

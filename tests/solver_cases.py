@@ -25,6 +25,10 @@ def g_rosenbrock(x):
     return rosenbrock(x)[1]
 
 
+def h_rosenbrock(x):
+    return np.array([[2 - 400 * x[1] + 1200 * x[0] ** 2, -400 * x[0]], [-400 * x[0], 200.0]])
+
+
 def shifted(x, shift, scale=1.0):
     f, g = bowl(x - shift)
     return scale * f, scale * g

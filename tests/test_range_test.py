@@ -133,12 +133,7 @@ def test_plot_of_what_never_falls(loss, tmp_path):
     figure.savefig(tmp_path / "a.png")
 
 
-def test_command(tmp_path, monkeypatch, capsys, rng):
-    for module in ("matplotlib", "rich"):
-        pytest.importorskip(module)
-    monkeypatch.chdir(tmp_path)
-    labels = np.arange(60) % 2
-    np.savez("data.npz", X=rng.normal(size=(60, 3)) + 4 * labels[:, None], y=labels)
+def test_command(file, tmp_path, capsys):
     words = "lr-find adam --data data.npz --hidden 8 --batch-size 16 --steps 40 --json"
     assert main([*words.split(), "a.json"]) == 0
     out, err = capsys.readouterr()

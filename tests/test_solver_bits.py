@@ -329,15 +329,16 @@ RUNS = [
 ]
 
 
-@pytest.mark.parametrize("size", ["few", "some", "many"])
+# Variables and evaluations.
+SIZES = {"few": (3, 400), "some": (130, 60)}
+MANY = {"bfgs": (1153, 12), "sr1": (1153, 12), "newton": (450, 5), "newton_cg": (140_003, 8)}
+
+
+@pytest.mark.parametrize("size", [*SIZES, "many"])
 @pytest.mark.parametrize(("method", "options"), RUNS, ids=str)
 def test_one_hash(method, size, options, dtype, threads):
     """ISA x threads, and copies from pickles at every evaluation: one hash of full runs."""
-    many, evaluations = {"bfgs": (1153, 12), "sr1": (1153, 12), "newton": (450, 5)}.get(
-        method, (20_011, 30)
-    )
-    n = {"few": 3, "some": 130, "many": many}[size]
-    maxfun = {"few": 400, "some": 60, "many": evaluations}[size]
+    n, maxfun = MANY.get(method, (20_011, 30)) if size == "many" else SIZES[size]
     turn = RUNS.index((method, options)) + (dtype == np.float64)
     options = {"maxfun": maxfun} | OPTIONS[options]
     threads(1)

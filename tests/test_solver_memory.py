@@ -97,19 +97,6 @@ def test_asked_again_it_is_the_same_memory(any_method):
     assert address(first) == address(second)
 
 
-def test_points_are_read_only(any_method, dtype):
-    solver = core_solver(any_method, start(5, dtype))
-    for _ in range(3):
-        x = solver.ask()
-        assert not x.flags.writeable
-        with pytest.raises(ValueError, match="read-only"):
-            x[0] = 1
-        with pytest.raises(ValueError, match="WRITEABLE"):
-            x.flags.writeable = True
-        solver.tell(*bowl(x))
-        tell_second(solver, bowl_product)
-
-
 def test_what_is_read_is_a_copy(any_method):
     solver = core_solver(any_method, start(5, np.float64), maxiter=3)
     other = core_solver(any_method, start(5, np.float64), maxiter=3)
