@@ -524,8 +524,13 @@ bool TorchStepper::take_step() {
         (!std::isinf(options_.max_norm) || options_.nonfinite != Nonfinite::kPropagate)) {
         norm = 0.0;
         for (const Part& part : parts_) norm = std::hypot(*norm, part.optimizer->norm());
+        bool all = true;
         for (const Part& part : parts_)
-            if (!part.optimizer->open(norm)) return false;
+            if (part.optimizer->open(norm))
+                part.optimizer->cancel();
+            else
+                all = false;
+        if (!all) return false;
     }
     bool taken = true;
     for (const Part& part : parts_) taken &= part.optimizer->step(norm);
