@@ -16,12 +16,17 @@ class Case:
     name: str  # class in schuss
     rule: str  # function in reference.py
     settings: dict[str, Any] = field(default_factory=dict)
+    given: dict[str, float] = field(default_factory=dict)  # hyperparameters of the rule alone
 
     def make(self, **common):
-        return getattr(schuss, self.name)(**{**self.settings, **common})
+        cls = getattr(schuss, self.name)
+        if self.given:
+            cls = type(self.name, (cls,), {"_given": {**cls._given, **self.given}})
+        return cls(**{**self.settings, **common})
 
     def __str__(self):
-        return "-".join([self.name, self.rule, *(f"{k}={v}" for k, v in self.settings.items())])
+        settings = {**self.settings, **self.given}
+        return "-".join([self.name, self.rule, *(f"{k}={v}" for k, v in settings.items())])
 
 
 CASES = [
@@ -80,6 +85,24 @@ CASES = [
     Case("LAMB", "lamb"),
     Case("LAMB", "lamb", {"adapt": False, "weight_decay": 0.0, "learning_rate": 0.01}),
     Case("LAMB", "lamb", {"decoupled_weight_decay": True, "bias_correction": False}),
+]
+
+# What no class offers: PyTorch's ways, which `schuss.torch` chooses.
+VARIANTS = [
+    Case("SGD", "momentum", {"momentum": 0.8, "dampening": 0.5}, {"first_dampening": 0.0}),
+    Case(
+        "SGD",
+        "nesterov",
+        {"momentum": 0.7, "nesterov": True, "dampening": 0.2},
+        {"first_dampening": 0.0},
+    ),
+    Case("AdaGrad", "adagrad", {}, {"lr_decay": 0.3}),
+    Case(
+        "RAdam",
+        "radam",
+        {"threshold": 5.0, "beta2": 0.9, "epsilon": 0.01},
+        {"epsilon_before_correction": 1.0},
+    ),
 ]
 
 # One case for each rule, the last: of a rule with sums one that uses them.

@@ -41,15 +41,15 @@ def sgd(p, g, *, t, learning_rate):
     return (f(learning_rate) * g,)
 
 
-def momentum(p, g, b, *, t, learning_rate, momentum, dampening):
+def momentum(p, g, b, *, t, learning_rate, momentum, dampening, first_dampening):
     f = p.dtype.type
-    b = f(momentum) * b + f(1.0 - dampening) * g
+    b = f(momentum) * b + f(1.0 - (first_dampening if t == 1 else dampening)) * g
     return f(learning_rate) * b, b
 
 
-def nesterov(p, g, b, *, t, learning_rate, momentum, dampening):
+def nesterov(p, g, b, *, t, learning_rate, momentum, dampening, first_dampening):
     f = p.dtype.type
-    taken = f(1.0 - dampening) * g
+    taken = f(1.0 - (first_dampening if t == 1 else dampening)) * g
     b = f(momentum) * b + taken
     return f(learning_rate) * (taken + f(momentum) * b), b
 
@@ -72,10 +72,11 @@ def root(x, epsilon, inside):
     return np.sqrt(x + f(epsilon)) if inside else np.sqrt(x) + f(epsilon)
 
 
-def adagrad(p, g, total, *, t, learning_rate, epsilon, epsilon_inside_sqrt):
+def adagrad(p, g, total, *, t, learning_rate, epsilon, epsilon_inside_sqrt, lr_decay):
     f = p.dtype.type
     total = total + g * g
-    return (f(learning_rate) * g) / root(total, epsilon, epsilon_inside_sqrt), total
+    rate = f(learning_rate / (1.0 + (t - 1) * lr_decay))
+    return (rate * g) / root(total, epsilon, epsilon_inside_sqrt), total
 
 
 def rmsprop(p, g, v, *, t, learning_rate, beta, epsilon, epsilon_inside_sqrt, momentum):
@@ -148,9 +149,13 @@ def adabelief(p, g, m, s, *, t, learning_rate, beta1, beta2, epsilon, epsilon_ro
     return adam_step(m, s, t, learning_rate, beta1, beta2, epsilon), m, s
 
 
-def radam(p, g, m, v, *, t, learning_rate, beta1, beta2, epsilon, threshold):
+def radam(
+    p, g, m, v, *, t, learning_rate, beta1, beta2, epsilon, threshold, epsilon_before_correction
+):
     f = p.dtype.type
     m, v = ema(m, g, beta1), ema(v, g * g, beta2)
+    if epsilon_before_correction:
+        epsilon = epsilon * (1.0 / math.sqrt(bias_correction(beta2, t)))
     decay = power(beta2, t)
     limit = 2.0 / (1.0 - beta2) - 1.0
     rho = limit - 2.0 * t * decay / (1.0 - decay)

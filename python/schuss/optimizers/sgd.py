@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from .base import Coupled
 from .settings import Fraction, Rate, Switch
 
@@ -51,6 +53,8 @@ class SGD(Coupled):
     nesterov: Switch = False
     lr_in_velocity: Switch = False
     weight_decay: Rate = 0.0
+
+    _given: ClassVar = {"first_dampening": "dampening"}
 
     @property
     def rule(self) -> str:
