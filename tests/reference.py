@@ -67,6 +67,20 @@ def nesterov_velocity(p, g, v, *, t, learning_rate, momentum, dampening):
     return -(f(momentum) * v - taken), v
 
 
+def asgd(p, g, ax, *, t, learning_rate, lambd, alpha, t0):
+    def rate(step):
+        if step == 1:
+            return learning_rate
+        growth = log(1.0 + lambd * learning_rate * (step - 1))
+        return learning_rate / (1.0 + expm1(alpha * growth))
+
+    f = p.dtype.type
+    mu = 1.0 / max(1.0, t - 1 - t0)
+    step = f(lambd * rate(t)) * p + f(rate(t)) * g
+    moved = p - step
+    return step, ax + f(mu) * (moved - ax) if f(mu) < 1 else moved
+
+
 def root(x, epsilon, inside):
     f = x.dtype.type
     return np.sqrt(x + f(epsilon)) if inside else np.sqrt(x) + f(epsilon)
@@ -202,6 +216,17 @@ def lion(p, g, m, *, t, learning_rate, beta1, beta2):
     return f(learning_rate) * np.sign(ema(m, g, beta1)), ema(m, g, beta2)
 
 
+def rprop(p, g, prev, size, *, t, learning_rate, eta_minus, eta_plus, step_min, step_max):
+    f = p.dtype.type
+    turn = np.sign(g) * np.sign(prev)
+    factor = np.where(turn > 0, f(eta_plus), np.where(turn < 0, f(eta_minus), f(1.0)))
+    size = (np.full_like(size, learning_rate) if t == 1 else size) * factor
+    size = maximum(size, f(step_min))
+    size = np.where(f(step_max) < size, f(step_max), size)
+    g = np.where(turn < 0, f(0.0), g)
+    return np.sign(g) * size, g, size
+
+
 def adapts(adapt, weight_decay):
     return adapt == 1 or (adapt == 2 and weight_decay != 0.0)
 
@@ -278,11 +303,14 @@ def lars(
 
 
 def log(x):
-    """The logarithm of x in (0, 1) from + - * / alone: the series of artanh, after x = 2^k z."""
+    """The logarithm of x > 0 from + - * / alone: the series of artanh, after x = 2^k z."""
     k = 0
     while x < 0.7071067811865476:
         x *= 2.0
         k -= 1
+    while x > 1.4142135623730951:
+        x *= 0.5
+        k += 1
     z = (x - 1.0) / (x + 1.0)
     series = 0.0
     for n in range(23, -1, -2):
@@ -291,11 +319,13 @@ def log(x):
 
 
 def expm1(x):
-    """e^x - 1 for x <= 0 from + - * / alone: the series where |x| is small, then doublings."""
+    """e^x - 1 from + - * / alone: the series where |x| is small, then doublings."""
     if x < -745.0:
         return -1.0
+    if x > 710.0:
+        return math.inf
     doublings = 0
-    while x < -0.04:
+    while abs(x) > 0.04:
         x *= 0.5
         doublings += 1
     series = 1.0

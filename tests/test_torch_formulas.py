@@ -18,7 +18,7 @@ STEPS = 12
 SHAPES = ((7,), (3, 5))
 ABSENT = {(1, 0), (1, 1), (1, 4)}  # tensors and steps without a gradient: counts are their own
 TOLERANCE = {"float64": 1e-9, "float32": 1e-5}
-SCALARS = {"nadam": ("mu_product",)}  # states of a rule, by PyTorch's names
+SCALARS = {"nadam": ("mu_product",), "asgd": ("eta", "mu")}  # states of a rule, by PyTorch's names
 
 
 def moments(group):
@@ -49,6 +49,12 @@ def adam(group):
     return "amsgrad" if group["amsgrad"] else "adam", moments(group)
 
 
+def rprop(group):
+    taken = zip(("eta_minus", "eta_plus"), group["etas"], strict=True)
+    limits = zip(("step_min", "step_max"), group["step_sizes"], strict=True)
+    return "rprop", {**dict(taken), **dict(limits)}
+
+
 # The rule of a group of parameters, and the hyperparameters that it has beside the learning rate.
 RULES = {
     "SGD": sgd,
@@ -62,6 +68,8 @@ RULES = {
         "nadam",
         {**moments(group), "momentum_decay": group["momentum_decay"]},
     ),
+    "ASGD": lambda group: ("asgd", {name: group[name] for name in ("lambd", "alpha", "t0")}),
+    "Rprop": rprop,
     "RAdam": lambda group: (
         "radam",
         {**moments(group), "threshold": 5.0, "epsilon_before_correction": 1.0},
@@ -94,12 +102,17 @@ CASES = [
     ),
     *((name, {"lr": 0.1, "amsgrad": True, "betas": (0.5, 0.6)}) for name in ("Adam", "AdamW")),
     ("NAdam", {"momentum_decay": 0.5}),
+    ("ASGD", {}),
+    ("ASGD", {"lambd": 0.3, "t0": 3.0, "alpha": 1.5}),
+    ("ASGD", {"lambd": 0.0, "t0": 0.0, "alpha": 0.0}),
+    ("Rprop", {}),
+    ("Rprop", {"lr": 0.1, "etas": (0.3, 1.9), "step_sizes": (0.05, 0.25)}),
 ]
 
 
 def around(name):
     """What each case is tried with."""
-    decay = {"weight_decay": 0.1}
+    decay = {} if name == "Rprop" else {"weight_decay": 0.1}
     yield from ({}, {"lr": 0.0, **decay}, {**decay, "maximize": True})
     if name in ("Adam", "NAdam", "RAdam"):
         yield {**decay, "decoupled_weight_decay": True}
@@ -189,7 +202,7 @@ def test_many_steps(name, scalars):
     compare(core, theirs, TOLERANCE["float64"])
 
 
-@pytest.mark.parametrize("name", ["NAdam"])
+@pytest.mark.parametrize("name", ["NAdam", "ASGD"])
 def test_scalar_states_of_pytorch_are_float32(name, scalars):
     """By default; ours are double, and the difference is one of their rounding."""
     scalars(np.float32)
