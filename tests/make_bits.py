@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import schuss
-from cases import CASES
+from cases import CASES, VARIANTS
 
 STORED = Path(__file__).parent / "data" / "bits.json"
 DTYPES = ("float32", "float64")
@@ -146,7 +146,7 @@ def table():
     bits = {}
     for name in DTYPES:
         dtype = np.dtype(name).type
-        for case in CASES:
+        for case in [*CASES, *VARIANTS]:
             for label, common in (("", {}), (", max_norm", {"max_norm": 0.5})):
                 bits[f"{case}{label} {name}"] = rule(case, dtype, common)
         for n in (1, 15, 4097, 9001):

@@ -45,13 +45,13 @@ py::object checked(PyObject* value) {
 
 // Half of the time of looking the names up in each tensor.
 py::object get(const py::object& descriptor, PyObject* o) {
-    const PyGetSetDef* by =
-        reinterpret_cast<PyGetSetDescrObject*>(descriptor.ptr())->d_getset;
+    const PyGetSetDef* by = reinterpret_cast<PyGetSetDescrObject*>(descriptor.ptr())->d_getset;
     return checked(by->get(o, by->closure));
 }
 
 py::object call(const py::object& method, PyObject* o) {
-    return checked(reinterpret_cast<PyMethodDescrObject*>(method.ptr())->d_method->ml_meth(o, nullptr));
+    return checked(
+        reinterpret_cast<PyMethodDescrObject*>(method.ptr())->d_method->ml_meth(o, nullptr));
 }
 
 py::object descriptor(const py::object& type, const char* name, const char* kind) {
@@ -93,8 +93,8 @@ TensorFingerprint::TensorFingerprint(const TensorView& view)
 bool TensorFingerprint::matches(const TensorView& view) const {
     const auto axes = static_cast<std::size_t>(view.axes);
     const std::int64_t* seen = shape_and_strides_.data();
-    return view.type == type_ && view.complex == complex_ && shape_and_strides_.size() == 2 * axes &&
-           std::equal(seen, seen + axes, view.shape) &&
+    return view.type == type_ && view.complex == complex_ &&
+           shape_and_strides_.size() == 2 * axes && std::equal(seen, seen + axes, view.shape) &&
            std::equal(seen + axes, seen + 2 * axes, view.strides);
 }
 
@@ -119,8 +119,8 @@ TensorReader::TensorReader(const py::module_& torch)
     add("complex128", Element::kFloat64, -1);
     if (!py::hasattr(tensor_, "__dlpack_c_exchange_api__")) return;
     const py::object capsule = tensor_.attr("__dlpack_c_exchange_api__");
-    auto* table = static_cast<ExchangeTable*>(
-        PyCapsule_GetPointer(capsule.ptr(), "dlpack_exchange_api"));
+    auto* table =
+        static_cast<ExchangeTable*>(PyCapsule_GetPointer(capsule.ptr(), "dlpack_exchange_api"));
     if (!table) throw py::error_already_set();
     while (table && table->major > 1) table = table->previous;
     if (table && table->major == 1 && table->from_object) table_ = table;

@@ -263,8 +263,8 @@ void TorchStepper::learn_settings(const py::list& settings) {
         const auto wanted =
             static_cast<std::size_t>(find_rule(py::cast<std::string>(rule)).n_hyper) + 1;
         if (numbers.size() != wanted)
-            throw py::value_error("settings have " + std::to_string(numbers.size()) +
-                                  " numbers; " + std::to_string(wanted) + " are wanted");
+            throw py::value_error("settings have " + std::to_string(numbers.size()) + " numbers; " +
+                                  std::to_string(wanted) + " are wanted");
         places_.emplace_back(part - parts_.begin(), part->hyper.size());
         part->hyper.emplace_back(wanted, NAN);
         part->hyper.back().push_back(agc_);
@@ -278,9 +278,8 @@ std::optional<std::string> TorchStepper::learn_states(const py::dict& state,
                                                       const std::vector<std::string>& carry) {
     std::unordered_map<PyObject*, PyObject*> of;
     for (const auto& [key, value] : state) {
-        Entry entry{py::reinterpret_borrow<py::object>(key),
-                    py::reinterpret_borrow<py::object>(value),
-                    {}};
+        Entry entry{
+            py::reinterpret_borrow<py::object>(key), py::reinterpret_borrow<py::object>(value), {}};
         if (PyDict_Check(value.ptr())) {
             of[key.ptr()] = value.ptr();
             for (const auto& [name, tensor] : py::reinterpret_borrow<py::dict>(value))
@@ -308,8 +307,8 @@ std::optional<std::string> TorchStepper::learn_states(const py::dict& state,
         };
         const auto scalar = [&](const std::string& name) -> std::optional<Scalar> {
             const py::object tensor = take(name);
-            if (!tensor || view.complex || view.extent().high - view.data !=
-                                               kBytes[static_cast<int>(view.type)] ||
+            if (!tensor || view.complex ||
+                view.extent().high - view.data != kBytes[static_cast<int>(view.type)] ||
                 (view.type != Element::kFloat32 && view.type != Element::kFloat64))
                 return std::nullopt;
             Scalar s{tensor, view.data, view.type == Element::kFloat64, 0.0};
@@ -425,8 +424,8 @@ void TorchStepper::make_optimizers(const py::set& begun) {
             present.push_back(p.present);
         }
         part.optimizer = std::make_unique<Optimizer>(
-            rule, leaves,
-            std::vector<double>(static_cast<std::size_t>(find_rule(rule).n_slots)), keep_, Range());
+            rule, leaves, std::vector<double>(static_cast<std::size_t>(find_rule(rule).n_slots)),
+            keep_, Range());
         Options options = options_;
         options.maximize = part.maximize;
         options.decoupled = part.decoupled;
@@ -480,8 +479,7 @@ void TorchStepper::let_go() {
 }
 
 std::optional<bool> TorchStepper::step(const py::list& groups, const py::dict& state,
-                                         const py::list& settings, bool touched,
-                                         int threads) {
+                                       const py::list& settings, bool touched, int threads) {
     const Busy busy(stepping_, kWhat);
     const struct LetGo {
         TorchStepper& self;
@@ -559,8 +557,7 @@ void TorchStepper::refuse(const Part& part) const {
     const Unfit& unfit = part.optimizer->unfit();
     const std::string message = std::to_string(unfit.count) +
                                 " gradient elements are not finite, the first in parameter " +
-                                std::to_string(part.members[unfit.first]) +
-                                "; nothing was written";
+                                std::to_string(part.members[unfit.first]) + "; nothing was written";
     PyErr_SetString(PyExc_FloatingPointError, message.c_str());
     throw py::error_already_set();
 }

@@ -31,8 +31,8 @@ class TorchStepper {
     // (rule, maximize, decoupled, hyperparameters, weight decay last); touched: whether states may
     // have been moved. Whether the step was taken, or skipped as `nonfinite` says; nothing where
     // all this is not as `bind` learned it.
-    std::optional<bool> step(const py::list& groups, const py::dict& state, const py::list& settings,
-                 bool touched, int threads);
+    std::optional<bool> step(const py::list& groups, const py::dict& state,
+                             const py::list& settings, bool touched, int threads);
 
     // Why the parameters and gradients cannot be stepped here, or nothing.
     std::optional<std::string> check(const py::list& groups);
@@ -71,7 +71,7 @@ class TorchStepper {
         bool present = false, master = false;
         std::vector<Slot> slots;
         std::vector<Scalar> scalars;  // the step count, where there is one, and the rule's
-        std::int64_t version = 0;  // of a parameter with a master
+        std::int64_t version = 0;     // of a parameter with a master
     };
     // Groups of one rule, sign and place of the decay.
     struct Part {

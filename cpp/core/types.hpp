@@ -10,7 +10,7 @@ namespace schuss {
 // Room for what a rule may declare; the kernels refuse to compile one that needs more.
 constexpr int kMaxSlots = 4;
 constexpr int kMaxCoefficients = 14;
-constexpr int kMaxCarry = 1;
+constexpr int kMaxCarry = 2;
 constexpr int kMaxSums = 2;
 
 // Sums of squares run over blocks of this many elements; each block is summed on its own.

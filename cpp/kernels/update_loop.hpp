@@ -33,7 +33,7 @@ struct Around {
 };
 
 // Rules with sums take two passes: `gather` updates states and gives the terms whose squares are
-// added up for each tensor, `settle` makes coefficients of the sums, and `step` may then see p.
+// added up for each tensor, and `settle` makes coefficients of the sums.
 template <class Rule>
 constexpr int kSumsOf = [] {
     if constexpr (requires { Rule::sums; })
@@ -51,9 +51,10 @@ constexpr bool kLast = [] {
         return true;
 }();
 
+// A rule that needs the parameter takes it before the gradient.
 template <class Rule, class V, int... kAt>
 SCHUSS_INLINE V step_of(V p, V g, [[maybe_unused]] V* slot, const V* c, Indices<kAt...>) {
-    if constexpr (kSumsOf<Rule> > 0)
+    if constexpr (requires { Rule::step(p, g, slot[kAt]..., c); })
         return Rule::step(p, g, slot[kAt]..., c);
     else
         return Rule::step(g, slot[kAt]..., c);
