@@ -15,18 +15,14 @@ from pathlib import Path
 import numpy as np
 import schuss
 from cases import CASES, VARIANTS
+from schuss import _core
 
 STORED = Path(__file__).parent / "data" / "bits.json"
 DTYPES = ("float32", "float64")
 SOLVERS = {
-    "lbfgs": {},
-    "bfgs": {},
-    "sr1": {},
-    "gradient_descent": {},
-    "newton": {},
+    **{name: {} for name in _core.methods()},
     "newton, line search": {"globalization": "line_search"},
     "newton, none": {"globalization": "none"},
-    "newton_cg": {},
 }
 LARGE = 450  # variables or unknowns for which three threads meet in one factorization
 COUNT = 50  # problems of a batch that three threads share, and whose last lanes are not full
