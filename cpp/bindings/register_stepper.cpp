@@ -7,13 +7,6 @@
 namespace schuss {
 namespace {
 
-Nonfinite nonfinite_from(const std::string& name) {
-    if (name == "propagate") return Nonfinite::kPropagate;
-    if (name == "skip") return Nonfinite::kSkip;
-    if (name == "raise") return Nonfinite::kRaise;
-    throw py::value_error("nonfinite is '" + name + "'; 'propagate', 'skip' or 'raise' is wanted");
-}
-
 py::list flatten(py::handle tree, const char* name) {
     const Structure structure(tree, name, name);
     std::vector<py::object> leaves;
@@ -62,6 +55,13 @@ std::vector<double> sums_of(py::handle grads, double scale) {
 }
 
 }  // namespace
+
+Nonfinite nonfinite_from(const std::string& name) {
+    if (name == "propagate") return Nonfinite::kPropagate;
+    if (name == "skip") return Nonfinite::kSkip;
+    if (name == "raise") return Nonfinite::kRaise;
+    throw py::value_error("nonfinite is '" + name + "'; 'propagate', 'skip' or 'raise' is wanted");
+}
 
 void register_stepper(py::module_& m) {
     using Owner = const std::shared_ptr<Stepper>&;

@@ -66,14 +66,6 @@ void Stepper::set_options(const Options& options) {
     optimizer_.set_options(options);
 }
 
-bool Stepper::overlaps_params(const Extent& e) const {
-    const auto after =
-        std::lower_bound(extents_.begin(), extents_.end(), e.high,
-                         [](const Extent& x, const char* high) { return x.low < high; });
-    return after != extents_.begin() &&
-           reached_[static_cast<std::size_t>(after - extents_.begin()) - 1] > e.low;
-}
-
 // The arrays of the step, held until it ends: checks may run Python code, and the GIL is released.
 void Stepper::collect(py::handle params, py::handle grads, py::handle shadow) {
     if (!optimizer_.ready())
@@ -104,7 +96,7 @@ bool Stepper::bound_holds() {
         char* data = fields(g)->data;
         if (known.grad.data == data) continue;
         const Extent e = extent(g);
-        if (overlaps_params(e) || optimizer_.overlaps_states(e.low, e.high)) return false;
+        if (extents_.overlap(e) || optimizer_.overlaps_states(e.low, e.high)) return false;
         known.grad.data = data;
         optimizer_.move_grad(k, data);
     }
@@ -190,24 +182,22 @@ void Stepper::check_memory() {
                 throw py::value_error(
                     label(name, paths()[k]) +
                     " shares memory with the optimizer's state; memory of its own is wanted");
-            if (written || overlaps_params(e))
+            if (written || extents_.overlap(e))
                 to.push_back({e, arrays[k].ptr(), label(name, paths()[k])});
         }
     };
     extents_.clear();
-    reached_.clear();
     add_all(params_, "params", true, owned);
     add_all(shadow_, "shadow", true, owned);
     std::stable_sort(owned.begin(), owned.end(),
                      [](const Owned& a, const Owned& b) { return a.extent.low < b.extent.low; });
     for (std::size_t k = 0; k < owned.size(); ++k) {
         const Extent& e = owned[k].extent;
-        for (std::size_t j = k; j-- > 0 && reached_[j] > e.low;)
+        for (std::size_t j = k; j-- > 0 && extents_.reached(j) > e.low;)
             if (owned[j].extent.high > e.low && share_memory(owned[j].array, owned[k].array))
                 throw py::value_error(owned[j].name + " and " + owned[k].name +
                                       " share memory; memory of its own is wanted for each");
-        extents_.push_back(e);
-        reached_.push_back(k ? std::max(reached_[k - 1], e.high) : e.high);
+        extents_.add(e);
     }
     std::vector<Owned> near;
     add_all(grads_, "grads", false, near);

@@ -63,7 +63,6 @@ class Stepper {
     void bind();
     Arrays check_arrays(std::size_t leaf) const;
     void check_memory();
-    bool overlaps_params(const Extent& e) const;
     void let_go();
     void check_open() const;
     [[noreturn]] void refuse() const;
@@ -73,8 +72,7 @@ class Stepper {
     Optimizer optimizer_;
     std::vector<Known> known_;
     bool shadowed_ = false;                            // what is bound has shadows
-    std::vector<Extent> extents_;                      // of the parameters, by address
-    std::vector<const char*> reached_;                 // the highest end among extents_ up to each
+    Extents extents_;                                  // of parameters and shadows
     std::vector<py::object> params_, grads_, shadow_;  // held while a step runs
     std::atomic<bool> stepping_{false};
     std::unique_ptr<Busy> open_;

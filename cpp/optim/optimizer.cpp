@@ -191,8 +191,11 @@ Tensor Optimizer::tensor_of(std::size_t leaf, const Arrays& arrays) const {
         tensor.ordered_grad = operand(arrays.grad, ordered, tensor.dtype);
     }
     if (arrays.shadow.data) tensor.shadow = operand(arrays.shadow, axes, tensor.dtype);
-    for (int s = 0; s < rule().n_slots; ++s) tensor.slots[s] = states_->slot(leaf, s);
-    if (averages()) tensor.average = states_->slot(leaf, rule().n_slots);
+    const auto slot = [&](int s) {
+        return states_ ? states_->slot(leaf, s) : arrays.slots[static_cast<std::size_t>(s)];
+    };
+    for (int s = 0; s < rule().n_slots; ++s) tensor.slots[s] = slot(s);
+    if (averages()) tensor.average = slot(rule().n_slots);
     tensor.unit_stride = l.count();
     if (options_.agc_axis && l.shape.size() > 1) {
         const int axes_of = static_cast<int>(l.shape.size()), given = *options_.agc_axis;
@@ -212,7 +215,7 @@ Tensor Optimizer::tensor_of(std::size_t leaf, const Arrays& arrays) const {
 }
 
 void Optimizer::bind(const std::vector<Arrays>& arrays) {
-    allocate();
+    if (arrays.empty() || arrays[0].slots.empty()) allocate();
     Plan plan;
     plan.keep = keep_.value_or(0.0);
     std::vector<bool> present;
@@ -280,6 +283,10 @@ void Optimizer::check_range(bool normed) const {
         throw std::invalid_argument(
             "grad_norm is None; that of all ranges is wanted for max_norm "
             "and nonfinite");
+}
+
+double Optimizer::norm() const {
+    return gradient_norm(plan_, threads_for(moving())) / options_.grad_scale;
 }
 
 bool Optimizer::open(std::optional<double> grad_norm) {
@@ -396,6 +403,9 @@ void Optimizer::run_in_passes() {
 void Optimizer::close() {
     const auto is = [](bool present) { return present; };
     if (!present_.empty() && std::none_of(present_.begin(), present_.end(), is)) return;
+    if (options_.carry_float32)
+        for (Cohort& cohort : next_)
+            for (double& value : cohort.carry) value = static_cast<float>(value);
     cohorts_ = next_;
     report_->step = ++step_count;
 }
@@ -412,7 +422,7 @@ bool Optimizer::step(std::optional<double> grad_norm) {
             run(plan_.moving);
         close();
     }
-    if (useful_threads(moving()) > 1)
+    if (std::min(useful_threads(moving()), options_.threads) > 1)
         pace_.record(std::chrono::duration<double>(Clock::now() - start).count());
     return taken;
 }

@@ -2,6 +2,7 @@
 // and what a step does. Arrays come as views; who owns them, and what errors are called, is the
 // caller's.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -28,6 +29,8 @@ struct Options {
     bool decoupled = false;  // weight decay is taken beside the step, not added to the gradient
     std::optional<int> agc_axis = -1;  // of the units that are clipped, from the end where
                                        // negative; none: the whole tensor is one
+    int threads = std::numeric_limits<int>::max();  // at most
+    bool carry_float32 = false;  // scalar states are rounded to float32 after each step
 };
 
 // Hyperparameters of a group: those of the rule, in the order of its names, then these.
@@ -46,9 +49,11 @@ struct Leaf {
 };
 
 // The arrays of a parameter in one step, axes as in its shape. Without a gradient (data null) it
-// takes no part; without a shadow none is written.
+// takes no part; without a shadow none is written. slots: the memory of its states where somebody
+// else owns them, walked as the leaf is: the rule's, then the average.
 struct Arrays {
     View param, grad, shadow;
+    std::vector<char*> slots;
 };
 
 // Which of the flat elements of the model, C order in each parameter, an optimizer steps: those of
@@ -107,6 +112,7 @@ class Optimizer {
     void run(const std::vector<std::size_t>& leaves);
     void close();
 
+    double norm() const;  // of the gradients over grad_scale
     const std::optional<StepReport>& report() const { return report_; }
     const Unfit& unfit() const { return unfit_; }
     std::int64_t moving() const { return plan_.moving.total(); }  // elements that a step touches
@@ -147,7 +153,7 @@ class Optimizer {
     void find_coefficients();
     void check_range(bool normed) const;
     int threads_for(std::int64_t elements) const {
-        return pace_.parallel() ? useful_threads(elements) : 1;
+        return pace_.parallel() ? std::min(useful_threads(elements), options_.threads) : 1;
     }
     void gather(const Row& row, std::vector<double>& sums);
     void settle(const Row& row, const std::vector<double>& sums);
