@@ -190,7 +190,7 @@ class Front:
             for p in group["params"]:
                 if p.grad is not None:
                     made += ((p, name) for name in self._fit(p, group))
-        new = {p for p, _ in made}
+        new = {p for p, name in made if name not in ("ema", "master")}
         begun = {p for p in self.state if p not in new}
         why = plan.bind(
             self.param_groups, self.state, settings, self._count, list(self._carry), begun
@@ -220,12 +220,17 @@ class Front:
                     if name in self._carry:
                         state[name] = torch.full((), fill, dtype=_scalar_dtype())
                     else:
-                        made = torch.zeros_like(wanted, device=p.device)
-                        state[name] = made.fill_(fill) if fill else made
+                        state[name] = torch.zeros_like(wanted, device=p.device)
+                        if fill:  # both parts of complex numbers
+                            real = torch.view_as_real if p.is_complex() else torch.Tensor.detach
+                            real(state[name]).fill_(fill)
                     yield name
-                elif name not in self._carry and not _as_wanted(value, wanted):
-                    if value.dtype in (wanted.dtype, p.dtype):
-                        state[name] = torch.empty_like(wanted, device=p.device).copy_(value)
+                elif (
+                    name not in self._carry
+                    and not _as_wanted(value, wanted)
+                    and value.dtype in (wanted.dtype, p.dtype)
+                ):
+                    state[name] = torch.empty_like(wanted, device=p.device).copy_(value)
             if self._extras.ema is not None and "ema" not in state:
                 state["ema"] = torch.empty_like(wanted, device=p.device).copy_(p)
                 yield "ema"
