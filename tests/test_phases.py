@@ -118,7 +118,7 @@ def test_calls_out_of_turn(rng):
     opt.step(p, g)
     stepper, before = opt._stepper, [a.copy() for a in p]
     for call in (stepper.gather, stepper.close, lambda: stepper.run([0])):
-        with pytest.raises(RuntimeError, match=r"no step is open; open\(params, grads\) comes"):
+        with pytest.raises(RuntimeError, match=r"no step is open; open\(\) comes"):
             call()
     with pytest.raises(RuntimeError, match="no step is open"):
         stepper.settle([])
