@@ -5,6 +5,10 @@ from __future__ import annotations
 import inspect
 import itertools
 import math
+import os
+import subprocess
+import sys
+import tracemalloc
 
 import numpy as np
 import reference
@@ -21,6 +25,24 @@ def same_bits(a, b):
     unsigned = f"u{a.dtype.itemsize}"
     equal = (a.view(unsigned) == b.view(unsigned)) | (np.isnan(a) & np.isnan(b))
     return bool(equal.all())
+
+
+def peak(call):
+    """What a call needs at most, beyond what there was, in bytes; and what it returns."""
+    tracemalloc.start()
+    try:
+        result = call()
+        return tracemalloc.get_traced_memory()[1], result
+    finally:
+        tracemalloc.stop()
+
+
+def in_process(code, environment):
+    """What a new process does, with no thread variables but the given ones."""
+    clean = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+    return subprocess.run(
+        [sys.executable, "-c", code], env=clean | environment, capture_output=True, text=True
+    )
 
 
 def norm(v):
