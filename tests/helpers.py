@@ -70,8 +70,12 @@ def gradients(rng, n, dtype):
 
 def hyperparameters(opt):
     """What the twin of an optimizer's rule takes, of its own hyperparameters and of all rules'."""
-    names = [*_core.rules()[opt.rule]["hyper"], "weight_decay"]
-    return {name: getattr(type(opt), name).in_core(vars(opt)[name]) for name in names}
+    values = {}
+    for name in [*_core.rules()[opt.rule]["hyper"], "weight_decay"]:
+        given = opt._given.get(name, name)
+        argument = isinstance(given, str)
+        values[name] = getattr(type(opt), given).in_core(vars(opt)[given]) if argument else given
+    return values
 
 
 class Twin:

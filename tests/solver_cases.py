@@ -6,9 +6,10 @@ import math
 
 import numpy as np
 from helpers import METHODS, leaves
+from schuss import _core
 from schuss.structures import map_leaves
 
-SEARCHING = [name for name in METHODS if name != "sr1"]
+SEARCHING = [name for name in METHODS if "maxls" in _core.methods()[name]["options"]]
 START = [-1.2, 1.0]
 
 

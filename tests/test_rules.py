@@ -8,7 +8,7 @@ import itertools
 import numpy as np
 import pytest
 import schuss
-from cases import CASES, RULES
+from cases import CASES, RULES, VARIANTS
 from helpers import aligned, gradients, run_twin, same_bits, split
 from schuss.optimizers.base import Coupled
 
@@ -27,7 +27,7 @@ PREPARATIONS = {
 # Decay that is no L2 term is in the cases.
 PAIRS = [
     (case, preparation)
-    for case, preparation in itertools.product(CASES, PREPARATIONS)
+    for case, preparation in itertools.product([*CASES, *VARIANTS], PREPARATIONS)
     if preparation != "decayed"
     or (isinstance(opt := case.make(), Coupled) and not opt.decoupled_weight_decay)
     if not (preparation == "decayed" and case.rule == "lamb")  # whose decay is in its step

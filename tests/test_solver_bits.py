@@ -14,6 +14,7 @@ import reference
 import schuss
 from helpers import METHODS, core_solver, same_bits, ways
 from schuss import _core
+from solver_cases import SEARCHING
 
 NOISE = {"float32": 16.0, "float64": 4096.0}  # rounding errors of f, as in cpp/solvers/run.cpp
 
@@ -325,10 +326,8 @@ OPTIONS = {
     "plain steps": {"globalization": "none", "learning_rate": 0.9},
 }
 RUNS = [
-    *((method, "usual") for method in METHODS),
-    *((method, "rounding") for method in METHODS),
-    *((method, "short searches") for method in METHODS if method != "sr1"),
-    *((method, "one trial") for method in METHODS if method != "sr1"),
+    *itertools.product(METHODS, ("usual", "rounding")),
+    *itertools.product(SEARCHING, ("short searches", "one trial")),
     ("lbfgs", "history 32"),
     *itertools.product(("newton", "newton_cg"), ("usual", "rounding")),
     *(("newton", options) for options in ("line search", "short line searches", "plain steps")),

@@ -196,8 +196,7 @@ def test_method_names(spelled, name):
     "unknown", ["trust-constr", "nelder-mead", "", False, 3, schuss.LBFGS], ids=str
 )
 def test_unknown_methods(unknown):
-    names = ["lbfgs", "bfgs", "sr1", "newton", "newton_cg", "gradient_descent"]
-    wanted = re.escape(f"one of {names} is wanted")
+    wanted = re.escape(f"one of {list(CLASSES)} is wanted")
     with pytest.raises(ValueError, match=f"^method is .*; {wanted}"):
         schuss.minimize(rosenbrock, START, jac=True, method=unknown)
     with pytest.raises(ValueError, match=wanted):

@@ -26,9 +26,8 @@ constexpr Rule entry(const char* name) {
     rule.hyper = R::hyper;
     rule.slots = R::slots;
     if constexpr (requires { R::squares; }) rule.squares = R::squares;
-    static_assert(word_count(R::hyper) == R::By::kHypers, "a name for each hyperparameter");
     static_assert(R::By::learning_rate == 0);
-    rule.n_hyper = word_count(R::hyper);
+    rule.n_hyper = R::By::kHypers;
     rule.n_slots = word_count(R::slots);
     if constexpr (requires { R::carry; }) {
         rule.n_carry = sizeof(R::carry) / sizeof(double);

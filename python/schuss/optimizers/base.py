@@ -237,6 +237,9 @@ class Optimizer(Configured):
 
     _rule: ClassVar[str]
 
+    # Hyperparameters of the rule that are no arguments: a number, or the argument that they follow.
+    _given: ClassVar[Mapping[str, str | float]] = {}
+
     @property
     def rule(self) -> str:
         """Name of the update rule in use, as in the registry of kernels."""
@@ -496,6 +499,11 @@ class Optimizer(Configured):
                 if k >= len(own) and name in own:  # the rule takes care of it
                     values[k] = COMMON[name]
                     continue
+                given = self._given.get(name, name)
+                if not isinstance(given, str):
+                    values[k] = given
+                    continue
+                name = given
                 label, value = self._value(name, patterns)
                 if callable(value):
                     found = scheduled.setdefault(id(value), _Scheduled(value, []))
