@@ -5,6 +5,10 @@ from __future__ import annotations
 import inspect
 import itertools
 import math
+import os
+import subprocess
+import sys
+import tracemalloc
 
 import numpy as np
 import reference
@@ -21,6 +25,24 @@ def same_bits(a, b):
     unsigned = f"u{a.dtype.itemsize}"
     equal = (a.view(unsigned) == b.view(unsigned)) | (np.isnan(a) & np.isnan(b))
     return bool(equal.all())
+
+
+def peak(call):
+    """What a call needs at most, beyond what there was, in bytes; and what it returns."""
+    tracemalloc.start()
+    try:
+        result = call()
+        return tracemalloc.get_traced_memory()[1], result
+    finally:
+        tracemalloc.stop()
+
+
+def in_process(code, environment):
+    """What a new process does, with no thread variables but the given ones."""
+    clean = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+    return subprocess.run(
+        [sys.executable, "-c", code], env=clean | environment, capture_output=True, text=True
+    )
 
 
 def norm(v):
@@ -54,47 +76,6 @@ def hyperparameters(opt):
         argument = isinstance(given, str)
         values[name] = getattr(type(opt), given).in_core(vars(opt)[given]) if argument else given
     return values
-
-
-def run_twin(
-    case, params, steps_of_grads, *, cuts=None, scale=1.0, max_norm=None, store=None, **prepare
-):
-    """Parameters and slots after the twin has stepped through all gradients.
-
-    cuts: where one tensor ends and the next begins; only rules with sums and units mind. store:
-    what keeping a parameter makes of it.
-    """
-    opt = case.make()
-    hyper = hyperparameters(opt)
-    rule = getattr(reference, case.rule)
-    known = inspect.signature(rule).parameters
-    beside = reference.decay(case.rule, opt._decoupled, **hyper)
-    slot_names = _core.rules()[case.rule]["slots"]
-    p = params.copy()
-    slots = [np.full_like(p, opt._fills().get(name, 0.0)) for name in slot_names]
-    ends = cuts if "offset" in known else [0, p.size]
-    tensors = [slice(a, b) for a, b in itertools.pairwise(ends)]
-    with np.errstate(all="ignore"):
-        for t, g in enumerate(steps_of_grads, start=1):
-            factor = scale
-            if max_norm is not None:
-                norm = math.sqrt(reference.sum_squares(g)) * abs(scale)
-                factor = scale * reference.clip_factor(norm, max_norm)
-            if factor != 1.0 or prepare:
-                g = reference.prepare(p, g, scale=factor, **prepare)
-            for tensor in tensors:
-                more = {"t": t, "offset": tensor.start, **hyper}
-                step, *after = rule(
-                    p[tensor],
-                    g[tensor],
-                    *(slot[tensor] for slot in slots),
-                    **{name: value for name, value in more.items() if name in known},
-                )
-                moved = reference.move(p[tensor], step, beside)
-                p[tensor] = moved if store is None else store(moved)
-                for slot, value in zip(slots, after, strict=True):
-                    slot[tensor] = value
-    return p, dict(zip(slot_names, slots, strict=True))
 
 
 class Twin:
@@ -142,6 +123,29 @@ class Twin:
                 keep = vars(opt)["ema"]
                 now = self.p.astype(self.dtype)
                 self.slots["ema"] = f(keep) * self.slots["ema"] + f(1.0 - keep) * now
+
+
+def run_twin(case, params, steps_of_grads, *, cuts=None, store=None, **settings):
+    """Parameters and slots after a twin has stepped through all gradients.
+
+    cuts: where one tensor ends and the next begins; only rules with sums mind. store: what keeping
+    a parameter makes of it.
+    """
+    opt = case.make(**settings)
+    ends = cuts if _core.rules()[case.rule]["sums"] else [0, params.size]
+    tensors = list(itertools.pairwise(ends))
+    twins = [Twin(opt, params[a:b], a) for a, b in tensors]
+    for g in steps_of_grads:
+        factor = 1.0
+        if opt.max_norm is not None:
+            norm = math.sqrt(reference.sum_squares(g)) / opt.grad_scale
+            factor = reference.clip_factor(norm, opt.max_norm)
+        for twin, (a, b) in zip(twins, tensors, strict=True):
+            twin.step(g[a:b], factor)
+            if store is not None:
+                twin.p = store(twin.p)
+    slots = {name: np.concatenate([twin.slots[name] for twin in twins]) for name in twins[0].slots}
+    return np.concatenate([twin.p for twin in twins]), slots
 
 
 def layouts(array):

@@ -304,7 +304,7 @@ def test_refused_and_nothing_written(name, later, rng):
         opt.step([good, P()], [np.ones(5), G()])
     before, count = good.copy(), opt.step_count
     copy = np.array(bad) if isinstance(bad, np.ndarray) else None
-    with pytest.raises((error, ValueError) if later else error, match=r"."):
+    with pytest.raises((error, ValueError) if later else error, match=r"'1|deep"):
         opt.step([good, bad], [np.ones(5), bad_grad])
     with pytest.raises(error, match=message):
         schuss.Adam().step(bad, bad_grad)

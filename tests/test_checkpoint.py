@@ -10,7 +10,6 @@ import pickle
 import struct
 import sys
 import threading
-import tracemalloc
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +17,7 @@ import numpy as np
 import pytest
 import schuss
 from cases import CASES, RULES
-from helpers import CLASSES, leaves, log_cosh
+from helpers import CLASSES, leaves, log_cosh, peak
 from schuss import _core, checkpoint, schedules, tensor_file
 from schuss.structures import map_leaves
 from test_optimizer import model, same_states, same_trees
@@ -697,16 +696,6 @@ def test_states_that_change_meanwhile_refuse_the_file(what, path, monkeypatch):
         schuss.save(path, optimizer=opt, params=p)
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == [path.name]
-
-
-def peak(call):
-    """What a call needs at most, beyond what there was, in bytes."""
-    tracemalloc.start()
-    try:
-        result = call()
-        return tracemalloc.get_traced_memory()[1], result
-    finally:
-        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("loaded", [False, True])

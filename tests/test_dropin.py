@@ -151,10 +151,18 @@ def test_forms_of_values(form, shape, jac):
     assert result.success
 
 
-@pytest.mark.parametrize("value", [[1.0, 2.0], (), {}, ["1"], Foreign([1.0, 2.0]), Foreign(1j)])
-def test_values_that_are_no_number_in_other_forms(value):
-    with pytest.raises((TypeError, ValueError), match=r"^f (is|has) .*number is wanted"):
-        schuss.minimize(lambda x: value, [0.0, 0.0], jac=g_bowl)
+@pytest.mark.parametrize("jac", [g_bowl, "3-point"], ids=["jac", "3-point"])
+@pytest.mark.parametrize(
+    ("values", "error"),
+    [
+        (["1", None, 1j, {}, ["1"], Foreign(1j)], TypeError),
+        ([[1.0, 2.0], (), np.ones(2), Foreign([1.0, 2.0])], ValueError),
+    ],
+)
+def test_values_that_are_no_number(values, error, jac):
+    for value in values:
+        with pytest.raises(error, match=r"^f (is|has) .*number is wanted"):
+            schuss.minimize(lambda x, value=value: value, [0.0, 0.0], jac=jac)
 
 
 @pytest.mark.parametrize("form", FORMS)

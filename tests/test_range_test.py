@@ -64,6 +64,12 @@ def test_the_mean():
     assert result.smoothed[0] == result.losses[0] == 3.0
 
 
+def test_the_suggestion_is_where_the_mean_falls():
+    losses = iter([*np.linspace(3, 2.9, 40), *[1.0] * 20])
+    result = lab.range_test(lambda rate: next(losses), steps=60)
+    assert result.suggestion in result.rates[39:42]
+
+
 def test_a_loss_that_never_falls():
     losses = iter(range(1, 100))
     result = lab.range_test(lambda rate: next(losses), steps=50)

@@ -155,7 +155,7 @@ def test_the_network_by_hand(blobs):
         ["adam"], {"learning_rate": [0.02]}, data=spoilt, epochs=2, hidden=(8,), seed=5
     ).trials
     parts = data.split("blobs", blobs.x_train, blobs.y_train)
-    assert len(parts.y_test) == 24
+    assert len(parts.y_test) == 18
     rng = np.random.default_rng(5)
     params = network.initialize([2, 8, 3], rng=rng)
     optimizer = schuss.Adam(learning_rate=0.02)

@@ -15,7 +15,7 @@ import warnings
 import numpy as np
 import pytest
 import schuss
-from helpers import same_bits
+from helpers import in_process, same_bits
 from schuss import _core
 
 LARGE = 400_000  # enough for several tasks
@@ -36,14 +36,6 @@ def test_set_and_get(threads):
     for bad, error in ((0, ValueError), (-1, ValueError), (1.5, ValueError), (True, TypeError)):
         with pytest.raises(error):
             schuss.config.set_num_threads(bad)
-
-
-def in_process(code, environment):
-    """What a new process prints, with no thread variables but the given ones."""
-    clean = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
-    return subprocess.run(
-        [sys.executable, "-c", code], env=clean | environment, capture_output=True, text=True
-    )
 
 
 @pytest.mark.skipif(_core.build_info()["openmp"] == "no", reason="no threads to limit")

@@ -7,8 +7,7 @@ import pytest
 sb3 = pytest.importorskip("stable_baselines3")
 gymnasium = pytest.importorskip("gymnasium")
 
-import torch  # noqa: E402
-from runs import Run, check_curve, check_resumed  # noqa: E402
+from runs import Run  # noqa: E402
 from stable_baselines3.common.utils import set_random_seed  # noqa: E402
 
 ROLLOUT = 64
