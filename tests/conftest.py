@@ -70,3 +70,18 @@ def storage(request):
     if request.param == "bfloat16":
         return np.dtype(pytest.importorskip("ml_dtypes").bfloat16)
     return np.dtype(request.param)
+
+
+@pytest.fixture
+def torch_scalars():
+    """Set the default dtype of PyTorch for one test: that of its scalar states."""
+    changed = []
+
+    def use(dtype):
+        torch = pytest.importorskip("torch")
+        changed.append((torch.set_default_dtype, torch.get_default_dtype()))
+        torch.set_default_dtype(getattr(torch, np.dtype(dtype).name))
+
+    yield use
+    for change, before in reversed(changed):
+        change(before)
