@@ -99,3 +99,18 @@ def file(command_line, tmp_path, rng, monkeypatch):
     labels = np.arange(60) % 2
     np.savez("data.npz", X=rng.normal(size=(60, 3)) + 4 * labels[:, None], y=labels)
     return "data.npz"
+
+
+@pytest.fixture
+def torch_scalars():
+    """Set the default dtype of PyTorch for one test: that of its scalar states."""
+    changed = []
+
+    def use(dtype):
+        torch = pytest.importorskip("torch")
+        changed.append((torch.set_default_dtype, torch.get_default_dtype()))
+        torch.set_default_dtype(getattr(torch, np.dtype(dtype).name))
+
+    yield use
+    for change, before in reversed(changed):
+        change(before)

@@ -114,6 +114,44 @@ def test_nan_gradient_propagates_through_every_rule(isa):
             assert np.isnan(p).nonzero()[0].tolist() == list(spoiled), case
 
 
+def test_rprop_sees_signs_alone(dtype, rng):
+    """Where products of gradients would be less than the smallest number, too."""
+    smallest = np.finfo(dtype).smallest_subnormal
+    signs = rng.choice(np.array([-1.0, 0.0, 1.0], dtype), (20, 37))
+    points = []
+    for size in (dtype(1.0), smallest):
+        p = np.zeros(37, dtype)
+        opt = schuss.Rprop()
+        for g in signs * size:
+            opt.step(p, g)
+        points.append(p)
+    assert same_bits(*points)
+    assert len(np.unique(opt.state["step_size"])) > 3
+
+
+def test_average_of_asgd(rng):
+    """A copy up to step t0 + 2, then the mean of the points from there on."""
+    p, points = rng.standard_normal(37), []
+    opt = schuss.ASGD(learning_rate=0.1, lambd=0.2, t0=4.0, weight_decay=0.1)
+    for t in range(1, 12):
+        opt.step(p, rng.standard_normal(37))
+        points.append(p.copy())
+        wanted = p if t <= 6 else np.mean(points[5:], axis=0)
+        np.testing.assert_allclose(opt.state["ax"], wanted, rtol=0, atol=0 if t <= 6 else 1e-15)
+
+
+def test_rates_of_asgd():
+    """The one of the first step is its own; each of the others follows from the step before."""
+    rates = [0.5, 0.25, 1.0, 0.0]
+    p, opt = np.zeros(1), schuss.ASGD(lambda t: rates[t], lambd=0.3)
+    eta = 0.5
+    for t, rate in enumerate(rates, start=1):
+        before = p.copy()
+        opt.step(p, np.ones(1))
+        assert p[0] == pytest.approx(before[0] - eta * (1.0 + 0.3 * before[0]), rel=1e-14)
+        eta = rate / (1.0 + 0.3 * rate * t) ** 0.75
+
+
 def test_centered_rmsprop_never_takes_the_root_of_a_negative(dtype):
     """With a constant gradient the mean square and the squared mean meet, up to rounding."""
     p = np.linspace(1, 2, 97, dtype=dtype)

@@ -147,14 +147,6 @@ class Core:
         self.stepper.step(self.arrays, grads)
 
 
-@pytest.fixture
-def scalars():
-    """Set the default dtype of PyTorch for one test: that of its scalar states."""
-    before = torch.get_default_dtype()
-    yield lambda dtype: torch.set_default_dtype(getattr(torch, np.dtype(dtype).name))
-    torch.set_default_dtype(before)
-
-
 def run(name, settings, dtype, steps, absent=frozenset()):
     """Both over the same gradients, of many sizes: the core, and the optimizer of PyTorch."""
     rng = np.random.default_rng(7)
@@ -189,22 +181,22 @@ def compare(core, theirs, tolerance):
 
 
 @pytest.mark.parametrize(("name", "settings"), PAIRS, ids=str)
-def test_formula(name, settings, dtype, scalars):
-    scalars(dtype)
+def test_formula(name, settings, dtype, torch_scalars):
+    torch_scalars(dtype)
     core, theirs = run(name, settings, dtype, STEPS, ABSENT)
     compare(core, theirs, TOLERANCE[np.dtype(dtype).name])
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_many_steps(name, scalars):
-    scalars(np.float64)
+def test_many_steps(name, torch_scalars):
+    torch_scalars(np.float64)
     core, theirs = run(name, [*around(name)][-1], np.float64, 1000)
     compare(core, theirs, TOLERANCE["float64"])
 
 
 @pytest.mark.parametrize("name", ["NAdam", "ASGD"])
-def test_scalar_states_of_pytorch_are_float32(name, scalars):
+def test_scalar_states_of_pytorch_are_float32(name, torch_scalars):
     """By default; ours are double, and the difference is one of their rounding."""
-    scalars(np.float32)
+    torch_scalars(np.float32)
     core, theirs = run(name, {"lr": 0.01}, np.float64, STEPS)
     compare(core, theirs, TOLERANCE["float32"])

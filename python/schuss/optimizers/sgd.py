@@ -86,8 +86,8 @@ class ASGD(Optimizer):
             before it.
         lambd: λ', at least 0: decay beside the step, which sets how fast the rate falls too; 0 for
             a constant one.
-        alpha: α, at least 0; below 1 for an average that is as good as that of any rate.
-        t0: steps before the average, at least 0.
+        alpha: α, at least 0; above 1/2 and below 1 where it is the average that counts.
+        t0: at least 0; a is the mean of the points from step t0 + 2 on.
         weight_decay: λ, at least 0; adds λ p to the gradient.
 
     Memory: one array as large as the parameters.
