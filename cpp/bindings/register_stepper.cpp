@@ -80,10 +80,13 @@ void register_stepper(py::module_& m) {
              py::arg("shadow") = py::none(), py::arg("grad_norm") = py::none())
         .def("open", &Stepper::open, py::arg("params"), py::arg("grads"),
              py::arg("shadow") = py::none(), py::arg("grad_norm") = py::none())
+        .def_property_readonly("unfit", [](Owner self) { return self->optimizer().unfit().count; })
+        .def("decide", &Stepper::decide, py::arg("unfit"))
         .def("gather", &Stepper::gather)
         .def("settle", &Stepper::settle, py::arg("sums"))
         .def("run", &Stepper::run, py::arg("leaves"))
         .def("close", &Stepper::close)
+        .def("cancel", &Stepper::cancel)
         .def("assign_groups", &Stepper::assign_groups, py::arg("group_of"), py::arg("frozen"))
         .def("set_hyper", &Stepper::set_hyper, py::arg("hyper"))
         .def(

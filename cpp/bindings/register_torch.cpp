@@ -13,12 +13,7 @@ void register_torch(py::module_& m) {
             for (const py::handle tensor : tensors) tensor.attr("grad") = py::none();
         },
         py::arg("tensors"));
-    py::class_<TorchStepper> stepper(m, "TorchStepper");
-    py::enum_<TorchStepper::Outcome>(stepper, "Outcome")
-        .value("done", TorchStepper::kDone)
-        .value("skipped", TorchStepper::kSkipped)
-        .value("stale", TorchStepper::kStale);
-    stepper
+    py::class_<TorchStepper>(m, "TorchStepper")
         .def(py::init<py::module_, py::object>(), py::arg("torch"), py::arg("increment"))
         .def(
             "set_options",
@@ -34,7 +29,7 @@ void register_torch(py::module_& m) {
             py::kw_only(), py::arg("max_norm"), py::arg("max_value"), py::arg("nonfinite"),
             py::arg("keep"), py::arg("master"), py::arg("agc"), py::arg("agc_epsilon"))
         .def("step", &TorchStepper::step, py::arg("groups"), py::arg("state"), py::arg("settings"),
-             py::arg("threads"))
+             py::arg("touched"), py::arg("threads"))
         .def("check", &TorchStepper::check, py::arg("groups"))
         .def("bind", &TorchStepper::bind, py::arg("groups"), py::arg("state"), py::arg("settings"),
              py::arg("counted"), py::arg("carry"), py::arg("begun"))

@@ -51,18 +51,20 @@ Stepper::Stepper(const std::string& rule, py::handle params, const py::dict& fil
       optimizer_(rule, leaves_of(structure_, params), fills_of(rule, fills), keep, range),
       known_(paths().size()) {}
 
+Stepper::Idle::Idle(Stepper& of) : busy(of.stepping_, kWhat) { of.optimizer_.check_closed(); }
+
 void Stepper::assign_groups(const std::vector<int>& group_of, const std::vector<bool>& frozen) {
-    const Busy busy(stepping_, kWhat);
+    const Idle idle(*this);
     optimizer_.assign_groups(group_of, frozen);
 }
 
 void Stepper::set_hyper(const std::vector<std::vector<double>>& hyper) {
-    const Busy busy(stepping_, kWhat);
+    const Idle idle(*this);
     optimizer_.set_hyper(hyper);
 }
 
 void Stepper::set_options(const Options& options) {
-    const Busy busy(stepping_, kWhat);
+    const Idle idle(*this);
     optimizer_.set_options(options);
 }
 
@@ -217,7 +219,7 @@ void Stepper::let_go() {
 
 void Stepper::step(py::handle params, py::handle grads, py::handle shadow,
                    std::optional<double> grad_norm) {
-    const Busy busy(stepping_, kWhat);
+    const Idle idle(*this);
     const struct LetGo {
         Stepper& self;
         ~LetGo() { self.let_go(); }
@@ -230,64 +232,69 @@ void Stepper::step(py::handle params, py::handle grads, py::handle shadow,
 
 bool Stepper::open(py::handle params, py::handle grads, py::handle shadow,
                    std::optional<double> grad_norm) {
-    auto busy = std::make_unique<Busy>(stepping_, kWhat);
+    const Idle idle(*this);
     try {
         collect(params, grads, shadow);
-        const bool opened = without_gil_if(optimizer_.moving() >= kLongStep,
-                                           [&] { return optimizer_.open(grad_norm); });
-        if (opened)
-            open_ = std::move(busy);
-        else if (optimizer_.options().nonfinite == Nonfinite::kRaise)
-            refuse();
-        else
-            let_go();
-        return opened;
+        return keep_if(without_gil_if(optimizer_.moving() >= kLongStep,
+                                      [&] { return optimizer_.open(grad_norm); }));
     } catch (...) {
         let_go();
         throw;
     }
 }
 
-void Stepper::check_open() const {
-    if (!open_) throw std::runtime_error("no step is open; open(params, grads) comes first");
+// What `open` and `decide` say: where the step is not taken, its arrays are held no longer.
+bool Stepper::keep_if(bool taken) {
+    if (taken) return true;
+    let_go();
+    if (optimizer_.options().nonfinite == Nonfinite::kRaise) refuse();
+    return false;
+}
+
+bool Stepper::decide(std::int64_t unfit) {
+    const Busy busy(stepping_, kWhat);
+    return keep_if(optimizer_.decide(unfit));
 }
 
 std::vector<double> Stepper::gather() {
-    check_open();
+    const Busy busy(stepping_, kWhat);
     const py::gil_scoped_release released;
     return optimizer_.gather();
 }
 
 void Stepper::settle(const std::vector<double>& sums) {
-    check_open();
+    const Busy busy(stepping_, kWhat);
     optimizer_.settle(sums);
 }
 
 void Stepper::run(const std::vector<std::size_t>& leaves) {
-    check_open();
-    for (const std::size_t k : leaves)
-        if (k >= known_.size())
-            throw py::value_error("leaves has " + std::to_string(k) + "; less than " +
-                                  std::to_string(known_.size()) + " is wanted");
+    const Busy busy(stepping_, kWhat);
     const py::gil_scoped_release released;
     optimizer_.run(leaves);
 }
 
 void Stepper::close() {
-    check_open();
+    const Busy busy(stepping_, kWhat);
     optimizer_.close();
     let_go();
-    open_.reset();
+}
+
+void Stepper::cancel() {
+    const Busy busy(stepping_, kWhat);
+    optimizer_.cancel();
+    let_go();
 }
 
 void Stepper::refuse() const {
     const Unfit& unfit = optimizer_.unfit();
     const std::string message =
-        unfit.count == 0 ? std::string("grad_norm is not finite; nothing was written")
-                         : std::to_string(unfit.count) + " gradient elements are not finite" +
-                               (optimizer_.rule().squares ? ", or their squares are not" : "") +
-                               ", the first in " + label("grads", paths()[unfit.first]) +
-                               "; nothing was written";
+        unfit.count == 0
+            ? std::string("grad_norm is not finite; nothing was written")
+            : std::to_string(unfit.count) + " gradient elements are not finite" +
+                  (optimizer_.rule().squares ? ", or their squares are not" : "") +
+                  (unfit.first ? ", the first in " + label("grads", paths()[*unfit.first])
+                               : std::string(", all in other ranges")) +
+                  "; nothing was written";
     PyErr_SetString(PyExc_FloatingPointError, message.c_str());
     throw py::error_already_set();
 }
@@ -305,7 +312,7 @@ py::tuple Stepper::layout(std::size_t leaf) const {
 }
 
 py::tuple Stepper::snapshot() {
-    const Busy busy(stepping_, kWhat);
+    const Idle idle(*this);
     optimizer_.allocate();
     const std::vector<std::string> names = slot_names();
     std::vector<std::int64_t> counts;
@@ -332,7 +339,7 @@ py::tuple Stepper::snapshot() {
 void Stepper::restore(std::int64_t step_count, const std::vector<std::int64_t>& counts,
                       const std::vector<std::vector<double>>& carry,
                       const std::vector<py::dict>& slots) {
-    const Busy busy(stepping_, kWhat);
+    const Idle idle(*this);
     optimizer_.allocate();
     const std::vector<std::string> names = slot_names();
     for (std::size_t k = 0; k < known_.size(); ++k)
@@ -346,7 +353,7 @@ void Stepper::restore(std::int64_t step_count, const std::vector<std::int64_t>& 
 }
 
 py::dict Stepper::slots(const std::shared_ptr<Stepper>& self, std::size_t leaf) {
-    const Busy busy(self->stepping_, kWhat);
+    const Idle idle(*self);
     self->optimizer_.allocate();
     const std::vector<std::string> names = self->slot_names();
     py::dict result;

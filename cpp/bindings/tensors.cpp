@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <optional>
+#include <stdexcept>
+#include <string>
 
 namespace schuss {
 namespace {
@@ -34,6 +36,29 @@ std::optional<Element> element_of(int code, int bits) {
     if (code == kFloat && bits == 16) return Element::kFloat16;
     if (code == kBfloat && bits == 16) return Element::kBFloat16;
     return std::nullopt;
+}
+
+py::object checked(PyObject* value) {
+    if (!value) throw py::error_already_set();
+    return py::reinterpret_steal<py::object>(value);
+}
+
+// Half of the time of looking the names up in each tensor.
+py::object get(const py::object& descriptor, PyObject* o) {
+    const PyGetSetDef* by = reinterpret_cast<PyGetSetDescrObject*>(descriptor.ptr())->d_getset;
+    return checked(by->get(o, by->closure));
+}
+
+py::object call(const py::object& method, PyObject* o) {
+    return checked(
+        reinterpret_cast<PyMethodDescrObject*>(method.ptr())->d_method->ml_meth(o, nullptr));
+}
+
+py::object descriptor(const py::object& type, const char* name, const char* kind) {
+    py::object found = type.attr(name);
+    if (std::string(Py_TYPE(found.ptr())->tp_name) != kind)
+        throw std::runtime_error(std::string("torch.Tensor.") + name + " is no " + kind);
+    return found;
 }
 
 }  // namespace
@@ -68,8 +93,8 @@ TensorFingerprint::TensorFingerprint(const TensorView& view)
 bool TensorFingerprint::matches(const TensorView& view) const {
     const auto axes = static_cast<std::size_t>(view.axes);
     const std::int64_t* seen = shape_and_strides_.data();
-    return view.type == type_ && view.complex == complex_ && shape_and_strides_.size() == 2 * axes &&
-           std::equal(seen, seen + axes, view.shape) &&
+    return view.type == type_ && view.complex == complex_ &&
+           shape_and_strides_.size() == 2 * axes && std::equal(seen, seen + axes, view.shape) &&
            std::equal(seen + axes, seen + 2 * axes, view.strides);
 }
 
@@ -78,6 +103,11 @@ TensorReader::TensorReader(const py::module_& torch)
       parameter_(torch.attr("nn").attr("Parameter")),
       strided_(torch.attr("strided")),
       cpu_(torch.attr("device")("cpu")) {
+    const py::object base = torch.attr("_C").attr("TensorBase");
+    grad_ = descriptor(base, "grad", "getset_descriptor");
+    version_ = descriptor(base, "_version", "getset_descriptor");
+    is_neg_ = descriptor(base, "is_neg", "method_descriptor");
+    is_conj_ = descriptor(base, "is_conj", "method_descriptor");
     const auto add = [&](const char* name, Element type, int sign) {
         types_[torch.attr(name)] = sign * (1 + static_cast<int>(type));
     };
@@ -89,8 +119,8 @@ TensorReader::TensorReader(const py::module_& torch)
     add("complex128", Element::kFloat64, -1);
     if (!py::hasattr(tensor_, "__dlpack_c_exchange_api__")) return;
     const py::object capsule = tensor_.attr("__dlpack_c_exchange_api__");
-    auto* table = static_cast<ExchangeTable*>(
-        PyCapsule_GetPointer(capsule.ptr(), "dlpack_exchange_api"));
+    auto* table =
+        static_cast<ExchangeTable*>(PyCapsule_GetPointer(capsule.ptr(), "dlpack_exchange_api"));
     if (!table) throw py::error_already_set();
     while (table && table->major > 1) table = table->previous;
     if (table && table->major == 1 && table->from_object) table_ = table;
@@ -142,16 +172,14 @@ bool TensorReader::read_attributes(PyObject* o, TensorView& to) {
     return true;
 }
 
+py::object TensorReader::grad(PyObject* o) const { return get(grad_, o); }
+
+std::int64_t TensorReader::version(PyObject* o) const {
+    return py::cast<std::int64_t>(get(version_, o));
+}
+
 bool TensorReader::is_lazy(PyObject* o, bool complex) const {
-    static PyObject* const is_neg = PyUnicode_InternFromString("is_neg");
-    static PyObject* const is_conj = PyUnicode_InternFromString("is_conj");
-    for (PyObject* name : {is_neg, is_conj}) {
-        if (name == is_conj && !complex) break;
-        const auto answer = py::reinterpret_steal<py::object>(PyObject_CallMethodNoArgs(o, name));
-        if (!answer) throw py::error_already_set();
-        if (answer.ptr() == Py_True) return true;
-    }
-    return false;
+    return call(is_neg_, o).ptr() == Py_True || (complex && call(is_conj_, o).ptr() == Py_True);
 }
 
 }  // namespace schuss

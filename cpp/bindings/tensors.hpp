@@ -49,13 +49,17 @@ class TensorReader {
     // `to` points to holds until the tensor changes, or until the next call.
     bool read(PyObject* o, TensorView& to);
 
-    // Whether its numbers are minus those in memory, or their conjugates.
+    // Of what is_tensor: its gradient, or None; how often it was written; whether its numbers are
+    // minus those in memory, or their conjugates.
+    py::object grad(PyObject* o) const;
+    std::int64_t version(PyObject* o) const;
     bool is_lazy(PyObject* o, bool complex) const;
 
   private:
     bool read_attributes(PyObject* o, TensorView& to);
 
     py::object tensor_, parameter_, strided_, cpu_;
+    py::object grad_, version_, is_neg_, is_conj_;  // descriptors, whose C functions are called
     py::dict types_;  // torch's dtypes to the numbers of elements, complex ones negative
     void* table_ = nullptr;
     std::vector<std::int64_t> shape_and_strides_;

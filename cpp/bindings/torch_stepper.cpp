@@ -47,12 +47,6 @@ Layout layout_of(const View& view, const std::vector<int>& axes) {
     return layout;
 }
 
-py::object attribute(PyObject* o, PyObject* name) {
-    auto value = py::reinterpret_steal<py::object>(PyObject_GetAttr(o, name));
-    if (!value) throw py::error_already_set();
-    return value;
-}
-
 PyObject* item(PyObject* dict, PyObject* key) {
     PyObject* value = PyDict_GetItemWithError(dict, key);
     if (!value && PyErr_Occurred()) throw py::error_already_set();
@@ -73,16 +67,6 @@ double number_of(PyObject* o) {
 
 // Of settings: (rule, maximize, decoupled, numbers).
 enum { kRule, kMaximize, kDecoupled, kNumbers };
-
-PyObject* grad_name() {
-    static PyObject* const name = PyUnicode_InternFromString("grad");
-    return name;
-}
-
-std::int64_t version_of(PyObject* tensor) {
-    static PyObject* const name = PyUnicode_InternFromString("_version");
-    return py::cast<std::int64_t>(attribute(tensor, name));
-}
 
 PyObject* params_of(const py::handle& group) {
     static PyObject* const name = PyUnicode_InternFromString("params");
@@ -167,7 +151,7 @@ bool TorchStepper::tensors_hold() {
     for (Parameter& p : parameters_) {
         if (!reader_.read(p.tensor.ptr(), view) || view.data != p.data || !p.seen.matches(view))
             return false;
-        p.grad = attribute(p.tensor.ptr(), grad_name());
+        p.grad = reader_.grad(p.tensor.ptr());
         const bool present = !p.grad.is_none();
         if (present && !p.part) return false;
         if (!p.part) continue;
@@ -175,7 +159,7 @@ bool TorchStepper::tensors_hold() {
         part.stale_present |= present != p.present;
         p.present = present;
         if (!present) continue;
-        if (p.master && version_of(p.tensor.ptr()) != p.version) return false;
+        if (p.master && reader_.version(p.tensor.ptr()) != p.version) return false;
         if (!reader_.read(p.grad.ptr(), grad) || !p.grad_seen.matches(grad) ||
             reader_.is_lazy(p.grad.ptr(), grad.complex))
             return false;
@@ -187,7 +171,8 @@ bool TorchStepper::tensors_hold() {
     return true;
 }
 
-bool TorchStepper::states_hold(const py::dict& state) {
+// The tensors that they were; and, where someone may have looked at them, where they were.
+bool TorchStepper::states_hold(const py::dict& state, bool touched) {
     PyObject *key, *value;
     Py_ssize_t at = 0;
     std::size_t k = 0;
@@ -206,6 +191,10 @@ bool TorchStepper::states_hold(const py::dict& state) {
         if (i != items.size()) return false;
     }
     if (k != entries_.size()) return false;
+    for (const Parameter& p : parameters_)
+        for (const Scalar& scalar : p.scalars)
+            if (scalar.read() != scalar.value) return false;
+    if (!touched) return true;
     TensorView view;
     const auto same = [&](const py::object& tensor, const char* data) {
         return reader_.read(tensor.ptr(), view) && view.data == data;
@@ -214,10 +203,8 @@ bool TorchStepper::states_hold(const py::dict& state) {
         if (!p.part) continue;
         for (const Slot& slot : p.slots)
             if (!same(slot.tensor, slot.data)) return false;
-        if (p.count && (!same(p.count->tensor, p.count->data) || p.count->read() != p.count->value))
-            return false;
-        for (const Scalar& scalar : p.carry)
-            if (!same(scalar.tensor, scalar.data) || scalar.read() != scalar.value) return false;
+        for (const Scalar& scalar : p.scalars)
+            if (!same(scalar.tensor, scalar.data)) return false;
     }
     return true;
 }
@@ -239,8 +226,8 @@ std::optional<std::string> TorchStepper::learn_parameters(const py::list& groups
             p.seen = p.grad_seen = TensorFingerprint(view);
             p.data = p.grad_data = view.data;
             p.master = master_ && kBytes[static_cast<int>(view.type)] == 2;
-            if (p.master) p.version = version_of(tensor.ptr());
-            p.grad = attribute(tensor.ptr(), grad_name());
+            if (p.master) p.version = reader_.version(tensor.ptr());
+            p.grad = reader_.grad(tensor.ptr());
             p.present = !p.grad.is_none();
             if (p.present) {
                 if (!reader_.read(p.grad.ptr(), grad) ||
@@ -276,8 +263,8 @@ void TorchStepper::learn_settings(const py::list& settings) {
         const auto wanted =
             static_cast<std::size_t>(find_rule(py::cast<std::string>(rule)).n_hyper) + 1;
         if (numbers.size() != wanted)
-            throw py::value_error("settings have " + std::to_string(numbers.size()) +
-                                  " numbers; " + std::to_string(wanted) + " are wanted");
+            throw py::value_error("settings have " + std::to_string(numbers.size()) + " numbers; " +
+                                  std::to_string(wanted) + " are wanted");
         places_.emplace_back(part - parts_.begin(), part->hyper.size());
         part->hyper.emplace_back(wanted, NAN);
         part->hyper.back().push_back(agc_);
@@ -291,9 +278,8 @@ std::optional<std::string> TorchStepper::learn_states(const py::dict& state,
                                                       const std::vector<std::string>& carry) {
     std::unordered_map<PyObject*, PyObject*> of;
     for (const auto& [key, value] : state) {
-        Entry entry{py::reinterpret_borrow<py::object>(key),
-                    py::reinterpret_borrow<py::object>(value),
-                    {}};
+        Entry entry{
+            py::reinterpret_borrow<py::object>(key), py::reinterpret_borrow<py::object>(value), {}};
         if (PyDict_Check(value.ptr())) {
             of[key.ptr()] = value.ptr();
             for (const auto& [name, tensor] : py::reinterpret_borrow<py::dict>(value))
@@ -321,8 +307,8 @@ std::optional<std::string> TorchStepper::learn_states(const py::dict& state,
         };
         const auto scalar = [&](const std::string& name) -> std::optional<Scalar> {
             const py::object tensor = take(name);
-            if (!tensor || view.complex || view.extent().high - view.data !=
-                                               kBytes[static_cast<int>(view.type)] ||
+            if (!tensor || view.complex ||
+                view.extent().high - view.data != kBytes[static_cast<int>(view.type)] ||
                 (view.type != Element::kFloat32 && view.type != Element::kFloat64))
                 return std::nullopt;
             Scalar s{tensor, view.data, view.type == Element::kFloat64, 0.0};
@@ -336,22 +322,20 @@ std::optional<std::string> TorchStepper::learn_states(const py::dict& state,
                 whole = false;
                 break;
             }
-            p.slots.push_back({tensor, view.data});
+            p.slots.push_back({tensor, tensor.attr("untyped_storage")(), view.data});
         }
-        if (whole && !counted.is_none()) {
-            p.count = scalar(py::cast<std::string>(counted));
-            whole = p.count && p.count->value >= 0.0 &&
-                    p.count->value == std::floor(p.count->value);
-        }
-        if (whole && rule.n_carry > 0)
-            for (const std::string& name : carry) {
-                std::optional<Scalar> s = scalar(name);
-                whole &= s.has_value();
-                if (s) p.carry.push_back(std::move(*s));
-            }
+        const auto take_scalar = [&](const std::string& name) {
+            std::optional<Scalar> s = scalar(name);
+            whole &= s.has_value();
+            if (s) p.scalars.push_back(std::move(*s));
+        };
+        if (!counted.is_none()) take_scalar(py::cast<std::string>(counted));
+        whole &= p.scalars.empty() || std::floor(p.scalars[0].value) == p.scalars[0].value;
+        for (const std::string& name : carry) take_scalar(name);
         if (!whole) {
             if (p.present) return "a state is missing, or no plain tensor on the CPU";
             p.slots.clear();
+            p.scalars.clear();
             continue;
         }
         p.part = part;
@@ -373,8 +357,7 @@ std::optional<std::string> TorchStepper::learn_memory() {
     for (const Parameter& p : parameters_) {
         add(p.tensor);
         for (const Slot& slot : p.slots) add(slot.tensor);
-        if (p.count) add(p.count->tensor);
-        for (const Scalar& scalar : p.carry) add(scalar.tensor);
+        for (const Scalar& scalar : p.scalars) add(scalar.tensor);
     }
     std::sort(written.begin(), written.end(),
               [](const Extent& a, const Extent& b) { return a.low < b.low; });
@@ -428,12 +411,12 @@ void TorchStepper::make_optimizers(const py::set& begun) {
                     throw std::runtime_error("a state has another layout than its parameter");
                 of.slots.push_back(slot.data);
             }
-            counts.push_back(p.count ? static_cast<std::int64_t>(p.count->value)
-                                     : begun.contains(p.tensor));
+            counts.push_back(counted_ ? static_cast<std::int64_t>(p.scalars[0].value)
+                                      : begun.contains(p.tensor));
             carry.emplace_back();
-            for (const Scalar& scalar : p.carry) {
-                carry.back().push_back(scalar.value);
-                wide &= scalar.wide;
+            for (std::size_t c = counted_; c < p.scalars.size(); ++c) {
+                carry.back().push_back(p.scalars[c].value);
+                wide &= p.scalars[c].wide;
             }
             leaves.push_back(std::move(leaf));
             arrays.push_back(std::move(of));
@@ -441,8 +424,8 @@ void TorchStepper::make_optimizers(const py::set& begun) {
             present.push_back(p.present);
         }
         part.optimizer = std::make_unique<Optimizer>(
-            rule, leaves,
-            std::vector<double>(static_cast<std::size_t>(find_rule(rule).n_slots)), keep_, Range());
+            rule, leaves, std::vector<double>(static_cast<std::size_t>(find_rule(rule).n_slots)),
+            keep_, Range());
         Options options = options_;
         options.maximize = part.maximize;
         options.decoupled = part.decoupled;
@@ -479,6 +462,7 @@ std::optional<std::string> TorchStepper::bind(const py::list& groups, const py::
     written_.clear();
     std::optional<std::string> why = learn_parameters(groups);
     if (why) return why;
+    counted_ = counted.is_none() ? 0 : 1;
     learn_settings(settings);
     why = learn_states(state, counted, carry);
     if (!why) why = learn_memory();
@@ -494,16 +478,16 @@ void TorchStepper::let_go() {
     for (Parameter& p : parameters_) p.grad = py::object();
 }
 
-TorchStepper::Outcome TorchStepper::step(const py::list& groups, const py::dict& state,
-                                         const py::list& settings, int threads) {
+std::optional<bool> TorchStepper::step(const py::list& groups, const py::dict& state,
+                                       const py::list& settings, bool touched, int threads) {
     const Busy busy(stepping_, kWhat);
     const struct LetGo {
         TorchStepper& self;
         ~LetGo() { self.let_go(); }
     } at_the_end{*this};
     if (!bound_ || !groups_hold(groups) || !settings_hold(settings) || !tensors_hold() ||
-        !states_hold(state))
-        return kStale;
+        !states_hold(state, touched))
+        return std::nullopt;
     std::int64_t moving = 0;
     for (Part& part : parts_) {
         if (part.stale_hyper) part.optimizer->set_hyper(part.hyper);
@@ -525,10 +509,10 @@ TorchStepper::Outcome TorchStepper::step(const py::list& groups, const py::dict&
         for (const Part& part : parts_)
             if (options_.nonfinite == Nonfinite::kRaise && part.optimizer->unfit().count > 0)
                 refuse(part);
-        return kSkipped;
+        return false;
     }
     finish_step();
-    return kDone;
+    return true;
 }
 
 // Of one part as it is; of several only when all of them can, with the norm of all.
@@ -538,8 +522,13 @@ bool TorchStepper::take_step() {
         (!std::isinf(options_.max_norm) || options_.nonfinite != Nonfinite::kPropagate)) {
         norm = 0.0;
         for (const Part& part : parts_) norm = std::hypot(*norm, part.optimizer->norm());
+        bool all = true;
         for (const Part& part : parts_)
-            if (!part.optimizer->open(norm)) return false;
+            if (part.optimizer->open(norm))
+                part.optimizer->cancel();
+            else
+                all = false;
+        if (!all) return false;
     }
     bool taken = true;
     for (const Part& part : parts_) taken &= part.optimizer->step(norm);
@@ -548,28 +537,27 @@ bool TorchStepper::take_step() {
 
 // Counts and scalar states go to their tensors, and autograd learns what was written.
 void TorchStepper::finish_step() {
-    py::list updated;
+    py::list updated;  // what autograd is told of
     for (Parameter& p : parameters_) {
         if (!p.present) continue;
         const Optimizer& optimizer = *parts_[*p.part].optimizer;
-        if (p.count) p.count->write(static_cast<double>(optimizer.count(p.leaf)));
-        if (!p.carry.empty()) {
+        if (counted_) p.scalars[0].write(static_cast<double>(optimizer.count(p.leaf)));
+        if (p.scalars.size() > counted_) {
             const std::vector<double> carry = optimizer.carry(p.leaf);
-            for (std::size_t c = 0; c < p.carry.size(); ++c) p.carry[c].write(carry[c]);
+            for (std::size_t c = 0; c < carry.size(); ++c) p.scalars[counted_ + c].write(carry[c]);
         }
         updated.append(p.tensor);
     }
     increment_(updated);
     for (Parameter& p : parameters_)
-        if (p.present && p.master) p.version = version_of(p.tensor.ptr());
+        if (p.present && p.master) p.version = reader_.version(p.tensor.ptr());
 }
 
 void TorchStepper::refuse(const Part& part) const {
     const Unfit& unfit = part.optimizer->unfit();
     const std::string message = std::to_string(unfit.count) +
                                 " gradient elements are not finite, the first in parameter " +
-                                std::to_string(part.members[unfit.first]) +
-                                "; nothing was written";
+                                std::to_string(part.members[unfit.first.value()]) + "; nothing was written";
     PyErr_SetString(PyExc_FloatingPointError, message.c_str());
     throw py::error_already_set();
 }

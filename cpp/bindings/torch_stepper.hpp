@@ -27,13 +27,12 @@ class TorchStepper {
     void set_options(const Options& options, std::optional<double> keep, bool master, double agc,
                      double agc_epsilon);
 
-    enum Outcome { kDone, kSkipped, kStale };
-
     // groups: dicts with "params"; state: a dict of dicts by parameter; settings, of each group:
-    // (rule, maximize, decoupled, hyperparameters, weight decay last). kStale where they are not
-    // those of the last `bind`: nothing was written.
-    Outcome step(const py::list& groups, const py::dict& state, const py::list& settings,
-                 int threads);
+    // (rule, maximize, decoupled, hyperparameters, weight decay last); touched: whether states may
+    // have been moved. Whether the step was taken, or skipped as `nonfinite` says; nothing where
+    // all this is not as `bind` learned it.
+    std::optional<bool> step(const py::list& groups, const py::dict& state,
+                             const py::list& settings, bool touched, int threads);
 
     // Why the parameters and gradients cannot be stepped here, or nothing.
     std::optional<std::string> check(const py::list& groups);
@@ -59,7 +58,7 @@ class TorchStepper {
         void write(double x);
     };
     struct Slot {
-        py::object tensor;
+        py::object tensor, storage;  // the memory outlives a tensor that takes another
         char* data;
     };
     struct Parameter {
@@ -71,9 +70,8 @@ class TorchStepper {
         std::size_t leaf = 0;
         bool present = false, master = false;
         std::vector<Slot> slots;
-        std::optional<Scalar> count;
-        std::vector<Scalar> carry;
-        std::int64_t version = 0;  // of a parameter with a master
+        std::vector<Scalar> scalars;  // the step count, where there is one, and the rule's
+        std::int64_t version = 0;     // of a parameter with a master
     };
     // Groups of one rule, sign and place of the decay.
     struct Part {
@@ -92,7 +90,7 @@ class TorchStepper {
     bool groups_hold(const py::list& groups);
     bool settings_hold(const py::list& settings);
     bool tensors_hold();
-    bool states_hold(const py::dict& state);
+    bool states_hold(const py::dict& state, bool touched);
     std::optional<std::string> learn_parameters(const py::list& groups);
     std::optional<std::string> learn_states(const py::dict& state, const py::object& counted,
                                             const std::vector<std::string>& carry);
@@ -111,6 +109,7 @@ class TorchStepper {
     std::optional<double> keep_;
     bool master_ = false;
     double agc_, agc_epsilon_;
+    std::size_t counted_ = 0;  // how many of a parameter's scalars are step counts
 
     std::vector<Parameter> parameters_;
     std::vector<std::pair<std::size_t, std::size_t>> places_;  // of each group: part, and in it

@@ -1,5 +1,45 @@
-"""PyTorch's optimizers on the core of schuss."""
+"""PyTorch's optimizers on the core of schuss.
 
-from .optimizers import Adam, AdamW
+Change ``torch.optim.AdamW`` to ``schuss.torch.AdamW``: arguments, groups, states, checkpoints and
+schedulers stay as they are.
+"""
 
-__all__ = ["Adam", "AdamW"]
+from .optimizers import (
+    ASGD,
+    LAMB,
+    LARS,
+    SGD,
+    AdaBelief,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    Adan,
+    AdEMAMix,
+    Lion,
+    NAdam,
+    RAdam,
+    RMSprop,
+    Rprop,
+)
+
+__all__ = [
+    "ASGD",
+    "LAMB",
+    "LARS",
+    "SGD",
+    "AdEMAMix",
+    "AdaBelief",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Adan",
+    "Lion",
+    "NAdam",
+    "RAdam",
+    "RMSprop",
+    "Rprop",
+]

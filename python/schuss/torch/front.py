@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Extras", "Front", "Settings"]
 
-_STALE, _SKIPPED = _core.TorchStepper.Outcome.stale, _core.TorchStepper.Outcome.skipped
 _HALF = (torch.bfloat16, torch.float16)
 _before_all, _after_all = hooks._global_optimizer_pre_hooks, hooks._global_optimizer_post_hooks
 _profiling = torch.autograd._profiler_enabled
@@ -74,6 +73,7 @@ class Front:
 
     _count: ClassVar[str | None] = "step"  # the state that counts steps
     _carry: ClassVar[tuple[str, ...]] = ()  # the scalar states, as of the rule
+    _touched = True  # somebody has had the states in hand since the last step
     _walked_in_c_order: ClassVar[bool] = False  # of a rule with norms of tensors
 
     def __init__(
@@ -89,6 +89,17 @@ class Front:
     ) -> None:
         self._extras = Extras(max_norm, max_value, nonfinite, agc, ema, master).check()
         super().__init__(*args, **kwargs)
+
+    @property
+    def state(self) -> dict[Any, Any]:
+        """States by parameter, as PyTorch has them. Who reads them may move them."""
+        self._touched = True
+        return self.__dict__["state"]  # type: ignore[no-any-return]
+
+    @state.setter
+    def state(self, value: dict[Any, Any]) -> None:
+        self._touched = True
+        self.__dict__["state"] = value
 
     # What a class says of itself.
 
@@ -139,14 +150,16 @@ class Front:
                 return self._fall_back("lr is a tensor that requires a gradient", loss)
             settings.append(self._settings(group))
         plan = self.__dict__.get("_plan") or self._make_plan()
-        outcome = plan.step(groups, self.state, settings, _threads())
-        if outcome is _STALE or outcome == _STALE:
+        state = self.__dict__["state"]
+        taken = plan.step(groups, state, settings, self._touched, _threads())
+        if taken is None:
             if why := self._bind(plan, settings):
                 return self._fall_back(why, loss)
-            outcome = plan.step(groups, self.state, settings, _threads())
-            if outcome == _STALE:
+            taken = plan.step(groups, state, settings, True, _threads())
+            if taken is None:
                 raise RuntimeError("parameters, gradients or states changed during the step")
-        if outcome != _SKIPPED:
+        self._touched = False
+        if taken:
             self._taken += 1
         return loss
 
@@ -177,7 +190,7 @@ class Front:
             for p in group["params"]:
                 if p.grad is not None:
                     made += ((p, name) for name in self._fit(p, group))
-        new = {p for p, _ in made}
+        new = {p for p, name in made if name not in ("ema", "master")}
         begun = {p for p in self.state if p not in new}
         why = plan.bind(
             self.param_groups, self.state, settings, self._count, list(self._carry), begun
@@ -207,12 +220,17 @@ class Front:
                     if name in self._carry:
                         state[name] = torch.full((), fill, dtype=_scalar_dtype())
                     else:
-                        made = torch.zeros_like(wanted, device=p.device)
-                        state[name] = made.fill_(fill) if fill else made
+                        state[name] = torch.zeros_like(wanted, device=p.device)
+                        if fill:  # both parts of complex numbers
+                            real = torch.view_as_real if p.is_complex() else torch.Tensor.detach
+                            real(state[name]).fill_(fill)
                     yield name
-                elif name not in self._carry and not _as_wanted(value, wanted):
-                    if value.dtype in (wanted.dtype, p.dtype):
-                        state[name] = torch.empty_like(wanted, device=p.device).copy_(value)
+                elif (
+                    name not in self._carry
+                    and not _as_wanted(value, wanted)
+                    and value.dtype in (wanted.dtype, p.dtype)
+                ):
+                    state[name] = torch.empty_like(wanted, device=p.device).copy_(value)
             if self._extras.ema is not None and "ema" not in state:
                 state["ema"] = torch.empty_like(wanted, device=p.device).copy_(p)
                 yield "ema"

@@ -32,8 +32,7 @@ def train(cls, folder, epochs=10, resumed=0):
         verbose=0,
     ).initialize()
     files = {
-        f"f_{part}": str(folder / part)
-        for part in ("params", "optimizer", "criterion", "history")
+        f"f_{part}": str(folder / part) for part in ("params", "optimizer", "criterion", "history")
     }
     inputs, targets = (tensor.numpy() for tensor in dataset().tensors)
     if resumed:
