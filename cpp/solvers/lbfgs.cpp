@@ -104,7 +104,9 @@ std::optional<Solver::Pairs> PairHistory::pairs() const {
 
 void PairHistory::visit(Archive& archive) {
     archive(order_, target_, s_y_, y_y_, s_g_, y_g_, gamma_);
-    if (target_ < 0 || target_ >= m_) throw std::invalid_argument("the state is damaged");
+    const auto slots = static_cast<std::size_t>(m_);
+    if (target_ < 0 || target_ >= m_ || s_g_.size() != slots || s_y_.size() != slots * slots)
+        throw std::invalid_argument("the state is damaged");
     const auto rows_of = [&](int slot) {
         const auto bytes = static_cast<std::size_t>(n_ * size_of(dtype_));
         archive.raw(s_row(slot), bytes);
