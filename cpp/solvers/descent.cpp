@@ -63,11 +63,17 @@ void Descent::inherit(Solver& other) {
 void Descent::recall(const Pairs& pairs) {
     check_unbegun();
     const std::optional<Pairs> own = curvature_->pairs();
-    if (!own || own->dtype != dtype() || pairs.dtype != dtype()) Solver::recall(pairs);
+    if (!own || pairs.dtype != dtype()) Solver::recall(pairs);
+    std::vector<double> step(static_cast<std::size_t>(n_));
     const Vector before(n_, dtype(), 0);  // a gradient of zeros, so that the next one is y
     for (std::size_t k = 0; k < pairs.s.size(); ++k) {
         std::memset(before.data(), 0, static_cast<std::size_t>(before.bytes()));
-        std::memcpy(curvature_->place().s, pairs.s[k], static_cast<std::size_t>(before.bytes()));
+        copy_as_doubles(pairs.dtype, pairs.s[k], n_, step.data());
+        char* s = curvature_->place().s;
+        if (own->dtype == kFloat32)
+            std::copy_n(step.data(), n_, reinterpret_cast<float*>(s));
+        else
+            std::copy_n(step.data(), n_, reinterpret_cast<double*>(s));
         learn_products(before.data(), pairs.y[k], true);
         curvature_->direction(pairs.y[k]);  // makes room for the next
     }

@@ -73,8 +73,8 @@ class Solver {
     };
     virtual std::optional<Pairs> pairs() const { return {}; }
     // Before anything is told, what an earlier run learned of the Hessian: that of another solver
-    // of the same method, size and options, which ends with it; or pairs. std::logic_error for a
-    // method that has no use for it.
+    // of the same method, size and options, which ends with it; or pairs in our dtype.
+    // std::logic_error for a method that has no use for it.
     virtual void inherit(Solver& other);
     virtual void recall(const Pairs& pairs);
     std::int64_t iterations() const { return run_.iterations; }

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["BFGS", "LBFGS", "NewtonCG", "minimize"]
 
+import os
+HD = {"history_dtype": os.environ["HD"]} if "HD" in os.environ else {}
 RELATIVE = 1e-9  # of the largest element of the first gradient, where nobody gives a tolerance
 TOLERANCES = {"tolerance_grad": 1e-7, "tolerance_change": 1e-9}  # torch's
 # What torch keeps, counts aside.
@@ -561,7 +563,7 @@ class LBFGS(ClosureSolver, torch.optim.LBFGS):
             group.update(relative)
 
     def _settings(self, group: dict[str, Any]) -> dict[str, Any]:
-        return {**super()._settings(group), "history_size": group["history_size"]}
+        return {**super()._settings(group), "history_size": group["history_size"], **HD}
 
     def _teach(self, run: Run, old: Run, gradient: NDArray[Any], state: dict[str, Any]) -> None:
         kept = run.settings["history_size"]
@@ -820,6 +822,7 @@ class Function:
         _gather((leaf.detach() for leaf in leaves), self.flat.parts(start))
         self.start: NDArray[Any] = start.numpy()
         self.twice = False  # whether gradients keep their graph
+        self._rows_at_once = True  # whether torch.func goes through fun
         self._at: NDArray[Any] | None = None
         self._graph: tuple[list[Tensor], list[Tensor]] | None = None
 
@@ -868,16 +871,16 @@ class Function:
     def hessian(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return the matrix at x: all rows at once where torch.func can, else one by one."""
         if self._rows_at_once:
-            try:
-                found = torch.func.hessian(lambda vector: self.value(self._tensors(vector)))(
-                    torch.from_numpy(np.array(x))
-                )
-                return found.detach().cpu().numpy()
+            try:  # twice in reverse, as fewer operations can be differentiated forward
+                rows = torch.func.jacrev(torch.func.grad(self._of_vector))
+                return rows(torch.from_numpy(np.array(x))).detach().numpy()
             except (RuntimeError, NotImplementedError):
                 self._rows_at_once = False
+        self.twice = True
         return np.stack([self.product(x, row) for row in np.eye(x.size, dtype=x.dtype)])
 
-    _rows_at_once = True
+    def _of_vector(self, vector: Tensor) -> Tensor:
+        return self.value(self._tensors(vector)).to(vector)
 
     def _vector(self, tensors: Iterable[Tensor]) -> NDArray[Any]:
         vector = self.flat.vector()
@@ -913,8 +916,8 @@ def minimize(
             point or complex, of any shapes, requiring gradients or not. They are only read.
             Iterates are float64 where any of them is, and float32 otherwise; fun gets each in its
             own dtype.
-        method: as in `schuss.minimize`. "newton" takes Hessians from `torch.func.hessian`, or row
-            by row where that cannot go through fun; "newton_cg" takes products by differentiating
+        method: as in `schuss.minimize`. "newton" takes Hessians from `torch.func`, or row by row
+            where that cannot go through fun; "newton_cg" takes products by differentiating
             twice.
         tol: as in `schuss.minimize`.
         callback: likewise; it gets tensors in the structure of params.
