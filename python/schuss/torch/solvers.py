@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["BFGS", "LBFGS", "NewtonCG", "minimize"]
 
-import os
-HD = {"history_dtype": os.environ["HD"]} if "HD" in os.environ else {}
 RELATIVE = 1e-9  # of the largest element of the first gradient, where nobody gives a tolerance
 TOLERANCES = {"tolerance_grad": 1e-7, "tolerance_change": 1e-9}  # torch's
 # What torch keeps, counts aside.
@@ -69,7 +67,7 @@ class Flat:
 
     def parts(self, vector: Tensor) -> list[Tensor]:
         """Return views of a vector in the shapes of the tensors, of complex ones as pairs."""
-        pieces = vector.split(self._counts)
+        pieces = torch.split(vector, self._counts)
         return [piece.view(shape) for piece, shape in zip(pieces, self._shapes, strict=True)]
 
     def tensors(self, vector: Tensor) -> list[Tensor]:
@@ -145,7 +143,7 @@ class Run:
     settings: dict[str, Any]
     solver: Any = None  # of schuss, once there is one
     value: float = float("nan")
-    gradient: NDArray[Any] | None = None
+    gradient: Any = None
     left: Tensor | None = None  # the parameters
     loss: Any = None  # of the closure: what kind of thing it returns
     bindings: Bindings | None = None  # of the closure, where a step did not change them
@@ -286,8 +284,9 @@ class ClosureSolver(torch.optim.Optimizer):
     def _renewed(
         self, old: Run, settings: dict[str, Any], x: Tensor, value: float, state: dict[str, Any]
     ) -> Run:
-        """Return a run from x, where a value and old.g were found, with what the old one learned."""
+        """Return a run from x, where value and old.g were found, with what the old one learned."""
         run = Run(old.flat, settings, self._new_solver(settings, x, state))
+        run.x.copy_(x)
         self._teach(run, old, old.g.numpy(), state)
         run.core.tell(value, old.g.numpy())
         return run
@@ -337,7 +336,7 @@ class ClosureSolver(torch.optim.Optimizer):
         if run is None or run.solver is None:
             return None
         state = self._counts()
-        found = run.solver.result()
+        found: solvers.Result = run.solver.result()
         found.x, found.jac = (
             run.flat.tensors(torch.from_numpy(np.array(found[key]))) for key in ("x", "jac")
         )
@@ -351,7 +350,7 @@ class ClosureSolver(torch.optim.Optimizer):
 
     def _counts(self) -> dict[str, Any]:
         """Return the one state, that of the first parameter as in torch."""
-        state = self.state[self.param_groups[0]["params"][0]]
+        state: dict[str, Any] = self.state[self.param_groups[0]["params"][0]]
         state.setdefault("func_evals", 0)
         state.setdefault("n_iter", 0)
         return state
@@ -377,6 +376,7 @@ class ClosureSolver(torch.optim.Optimizer):
         except ValueError:
             return run  # of another schuss, or of parameters of another size
         best, run.gradient, run.value = run.solver._best()
+        np.copyto(run.x.numpy(), best)
         run.left = run.flat.vector()
         _gather(run.flat.tensors(torch.from_numpy(best)), run.flat.parts(run.left))
         return run
@@ -452,7 +452,7 @@ class LBFGS(ClosureSolver, torch.optim.LBFGS):
     The closure clears the gradients, computes the loss, calls `backward` and returns the loss, as
     for torch. Gradients that are None are zeros, sparse ones are made dense, and a complex element
     is two variables. Arithmetic is float64 where any parameter is float64, and float32 otherwise,
-    with sums in float64.
+    with sums in float64; pairs are kept in float32, which halves their memory and their traffic.
 
     With line_search_fn="strong_wolfe" the solver is `schuss.LBFGS`, which see for the method. With
     None, torch's default, a step is torch's own to the bit, tolerances included: fixed steps of
@@ -487,7 +487,7 @@ class LBFGS(ClosureSolver, torch.optim.LBFGS):
     `state_dict` has torch's keys, and torch.optim.LBFGS can go on from it, as this class can from
     torch's; `solver` in it is the state of our run, with which it goes on bit for bit.
 
-    Memory: 2 history_size + 12 vectors.
+    Memory: 2 history_size + 12 vectors, 2 history_size of them in float32.
 
     Example:
         >>> import torch
@@ -524,13 +524,13 @@ class LBFGS(ClosureSolver, torch.optim.LBFGS):
                 f"line_search_fn is {line_search_fn!r}; 'strong_wolfe' or None is wanted"
             )
         count("history_size", history_size, least=1, most=1000)
-        super().__init__(  # type: ignore[call-arg]
+        super().__init__(
             params,
             lr,
             max_iter,
             max_eval,
-            tolerance_grad,
-            tolerance_change,
+            tolerance_grad,  # type: ignore[arg-type]
+            tolerance_change,  # type: ignore[arg-type]
             history_size,
             line_search_fn,
         )
@@ -563,7 +563,8 @@ class LBFGS(ClosureSolver, torch.optim.LBFGS):
             group.update(relative)
 
     def _settings(self, group: dict[str, Any]) -> dict[str, Any]:
-        return {**super()._settings(group), "history_size": group["history_size"], **HD}
+        size = group["history_size"]
+        return {**super()._settings(group), "history_size": size, "history_dtype": "float32"}
 
     def _teach(self, run: Run, old: Run, gradient: NDArray[Any], state: dict[str, Any]) -> None:
         kept = run.settings["history_size"]
@@ -572,9 +573,9 @@ class LBFGS(ClosureSolver, torch.optim.LBFGS):
         elif old.settings["history_size"] != kept:
             steps, changes = old.solver.history()
         else:
-            return run.core.inherit(old.core)
+            run.core.inherit(old.core)
+            return
         run.core.recall(steps[-kept:], changes[-kept:])
-        return None
 
     def _restored(self, params: list[Tensor], state: dict[str, Any]) -> Run:
         run = super()._restored(params, state)
@@ -600,9 +601,9 @@ class LBFGS(ClosureSolver, torch.optim.LBFGS):
 
     def _exported(self, run: Run) -> dict[str, Any]:
         """The pairs as torch keeps them; no step is pending, as the last one is in a pair."""
-        steps, changes = (torch.from_numpy(rows) for rows in run.core.history())
-        products = (steps * changes).sum(1)
         gradient = torch.from_numpy(np.array(run.gradient))
+        steps, changes = (torch.from_numpy(rows).to(gradient) for rows in run.core.history())
+        products = (steps * changes).sum(1)
         scale = products[-1] / changes[-1].dot(changes[-1]) if len(steps) else torch.tensor(1.0)
         return {
             **super()._exported(run),
@@ -873,7 +874,8 @@ class Function:
         if self._rows_at_once:
             try:  # twice in reverse, as fewer operations can be differentiated forward
                 rows = torch.func.jacrev(torch.func.grad(self._of_vector))
-                return rows(torch.from_numpy(np.array(x))).detach().numpy()
+                found: NDArray[Any] = rows(torch.from_numpy(np.array(x))).detach().numpy()
+                return found
             except (RuntimeError, NotImplementedError):
                 self._rows_at_once = False
         self.twice = True
