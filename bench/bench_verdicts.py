@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import schuss
+from schuss.solvers.minimize import METHODS
 from scipy.optimize import minimize as scipy_minimize
 from scipy.special import expit
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
@@ -31,7 +32,6 @@ from problems.nist import fits
 Array = Any
 Values = Callable[[Array], tuple[Any, Array]]
 
-METHODS = ("lbfgs", "bfgs", "sr1", "newton", "newton_cg", "gradient_descent")
 PARTS = ("standard", "units", "powers", "single", "fits")
 GTOL = 1e-5
 UNITS = [(x, 1.0) for x in (1e-12, 1e-6, 1e6, 1e12)] + [(1.0, f) for f in (1e-30, 1e30)]

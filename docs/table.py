@@ -49,6 +49,16 @@ TABLE: dict[str, Row] = {
             {"momentum": 0.9, "nesterov": True, "lr_in_velocity": True},
         ),
     ),
+    "ASGD": Row(
+        use="Convex problems with noisy gradients, where the average of the points is the answer.",
+        fails="The average is not read: `state` has it, the parameters are those of SGD. It begins "
+        "before they are near.",
+        paths=("SGD", "ASGD"),
+        ours="schuss.ASGD(learning_rate=0.01, lambd=1e-4, alpha=0.75, t0=1e6)",
+        torch="torch.optim.ASGD(params, lr=0.01, lambd=1e-4, alpha=0.75, t0=1e6)",
+        note="PyTorch keeps the rate and the weight of the average in float32, here they are in "
+        "double.",
+    ),
     "AdaGrad": Row(
         use="Sparse features, convex problems, little tuning.",
         fails="Long runs: its rate only shrinks.",
@@ -151,6 +161,15 @@ TABLE: dict[str, Row] = {
         paths=("Adam", "Lion"),
         ours="schuss.Lion(learning_rate=1e-4)",
         torch="",
+    ),
+    "Rprop": Row(
+        use="Gradients of the whole data set, whose size says nothing.",
+        fails="Gradients are those of batches: noise turns their signs.",
+        paths=("SGD", "Rprop"),
+        ours="schuss.Rprop(learning_rate=0.01, eta_minus=0.5, eta_plus=1.2)",
+        torch="torch.optim.Rprop(params, lr=0.01, etas=(0.5, 1.2))",
+        note="PyTorch multiplies gradients where we compare their signs, and leaves a parameter "
+        "whose gradient is NaN as it is.",
     ),
     "LAMB": Row(
         use="Large batches: one rate for layers of all sizes, and rates that grow with the batch.",

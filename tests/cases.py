@@ -16,12 +16,17 @@ class Case:
     name: str  # class in schuss
     rule: str  # function in reference.py
     settings: dict[str, Any] = field(default_factory=dict)
+    given: dict[str, float] = field(default_factory=dict)  # hyperparameters of the rule alone
 
     def make(self, **common):
-        return getattr(schuss, self.name)(**{**self.settings, **common})
+        cls = getattr(schuss, self.name)
+        if self.given:
+            cls = type(self.name, (cls,), {"_given": {**cls._given, **self.given}})
+        return cls(**{**self.settings, **common})
 
     def __str__(self):
-        return "-".join([self.name, self.rule, *(f"{k}={v}" for k, v in self.settings.items())])
+        settings = {**self.settings, **self.given}
+        return "-".join([self.name, self.rule, *(f"{k}={v}" for k, v in settings.items())])
 
 
 CASES = [
@@ -32,6 +37,8 @@ CASES = [
     Case("SGD", "nesterov", {"momentum": 0.7, "nesterov": True, "dampening": 0.2}),
     Case("SGD", "velocity", {"momentum": 0.9, "lr_in_velocity": True}),
     Case("SGD", "nesterov_velocity", {"momentum": 0.9, "lr_in_velocity": True, "nesterov": True}),
+    Case("ASGD", "asgd"),
+    Case("ASGD", "asgd", {"learning_rate": 0.1, "lambd": 0.3, "t0": 2.0}),
     Case("AdaGrad", "adagrad"),
     Case("AdaGrad", "adagrad", {"initial_accumulator": 0.1, "epsilon_inside_sqrt": True}),
     Case("RMSprop", "rmsprop"),
@@ -69,6 +76,8 @@ CASES = [
     Case("Adamax", "adamax"),
     Case("Lion", "lion", {"learning_rate": 0.01}),
     Case("Lion", "lion", {"weight_decay": 0.2}),
+    Case("Rprop", "rprop", {"learning_rate": 0.1, "step_max": 0.13, "step_min": 0.06}),
+    Case("Rprop", "rprop"),
     Case("AdEMAMix", "ademamix", {"weight_decay": 0.1}),
     Case("AdEMAMix", "ademamix", {"beta3": 0.99, "alpha_warmup": 3, "beta3_warmup": 5}),
     Case("Adan", "adan"),
@@ -82,6 +91,24 @@ CASES = [
     Case("LAMB", "lamb", {"decoupled_weight_decay": True, "bias_correction": False}),
 ]
 
+# What no class offers: PyTorch's ways, which `schuss.torch` chooses.
+VARIANTS = [
+    Case("SGD", "momentum", {"momentum": 0.8, "dampening": 0.5}, {"first_dampening": 0.0}),
+    Case(
+        "SGD",
+        "nesterov",
+        {"momentum": 0.7, "nesterov": True, "dampening": 0.2},
+        {"first_dampening": 0.0},
+    ),
+    Case("AdaGrad", "adagrad", {}, {"lr_decay": 0.3}),
+    Case(
+        "RAdam",
+        "radam",
+        {"threshold": 5.0, "beta2": 0.9, "epsilon": 0.01},
+        {"epsilon_before_correction": 1.0},
+    ),
+]
+
 # One case for each rule, the last: of a rule with sums one that uses them.
 RULES = list({case.rule: case for case in CASES}.values())
 
@@ -90,6 +117,8 @@ ERRORS = [
     ("SGD", {"nesterov": True}, ValueError, "nesterov"),
     ("SGD", {"nesterov": 1}, TypeError, "nesterov"),
     ("SGD", {"lr_in_velocity": "yes"}, TypeError, "lr_in_velocity"),
+    ("ASGD", {"t0": -1.0}, ValueError, "t0"),
+    ("Rprop", {"eta_plus": 0.9}, ValueError, "eta_plus"),
     ("AdaGrad", {"initial_accumulator": -1.0}, ValueError, "initial_accumulator"),
     ("AdaGrad", {"epsilon_inside_sqrt": None}, TypeError, "epsilon_inside_sqrt"),
     ("RMSprop", {"centered": 0.5}, TypeError, "centered"),

@@ -5,6 +5,10 @@ from __future__ import annotations
 import inspect
 import itertools
 import math
+import os
+import subprocess
+import sys
+import tracemalloc
 
 import numpy as np
 import reference
@@ -21,6 +25,24 @@ def same_bits(a, b):
     unsigned = f"u{a.dtype.itemsize}"
     equal = (a.view(unsigned) == b.view(unsigned)) | (np.isnan(a) & np.isnan(b))
     return bool(equal.all())
+
+
+def peak(call):
+    """What a call needs at most, beyond what there was, in bytes; and what it returns."""
+    tracemalloc.start()
+    try:
+        result = call()
+        return tracemalloc.get_traced_memory()[1], result
+    finally:
+        tracemalloc.stop()
+
+
+def in_process(code, environment):
+    """What a new process does, with no thread variables but the given ones."""
+    clean = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+    return subprocess.run(
+        [sys.executable, "-c", code], env=clean | environment, capture_output=True, text=True
+    )
 
 
 def norm(v):
@@ -48,49 +70,12 @@ def gradients(rng, n, dtype):
 
 def hyperparameters(opt):
     """What the twin of an optimizer's rule takes, of its own hyperparameters and of all rules'."""
-    names = [*_core.rules()[opt.rule]["hyper"], "weight_decay"]
-    return {name: getattr(type(opt), name).in_core(vars(opt)[name]) for name in names}
-
-
-def run_twin(
-    case, params, steps_of_grads, *, cuts=None, scale=1.0, max_norm=None, store=None, **prepare
-):
-    """Parameters and slots after the twin has stepped through all gradients.
-
-    cuts: where one tensor ends and the next begins; only rules with sums and units mind. store:
-    what keeping a parameter makes of it.
-    """
-    opt = case.make()
-    hyper = hyperparameters(opt)
-    rule = getattr(reference, case.rule)
-    known = inspect.signature(rule).parameters
-    beside = reference.decay(case.rule, opt._decoupled, **hyper)
-    slot_names = _core.rules()[case.rule]["slots"]
-    p = params.copy()
-    slots = [np.full_like(p, opt._fills().get(name, 0.0)) for name in slot_names]
-    ends = cuts if "offset" in known else [0, p.size]
-    tensors = [slice(a, b) for a, b in itertools.pairwise(ends)]
-    with np.errstate(all="ignore"):
-        for t, g in enumerate(steps_of_grads, start=1):
-            factor = scale
-            if max_norm is not None:
-                norm = math.sqrt(reference.sum_squares(g)) * abs(scale)
-                factor = scale * reference.clip_factor(norm, max_norm)
-            if factor != 1.0 or prepare:
-                g = reference.prepare(p, g, scale=factor, **prepare)
-            for tensor in tensors:
-                more = {"t": t, "offset": tensor.start, **hyper}
-                step, *after = rule(
-                    p[tensor],
-                    g[tensor],
-                    *(slot[tensor] for slot in slots),
-                    **{name: value for name, value in more.items() if name in known},
-                )
-                moved = reference.move(p[tensor], step, beside)
-                p[tensor] = moved if store is None else store(moved)
-                for slot, value in zip(slots, after, strict=True):
-                    slot[tensor] = value
-    return p, dict(zip(slot_names, slots, strict=True))
+    values = {}
+    for name in [*_core.rules()[opt.rule]["hyper"], "weight_decay"]:
+        given = opt._given.get(name, name)
+        argument = isinstance(given, str)
+        values[name] = getattr(type(opt), given).in_core(vars(opt)[given]) if argument else given
+    return values
 
 
 class Twin:
@@ -138,6 +123,29 @@ class Twin:
                 keep = vars(opt)["ema"]
                 now = self.p.astype(self.dtype)
                 self.slots["ema"] = f(keep) * self.slots["ema"] + f(1.0 - keep) * now
+
+
+def run_twin(case, params, steps_of_grads, *, cuts=None, store=None, **settings):
+    """Parameters and slots after a twin has stepped through all gradients.
+
+    cuts: where one tensor ends and the next begins; only rules with sums mind. store: what keeping
+    a parameter makes of it.
+    """
+    opt = case.make(**settings)
+    ends = cuts if _core.rules()[case.rule]["sums"] else [0, params.size]
+    tensors = list(itertools.pairwise(ends))
+    twins = [Twin(opt, params[a:b], a) for a, b in tensors]
+    for g in steps_of_grads:
+        factor = 1.0
+        if opt.max_norm is not None:
+            norm = math.sqrt(reference.sum_squares(g)) / opt.grad_scale
+            factor = reference.clip_factor(norm, opt.max_norm)
+        for twin, (a, b) in zip(twins, tensors, strict=True):
+            twin.step(g[a:b], factor)
+            if store is not None:
+                twin.p = store(twin.p)
+    slots = {name: np.concatenate([twin.slots[name] for twin in twins]) for name in twins[0].slots}
+    return np.concatenate([twin.p for twin in twins]), slots
 
 
 def layouts(array):
@@ -207,20 +215,6 @@ def tell_second(solver, product):
         tell_one(solver, product)
 
 
-def path(solver, problem, *, copied=lambda solver: solver):
-    """Every point that is asked for, and the end."""
-    points = []
-    while not solver.done:
-        solver = copied(solver)
-        x = solver.ask()
-        points.append((solver.request, x.tolist()))
-        if solver.request == "value_and_gradient":
-            solver.tell(*problem.value_and_gradient(x))
-        else:
-            tell_one(solver, lambda x, v: problem.hessian(x) @ v)
-    return points, repr(solver.result())
-
-
 def accepted(solver, function):
     """Drive the solver; yield x, f and g of each point that it takes, as soon as it has been told.
 
@@ -247,3 +241,10 @@ def log_cosh(n, seed, ridge=0.05):
         return float(np.logaddexp(z, -z).sum() + ridge * (x @ x)), a.T @ np.tanh(z) + 2 * ridge * x
 
     return function
+
+
+def wells(x):
+    """Not convex: between its wells s.y is often small or negative."""
+    near = np.roll(x, 1) - x
+    f = float(((x * x - 1) ** 2).sum() / 4 + 0.1 * (near @ near) + 0.05 * x.sum())
+    return f, (x * x - 1) * x + 0.05 + 0.2 * (2 * x - np.roll(x, 1) - np.roll(x, -1))

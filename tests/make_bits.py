@@ -14,19 +14,15 @@ from pathlib import Path
 
 import numpy as np
 import schuss
-from cases import CASES
+from cases import CASES, VARIANTS
+from schuss import _core
 
 STORED = Path(__file__).parent / "data" / "bits.json"
 DTYPES = ("float32", "float64")
 SOLVERS = {
-    "lbfgs": {},
-    "bfgs": {},
-    "sr1": {},
-    "gradient_descent": {},
-    "newton": {},
+    **{name: {} for name in _core.methods()},
     "newton, line search": {"globalization": "line_search"},
     "newton, none": {"globalization": "none"},
-    "newton_cg": {},
 }
 LARGE = 450  # variables or unknowns for which three threads meet in one factorization
 COUNT = 50  # problems of a batch that three threads share, and whose last lanes are not full
@@ -146,7 +142,7 @@ def table():
     bits = {}
     for name in DTYPES:
         dtype = np.dtype(name).type
-        for case in CASES:
+        for case in [*CASES, *VARIANTS]:
             for label, common in (("", {}), (", max_norm", {"max_norm": 0.5})):
                 bits[f"{case}{label} {name}"] = rule(case, dtype, common)
         for n in (1, 15, 4097, 9001):

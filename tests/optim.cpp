@@ -303,19 +303,58 @@ template <class F>
 bool throws(const F& call) {
     try {
         call();
-    } catch (const std::invalid_argument&) {
+    } catch (const std::exception&) {
         return true;
     }
     return false;
+}
+
+// Calls out of turn are refused and write nothing; a step that has written nothing is cancelled.
+int out_of_turn(const Settings& by) {
+    Ours ours(by, kFormats[0], Range{});
+    std::vector<Array> grads;
+    for (const Shape& s : kShapes) grads.emplace_back(kFormats[0], s.rows, s.columns, 0);
+    grads[1].set(0, 1.0F);
+    ours.params[1].set(0, 1.0F);
+    ours.bind(grads, std::vector<bool>(kLeaves, true));
+    Optimizer& one = ours.optimizer;
+    const bool sums = one.rule().n_sums > 0;
+    int wrong = 0;
+    const auto refused = [&](const auto& call) { wrong += !throws(call); };
+    refused([&] { one.run({0}); });
+    refused([&] { one.cancel(); });
+    one.open();
+    refused([&] { one.open(); });
+    refused([&] { one.decide(0); });
+    if (sums) refused([&] { one.run({0}); });
+    one.cancel();
+    refused([&] { one.close(); });
+    one.open();
+    if (sums) one.settle(one.gather());
+    refused([&] { one.run({1, 1}); });
+    refused([&] { one.run({1, kLeaves}); });
+    refused([&] { one.close(); });
+    wrong += ours.params[1].get(0) != 1.0F;
+    std::vector<std::size_t> all(kLeaves);
+    std::iota(all.begin(), all.end(), std::size_t{0});
+    one.run(all);
+    refused([&] { one.run({1}); });
+    refused([&] { one.cancel(); });
+    one.close();
+    wrong += ours.params[1].get(0) == 1.0F || one.step_count != 1;
+    if (wrong) std::printf("%s: %d calls out of turn are taken\n", by.rule, wrong);
+    return wrong;
 }
 
 int main() {
     init_threads();
     choose_isa();
     int wrong = 0;
-    for (const Settings* by : {&kMomentum, &kLamb})
+    for (const Settings* by : {&kMomentum, &kLamb}) {
+        wrong += out_of_turn(*by);
         for (const Format& format : kFormats)
             for (const Way way : {kWhole, kChunks, kRanges}) wrong += compare(*by, format, way);
+    }
     if (!throws([] { find_rule("nothing"); })) wrong += std::puts("an unknown rule is taken");
     return wrong != 0;
 }

@@ -41,15 +41,15 @@ def sgd(p, g, *, t, learning_rate):
     return (f(learning_rate) * g,)
 
 
-def momentum(p, g, b, *, t, learning_rate, momentum, dampening):
+def momentum(p, g, b, *, t, learning_rate, momentum, dampening, first_dampening):
     f = p.dtype.type
-    b = f(momentum) * b + f(1.0 - dampening) * g
+    b = f(momentum) * b + f(1.0 - (first_dampening if t == 1 else dampening)) * g
     return f(learning_rate) * b, b
 
 
-def nesterov(p, g, b, *, t, learning_rate, momentum, dampening):
+def nesterov(p, g, b, *, t, learning_rate, momentum, dampening, first_dampening):
     f = p.dtype.type
-    taken = f(1.0 - dampening) * g
+    taken = f(1.0 - (first_dampening if t == 1 else dampening)) * g
     b = f(momentum) * b + taken
     return f(learning_rate) * (taken + f(momentum) * b), b
 
@@ -67,15 +67,30 @@ def nesterov_velocity(p, g, v, *, t, learning_rate, momentum, dampening):
     return -(f(momentum) * v - taken), v
 
 
+def asgd(p, g, ax, *, t, learning_rate, lambd, alpha, t0):
+    def rate(step):
+        if step == 1:
+            return learning_rate
+        growth = log(1.0 + lambd * learning_rate * (step - 1))
+        return learning_rate / (1.0 + expm1(alpha * growth))
+
+    f = p.dtype.type
+    mu = 1.0 / max(1.0, t - 1 - t0)
+    step = f(lambd * rate(t)) * p + f(rate(t)) * g
+    moved = p - step
+    return step, ax + f(mu) * (moved - ax) if f(mu) < 1 else moved
+
+
 def root(x, epsilon, inside):
     f = x.dtype.type
     return np.sqrt(x + f(epsilon)) if inside else np.sqrt(x) + f(epsilon)
 
 
-def adagrad(p, g, total, *, t, learning_rate, epsilon, epsilon_inside_sqrt):
+def adagrad(p, g, total, *, t, learning_rate, epsilon, epsilon_inside_sqrt, lr_decay):
     f = p.dtype.type
     total = total + g * g
-    return (f(learning_rate) * g) / root(total, epsilon, epsilon_inside_sqrt), total
+    rate = f(learning_rate / (1.0 + (t - 1) * lr_decay))
+    return (rate * g) / root(total, epsilon, epsilon_inside_sqrt), total
 
 
 def rmsprop(p, g, v, *, t, learning_rate, beta, epsilon, epsilon_inside_sqrt, momentum):
@@ -148,9 +163,13 @@ def adabelief(p, g, m, s, *, t, learning_rate, beta1, beta2, epsilon, epsilon_ro
     return adam_step(m, s, t, learning_rate, beta1, beta2, epsilon), m, s
 
 
-def radam(p, g, m, v, *, t, learning_rate, beta1, beta2, epsilon, threshold):
+def radam(
+    p, g, m, v, *, t, learning_rate, beta1, beta2, epsilon, threshold, epsilon_before_correction
+):
     f = p.dtype.type
     m, v = ema(m, g, beta1), ema(v, g * g, beta2)
+    if epsilon_before_correction:
+        epsilon = epsilon * (1.0 / math.sqrt(bias_correction(beta2, t)))
     decay = power(beta2, t)
     limit = 2.0 / (1.0 - beta2) - 1.0
     rho = limit - 2.0 * t * decay / (1.0 - decay)
@@ -195,6 +214,17 @@ def adamax(p, g, m, u, *, t, learning_rate, beta1, beta2, epsilon):
 def lion(p, g, m, *, t, learning_rate, beta1, beta2):
     f = p.dtype.type
     return f(learning_rate) * np.sign(ema(m, g, beta1)), ema(m, g, beta2)
+
+
+def rprop(p, g, prev, size, *, t, learning_rate, eta_minus, eta_plus, step_min, step_max):
+    f = p.dtype.type
+    turn = np.sign(g) * np.sign(prev)
+    factor = np.where(turn > 0, f(eta_plus), np.where(turn < 0, f(eta_minus), f(1.0)))
+    size = (np.full_like(size, learning_rate) if t == 1 else size) * factor
+    size = maximum(size, f(step_min))
+    size = np.where(f(step_max) < size, f(step_max), size)
+    g = np.where(turn < 0, f(0.0), g)
+    return np.sign(g) * size, g, size
 
 
 def adapts(adapt, weight_decay):
@@ -273,11 +303,14 @@ def lars(
 
 
 def log(x):
-    """The logarithm of x in (0, 1) from + - * / alone: the series of artanh, after x = 2^k z."""
+    """The logarithm of x > 0 from + - * / alone: the series of artanh, after x = 2^k z."""
     k = 0
     while x < 0.7071067811865476:
         x *= 2.0
         k -= 1
+    while x > 1.4142135623730951:
+        x *= 0.5
+        k += 1
     z = (x - 1.0) / (x + 1.0)
     series = 0.0
     for n in range(23, -1, -2):
@@ -286,11 +319,13 @@ def log(x):
 
 
 def expm1(x):
-    """e^x - 1 for x <= 0 from + - * / alone: the series where |x| is small, then doublings."""
+    """e^x - 1 from + - * / alone: the series where |x| is small, then doublings."""
     if x < -745.0:
         return -1.0
+    if x > 710.0:
+        return math.inf
     doublings = 0
-    while x < -0.04:
+    while abs(x) > 0.04:
         x *= 0.5
         doublings += 1
     series = 1.0

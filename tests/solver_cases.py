@@ -6,9 +6,10 @@ import math
 
 import numpy as np
 from helpers import METHODS, leaves
+from schuss import _core
 from schuss.structures import map_leaves
 
-SEARCHING = [name for name in METHODS if name != "sr1"]
+SEARCHING = [name for name in METHODS if "maxls" in _core.methods()[name]["options"]]
 START = [-1.2, 1.0]
 
 
@@ -23,6 +24,10 @@ def f_rosenbrock(x):
 
 def g_rosenbrock(x):
     return rosenbrock(x)[1]
+
+
+def h_rosenbrock(x):
+    return np.array([[2 - 400 * x[1] + 1200 * x[0] ** 2, -400 * x[0]], [-400 * x[0], 200.0]])
 
 
 def shifted(x, shift, scale=1.0):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 import math
-import pickle
 
 import numpy as np
 import pytest
@@ -206,57 +204,6 @@ def test_a_bad_gradient_in_an_array_of_the_step_before_is_not_seen():
     g[1][:] = np.nan
     opt.step(params, [g[0], None])
     assert opt.last_step.grad_norm == math.sqrt(3.0)
-
-
-def through_pickle(opt, params, make, path):
-    return pickle.loads(pickle.dumps(opt))
-
-
-def through_deepcopy(opt, params, make, path):
-    return copy.deepcopy(opt)
-
-
-def through_state_dict(opt, params, make, path):
-    new = make()
-    new.load_state_dict(opt.state_dict())
-    return new
-
-
-def through_a_used_one(opt, params, make, path):
-    """Loaded into an optimizer whose counts are others, absent parameters and all."""
-    new = make()
-    scratch = copied(params)
-    new.step(scratch, [np.ones_like(p) if k % 2 else None for k, p in enumerate(params)])
-    new.load_state_dict(opt.state_dict())
-    return new
-
-
-def through_file(opt, params, make, path):
-    schuss.save(path, params=params, optimizer=opt)
-    return schuss.load(path)["optimizer"]
-
-
-@pytest.mark.parametrize(
-    "through",
-    [through_pickle, through_deepcopy, through_state_dict, through_a_used_one, through_file],
-)
-@pytest.mark.parametrize("case", RULES, ids=str)
-def test_goes_on_after_a_checkpoint(case, through, tmp_path, rng):
-    def make():
-        return case.make(ema=0.5)
-
-    params = [np.array(p, order="C") for p in model(rng)]
-    own = copied(params)
-    opt, unbroken = make(), make()
-    for t, grads in enumerate(steps_of_gradients(rng, np.float32, some=0.5)):
-        opt.step(params, grads)
-        unbroken.step(own, grads)
-        if t in (0, 2, 3):
-            opt = through(opt, params, make, tmp_path / f"{t}.safetensors")
-        assert counts(opt) == counts(unbroken)
-    assert all(same_bits(p, q) for p, q in zip(params, own, strict=True))
-    for here, there in zip(opt.state, unbroken.state, strict=True):
-        assert all(same_bits(here[name], there[name]) for name in there)
 
 
 def test_two_sets_by_turns_with_new_arrays(rng):

@@ -180,19 +180,6 @@ def test_no_parameters_at_all():
         assert opt.last_step.grad_norm == 0.0
 
 
-def test_mixed_dtypes_in_one_step(rng):
-    p32, p64 = rng.standard_normal(100).astype(np.float32), rng.standard_normal(100)
-    q32, q64 = p32.copy(), p64.copy()
-    g = rng.standard_normal(100)
-    both, one, two = schuss.Adam(), schuss.Adam(), schuss.Adam()
-    for _ in range(3):
-        both.step({"a": p32, "b": p64}, {"a": g, "b": g})
-        one.step(q32, g)
-        two.step(q64, g)
-    assert same_bits(p32, q32)
-    assert same_bits(p64, q64)
-
-
 def test_interleaved_parameters_share_no_memory_and_are_accepted(rng):
     room = rng.standard_normal(40)
     copy = room.copy()
@@ -222,15 +209,6 @@ def test_memmap(tmp_path, rng):
     assert same_bits(disk, start)
 
 
-class Refusal:
-    def __init__(self, name, params, grads, error, message):
-        self.name, self.params, self.grads = name, params, grads
-        self.error, self.message = error, message
-
-    def __repr__(self):
-        return self.name
-
-
 def frozen(x):
     x.flags.writeable = False
     return x
@@ -257,111 +235,79 @@ def nested_in_itself():
 
 
 P, G = (lambda: np.zeros(4)), (lambda: np.ones(4))
-REFUSALS = [
-    Refusal("read-only", lambda: frozen(P()), G, ValueError, "params is read-only"),
-    Refusal(
-        "overlapping",
-        overlapping,
-        lambda: [np.ones(6), np.ones(5)],
+REFUSALS = {  # parameters and gradients, the error and what it says
+    "read-only": (lambda: (frozen(P()), G()), ValueError, "params is read-only"),
+    "overlapping": (
+        lambda: (overlapping(), [np.ones(6), np.ones(5)]),
         ValueError,
         r"params\['0'\] and params\['1'\] share memory",
     ),
-    Refusal("same twice", lambda: [P()] * 2, lambda: [G(), G()], ValueError, "share memory"),
-    Refusal("grad is param", shared, None, ValueError, "grads shares memory with params"),
-    Refusal(
-        "broadcast",
-        lambda: np.broadcast_to(P(), (3, 4)),
-        lambda: np.ones((3, 4)),
-        ValueError,
-        "read-only",
-    ),
-    Refusal(
-        "stride 0",
-        lambda: np.lib.stride_tricks.as_strided(P(), (3, 4), (0, 8)),
-        lambda: np.ones((3, 4)),
+    "same twice": (lambda: ([P()] * 2, [G(), G()]), ValueError, "share memory"),
+    "grad is param": (shared, ValueError, "grads shares memory with params"),
+    "broadcast": (lambda: (np.broadcast_to(P(), (3, 4)), np.ones((3, 4))), ValueError, "read-only"),
+    "stride 0": (
+        lambda: (np.lib.stride_tricks.as_strided(P(), (3, 4), (0, 8)), np.ones((3, 4))),
         ValueError,
         "overlaps itself",
     ),
-    Refusal("folded", self_overlapping, lambda: np.ones((4, 4)), ValueError, "overlaps itself"),
-    Refusal("byte order", lambda: np.zeros(4, ">f8"), G, ValueError, "byte order"),
-    Refusal("grad byte order", P, lambda: np.ones(4, ">f4"), ValueError, "grads has dtype >f4"),
-    Refusal("integers", lambda: np.zeros(4, int), G, TypeError, "dtype int64; float32, float64"),
-    Refusal("complex", lambda: np.zeros(4, complex), G, TypeError, "dtype complex128"),
-    Refusal("long double", lambda: np.zeros(4, "g"), G, TypeError, "bfloat16 or float16 is wanted"),
-    Refusal("objects", lambda: np.zeros(4, object), G, TypeError, "dtype object"),
-    Refusal("complex grad", P, lambda: np.ones(4, complex), TypeError, "a real dtype is wanted"),
-    Refusal("bool grad", P, lambda: np.ones(4, bool), TypeError, "a real dtype is wanted"),
-    Refusal("string grad", P, lambda: np.array(["1"] * 4), TypeError, "a real dtype is wanted"),
-    Refusal(
-        "shape",
-        lambda: {"w": P()},
-        lambda: {"w": np.ones(5)},
+    "folded": (lambda: (self_overlapping(), np.ones((4, 4))), ValueError, "overlaps itself"),
+    "byte order": (lambda: (np.zeros(4, ">f8"), G()), ValueError, "byte order"),
+    "grad byte order": (lambda: (P(), np.ones(4, ">f4")), ValueError, "grads has dtype >f4"),
+    "integers": (lambda: (np.zeros(4, int), G()), TypeError, "dtype int64; float32, float64"),
+    "complex": (lambda: (np.zeros(4, complex), G()), TypeError, "dtype complex128"),
+    "long double": (lambda: (np.zeros(4, "g"), G()), TypeError, "bfloat16 or float16 is wanted"),
+    "objects": (lambda: (np.zeros(4, object), G()), TypeError, "dtype object"),
+    "complex grad": (lambda: (P(), np.ones(4, complex)), TypeError, "a real dtype is wanted"),
+    "bool grad": (lambda: (P(), np.ones(4, bool)), TypeError, "a real dtype is wanted"),
+    "string grad": (lambda: (P(), np.array(["1"] * 4)), TypeError, "a real dtype is wanted"),
+    "shape": (
+        lambda: ({"w": P()}, {"w": np.ones(5)}),
         ValueError,
         r"grads\['w'\] has shape \(5,\); the parameter's, \(4,\)",
     ),
-    Refusal("broadcastable shape", P, lambda: np.ones(1), ValueError, r"shape \(1,\)"),
-    Refusal(
-        "list of numbers",
-        lambda: [1.0, 2.0],
-        lambda: [1.0, 2.0],
+    "broadcastable shape": (lambda: (P(), np.ones(1)), ValueError, r"shape \(1,\)"),
+    "list of numbers": (
+        lambda: ([1.0, 2.0], [1.0, 2.0]),
         TypeError,
         r"params\['0'\] is of type float",
     ),
-    Refusal("no array", lambda: None, G, TypeError, "params is of type NoneType"),
-    Refusal("masked", lambda: np.ma.zeros(4), G, TypeError, "masked array"),
-    Refusal("scalar", lambda: np.float64(3.0), lambda: np.float64(1.0), TypeError, "numpy.float64"),
-    Refusal("key type", lambda: {1.5: P()}, lambda: {1.5: G()}, TypeError, "key of type float"),
-    Refusal(
-        "same path",
-        lambda: {"a.b": P(), "a": {"b": P()}},
-        lambda: {"a.b": G(), "a": {"b": G()}},
+    "no array": (lambda: (None, G()), TypeError, "params is of type NoneType"),
+    "masked": (lambda: (np.ma.zeros(4), G()), TypeError, "masked array"),
+    "scalar": (lambda: (np.float64(3.0), np.float64(1.0)), TypeError, "numpy.float64"),
+    "key type": (lambda: ({1.5: P()}, {1.5: G()}), TypeError, "key of type float"),
+    "same path": (
+        lambda: ({"a.b": P(), "a": {"b": P()}}, {"a.b": G(), "a": {"b": G()}}),
         ValueError,
         "two arrays have the path 'a.b'",
     ),
-    Refusal("recursion", nested_in_itself, nested_in_itself, ValueError, "deep"),
-    Refusal("missing grad", lambda: [P(), P()], lambda: [G()], ValueError, "grads has 1 items; 2"),
-    Refusal(
-        "extra grad",
-        lambda: {"a": P()},
-        lambda: {"a": G(), "b": G()},
+    "recursion": (lambda: (nested_in_itself(), nested_in_itself()), ValueError, "deep"),
+    "missing grad": (lambda: ([P(), P()], [G()]), ValueError, "grads has 1 items; 2"),
+    "extra grad": (lambda: ({"a": P()}, {"a": G(), "b": G()}), ValueError, "grads has 2 items; 1"),
+    "other key": (lambda: ({"a": P()}, {"b": G()}), ValueError, "grads lacks the key 'a'"),
+    "array for list": (
+        lambda: ([P()], G()),
         ValueError,
-        "grads has 2 items; 1",
+        "grads is a numpy.ndarray; a list or tuple",
     ),
-    Refusal(
-        "other key", lambda: {"a": P()}, lambda: {"b": G()}, ValueError, "grads lacks the key 'a'"
-    ),
-    Refusal(
-        "array for list", lambda: [P()], G, ValueError, "grads is a numpy.ndarray; a list or tuple"
-    ),
-    Refusal("list for array", P, lambda: [G()], ValueError, "grads is a list; an array"),
-]
+    "list for array": (lambda: (P(), [G()]), ValueError, "grads is a list; an array"),
+}
 
 
 @pytest.mark.parametrize("later", [False, True], ids=["first step", "later step"])
-@pytest.mark.parametrize("refusal", REFUSALS, ids=repr)
-def test_refused_and_nothing_written(refusal, later, rng):
+@pytest.mark.parametrize("name", REFUSALS)
+def test_refused_and_nothing_written(name, later, rng):
     """Beside a good array that comes first: it keeps its bits too, and so does the optimizer."""
-    if refusal.grads is None:
-        bad, bad_grad = refusal.params()
-    else:
-        bad, bad_grad = refusal.params(), refusal.grads()
-    good = rng.standard_normal(5)
-    opt = schuss.Adam()
+    make, error, message = REFUSALS[name]
+    bad, bad_grad = make()
+    good, opt = rng.standard_normal(5), schuss.Adam()
     if later:
-        p0 = P() if refusal.grads is None or not isinstance(bad, (list, dict)) else None
-        if p0 is None or np.shape(bad) != (4,):
-            opt.step([good, p0 if p0 is not None else P()], [np.ones(5), G()])
-        else:
-            opt.step([good, p0], [np.ones(5), G()])
+        opt.step([good, P()], [np.ones(5), G()])
     before, count = good.copy(), opt.step_count
     copy = np.array(bad) if isinstance(bad, np.ndarray) else None
-    with pytest.raises((refusal.error, ValueError) if later else refusal.error) as caught:
+    with pytest.raises((error, ValueError) if later else error, match=r"'1|deep"):
         opt.step([good, bad], [np.ones(5), bad_grad])
-    if not later:
-        solo = schuss.Adam()
-        with pytest.raises(refusal.error, match=refusal.message):
-            solo.step(bad, bad_grad)
-    assert str(caught.value)
+    with pytest.raises(error, match=message):
+        schuss.Adam().step(bad, bad_grad)
     assert same_bits(good, before)
     assert opt.step_count == count
     if copy is not None:
@@ -423,20 +369,14 @@ def test_native_byte_order_by_name():
     assert (p == -1.0).all()
 
 
-def test_parameter_in_the_state_is_refused(rng):
-    p = rng.standard_normal(20)
-    opt = schuss.Adam()
-    opt.step(p, np.ones(20))
-    with pytest.raises(ValueError, match="params shares memory with the optimizer's state"):
-        opt.step(opt.state["exp_avg"], np.ones(20))
-
-
-def test_gradient_in_the_state_is_refused(rng):
+def test_arrays_of_the_state_are_refused(rng):
     p = rng.standard_normal(20)
     opt = schuss.Adam()
     opt.step(p, np.ones(20))
     before = p.copy()
-    with pytest.raises(ValueError, match="optimizer's state"):
+    with pytest.raises(ValueError, match="params shares memory with the optimizer's state"):
+        opt.step(opt.state["exp_avg"], np.ones(20))
+    with pytest.raises(ValueError, match="grads shares memory with the optimizer's state"):
         opt.step(p, opt.state["exp_avg"])
     assert same_bits(p, before)
 
@@ -478,7 +418,7 @@ def test_override_that_matches_nothing_is_refused():
     assert not p["w"].any()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     shape=st.lists(st.integers(0, 9), max_size=5),
     steps=st.lists(st.sampled_from([-3, -2, -1, 1, 2, 3]), min_size=5, max_size=5),

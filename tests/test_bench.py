@@ -279,20 +279,23 @@ def test_gradients_are_the_same_for_everyone_and_never_small() -> None:
     assert not np.shares_memory(params[0], grads[0])
 
 
+def timed(label: str, family: str, n: int, **seconds: float) -> Comparison:
+    timings = {name.replace("_", " "): Timing((s,), 1, 1.0) for name, s in seconds.items()}
+    return Comparison(label, timings, {}, family, 1, n)
+
+
 @pytest.fixture
 def results() -> Results:
-    def comparison(group: str, label: str, length: int, **seconds: float) -> Comparison:
-        timings = {name.replace("_", " "): Timing((s,), 1, 28.0) for name, s in seconds.items()}
-        return Comparison(label, timings, {"optax jit": "jax is not installed"}, group, 1, length)
-
+    absent = {"optax jit": "jax is not installed"}
     comparisons = [
-        comparison("update", "small", 1_000, schuss=1e-6, torch_fused=2e-5, copy_ceiling=5e-7),
-        comparison("update", "large", cases.LARGE, schuss=9e-3, torch_fused=8e-3),
-        comparison("clip", "clip", cases.LARGE, schuss=9e-3),
-        comparison("rules, float32", "lion", cases.LARGE, copy_ceiling=7e-3, lion=9e-3),
-        comparison("rules, float32", "adam", cases.LARGE, copy_ceiling=9e-3, adam=9.5e-3),
+        timed("small", "update", 1_000, schuss=1e-6, torch_fused=2e-5, copy_ceiling=5e-7),
+        timed("large", "update", cases.LARGE, schuss=9e-3, torch_fused=8e-3),
+        timed("clip", "clip", cases.LARGE, schuss=9e-3),
+        timed("lion", "rules, float32", cases.LARGE, copy_ceiling=7e-3, lion=9e-3),
+        timed("adam", "rules, float32", cases.LARGE, copy_ceiling=9e-3, adam=9.5e-3),
     ]
     memories = [Memory("AdamW", 2, MIB), Memory("other", 2, None, "needs Linux")]
+    comparisons = [replace(each, skipped=absent) for each in comparisons]
     return Results("2020-01-01T00:00", MACHINE, SETTINGS, comparisons, memories)
 
 
@@ -314,10 +317,6 @@ def test_verdicts(results: Results) -> None:
 
 @pytest.fixture
 def solver_results() -> Results:
-    def comparison(method: str, n: int, **seconds: float) -> Comparison:
-        timings = {name.replace("_", " "): Timing((s,), 1, 1.0) for name, s in seconds.items()}
-        return Comparison(f"{method} {n}", timings, {}, group(method), 1, n)
-
     def trial(family: str, solver: str, **evaluations: int) -> Trial:
         """0 evaluations: not solved; fewer: solved without success."""
         runs = (Run(name, abs(k) or 9, k != 0, k > 0) for name, k in evaluations.items())
@@ -325,10 +324,10 @@ def solver_results() -> Results:
 
     ceilings = {"copy_to_another_array": 0.5, "copy_ceiling": 0.4, "pure_read": 0.8}
     comparisons = [
-        comparison("L-BFGS", 100, schuss=1.0, SciPy=7.0, torch=9.0),
-        comparison("L-BFGS", 1_000, schuss=1.0, SciPy=7.0),
-        comparison("L-BFGS", HUGE, schuss=0.6, torch=1.2, **ceilings),
-        comparison("BFGS", 1_000, schuss=1.0, SciPy=70.0),
+        timed("L-BFGS 100", group("L-BFGS"), 100, schuss=1.0, SciPy=7.0, torch=9.0),
+        timed("L-BFGS 1_000", group("L-BFGS"), 1_000, schuss=1.0, SciPy=7.0),
+        timed("L-BFGS HUGE", group("L-BFGS"), HUGE, schuss=0.6, torch=1.2, **ceilings),
+        timed("BFGS 1_000", group("BFGS"), 1_000, schuss=1.0, SciPy=70.0),
     ]
     trials = [
         trial(STANDARD, "schuss L-BFGS", p=10, q=20, r=0),
@@ -434,11 +433,6 @@ def test_facts_do_not_name_the_machine_or_the_user() -> None:
     assert platform.python_version() in text
 
 
-def timed(label: str, family: str, n: int, **seconds: float) -> Comparison:
-    timings = {name.replace("_", " "): Timing((s,), 1, 1.0) for name, s in seconds.items()}
-    return Comparison(label, timings, {}, family, 1, n)
-
-
 def verdicts(comparisons: list[Comparison], trials: list[Trial]) -> list[tuple[str, str, str]]:
     lines = acceptance.table(Results("", {}, SETTINGS, comparisons, [], trials))
     assert {line.question for line in lines} <= set(QUESTIONS)
@@ -474,15 +468,9 @@ def test_verdicts_on_newton() -> None:
         return Trial(CURVED, solver, tuple(runs))
 
     comparisons = [
-        timed("2", ALONE, 2, schuss=1.0, SciPy_trust_exact=9.0),
-        timed("4", ALONE, 4, schuss=1.0, SciPy_trust_exact=11.0),
+        timed("2", ALONE, 2, **{"schuss": 1.0, "SciPy trust-exact": 9.0}),
+        timed("4", ALONE, 4, **{"schuss": 1.0, "SciPy trust-exact": 11.0}),
         timed("batch", BATCH, 10, schuss=9e-7),
-    ]
-    comparisons = [
-        replace(
-            c, timings={k.replace("trust exact", "trust-exact"): t for k, t in c.timings.items()}
-        )
-        for c in comparisons
     ]
     ours, peer = trial("schuss Newton", 4, 5, 0), trial("SciPy trust-exact", 8, 0, 0)
     found = verdicts(comparisons, [ours, peer])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers import core_solver, log_cosh, norm
+from helpers import core_solver, log_cosh, norm, wells
 
 # Tiles have 64 rows: less than one, one, one row more, and three.
 SIZES = (1, 2, 5, 63, 64, 65, 130)
@@ -129,14 +129,6 @@ def test_h_grows_in_the_first_2_n_updates(n):
     early, late = textbook.ratios[1 : 2 * n], textbook.ratios[2 * n :]
     assert max(early) > 1.5
     assert sum(ratio > 1.1 for ratio in late) > 5  # and there was reason to go on
-
-
-def wells(x):
-    """Not convex: between its wells s.y is often small or negative."""
-    coupling = np.roll(x, 1) - x
-    f = float(((x * x - 1) ** 2).sum() / 4 + 0.1 * (coupling @ coupling) + 0.05 * x.sum())
-    g = (x * x - 1) * x + 0.05 + 0.2 * (2 * x - np.roll(x, 1) - np.roll(x, -1))
-    return f, g
 
 
 @pytest.mark.parametrize("n", [2, 65])

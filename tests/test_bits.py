@@ -14,6 +14,7 @@ import pytest
 import schuss
 from helpers import ways
 from schuss.linalg import cholesky, solve_spd
+from test_linalg import positive
 
 HERE = Path(__file__).parent
 THREADS = (1, 2, 3)
@@ -36,18 +37,12 @@ def test_bits_are_the_stored_ones(threads):
         assert [name for name in stored if found[name] != stored[name]] == [], way
 
 
-def positive(rng, *shape):
-    """Along the first axes a stack of matrices, each of them far from diagonal."""
-    m = rng.standard_normal((*shape, shape[-1]))
-    return m @ m.swapaxes(-1, -2) / shape[-1] + 0.1 * np.eye(shape[-1])
-
-
 @pytest.mark.parametrize("part", range(4))
 def test_one_hash_of_systems(dtype, threads, part):
     """n = 1 to 200 and one more for threads to meet in: one and several right-hand sides."""
     rng = np.random.default_rng(part)
     for n in (*range(1 + part, 201, 4), 410 + part):
-        a = positive(rng, n).astype(dtype)
+        a = positive(rng, n, dtype=dtype)
         b = rng.standard_normal((n, 5)).astype(dtype)
         found = set()
         for _ in each_way(threads, n):
@@ -59,7 +54,7 @@ def test_one_hash_of_systems(dtype, threads, part):
 def test_one_hash_of_batches_of_systems(dtype, threads, n):
     """So many that each of three threads has some, in lanes up to n = 32."""
     rng = np.random.default_rng(n)
-    a = positive(rng, 5_000_000 // n**3 + 3, n).astype(dtype)
+    a = positive(rng, 5_000_000 // n**3 + 3, n, dtype=dtype)
     b = rng.standard_normal((*a.shape[:2], 2)).astype(dtype)
     found = {make_bits.crc(cholesky(a), solve_spd(a, b)) for _ in each_way(threads, n)}
     assert len(found) == 1

@@ -17,15 +17,6 @@ from schuss.__main__ import main
 from schuss.commands import options
 
 
-@pytest.fixture
-def file(tmp_path, rng, monkeypatch):
-    """A small data set, in a directory of its own."""
-    monkeypatch.chdir(tmp_path)
-    labels = np.arange(60) % 2
-    np.savez("data.npz", X=rng.normal(size=(60, 3)) + 4 * labels[:, None], y=labels)
-    return "data.npz"
-
-
 def fails(capsys, status, *arguments):
     """The one line on stderr of a run that ends with this status."""
     assert main(list(arguments)) == status
@@ -85,8 +76,6 @@ def test_help(capsys):
 
 
 def test_compare(file, capsys, tmp_path):
-    pytest.importorskip("matplotlib")
-    pytest.importorskip("rich")
     arguments = "--optimizers adam,nesterov --epochs 3 --hidden 8,4 --batch-size 8 --seed 2"
     extra = "--learning-rate 0.02 --schedule cosine --json a.json --plot a.png"
     assert main(["compare", "--data", file, *arguments.split(), *extra.split()]) == 0
@@ -117,8 +106,6 @@ def test_compare(file, capsys, tmp_path):
 
 
 def test_settings_of_one_optimizer(file, capsys):
-    pytest.importorskip("matplotlib")
-    pytest.importorskip("rich")
     words = "--optimizers adam,rmsprop --epochs 2 --json a.json --set adam.beta1=0.5"
     assert main(["compare", "--data", file, *words.split(), "--set", "RMSprop.centered=true"]) == 0
     adam, rmsprop = json.loads(Path("a.json").read_text())["results"]
@@ -128,8 +115,6 @@ def test_settings_of_one_optimizer(file, capsys):
 
 
 def test_json_on_stdout_is_alone_there(file, capsys, tmp_path):
-    pytest.importorskip("matplotlib")
-    pytest.importorskip("rich")
     arguments = ["compare", "--data", file, "--optimizers", "sgd", "--epochs", "1"]
     assert main([*arguments, "--batch-size", "all", "--json", "-"]) == 0
     out, err = capsys.readouterr()
@@ -174,8 +159,6 @@ def test_json_on_stdout_is_alone_there(file, capsys, tmp_path):
     ],
 )
 def test_bad_input_is_one_line_and_status_2(arguments, line, file, capsys, tmp_path):
-    pytest.importorskip("matplotlib")
-    pytest.importorskip("rich")
     (tmp_path / "bad.csv").write_text("1,0\n2,1\n3,0\n4,1\n5,0\nx,1\n")
     words = arguments.split()
     if words[:1] == ["compare"] and "--data" not in words:
@@ -245,8 +228,6 @@ def test_typos_are_understood_before_anything_slow(arguments, near, file):
         "import sys; from schuss.__main__ import main; status = main(sys.argv[1:]);"
         "assert 'matplotlib' not in sys.modules, 'matplotlib was imported'; sys.exit(status)"
     )
-    pytest.importorskip("matplotlib")
-    pytest.importorskip("rich")
     done = subprocess.run(
         [sys.executable, "-c", code, *words], capture_output=True, text=True, check=False
     )
@@ -260,23 +241,12 @@ def test_formats_are_those_of_matplotlib():
     assert set(bases.FigureCanvasBase.get_supported_filetypes()) >= options.FORMATS
 
 
-def test_a_start_of_too_many_numbers(capsys):
-    pytest.importorskip("matplotlib")
-    pytest.importorskip("rich")
-    line = fails(capsys, 2, "landscape", "wave", "--start", "1,2")
-    assert line == "schuss landscape: wave has one variable; start X is wanted, 2 came"
-
-
 def test_digits_are_not_needed_for_a_file(file, capsys, monkeypatch):
-    pytest.importorskip("matplotlib")
-    pytest.importorskip("rich")
     monkeypatch.setitem(sys.modules, "sklearn", None)
     assert main(["compare", "--data", file, "--optimizers", "sgd", "--epochs", "1"]) == 0
 
 
 def test_interrupt(file, capsys, monkeypatch):
-    pytest.importorskip("matplotlib")
-    pytest.importorskip("rich")
 
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
@@ -308,8 +278,6 @@ def interrupt_at(step):
     ],
 )
 def test_ctrl_c_saves_what_is_done(arguments, step, done, file, capsys, monkeypatch):
-    pytest.importorskip("matplotlib")
-    pytest.importorskip("rich")
     monkeypatch.setattr(lab.report, "progress_bar", interrupt_at(step))
     assert main([*arguments.split(), "--plot", "a.png", "--json", "a.json"]) == 130
     out, err = capsys.readouterr()
@@ -333,8 +301,6 @@ def test_ctrl_c_saves_what_is_done(arguments, step, done, file, capsys, monkeypa
     ],
 )
 def test_ctrl_c_before_anything_is_done(arguments, step, file, capsys, monkeypatch):
-    pytest.importorskip("matplotlib")
-    pytest.importorskip("rich")
     monkeypatch.setattr(lab.report, "progress_bar", interrupt_at(step))
     assert fails(capsys, 130, *arguments.split()).endswith(": stopped")
     assert not list(Path().glob("*.png"))
@@ -342,8 +308,6 @@ def test_ctrl_c_before_anything_is_done(arguments, step, file, capsys, monkeypat
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_plot_that_cannot_be_saved_does_not_cost_the_table(file, capsys, tmp_path):
-    pytest.importorskip("matplotlib")
-    pytest.importorskip("rich")
     (tmp_path / "full.png").symlink_to("/dev/full")
     arguments = ["--optimizers", "sgd", "--epochs", "1", "--plot", "full.png"]
     assert main(["compare", "--data", file, *arguments]) == 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers import accepted, core_solver, log_cosh
+from helpers import accepted, core_solver, log_cosh, wells
 
 
 def test_by_hand():
@@ -60,13 +60,6 @@ def test_steps_that_are_not_one():
     theta = 0.8 * s_b_s / (s_b_s - y @ x)
     assert theta < 0.99
     np.testing.assert_allclose(solver.history()[1], [theta * y + (1 - theta) * b_s], rtol=1e-13)
-
-
-def wells(x):
-    """Not convex: between its wells s.y is often small or negative."""
-    near = np.roll(x, 1) - x
-    f = float(((x * x - 1) ** 2).sum() / 4 + 0.1 * (near @ near) + 0.05 * x.sum())
-    return f, (x * x - 1) * x + 0.05 + 0.2 * (2 * x - np.roll(x, 1) - np.roll(x, -1))
 
 
 @pytest.mark.parametrize("n", [2, 33])

@@ -11,7 +11,7 @@ from helpers import leaves, same_bits
 from schuss.solvers.differences import Differences, GradientDifferences
 from schuss.solvers.minimize import _judge
 from schuss.solvers.result import Result
-from solver_cases import START, f_rosenbrock, g_rosenbrock, rosenbrock, tree_bowl
+from solver_cases import START, f_rosenbrock, g_rosenbrock, h_rosenbrock, rosenbrock, tree_bowl
 
 
 def wavy(x):
@@ -118,15 +118,7 @@ def test_hessians_from_values_alone(rng):
 def test_newton_without_second_derivatives():
     with pytest.warns(UserWarning, match="hess is None: each Hessian costs 2 n = 4 gradients"):
         warned = schuss.minimize(rosenbrock, START, jac=True, method="newton")
-    exact = schuss.minimize(
-        rosenbrock,
-        START,
-        jac=True,
-        method="newton",
-        hess=lambda x: np.array(
-            [[2 - 400 * x[1] + 1200 * x[0] ** 2, -400 * x[0]], [-400 * x[0], 200.0]]
-        ),
-    )
+    exact = schuss.minimize(rosenbrock, START, jac=True, method="newton", hess=h_rosenbrock)
     assert warned.success
     assert abs(warned.nit - exact.nit) <= 2
     assert warned.nfev == warned.njev

@@ -5,22 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-import subprocess
-import sys
 
 import pytest
 import schuss
+from helpers import in_process
 from schuss import _core
 
 
-def in_process(isa):
-    code = "import schuss; print(schuss.config.isa())"
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "SCHUSS_ISA": isa},
-        capture_output=True,
-        text=True,
-    )
+def with_isa(isa):
+    return in_process("import schuss; print(schuss.config.isa())", {"SCHUSS_ISA": isa})
 
 
 def test_baseline_is_always_there():
@@ -34,11 +27,11 @@ def test_best_is_the_default():
 
 @pytest.mark.parametrize("isa", schuss.config.available_isas())
 def test_environment_forces(isa):
-    assert in_process(isa).stdout.strip() == isa
+    assert with_isa(isa).stdout.strip() == isa
 
 
 def test_environment_with_an_unknown_name_is_an_error():
-    result = in_process("sse9")
+    result = with_isa("sse9")
     assert result.returncode != 0
     assert "SCHUSS_ISA is 'sse9'; of this CPU one of" in result.stderr
 

@@ -145,7 +145,7 @@ def test_what_is_missing_is_named(spoil, monkeypatch):
 
 
 @pytest.mark.parametrize("name", table.TABLE)
-def test_a_row_is_true(name):
+def test_a_row_is_true(name, torch_scalars):
     """Both calls do the same, and what a step moves is what bench counts."""
     row = table.TABLE[name]
     ours = eval(row.ours, {"schuss": schuss})
@@ -160,6 +160,7 @@ def test_a_row_is_true(name):
     assert has == bool(row.torch)
     if not row.torch:
         return
+    torch_scalars(np.float64)
     rng = np.random.default_rng(0)
     p = rng.standard_normal(1001)
     tensor = torch.tensor(p.copy(), requires_grad=True)
@@ -169,7 +170,7 @@ def test_a_row_is_true(name):
         ours.step(p, g)
         tensor.grad = torch.tensor(g)
         theirs.step()
-    # Some of theirs are not exactly the same (RAdam), or keep scalars in float32 (NAdam).
+    # Some of theirs are not exactly the same (RAdam).
     np.testing.assert_allclose(p, tensor.detach().numpy(), rtol=0, atol=1e-9)
 
 

@@ -8,27 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import schuss
-from solver_cases import START, f_rosenbrock, g_rosenbrock, rosenbrock
-
-
-def second(x):
-    return np.array([[2 - 400 * x[1] + 1200 * x[0] ** 2, -400 * x[0]], [-400 * x[0], 200.0]])
-
-
-def test_positional_arguments():
-    a = schuss.minimize(rosenbrock, START, (), "BFGS", True)
-    assert a.success
+from helpers import layouts
+from solver_cases import START, f_rosenbrock, g_rosenbrock, h_rosenbrock, rosenbrock
+from test_arrays import unaligned
 
 
 def test_maxiter_zero():
     result = schuss.minimize(rosenbrock, START, jac=True, options={"maxiter": 0})
     assert (result.status, result.nfev, result.nit) == (1, 1, 0)
     assert result.fun == rosenbrock(np.array(START))[0]
-
-
-@pytest.mark.parametrize("bounds", [[(None, None)] * 2, [(-np.inf, np.inf)] * 2, []])
-def test_bounds_that_bound_nothing(bounds):
-    assert schuss.minimize(rosenbrock, START, jac=True, bounds=bounds).success
 
 
 def test_x_is_a_copy():
@@ -57,17 +45,17 @@ def test_no_gradient_where_f_is_infinite():
 
 @pytest.mark.parametrize("method", ["newton-cg", "trust-ncg", "trust-exact", "dogleg"])
 def test_hess_by_any_name(method):
-    assert schuss.minimize(rosenbrock, START, jac=True, method=method, hess=second).success
+    assert schuss.minimize(rosenbrock, START, jac=True, method=method, hess=h_rosenbrock).success
 
 
 def test_hessians_that_are_symmetric_to_float32():
     def skew(x):
-        return second(x) + np.array([[0, 1e-6], [0, 0]])
+        return h_rosenbrock(x) + np.array([[0, 1e-6], [0, 0]])
 
     assert schuss.minimize(rosenbrock, START, jac=True, method="newton", hess=skew).success
     with pytest.raises(ValueError, match="not symmetric"):
         schuss.minimize(
-            rosenbrock, START, jac=True, method="newton", hess=lambda x: np.tril(second(x))
+            rosenbrock, START, jac=True, method="newton", hess=lambda x: np.tril(h_rosenbrock(x))
         )
 
 
@@ -80,7 +68,7 @@ def test_linalg_takes_what_numpy_takes():
 
 
 def test_hess_inv0():
-    inverse = np.linalg.inv(second(np.ones(2)))
+    inverse = np.linalg.inv(h_rosenbrock(np.ones(2)))
     result = schuss.minimize(rosenbrock, [1.1, 1.2], jac=True, method="bfgs", hess_inv0=inverse)
     assert result.success
     plain = schuss.minimize(rosenbrock, [1.1, 1.2], jac=True, method="bfgs")
@@ -139,6 +127,8 @@ FORMS = {
     "big-endian": lambda v: np.asarray(v, ">f8"),
     "objects": lambda v: np.asarray(v, object),
     "read-only": lambda v: np.broadcast_to(v, np.shape(v)),
+    "strided": lambda v: layouts(np.asarray(v))[2],
+    "unaligned": lambda v: unaligned(np.asarray(v)),
     "foreign": Foreign,
     "torch": torch_tensor,
     "torch graph": lambda v: torch_tensor(v, requires_grad=True),
@@ -157,13 +147,22 @@ def test_forms_of_values(form, shape, jac):
     gtol = 1e-2 if form == "float32" and jac == "3-point" else None
     result = schuss.minimize(f, [0.0, 0.0], jac=jac, gtol=gtol)
     assert np.allclose(result.x, TARGET, atol=1e-4 if gtol is None else 1e-2)
+    assert type(result.fun) is float
     assert result.success
 
 
-@pytest.mark.parametrize("value", [[1.0, 2.0], (), {}, ["1"], Foreign([1.0, 2.0]), Foreign(1j)])
-def test_values_that_are_no_number_in_other_forms(value):
-    with pytest.raises((TypeError, ValueError), match=r"^f (is|has) .*number is wanted"):
-        schuss.minimize(lambda x: value, [0.0, 0.0], jac=g_bowl)
+@pytest.mark.parametrize("jac", [g_bowl, "3-point"], ids=["jac", "3-point"])
+@pytest.mark.parametrize(
+    ("values", "error"),
+    [
+        (["1", None, 1j, {}, ["1"], Foreign(1j)], TypeError),
+        ([[1.0, 2.0], (), np.ones(2), Foreign([1.0, 2.0])], ValueError),
+    ],
+)
+def test_values_that_are_no_number(values, error, jac):
+    for value in values:
+        with pytest.raises(error, match=r"^f (is|has) .*number is wanted"):
+            schuss.minimize(lambda x, value=value: value, [0.0, 0.0], jac=jac)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -273,6 +272,7 @@ def test_the_hessian_of_one_variable_is_any_number(method, form, x0):
     ("H", "error", "text"),
     [
         (np.ones(4), ValueError, r"hessian has shape \(4,\); \(2, 2\) is wanted"),
+        (np.eye(3), ValueError, r"hessian has shape \(3, 3\); \(2, 2\) is wanted"),
         (np.ones((2, 2, 1, 1)), ValueError, r"hessian has shape \(2, 2, 1, 1\)"),
         (2.0, ValueError, r"hessian has shape \(\)"),
         (A + 0j, TypeError, "hessian has dtype complex128; a real dtype is wanted"),
@@ -446,7 +446,7 @@ def test_args_go_to_every_function(args, method):
 
 @pytest.mark.parametrize("method", ["lbfgs", "bfgs", "newton_cg"])
 def test_tol_is_gtol(method):
-    more = {"hess": second} if method == "newton_cg" else {}
+    more = {"hess": h_rosenbrock} if method == "newton_cg" else {}
 
     def evaluations(tol=None, **options):
         return through_scipy(method, tol=tol, options=options, **more).nfev
@@ -487,7 +487,7 @@ def test_every_method_by_position():
         ("bfgs", {"jac": None, "fun": f_rosenbrock}, "jac is None"),
         ("newton", {}, "hess is None"),
         ("newton_cg", {}, "hessp is None"),
-        ("lbfgs", {"hess": second}, "does not use hess"),
+        ("lbfgs", {"hess": h_rosenbrock}, "does not use hess"),
     ],
 )
 def test_warnings_name_the_callers_line(method, more, text):
@@ -500,8 +500,3 @@ def test_warnings_name_the_callers_line(method, more, text):
                 **({"fun": rosenbrock, "x0": START, "jac": True, "method": method} | more)
             )
         assert [warning.filename for warning in caught] == [__file__]
-
-
-def test_maxcor_is_the_history_of_lbfgs():
-    short = through_scipy("lbfgs", options={"maxcor": 1})
-    assert short.nfev == schuss.minimize(rosenbrock, START, jac=True, history_size=1).nfev

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import inspect
 import math
 from collections.abc import Callable
@@ -82,12 +81,6 @@ def check_moments(w: np.ndarray, mean: float, stddev: float, kurtosis: float) ->
 def test_the_table_has_every_initializer() -> None:
     listed = {name(f) for f in RANDOM + FIXED + NOT_OF_A_SHAPE}
     assert listed == set(initializers.__all__)
-
-
-def test_examples_in_docstrings() -> None:
-    result = doctest.testmod(initializers)
-    assert result.attempted > 20
-    assert result.failed == 0
 
 
 @every
@@ -277,12 +270,6 @@ def test_variance_scaling(
     assert 0.99 * bound < np.abs(w).max() <= bound * (1 + 1e-15)
 
 
-@pytest.mark.parametrize("f", [glorot_uniform, he_uniform, lecun_uniform], ids=name)
-def test_uniform_bound_holds_in_float32(f: Initializer) -> None:
-    double = f((400, 400), rng=0, dtype=np.float64)
-    assert np.abs(f((400, 400), rng=0)).max() <= np.float32(np.abs(double).max())
-
-
 @pytest.mark.parametrize(
     ("activation", "expected"),
     [
@@ -304,19 +291,10 @@ def test_gain_of_leaky_relu_between_relu_and_linear() -> None:
     assert gain("leaky_relu", 0.2) == pytest.approx(math.sqrt(2 / 1.04), rel=1e-15)
 
 
-def test_he_keeps_the_scale_of_signals_through_rectifiers() -> None:
-    # The reason for the factor 2: without it, 20 layers would shrink the signal a million times.
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal((64, 512))
-    for layer in range(20):
-        x = np.maximum(x @ he_normal((512, 512), rng=layer), 0)
-    assert 0.3 < np.mean(x**2) < 3.0
-
-
 # Orthogonal.
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.integers(1, 7), min_size=2, max_size=4),
     st.integers(-2, 1),
@@ -343,11 +321,6 @@ def test_orthogonal_layers_of_a_batch_are_drawn_one_after_the_other() -> None:
     for layer in np.moveaxis(apart, -1, 1).reshape(6, 4, 3):
         assert np.allclose(layer.T @ layer, 4 * np.eye(3), rtol=0, atol=1e-13)
     assert orthogonal((0, 4, 3), batch_axis=0).shape == (0, 4, 3)
-
-
-def test_orthogonal_in_float32() -> None:
-    w = orthogonal((100, 60), rng=0)
-    assert np.allclose(w.T @ w, np.eye(60), rtol=0, atol=1e-5)
 
 
 def test_orthogonal_gain_is_a_factor() -> None:
@@ -517,70 +490,47 @@ def test_bad_axes(f: Initializer, axes, error, message) -> None:
         f((4, 4), **axes)
 
 
+BAD_VALUES = [
+    (lambda: uniform(2, low=1.0, high=0.0), "high is .*; a finite number of at least 1"),
+    (lambda: uniform(2, low=math.nan), "low is nan; a finite number is wanted"),
+    (lambda: normal(2, stddev=-1.0), "stddev is .*; a finite number of at least 0 is wanted"),
+    (lambda: truncated_normal(2, stddev=math.inf), "stddev is "),
+    (lambda: truncated_normal(2, mean=math.nan), "mean is "),
+    (lambda: glorot_uniform((2, 2), gain=-1.0), "gain is .*; a finite number of at least 0"),
+    (lambda: glorot_normal((2, 2), gain=math.nan), "gain is "),
+    (lambda: lecun_normal((2, 2), gain=math.inf), "gain is "),
+    (lambda: he_uniform((2, 2), negative_slope=math.nan), "negative_slope is "),
+    (lambda: he_normal((2, 2), negative_slope=math.inf), "negative_slope is "),
+    (lambda: orthogonal((2, 2), gain=math.inf), "gain is "),
+    (lambda: orthogonal((2, 2), batch_axis=0), "that leave one of 2 for the rows"),
+    (lambda: orthogonal((2, 2), out_axis=2), r"out_axis is 2; .* \[-2, 1\]"),
+    (lambda: gain("swish"), "activation is 'swish'; one of linear, .*"),
+    (lambda: relu_bias(2, value=math.nan), "value is "),
+    (lambda: lstm_bias(6), r"shape is .*; a last size divisible by 4"),
+    (lambda: lstm_bias(()), r"shape is .*; a last size divisible by 4"),
+    (lambda: lstm_bias(8, forget_gate=4), r"forget_gate is 4; .* \[0, 3\]"),
+    (lambda: lstm_bias(8, value=math.inf), "value is "),
+    (lambda: output_bias([]), r"targets has shape \(0,\); "),
+    (lambda: output_bias(1.0), r"targets has shape \(\); 1 or 2 dimensions"),
+    (lambda: output_bias([1.0, math.nan]), "targets has NaN"),
+    (lambda: output_bias([1.0], activation="relu"), "activation is 'relu'"),
+    (lambda: output_bias([0, 2.0], activation="sigmoid"), r"targets has .*; numbers in \[0"),
+    (lambda: output_bias([0.5], activation="softmax"), r"targets has .*; labels"),
+    (lambda: output_bias([-1, 2]), "activation is None; activation="),
+    (lambda: output_bias([[1, 1]], activation="softmax"), r"sum of 2\.0; 1 is wanted"),
+    (lambda: output_bias([0, 3], classes=3), "classes is 3; a whole number of at least 4"),
+]
+BAD_TYPES = [
+    (lambda: normal(2, mean="0"), "mean is '0'; a finite number is wanted"),
+    (lambda: lecun_uniform((2, 2), gain="relu"), "gain is "),
+    (lambda: output_bias(["a"]), "targets has dtype .*; real numbers"),
+    (lambda: output_bias([1.0], dtype=int), "dtype is "),
+]
+
+
 @pytest.mark.parametrize(
-    ("make", "error", "message"),
-    [
-        (
-            lambda: uniform(2, low=1.0, high=0.0),
-            ValueError,
-            "high is .*; a finite number of at least 1",
-        ),
-        (lambda: uniform(2, low=math.nan), ValueError, "low is nan; a finite number is wanted"),
-        (
-            lambda: normal(2, stddev=-1.0),
-            ValueError,
-            "stddev is .*; a finite number of at least 0 is wanted",
-        ),
-        (lambda: normal(2, mean="0"), TypeError, "mean is '0'; a finite number is wanted"),
-        (lambda: truncated_normal(2, stddev=math.inf), ValueError, "stddev is "),
-        (lambda: truncated_normal(2, mean=math.nan), ValueError, "mean is "),
-        (
-            lambda: glorot_uniform((2, 2), gain=-1.0),
-            ValueError,
-            "gain is .*; a finite number of at least 0",
-        ),
-        (lambda: glorot_normal((2, 2), gain=math.nan), ValueError, "gain is "),
-        (lambda: lecun_uniform((2, 2), gain="relu"), TypeError, "gain is "),
-        (lambda: lecun_normal((2, 2), gain=math.inf), ValueError, "gain is "),
-        (lambda: he_uniform((2, 2), negative_slope=math.nan), ValueError, "negative_slope is "),
-        (lambda: he_normal((2, 2), negative_slope=math.inf), ValueError, "negative_slope is "),
-        (lambda: orthogonal((2, 2), gain=math.inf), ValueError, "gain is "),
-        (lambda: orthogonal((2, 2), batch_axis=0), ValueError, "that leave one of 2 for the rows"),
-        (lambda: orthogonal((2, 2), out_axis=2), ValueError, r"out_axis is 2; .* \[-2, 1\]"),
-        (lambda: gain("swish"), ValueError, "activation is 'swish'; one of linear, .*"),
-        (lambda: relu_bias(2, value=math.nan), ValueError, "value is "),
-        (lambda: lstm_bias(6), ValueError, r"shape is .*; a last size divisible by 4"),
-        (lambda: lstm_bias(()), ValueError, r"shape is .*; a last size divisible by 4"),
-        (
-            lambda: lstm_bias(8, forget_gate=4),
-            ValueError,
-            r"forget_gate is 4; .* \[0, 3\]",
-        ),
-        (lambda: lstm_bias(8, value=math.inf), ValueError, "value is "),
-        (lambda: output_bias([]), ValueError, r"targets has shape \(0,\); "),
-        (lambda: output_bias(1.0), ValueError, r"targets has shape \(\); 1 or 2 dimensions"),
-        (lambda: output_bias([1.0, math.nan]), ValueError, "targets has NaN"),
-        (lambda: output_bias(["a"]), TypeError, "targets has dtype .*; real numbers"),
-        (lambda: output_bias([1.0], dtype=int), TypeError, "dtype is "),
-        (lambda: output_bias([1.0], activation="relu"), ValueError, "activation is 'relu'"),
-        (
-            lambda: output_bias([0, 2.0], activation="sigmoid"),
-            ValueError,
-            r"targets has .*; numbers in \[0",
-        ),
-        (lambda: output_bias([0.5], activation="softmax"), ValueError, r"targets has .*; labels"),
-        (lambda: output_bias([-1, 2]), ValueError, "activation is None; activation="),
-        (
-            lambda: output_bias([[1, 1]], activation="softmax"),
-            ValueError,
-            r"sum of 2\.0; 1 is wanted",
-        ),
-        (
-            lambda: output_bias([0, 3], classes=3),
-            ValueError,
-            "classes is 3; a whole number of at least 4",
-        ),
-    ],
+    ("make", "message", "error"),
+    [*((*row, ValueError) for row in BAD_VALUES), *((*row, TypeError) for row in BAD_TYPES)],
 )
 def test_bad_arguments(make, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):

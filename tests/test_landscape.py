@@ -118,18 +118,12 @@ def test_plot(name, tmp_path):
     assert low < min(path.values[0] for path in result.paths) < high
     for path, line in zip(result.paths, right.get_lines(), strict=True):
         assert line.get_ydata().tolist() == path.values.tolist()
+    for axes in (left, right) if len(result.surface.box) == 2 else (right,):
+        for path, line in zip(result.paths, axes.get_lines(), strict=False):
+            assert (line.get_color(), line.get_marker()) == catalog.look(path.name)
     figure.savefig(tmp_path / "a.png")  # which lays it out
     for part in (*right.texts, left.xaxis.label, left.yaxis.label, right.yaxis.label):
         assert all(figure.bbox.contains(*corner) for corner in part.get_window_extent().corners())
-
-
-def test_colors_are_those_of_the_names():
-    pytest.importorskip("matplotlib")
-    for names in (["sgd", "adam", "newton"], ["newton", "lion", "adam"]):
-        result = lab.landscape("valley", names, steps=5)
-        for axes in lab.plots.landscape(result).axes:
-            for path, line in zip(result.paths, axes.get_lines(), strict=False):
-                assert (line.get_color(), line.get_marker()) == catalog.look(path.name)
 
 
 def test_the_textbooks_newton_goes_to_the_saddle_and_away_from_the_minimum():
@@ -194,7 +188,7 @@ def test_animation(tmp_path):
 
 
 @pytest.fixture
-def mine(tmp_path, monkeypatch):
+def mine(command_line, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code = (
         "def bowl(x, y):\n    return x**2 + 3 * y**2\ndef broken(x):\n    raise RuntimeError('no')"
@@ -203,8 +197,6 @@ def mine(tmp_path, monkeypatch):
 
 
 def test_command(mine, capsys, tmp_path):
-    pytest.importorskip("matplotlib")
-    pytest.importorskip("rich")
     words = "landscape my_hills:bowl --start 3,-2 --optimizers adam,newton --steps 12 --json a.json"
     assert main(words.split()) == 0
     out, err = capsys.readouterr()
@@ -250,6 +242,4 @@ def test_command(mine, capsys, tmp_path):
     ],
 )
 def test_command_with_bad_words(mine, capsys, words, message):
-    pytest.importorskip("matplotlib")
-    pytest.importorskip("rich")
     assert message in fails(capsys, 2, "landscape", *words.split())

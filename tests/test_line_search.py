@@ -226,7 +226,7 @@ def lines(draw):
     return phi if slope < 0 else lambda a: (phi(-a)[0], -phi(-a)[1])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(lines(), st.floats(-3, 3), st.floats(-4, -1), st.floats(0.01, 0.9))
 def test_random_functions(phi, first, sufficient, c2):
     c1 = min(10**sufficient, 0.9 * c2)
@@ -243,7 +243,7 @@ def test_random_functions(phi, first, sufficient, c2):
     assert all(0 < a <= 1e10 for a in steps)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(lines(), st.floats(-3, 3), st.integers(-20, 20))
 def test_scales_change_nothing(phi, first, exponent):
     """No threshold is absolute: f times a power of two, and a times one, give the same run."""

@@ -197,14 +197,6 @@ def test_nothing_finite_at_the_start(method, value):
     np.testing.assert_equal(result.fun, value)
 
 
-def test_a_gradient_that_is_wrong_is_found_out(method):
-    result = schuss.minimize(
-        lambda x: (f_rosenbrock(x), 2 * g_rosenbrock(x)), START, jac=True, method=method
-    )
-    assert (result.status, result.success) == (5, False)
-    assert "gradient" in result.message
-
-
 # -- fun, jac, args --------------------------------------------------------------------------------
 
 
@@ -275,28 +267,6 @@ def test_other_jac(jac):
 def test_jac_true_wants_a_pair(fun):
     with pytest.raises(TypeError, match=r"^fun returned an object of type .*\(f, gradient\)"):
         schuss.minimize(fun, START, jac=True)
-
-
-@pytest.mark.parametrize(
-    "value", [np.float64, np.float32, np.array, lambda f: np.array([[f]]), lambda f: int(f * 1e6)]
-)
-def test_kinds_of_values(method, value):
-    result = schuss.minimize(
-        lambda x: (value(bowl(x)[0]), bowl(x)[1]), np.zeros(3), jac=True, method=method, maxiter=3
-    )
-    assert type(result.fun) is float
-    assert result.fun == value(bowl(result.x)[0])
-
-
-@pytest.mark.parametrize(
-    ("value", "error"),
-    [("1", TypeError), (None, TypeError), (1j, TypeError), (np.ones(2), ValueError)],
-)
-@pytest.mark.parametrize("jac", ["callable", "3-point"])
-def test_values_that_are_none(value, error, jac):
-    jac = g_rosenbrock if jac == "callable" else jac
-    with pytest.raises(error, match=r"^f (is|has) .*number is wanted"):
-        schuss.minimize(lambda x: value, START, jac=jac)
 
 
 def test_differences_of_huge_values(method):

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import math
-import pickle
 
 import numpy as np
 import pytest
-from helpers import path
 from schuss import Newton, NewtonCG, minimize
 from test_newton import PROBLEMS, cosh, quadratic, saddle, saddle_second, wave, wave_second
 
@@ -199,27 +196,6 @@ def test_a_minimum_above_a_point_that_was_passed():
 # By products.
 
 
-def products(problem):
-    return lambda x, v: problem.hessian(x) @ v
-
-
-@pytest.mark.parametrize("name", sorted(set(PROBLEMS) - {"meyer", "meyer x10"}))
-def test_products_on_standard_problems(name):
-    problem = PROBLEMS[name]
-    result = minimize(
-        problem.value_and_gradient,
-        problem.start,
-        jac=True,
-        method="newton",
-        hessp=products(problem),
-    )
-    assert result.success
-    assert result.is_minimum
-    assert np.abs(result.jac).max() <= 1e-5
-    assert result.fun == problem.fun(result.x)
-    assert result.nhev >= result.nit
-
-
 def conjugate_gradients(hessian, gradient, radius):
     """Algorithm 7.2 of Nocedal and Wright."""
     z, r = np.zeros_like(gradient), gradient.copy()
@@ -254,16 +230,6 @@ def test_the_step_from_products(n, least, size, rng):
     np.testing.assert_allclose(solver.ask(), expected, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("start", [(0.0, 0.0), (1.0, 0.0), (-3.0, 0.0), (1e-9, 1e-12)])
-def test_products_leave_saddles(start):
-    result = minimize(
-        saddle, start, jac=True, method="newton_cg", hessp=lambda x, v: saddle_second(x) @ v
-    )
-    assert result.success
-    assert result.is_minimum
-    np.testing.assert_allclose(np.abs(result.x), [0, math.sqrt(2)], atol=1e-4)
-
-
 def test_one_negative_curvature_among_many(rng):
     n = 200
     scale = rng.uniform(0.5, 2, n)
@@ -280,33 +246,6 @@ def test_one_negative_curvature_among_many(rng):
     result = minimize(values, np.zeros(n), jac=True, method="newton_cg", hessp=times)
     assert result.success
     assert abs(abs(result.x[77]) - 1) < 1e-5
-
-
-def test_resuming_between_products():
-    problem = PROBLEMS["rosenbrock x10"]
-    expected = path(NewtonCG(problem.start), problem)
-    for copied in (lambda s: pickle.loads(pickle.dumps(s)), copy.deepcopy):
-        assert path(NewtonCG(problem.start), problem, copied=copied) == expected
-
-
-def test_threads_and_products(threads):
-    n = 200_001
-    scale = np.geomspace(0.1, 10, n)
-    found = []
-    for count in (1, 2, 5):
-        threads(count)
-        found.append(
-            minimize(
-                lambda x: (float(scale @ np.cosh(x)), scale * np.sinh(x)),
-                np.ones(n),
-                jac=True,
-                method="newton_cg",
-                hessp=lambda x, v: scale * np.cosh(x) * v,
-                maxiter=6,
-            ).x
-        )
-    assert (found[0] == found[1]).all()
-    assert (found[0] == found[2]).all()
 
 
 def test_bad_products():

@@ -86,18 +86,6 @@ def test_gradients_are_never_written(rng):
         assert same_trees(g, before)
 
 
-def test_new_arrays_of_the_same_structure(rng):
-    """Neither gradients nor parameters need to be the objects of the step before."""
-    p, gs = rng.standard_normal(50), rng.standard_normal((4, 50))
-    a, b = schuss.Adam(), schuss.Adam()
-    q = p.copy()
-    for g in gs:
-        a.step(p, g)
-        q = q.copy()
-        b.step([q][0], g.copy())
-    assert same_bits(p, q)
-
-
 def test_state_is_live_and_of_the_shape_of_its_parameter(rng):
     p = np.asfortranarray(rng.standard_normal((4, 6)))
     opt = schuss.Adam()
@@ -299,17 +287,6 @@ def test_grad_scale_divides_before_clipping(rng):
     assert a.last_step == b.last_step
 
 
-def test_maximize_is_the_negated_gradient(rng):
-    for case in RULES:
-        p, g = rng.standard_normal(20), rng.standard_normal(20)
-        q = p.copy()
-        a, b = case.make(maximize=True), case.make()
-        for _ in range(2):
-            a.step(p, g)
-            b.step(q, -g)
-        assert same_bits(p, q)
-
-
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("case", RULES, ids=str)
 def test_skip_changes_nothing(case, bad, rng):
@@ -398,38 +375,6 @@ def test_zero_grad(rng):
 # -- checkpoints -----------------------------------------------------------------------------------
 
 
-def by_dict(opt, case):
-    other = case.make()
-    other.load_state_dict(opt.state_dict())
-    return other
-
-
-CARRIERS = {
-    "state_dict": by_dict,
-    "pickle": lambda opt, case: pickle.loads(pickle.dumps(opt)),
-    "deepcopy": lambda opt, case: copy.deepcopy(opt),
-}
-
-
-@pytest.mark.parametrize("carrier", CARRIERS)
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_going_on_from_a_checkpoint_changes_no_bit(case, carrier, rng):
-    p = model(rng)
-    opt = case.make()
-    for _ in range(3):
-        opt.step(p, model(rng))
-    other = CARRIERS[carrier](opt, case)
-    q = copy.deepcopy(p)
-    assert other.step_count == 3
-    for _ in range(3):
-        g = model(rng)
-        opt.step(p, g)
-        other.step(q, g)
-    assert same_trees(p, q)
-    assert same_states(opt, other)
-    assert other.step_count == 6
-
-
 def test_checkpoint_of_a_fortran_model_keeps_its_layout(rng):
     p = np.asfortranarray(rng.standard_normal((30, 20)))
     opt = schuss.Adam()
@@ -456,23 +401,6 @@ def test_state_dict_is_plain(rng):
         return x is None or type(x) in (int, float, str, np.ndarray)
 
     assert plain(d)
-
-
-def test_load_restores_constants_and_round_trips_before_the_first_step(rng):
-    p, g = rng.standard_normal(4), rng.standard_normal(4)
-    opt = schuss.Adam(learning_rate=0.5)
-    opt.step(p, g)
-    other = schuss.Adam()
-    other.load_state_dict(opt.state_dict())
-    assert other.learning_rate == 0.5
-    assert other.step_count == 1
-    again = schuss.Adam()
-    again.load_state_dict(other.state_dict())
-    again = pickle.loads(pickle.dumps(again))
-    q = p.copy()
-    opt.step(p, g)
-    again.step(q, g)
-    assert same_bits(p, q)
 
 
 BREAKAGES = {
@@ -706,7 +634,7 @@ def test_repr_can_be_read_back():
 # -- splits ----------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     n=st.integers(0, 9000),
     cuts=st.lists(st.floats(0, 1), max_size=6),

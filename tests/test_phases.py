@@ -118,7 +118,7 @@ def test_calls_out_of_turn(rng):
     opt.step(p, g)
     stepper, before = opt._stepper, [a.copy() for a in p]
     for call in (stepper.gather, stepper.close, lambda: stepper.run([0])):
-        with pytest.raises(RuntimeError, match=r"no step is open; open\(params, grads\) comes"):
+        with pytest.raises(RuntimeError, match=r"no step is open; open\(\) comes"):
             call()
     with pytest.raises(RuntimeError, match="no step is open"):
         stepper.settle([])
@@ -130,7 +130,7 @@ def test_calls_out_of_turn(rng):
         lambda: stepper.open(p, g),
         lambda: opt.load_state_dict({}) or stepper.snapshot(),
     ):
-        with pytest.raises((RuntimeError, ValueError), match=r"at work|state_dict is no dict"):
+        with pytest.raises((RuntimeError, ValueError), match=r"a step is open|state_dict is no"):
             call()
     assert all(same_bits(a, b) for a, b in zip(p, before, strict=True))
     with pytest.raises(ValueError, match=r"leaves has 2; less than 2 is wanted"):
@@ -146,6 +146,96 @@ def test_calls_out_of_turn(rng):
         other.step(twin, g)
     assert all(same_bits(a, b) for a, b in zip(p, twin, strict=True))
     assert opt.state_dict()["step"] == 2
+
+
+def test_a_leaf_runs_once(rng):
+    """A list with one that has run, or twice the same, is refused before any of it is written."""
+    p, g = [np.ones(3) for _ in range(3)], [np.ones(3) for _ in range(3)]
+    stepper = stepper_of(schuss.SGD(learning_rate=0.5), p)
+    stepper.open(p, g)
+    stepper.run([1])
+    for leaves, again in (([0, 1], 1), ([2, 0, 2], 2), ([1], 1)):
+        with pytest.raises(ValueError, match=f"leaves has {again} again; each once a step"):
+            stepper.run(leaves)
+    assert [a[0] for a in p] == [1.0, 0.5, 1.0]
+    with pytest.raises(RuntimeError, match=r"leaf 0 has not run; run\(leaves\) is wanted"):
+        stepper.close()
+    assert stepper.step_count == 0
+    assert stepper.report is None
+    stepper.run([0, 2])
+    stepper.close()
+    assert [a[0] for a in p] == [0.5] * 3
+    stepper.open(p, g)
+    stepper.run([0, 1, 2])
+    stepper.close()
+    assert stepper.step_count == 2
+
+
+def test_resting_leaves_need_not_run():
+    p, g = [np.ones(3), np.ones(3), np.ones((0, 2))], [None, np.ones(3), np.ones((0, 2))]
+    stepper = stepper_of(schuss.SGD(), p)
+    stepper.open(p, g)
+    stepper.run([1])
+    stepper.close()
+    assert stepper.step_count == 1
+
+
+@pytest.mark.parametrize("name", ["LAMB", "LARS"])
+def test_rules_with_sums_run_after_settle(name, rng):
+    start = [rng.standard_normal(5000), rng.standard_normal(3)]
+    grads = [rng.standard_normal(5000), rng.standard_normal(3)]
+    p, q = copied(start), copied(start)
+    stepper, whole = (stepper_of(getattr(schuss, name)(), a) for a in (p, q))
+    before = all_states(stepper)
+    before = [{k: v.copy() for k, v in slots.items()} for slots in before]
+    stepper.open(p, grads)
+    for call in (lambda: stepper.run([0]), lambda: stepper.settle([0.0] * 6), stepper.close):
+        with pytest.raises(RuntimeError, match=r"the rule has sums; gather\(\) is wanted"):
+            call()
+    stepper.cancel()
+    assert all(same_bits(a, b) for a, b in zip(p, start, strict=True))
+    for here, there in zip(all_states(stepper), before, strict=True):
+        assert all(same_bits(here[k], there[k]) for k in there)
+    stepper.open(p, grads)
+    sums = stepper.gather()
+    for call in (lambda: stepper.run([0]), stepper.gather, stepper.close):
+        with pytest.raises(RuntimeError, match=r"settle\(sums\) is wanted"):
+            call()
+    with pytest.raises(RuntimeError, match="the step has written"):
+        stepper.cancel()
+    stepper.settle(sums)
+    for call in (lambda: stepper.settle(sums), stepper.gather):
+        with pytest.raises(RuntimeError, match="ready to run"):
+            call()
+    assert all(same_bits(a, b) for a, b in zip(p, start, strict=True))
+    stepper.run([0, 1])
+    stepper.close()
+    whole.step(q, grads)
+    assert_same((stepper, p, []), (whole, q, []))
+
+
+def test_a_step_is_cancelled_or_ended(rng):
+    start = [rng.standard_normal(5), rng.standard_normal(3)]
+    grads = [rng.standard_normal(5), rng.standard_normal(3)]
+    p, q = copied(start), copied(start)
+    stepper, whole = (stepper_of(schuss.RAdam(max_norm=0.1), a) for a in (p, q))
+    with pytest.raises(RuntimeError, match="no step is open"):
+        stepper.cancel()
+    for arrays in ((p, grads), (p, [np.full(5, 7.0), None])):
+        stepper.open(*arrays)
+        stepper.cancel()
+    assert stepper.report is None
+    assert (stepper.step_count, stepper.count(0)) == (0, 0)
+    assert all(same_bits(a, b) for a, b in zip(p, start, strict=True))
+    for _ in range(2):
+        whole.step(q, grads)
+        stepper.open(p, grads)
+        stepper.run([1])
+        with pytest.raises(RuntimeError, match="the step has written"):
+            stepper.cancel()
+        stepper.run([0])
+        stepper.close()
+    assert_same((stepper, p, []), (whole, q, []))
 
 
 def test_an_open_that_fails_leaves_nothing_open():
@@ -263,6 +353,8 @@ def test_ranges(case, cut, dtype, threads, rng):
         exchanged = []
         for stepper, p, s in ranks:
             assert stepper.open(p, grads, s if shadowed else None, norm)
+        for stepper, _, _ in ranks:
+            assert stepper.decide(sum(other.unfit for other, _, _ in ranks))
             exchanged += stepper.gather()
         assert exchanged == gathered
         before = [(copied(p), [x.copy() for x in s]) for _, p, s in ranks]
@@ -287,6 +379,78 @@ def test_ranges(case, cut, dtype, threads, rng):
         for name, slot in slots.items():
             pieces = [stepper.slots(k)[name].ravel() for stepper, _, _ in ranks]
             assert same_bits(np.concatenate(pieces), slot.ravel()), (k, name)
+
+
+@pytest.mark.parametrize("bounds", [[0, 4096], [0, 4096, 8192]], ids=["two", "three"])
+@pytest.mark.parametrize("name", ["SGD", "Adam", "LAMB"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e25])
+@pytest.mark.parametrize("policy", ["skip", "raise"])
+def test_what_one_range_cannot_use_no_range_takes(policy, bad, name, bounds, rng):
+    """1e25 has a finite norm, and a square that float32 does not hold: only its range sees it."""
+    start = [rng.standard_normal(7000).astype(np.float32), np.ones(3000, np.float32)]
+    opt = getattr(schuss, name)(nonfinite=policy)
+    parts = list(itertools.pairwise([*bounds, 10_000]))
+    for owner, place in enumerate((5, 4100, 9000) if len(parts) == 3 else (5, 9000)):
+        ranks = [(stepper_of(opt, start, range=b), copied(start)) for b in parts]
+        whole, alone = stepper_of(opt, start), copied(start)
+        for t in range(3):
+            grads = [rng.standard_normal(p.size).astype(np.float32) for p in start]
+            if t == 1:
+                grads[place // 7000][place % 7000] = bad
+            norm = clipping.global_norm(grads)
+            for stepper, p in ranks:
+                assert stepper.open(p, grads, None, norm)
+                for call in (stepper.gather, lambda k=stepper: k.run([0]), stepper.close):
+                    with pytest.raises(RuntimeError, match=r"decide\(\) is wanted"):
+                        call()
+            counts = [stepper.unfit for stepper, _ in ranks]
+            found = int(t == 1 and (bad != 1e25 or name != "SGD"))
+            assert counts == [found * (k == owner) for k in range(len(ranks))]
+            if found:
+                with pytest.raises(ValueError, match=r"unfit is 0; at least the 1 of this range"):
+                    ranks[owner][0].decide(0)
+                for k, (stepper, p) in enumerate(ranks):
+                    before = copied(p), stepper.report
+                    if policy == "skip":
+                        assert not stepper.decide(1)
+                        assert stepper.report[4:] == (True, 1)
+                    else:
+                        where = "the first in grads" if k == owner else "all in other ranges"
+                        with pytest.raises(FloatingPointError, match=f"1 gradient .*{where}"):
+                            stepper.decide(1)
+                        assert stepper.report == before[1]
+                    assert all(same_bits(a, b) for a, b in zip(p, before[0], strict=True))
+                    with pytest.raises(RuntimeError, match="no step is open"):
+                        stepper.close()
+                continue
+            whole.step(alone, grads)
+            for stepper, _ in ranks:
+                assert stepper.decide(sum(counts))
+            sums = [x for stepper, _ in ranks for x in stepper.gather()]
+            for stepper, _ in ranks:
+                if sums:
+                    stepper.settle(sums)
+                stepper.run([0, 1])
+                stepper.close()
+            for k, b in enumerate([slice(0, 7000), slice(7000, None)]):
+                together = np.concatenate(
+                    [
+                        np.concatenate(p)[slice(*part)]
+                        for (_, p), part in zip(ranks, parts, strict=True)
+                    ]
+                )
+                assert same_bits(together[b], alone[k])
+        assert {stepper.step_count for stepper, _ in ranks} == {whole.step_count}
+
+
+def test_a_checked_range_steps_in_phases():
+    p = [np.ones(5000)]
+    stepper = stepper_of(schuss.SGD(nonfinite="skip"), p, range=(0, 4096))
+    with pytest.raises(ValueError, match="a range steps in phases where"):
+        stepper.step(p, [np.ones(5000)], None, 1.0)
+    stepper.open(p, [np.ones(5000)], None, 1.0)
+    stepper.cancel()
+    assert (p[0] == 1.0).all()
 
 
 def test_units_that_a_range_cuts_are_refused(rng):

@@ -580,8 +580,15 @@ def test_logarithm_and_exponential_without_a_library(beta):
     assert reference.expm1(math.log(beta)) == pytest.approx(math.expm1(math.log(beta)), rel=3e-15)
 
 
+@pytest.mark.parametrize("x", [1.0, 1.0 + 2**-52, 1.4142, 1.5, 1e6, 1e300])
+def test_logarithm_and_exponential_of_growth(x):
+    assert reference.log(x) == pytest.approx(math.log(x), rel=1e-15)
+    assert reference.expm1(math.log(x)) == pytest.approx(math.expm1(math.log(x)), rel=1e-12)
+
+
 def test_exponential_of_little_and_of_much():
     assert reference.expm1(-1e-300) == -1e-300
+    assert reference.expm1(711.0) == math.inf
     assert reference.expm1(-746.0) == reference.expm1(-math.inf) == -1.0
 
 

@@ -64,6 +64,12 @@ def test_the_mean():
     assert result.smoothed[0] == result.losses[0] == 3.0
 
 
+def test_the_suggestion_is_where_the_mean_falls():
+    losses = iter([*np.linspace(3, 2.9, 40), *[1.0] * 20])
+    result = lab.range_test(lambda rate: next(losses), steps=60)
+    assert result.suggestion in result.rates[39:42]
+
+
 def test_a_loss_that_never_falls():
     losses = iter(range(1, 100))
     result = lab.range_test(lambda rate: next(losses), steps=50)
@@ -133,12 +139,7 @@ def test_plot_of_what_never_falls(loss, tmp_path):
     figure.savefig(tmp_path / "a.png")
 
 
-def test_command(tmp_path, monkeypatch, capsys, rng):
-    for module in ("matplotlib", "rich"):
-        pytest.importorskip(module)
-    monkeypatch.chdir(tmp_path)
-    labels = np.arange(60) % 2
-    np.savez("data.npz", X=rng.normal(size=(60, 3)) + 4 * labels[:, None], y=labels)
+def test_command(file, tmp_path, capsys):
     words = "lr-find adam --data data.npz --hidden 8 --batch-size 16 --steps 40 --json"
     assert main([*words.split(), "a.json"]) == 0
     out, err = capsys.readouterr()

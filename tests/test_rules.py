@@ -8,26 +8,26 @@ import itertools
 import numpy as np
 import pytest
 import schuss
-from cases import CASES, RULES
+from cases import CASES, RULES, VARIANTS
 from helpers import aligned, gradients, run_twin, same_bits, split
 from schuss.optimizers.base import Coupled
 
 LENGTHS = [*range(71), 4097, 70_001]
 STEPS = 6
 
-# Settings of the optimizer with what they mean to the twin: each is another path before the rule.
+# Each is another path before the rule.
 PREPARATIONS = {
-    "plain": ({}, {}),
-    "scaled": ({"grad_scale": 4.0, "maximize": True}, {"scale": -0.25}),
-    "clipped": ({"max_value": 0.5, "max_norm": 30.0}, {"limit": 0.5, "max_norm": 30.0}),
-    "decayed": ({"weight_decay": 0.125}, {"l2": 0.125}),
+    "plain": {},
+    "scaled": {"grad_scale": 4.0, "maximize": True},
+    "clipped": {"max_value": 0.5, "max_norm": 30.0},
+    "decayed": {"weight_decay": 0.125},
 }
 
 
 # Decay that is no L2 term is in the cases.
 PAIRS = [
     (case, preparation)
-    for case, preparation in itertools.product(CASES, PREPARATIONS)
+    for case, preparation in itertools.product([*CASES, *VARIANTS], PREPARATIONS)
     if preparation != "decayed"
     or (isinstance(opt := case.make(), Coupled) and not opt.decoupled_weight_decay)
     if not (preparation == "decayed" and case.rule == "lamb")  # whose decay is in its step
@@ -36,14 +36,14 @@ PAIRS = [
 
 @pytest.mark.parametrize(("case", "preparation"), PAIRS, ids=lambda p: str(p))
 def test_equals_twin(case, preparation, dtype, rng):
-    settings, meaning = PREPARATIONS[preparation]
+    settings = PREPARATIONS[preparation]
     # The slow twin sums all lengths again at each step for the norm: fewer of them there.
     lengths = [1, 15, 16, 17, 4097, 9001] if preparation == "clipped" else LENGTHS
     cuts = np.cumsum([0, *lengths])
     start = rng.standard_normal(cuts[-1]).astype(dtype)
     steps = [gradients(rng, cuts[-1], dtype) for _ in range(STEPS)]
 
-    wanted, slots = run_twin(case, start, steps, cuts=cuts, **meaning)
+    wanted, slots = run_twin(case, start, steps, cuts=cuts, **settings)
     assert not np.array_equal(wanted, start)
 
     for isa in schuss.config.available_isas():
@@ -112,6 +112,44 @@ def test_nan_gradient_propagates_through_every_rule(isa):
             case.make(**common).step(p, g)
             spoiled = range(37) if schuss._core.rules()[case.rule]["sums"] else [11]
             assert np.isnan(p).nonzero()[0].tolist() == list(spoiled), case
+
+
+def test_rprop_sees_signs_alone(dtype, rng):
+    """Where products of gradients would be less than the smallest number, too."""
+    smallest = np.finfo(dtype).smallest_subnormal
+    signs = rng.choice(np.array([-1.0, 0.0, 1.0], dtype), (20, 37))
+    points = []
+    for size in (dtype(1.0), smallest):
+        p = np.zeros(37, dtype)
+        opt = schuss.Rprop()
+        for g in signs * size:
+            opt.step(p, g)
+        points.append(p)
+    assert same_bits(*points)
+    assert len(np.unique(opt.state["step_size"])) > 3
+
+
+def test_average_of_asgd(rng):
+    """A copy up to step t0 + 2, then the mean of the points from there on."""
+    p, points = rng.standard_normal(37), []
+    opt = schuss.ASGD(learning_rate=0.1, lambd=0.2, t0=4.0, weight_decay=0.1)
+    for t in range(1, 12):
+        opt.step(p, rng.standard_normal(37))
+        points.append(p.copy())
+        wanted = p if t <= 6 else np.mean(points[5:], axis=0)
+        np.testing.assert_allclose(opt.state["ax"], wanted, rtol=0, atol=0 if t <= 6 else 1e-15)
+
+
+def test_rates_of_asgd():
+    """The one of the first step is its own; each of the others follows from the step before."""
+    rates = [0.5, 0.25, 1.0, 0.0]
+    p, opt = np.zeros(1), schuss.ASGD(lambda t: rates[t], lambd=0.3)
+    eta = 0.5
+    for t, rate in enumerate(rates, start=1):
+        before = p.copy()
+        opt.step(p, np.ones(1))
+        assert p[0] == pytest.approx(before[0] - eta * (1.0 + 0.3 * before[0]), rel=1e-14)
+        eta = rate / (1.0 + 0.3 * rate * t) ** 0.75
 
 
 def test_centered_rmsprop_never_takes_the_root_of_a_negative(dtype):

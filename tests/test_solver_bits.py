@@ -14,6 +14,7 @@ import reference
 import schuss
 from helpers import METHODS, core_solver, same_bits, ways
 from schuss import _core
+from solver_cases import SEARCHING
 
 NOISE = {"float32": 16.0, "float64": 4096.0}  # rounding errors of f, as in cpp/solvers/run.cpp
 
@@ -226,10 +227,21 @@ def test_gradient_descent_equals_its_twin(n, dtype, isa):
     check_against_twin(core_solver("gradient_descent", start(n, dtype), gtol=0.0), told)
 
 
-@pytest.mark.parametrize("n", [1, 2, 15, 16, 17, 63, 4096, 4097, 9001])
+ends = pytest.mark.parametrize("n", [1, 2, 15, 16, 17, 63, 4096, 4097, 9001])
+
+
+# Of an element of the second gradient: status and steps.
+ENDS = {2e-5: (-1, 1), -0.9e-5: (0, 1), np.nan: (-1, 0), np.inf: (-1, 0)}
+
+
+def places(n):
+    return {0, n // 2, n - 2, n - 1} - {-1}
+
+
+@ends
 def test_every_element_of_a_gradient_counts(n, dtype, isa):
     """The largest one decides, and one that is not finite, wherever it is: at the first point..."""
-    for k in {0, n // 2, n - 2, n - 1} - {-1}:
+    for k in places(n):
         for value, status in ((2e-5, -1), (-2e-5, -1), (-0.9e-5, 0), (np.nan, 3), (-np.inf, 3)):
             g = np.full(n, 1e-7, dtype)
             g[k] = value
@@ -238,16 +250,11 @@ def test_every_element_of_a_gradient_counts(n, dtype, isa):
             assert solver.status == status
 
 
-@pytest.mark.parametrize("n", [1, 2, 15, 16, 17, 63, 4096, 4097, 9001])
+@ends
 def test_every_element_of_a_gradient_counts_at_each_step(n, dtype, isa):
     """... and at those after it: the second trial is one of a back-out if an element is NaN."""
-    for k in {0, n // 2, n - 2, n - 1} - {-1}:
-        for value, status, steps in (
-            (2e-5, -1, 1),
-            (-0.9e-5, 0, 1),
-            (np.nan, -1, 0),
-            (np.inf, -1, 0),
-        ):
+    for k in places(n):
+        for value, (status, steps) in ENDS.items():
             g = np.full(n, -0.5 / np.sqrt(n), dtype)
             solver = core_solver("lbfgs", np.zeros(n, dtype))
             solver.tell(1.0, g)
@@ -319,25 +326,24 @@ OPTIONS = {
     "plain steps": {"globalization": "none", "learning_rate": 0.9},
 }
 RUNS = [
-    *((method, "usual") for method in METHODS),
-    *((method, "rounding") for method in METHODS),
-    *((method, "short searches") for method in METHODS if method != "sr1"),
-    *((method, "one trial") for method in METHODS if method != "sr1"),
+    *itertools.product(METHODS, ("usual", "rounding")),
+    *itertools.product(SEARCHING, ("short searches", "one trial")),
     ("lbfgs", "history 32"),
     *itertools.product(("newton", "newton_cg"), ("usual", "rounding")),
     *(("newton", options) for options in ("line search", "short line searches", "plain steps")),
 ]
 
 
-@pytest.mark.parametrize("size", ["few", "some", "many"])
+# Variables and evaluations.
+SIZES = {"few": (3, 400), "some": (130, 60)}
+MANY = {"bfgs": (1153, 12), "sr1": (1153, 12), "newton": (450, 5), "newton_cg": (140_003, 8)}
+
+
+@pytest.mark.parametrize("size", [*SIZES, "many"])
 @pytest.mark.parametrize(("method", "options"), RUNS, ids=str)
 def test_one_hash(method, size, options, dtype, threads):
     """ISA x threads, and copies from pickles at every evaluation: one hash of full runs."""
-    many, evaluations = {"bfgs": (1153, 12), "sr1": (1153, 12), "newton": (450, 5)}.get(
-        method, (20_011, 30)
-    )
-    n = {"few": 3, "some": 130, "many": many}[size]
-    maxfun = {"few": 400, "some": 60, "many": evaluations}[size]
+    n, maxfun = MANY.get(method, (20_011, 30)) if size == "many" else SIZES[size]
     turn = RUNS.index((method, options)) + (dtype == np.float64)
     options = {"maxfun": maxfun} | OPTIONS[options]
     threads(1)
@@ -351,11 +357,11 @@ def test_one_hash(method, size, options, dtype, threads):
     assert run(method, n, dtype, pickled=True, **options) == expected
 
 
-@pytest.mark.parametrize("n", [1, 2, 15, 16, 17, 63, 4096, 4097, 9001])
+@ends
 def test_every_element_of_a_gradient_counts_in_a_trust_region(n, dtype, isa):
     """As above, with products with the identity for the step and for the curvature."""
-    for k in {0, n // 2, n - 2, n - 1} - {-1}:
-        for value, status, steps in ((2e-5, -1, 1), (-0.9e-5, 0, 1), (np.nan, -1, 0)):
+    for k in places(n):
+        for value, (status, steps) in ENDS.items():
             g = np.full(n, -0.5 / np.sqrt(n), dtype)
             solver = core_solver("newton_cg", np.zeros(n, dtype))
             solver.tell(1.0, g)

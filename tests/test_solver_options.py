@@ -65,6 +65,8 @@ OPTIONS = {
     "damping": (True, False, np.bool_(True)),
     "history_size": (1, 1000),
     "history_dtype": ("float32", "float64", None),
+    "globalization": ("trust_region", "line_search", "none"),
+    "learning_rate": (1e-3, 0.5),
 }
 BAD = {
     "gtol": (-1e-9, math.nan, math.inf, "1", True, 1j),
@@ -77,14 +79,9 @@ BAD = {
     "damping": (1, "yes", None),
     "history_size": (0, 1001, None, 2.5, True),
     "history_dtype": ("float16", int, "f8,f8", "nonsense", 3),
+    "globalization": ("wolfe", None, 1),
+    "learning_rate": (0, -1.0, math.nan, "1"),
 }
-
-
-OPTIONS |= {
-    "globalization": ("trust_region", "line_search", "none"),
-    "learning_rate": (1e-3, 0.5),
-}
-BAD |= {"globalization": ("wolfe", None, 1), "learning_rate": (0, -1.0, math.nan, "1")}
 
 
 def takes(method, option):
@@ -199,8 +196,7 @@ def test_method_names(spelled, name):
     "unknown", ["trust-constr", "nelder-mead", "", False, 3, schuss.LBFGS], ids=str
 )
 def test_unknown_methods(unknown):
-    names = ["lbfgs", "bfgs", "sr1", "newton", "newton_cg", "gradient_descent"]
-    wanted = re.escape(f"one of {names} is wanted")
+    wanted = re.escape(f"one of {list(CLASSES)} is wanted")
     with pytest.raises(ValueError, match=f"^method is .*; {wanted}"):
         schuss.minimize(rosenbrock, START, jac=True, method=unknown)
     with pytest.raises(ValueError, match=wanted):
@@ -211,8 +207,12 @@ def test_only_unconstrained_problems(method):
     for keywords in ({"bounds": [(0, 1), (0, 1)]}, {"constraints": {"type": "eq"}}):
         with pytest.raises(ValueError, match="schuss solves unconstrained problems"):
             schuss.minimize(rosenbrock, START, jac=True, method=method, **keywords)
-    for keywords in ({"bounds": None}, {"bounds": []}, {"constraints": ()}, {"constraints": None}):
-        schuss.minimize(rosenbrock, START, jac=True, method=method, maxiter=1, **keywords)
+    for bounds in (None, [], [(None, None)] * 2, [(-np.inf, np.inf)] * 2):
+        schuss.minimize(rosenbrock, START, jac=True, method=method, maxiter=1, bounds=bounds)
+    for constraints in ((), None):
+        schuss.minimize(
+            rosenbrock, START, jac=True, method=method, maxiter=1, constraints=constraints
+        )
 
 
 @pytest.mark.parametrize("name", ["hess", "hessp"])

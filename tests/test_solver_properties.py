@@ -60,7 +60,7 @@ def started(method, function, start, **options):
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(functions)
 def test_bfgs_satisfies_the_secant_equation_and_stays_positive_definite(given_function):
     function, start = given_function
@@ -83,7 +83,7 @@ def test_bfgs_satisfies_the_secant_equation_and_stays_positive_definite(given_fu
         last = x, g, solver.matrix()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(functions)
 def test_sr1_satisfies_the_secant_equation(given_function):
     """After every pair that it learns from, taken or not."""
@@ -108,7 +108,7 @@ def test_sr1_satisfies_the_secant_equation(given_function):
         before = b
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(functions, st.sampled_from(["lbfgs", "bfgs", "gradient_descent"]), st.floats(0.05, 0.95))
 def test_steps_satisfy_the_strong_wolfe_conditions(given_function, method, c2):
     """Or, where f changes by no more than rounding, the approximate ones.
@@ -134,7 +134,7 @@ def test_steps_satisfy_the_strong_wolfe_conditions(given_function, method, c2):
         lowest = min(lowest, f)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     functions, st.sampled_from(METHODS), st.integers(1, 4), st.sampled_from(["float32", "float64"])
 )
@@ -156,7 +156,7 @@ def test_f_falls(given_function, method, maxls, dtype):
     assert solver.best()[2] <= lowest + noise * abs(lowest) * 1.001
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(functions, st.sampled_from(METHODS), st.integers(1, 200))
 def test_a_power_of_two_times_f_changes_nothing(given_function, method, exponent):
     """No threshold is absolute, but that the first step is no longer than 1: all points are equal.

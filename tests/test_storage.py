@@ -39,7 +39,8 @@ def stored(x, storage):
 
 def widened(x):
     if x.dtype == np.float16:
-        return x.astype(np.float32)
+        with np.errstate(invalid="ignore"):  # signalling NaNs, of which some CPUs tell
+            return x.astype(np.float32)
     return (x.view(np.uint16).astype(np.uint32) << np.uint32(16)).view(np.float32)
 
 

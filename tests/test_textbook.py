@@ -58,6 +58,7 @@ def test_every_class_is_registered():
         for name, value in vars(textbook).items()
         if isinstance(value, type)
         and issubclass(value, textbook.Textbook)
+        and not name.startswith("_")
         and value is not textbook.Textbook
     }
     assert classes == {name for name in classes if textbook.get(name) is getattr(textbook, name)}

@@ -15,7 +15,7 @@ import warnings
 import numpy as np
 import pytest
 import schuss
-from helpers import same_bits
+from helpers import in_process, same_bits
 from schuss import _core
 
 LARGE = 400_000  # enough for several tasks
@@ -30,24 +30,12 @@ def run(seed, n=LARGE, steps=3):
     return p.tobytes()
 
 
-def run_large(seed):
-    return run(seed)
-
-
 def test_set_and_get(threads):
     threads(3)
     assert schuss.config.get_num_threads() in (3, 1)  # 1 in a build without OpenMP
     for bad, error in ((0, ValueError), (-1, ValueError), (1.5, ValueError), (True, TypeError)):
         with pytest.raises(error):
             schuss.config.set_num_threads(bad)
-
-
-def in_process(code, environment):
-    """What a new process prints, with no thread variables but the given ones."""
-    clean = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
-    return subprocess.run(
-        [sys.executable, "-c", code], env=clean | environment, capture_output=True, text=True
-    )
 
 
 @pytest.mark.skipif(_core.build_info()["openmp"] == "no", reason="no threads to limit")
@@ -179,20 +167,25 @@ def test_containers_may_change_while_the_step_runs(threads):
 fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 
 
+def in_child(check):
+    """Whether it is true in a fork of this process."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of threads
+        child = os.fork()
+    if child == 0:
+        os._exit(0 if check() else 1)
+    return os.waitpid(child, 0)[1] == 0
+
+
 @fork
 def test_forks_after_parallel_work(threads):
     """libgomp hangs in a child that enters a parallel region after its parent has."""
     threads(2)
     expected = run(0, steps=1)
     for _ in range(40):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of threads
-            child = os.fork()
-        if child == 0:
-            good = run(0, steps=1) == expected and schuss.config.get_num_threads() == 1
-            os._exit(0 if good else 1)
-        _, status = os.waitpid(child, 0)
-        assert status == 0
+        assert in_child(
+            lambda: run(0, steps=1) == expected and schuss.config.get_num_threads() == 1
+        )
     assert schuss.config.get_num_threads() in (2, 1)
     assert run(0, steps=1) == expected
 
@@ -204,7 +197,7 @@ def test_multiprocessing_with_fork(threads):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         with multiprocessing.get_context("fork").Pool(2) as pool:
-            assert pool.map_async(run_large, range(4)).get(timeout=60) == expected
+            assert pool.map_async(run, range(4)).get(timeout=60) == expected
 
 
 @fork
@@ -221,13 +214,7 @@ def test_fork_while_another_thread_steps(threads):
     worker.start()
     try:
         for _ in range(20):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)
-                child = os.fork()
-            if child == 0:
-                os._exit(0 if run(1) == expected else 1)
-            _, status = os.waitpid(child, 0)
-            assert status == 0
+            assert in_child(lambda: run(1) == expected)
     finally:
         stop.set()
         worker.join()

@@ -90,9 +90,3 @@ def test_pyright_finds_what_is_misspelt(script):
     out = run("pyright", "--outputjson", "--pythonpath", sys.executable, cwd=script.parent)
     diagnostics = [d for d in json.loads(out)["generalDiagnostics"] if d["severity"] == "error"]
     assert [d["range"]["start"]["line"] + 1 for d in diagnostics] == PLANTED, out
-
-
-def test_importing_leaves_the_lab_for_later():
-    later = {"schuss.initializers", "schuss.lab", "schuss.schedules"}
-    code = f"import sys, schuss; assert not {later} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True)

@@ -229,6 +229,8 @@ def test_bad_axes(axis, rng):
     opt.step(p, g)
     assert opt.step_count == 2
     schuss.SGD(agc=0.01, agc_axis=axis).step(np.ones(3), np.ones(3))  # one unit all the same
+    for settings in ({}, {"agc": 0.01, "overrides": {"1": {"agc": None}}}):  # not clipped
+        schuss.SGD(agc_axis=axis, **settings).step(p, g)
 
 
 def test_bad_values():

@@ -14,84 +14,41 @@ import numpy as np
 FILE = Path(__file__).parent / "data" / "torch.json"
 STEPS, SIZE = 40, 7
 
-# torch class, its settings; schuss class, its settings. PyTorch adds RAdam's epsilon to the root of
-# the uncorrected v, so that comparison runs with none.
+# torch class, its settings. PyTorch adds RAdam's epsilon to the root of the uncorrected v, so that
+# comparison runs with none.
 COMPARISONS = [
-    ("SGD", {"lr": 0.1}, "SGD", {"learning_rate": 0.1}),
-    (
-        "SGD",
-        {"lr": 0.05, "momentum": 0.9, "weight_decay": 0.1},
-        "SGD",
-        {"learning_rate": 0.05, "momentum": 0.9, "weight_decay": 0.1},
-    ),
-    (
-        "SGD",
-        {"lr": 0.05, "momentum": 0.8, "nesterov": True, "maximize": True},
-        "SGD",
-        {"learning_rate": 0.05, "momentum": 0.8, "nesterov": True, "maximize": True},
-    ),
-    (
-        "Adagrad",
-        {"lr": 0.1, "eps": 1e-8, "initial_accumulator_value": 0.1, "weight_decay": 0.1},
-        "AdaGrad",
-        {"learning_rate": 0.1, "initial_accumulator": 0.1, "weight_decay": 0.1},
-    ),
-    (
-        "RMSprop",
-        {"lr": 0.01, "alpha": 0.9, "weight_decay": 0.1},
-        "RMSprop",
-        {"learning_rate": 0.01, "weight_decay": 0.1},
-    ),
-    (
-        "RMSprop",
-        {"lr": 0.01, "alpha": 0.95, "centered": True, "momentum": 0.8},
-        "RMSprop",
-        {"learning_rate": 0.01, "beta": 0.95, "centered": True, "momentum": 0.8},
-    ),
-    ("Adadelta", {"lr": 1.0, "weight_decay": 0.1}, "AdaDelta", {"weight_decay": 0.1}),
-    (
-        "Adam",
-        {"lr": 0.01, "betas": (0.8, 0.98), "eps": 1e-6, "weight_decay": 0.1},
-        "Adam",
-        {"learning_rate": 0.01, "beta1": 0.8, "beta2": 0.98, "epsilon": 1e-6, "weight_decay": 0.1},
-    ),
-    (
-        "Adam",
-        {"lr": 0.01, "amsgrad": True, "maximize": True},
-        "Adam",
-        {"learning_rate": 0.01, "amsgrad": True, "maximize": True},
-    ),
-    (
-        "AdamW",
-        {"lr": 0.01, "weight_decay": 0.2},
-        "AdamW",
-        {"learning_rate": 0.01, "weight_decay": 0.2},
-    ),
-    (
-        "AdamW",
-        {"lr": 0.01, "weight_decay": 0.2, "amsgrad": True},
-        "AdamW",
-        {"learning_rate": 0.01, "weight_decay": 0.2, "amsgrad": True},
-    ),
-    (
-        "RAdam",
-        {"lr": 0.01, "eps": 0.0, "weight_decay": 0.1},
-        "RAdam",
-        {"learning_rate": 0.01, "epsilon": 0.0, "threshold": 5.0, "weight_decay": 0.1},
-    ),
-    (
-        "NAdam",
-        {"lr": 0.01, "weight_decay": 0.1},
-        "NAdam",
-        {"learning_rate": 0.01, "weight_decay": 0.1},
-    ),
-    (
-        "Adamax",
-        {"lr": 0.01, "weight_decay": 0.1},
-        "Adamax",
-        {"learning_rate": 0.01, "weight_decay": 0.1},
-    ),
+    ("SGD", {"lr": 0.1}),
+    ("SGD", {"lr": 0.05, "momentum": 0.9, "weight_decay": 0.1}),
+    ("SGD", {"lr": 0.05, "momentum": 0.8, "nesterov": True, "maximize": True}),
+    ("Adagrad", {"lr": 0.1, "eps": 1e-08, "initial_accumulator_value": 0.1, "weight_decay": 0.1}),
+    ("RMSprop", {"lr": 0.01, "alpha": 0.9, "weight_decay": 0.1}),
+    ("RMSprop", {"lr": 0.01, "alpha": 0.95, "centered": True, "momentum": 0.8}),
+    ("Adadelta", {"lr": 1.0, "weight_decay": 0.1}),
+    ("Adam", {"lr": 0.01, "betas": (0.8, 0.98), "eps": 1e-06, "weight_decay": 0.1}),
+    ("Adam", {"lr": 0.01, "amsgrad": True, "maximize": True}),
+    ("AdamW", {"lr": 0.01, "weight_decay": 0.2}),
+    ("AdamW", {"lr": 0.01, "weight_decay": 0.2, "amsgrad": True}),
+    ("RAdam", {"lr": 0.01, "eps": 0.0, "weight_decay": 0.1}),
+    ("NAdam", {"lr": 0.01, "weight_decay": 0.1}),
+    ("Adamax", {"lr": 0.01, "weight_decay": 0.1}),
 ]
+CLASSES = {"Adagrad": "AdaGrad", "Adadelta": "AdaDelta"}
+NAMES = {
+    "lr": "learning_rate",
+    "alpha": "beta",
+    "eps": "epsilon",
+    "initial_accumulator_value": "initial_accumulator",
+}
+
+
+def ours(name, settings):
+    """Our class and our settings of the same."""
+    settings = {NAMES.get(key, key): value for key, value in settings.items()}
+    if "betas" in settings:
+        settings["beta1"], settings["beta2"] = settings.pop("betas")
+    if name == "RAdam":
+        settings["threshold"] = 5.0
+    return CLASSES.get(name, name), settings
 
 
 def problem():
@@ -107,20 +64,14 @@ def record():
 
     start, grads = problem()
     rows = []
-    for name, settings, ours, our_settings in COMPARISONS:
+    for name, settings in COMPARISONS:
         p = torch.tensor(start.copy(), requires_grad=True)
         opt = getattr(torch.optim, name)([p], foreach=False, **settings)
         for g in grads:
             p.grad = torch.tensor(g)
             opt.step()
-        rows.append(
-            {
-                "torch": name,
-                "ours": ours,
-                "settings": our_settings,
-                "params": p.detach().numpy().tolist(),
-            }
-        )
+        row = dict(zip(("ours", "settings"), ours(name, settings), strict=True))
+        rows.append({"torch": name, **row, "params": p.detach().numpy().tolist()})
     return {"torch": torch.__version__.split("+")[0], "steps": STEPS, "rows": rows}
 
 

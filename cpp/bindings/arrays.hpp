@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "bindings/extents.hpp"
 #include "runtime/strided.hpp"
 
 namespace schuss {
@@ -35,11 +36,6 @@ View view_of(PyObject* array, Element type);  // in the order of its axes
 // Axes from the largest stride to the smallest: the order in memory. C order where strides tie.
 std::vector<int> memory_order(PyObject* array);
 
-// Bytes [low, high) that the array's elements lie in; empty for an empty array.
-struct Extent {
-    const char* low;
-    const char* high;
-};
 Extent extent(PyObject* array);
 
 bool share_memory(PyObject* a, PyObject* b);  // exact

@@ -10,16 +10,18 @@ namespace {
 
 namespace py = pybind11;
 
-py::list words(const char* list) { return *list ? py::str(list).attr("split")(" ") : py::list(); }
+py::list words(const char* list, const char* between) {
+    return *list ? py::str(list).attr("split")(between) : py::list();
+}
 
 py::dict rules() {
     py::dict result;
     for (int k = 0; k < kernels().n_rules; ++k) {
         const Rule& rule = kernels().rules[k];
         py::dict entry;
-        entry["hyper"] = words(rule.hyper);
-        entry["slots"] = words(rule.slots);
-        entry["sums"] = words(rule.sums);
+        entry["hyper"] = words(rule.hyper, ", ");
+        entry["slots"] = words(rule.slots, " ");
+        entry["sums"] = words(rule.sums, " ");
         result[rule.name] = entry;
     }
     return result;

@@ -7,13 +7,6 @@
 namespace schuss {
 namespace {
 
-Nonfinite nonfinite_from(const std::string& name) {
-    if (name == "propagate") return Nonfinite::kPropagate;
-    if (name == "skip") return Nonfinite::kSkip;
-    if (name == "raise") return Nonfinite::kRaise;
-    throw py::value_error("nonfinite is '" + name + "'; 'propagate', 'skip' or 'raise' is wanted");
-}
-
 py::list flatten(py::handle tree, const char* name) {
     const Structure structure(tree, name, name);
     std::vector<py::object> leaves;
@@ -63,6 +56,13 @@ std::vector<double> sums_of(py::handle grads, double scale) {
 
 }  // namespace
 
+Nonfinite nonfinite_from(const std::string& name) {
+    if (name == "propagate") return Nonfinite::kPropagate;
+    if (name == "skip") return Nonfinite::kSkip;
+    if (name == "raise") return Nonfinite::kRaise;
+    throw py::value_error("nonfinite is '" + name + "'; 'propagate', 'skip' or 'raise' is wanted");
+}
+
 void register_stepper(py::module_& m) {
     using Owner = const std::shared_ptr<Stepper>&;
     m.def("flatten", flatten, py::arg("tree"), py::arg("name"));
@@ -80,10 +80,13 @@ void register_stepper(py::module_& m) {
              py::arg("shadow") = py::none(), py::arg("grad_norm") = py::none())
         .def("open", &Stepper::open, py::arg("params"), py::arg("grads"),
              py::arg("shadow") = py::none(), py::arg("grad_norm") = py::none())
+        .def_property_readonly("unfit", [](Owner self) { return self->optimizer().unfit().count; })
+        .def("decide", &Stepper::decide, py::arg("unfit"))
         .def("gather", &Stepper::gather)
         .def("settle", &Stepper::settle, py::arg("sums"))
         .def("run", &Stepper::run, py::arg("leaves"))
         .def("close", &Stepper::close)
+        .def("cancel", &Stepper::cancel)
         .def("assign_groups", &Stepper::assign_groups, py::arg("group_of"), py::arg("frozen"))
         .def("set_hyper", &Stepper::set_hyper, py::arg("hyper"))
         .def(

@@ -51,27 +51,21 @@ Stepper::Stepper(const std::string& rule, py::handle params, const py::dict& fil
       optimizer_(rule, leaves_of(structure_, params), fills_of(rule, fills), keep, range),
       known_(paths().size()) {}
 
+Stepper::Idle::Idle(Stepper& of) : busy(of.stepping_, kWhat) { of.optimizer_.check_closed(); }
+
 void Stepper::assign_groups(const std::vector<int>& group_of, const std::vector<bool>& frozen) {
-    const Busy busy(stepping_, kWhat);
+    const Idle idle(*this);
     optimizer_.assign_groups(group_of, frozen);
 }
 
 void Stepper::set_hyper(const std::vector<std::vector<double>>& hyper) {
-    const Busy busy(stepping_, kWhat);
+    const Idle idle(*this);
     optimizer_.set_hyper(hyper);
 }
 
 void Stepper::set_options(const Options& options) {
-    const Busy busy(stepping_, kWhat);
+    const Idle idle(*this);
     optimizer_.set_options(options);
-}
-
-bool Stepper::overlaps_params(const Extent& e) const {
-    const auto after =
-        std::lower_bound(extents_.begin(), extents_.end(), e.high,
-                         [](const Extent& x, const char* high) { return x.low < high; });
-    return after != extents_.begin() &&
-           reached_[static_cast<std::size_t>(after - extents_.begin()) - 1] > e.low;
 }
 
 // The arrays of the step, held until it ends: checks may run Python code, and the GIL is released.
@@ -104,7 +98,7 @@ bool Stepper::bound_holds() {
         char* data = fields(g)->data;
         if (known.grad.data == data) continue;
         const Extent e = extent(g);
-        if (overlaps_params(e) || optimizer_.overlaps_states(e.low, e.high)) return false;
+        if (extents_.overlap(e) || optimizer_.overlaps_states(e.low, e.high)) return false;
         known.grad.data = data;
         optimizer_.move_grad(k, data);
     }
@@ -190,24 +184,22 @@ void Stepper::check_memory() {
                 throw py::value_error(
                     label(name, paths()[k]) +
                     " shares memory with the optimizer's state; memory of its own is wanted");
-            if (written || overlaps_params(e))
+            if (written || extents_.overlap(e))
                 to.push_back({e, arrays[k].ptr(), label(name, paths()[k])});
         }
     };
     extents_.clear();
-    reached_.clear();
     add_all(params_, "params", true, owned);
     add_all(shadow_, "shadow", true, owned);
     std::stable_sort(owned.begin(), owned.end(),
                      [](const Owned& a, const Owned& b) { return a.extent.low < b.extent.low; });
     for (std::size_t k = 0; k < owned.size(); ++k) {
         const Extent& e = owned[k].extent;
-        for (std::size_t j = k; j-- > 0 && reached_[j] > e.low;)
+        for (std::size_t j = k; j-- > 0 && extents_.reached(j) > e.low;)
             if (owned[j].extent.high > e.low && share_memory(owned[j].array, owned[k].array))
                 throw py::value_error(owned[j].name + " and " + owned[k].name +
                                       " share memory; memory of its own is wanted for each");
-        extents_.push_back(e);
-        reached_.push_back(k ? std::max(reached_[k - 1], e.high) : e.high);
+        extents_.add(e);
     }
     std::vector<Owned> near;
     add_all(grads_, "grads", false, near);
@@ -227,7 +219,7 @@ void Stepper::let_go() {
 
 void Stepper::step(py::handle params, py::handle grads, py::handle shadow,
                    std::optional<double> grad_norm) {
-    const Busy busy(stepping_, kWhat);
+    const Idle idle(*this);
     const struct LetGo {
         Stepper& self;
         ~LetGo() { self.let_go(); }
@@ -240,64 +232,69 @@ void Stepper::step(py::handle params, py::handle grads, py::handle shadow,
 
 bool Stepper::open(py::handle params, py::handle grads, py::handle shadow,
                    std::optional<double> grad_norm) {
-    auto busy = std::make_unique<Busy>(stepping_, kWhat);
+    const Idle idle(*this);
     try {
         collect(params, grads, shadow);
-        const bool opened = without_gil_if(optimizer_.moving() >= kLongStep,
-                                           [&] { return optimizer_.open(grad_norm); });
-        if (opened)
-            open_ = std::move(busy);
-        else if (optimizer_.options().nonfinite == Nonfinite::kRaise)
-            refuse();
-        else
-            let_go();
-        return opened;
+        return keep_if(without_gil_if(optimizer_.moving() >= kLongStep,
+                                      [&] { return optimizer_.open(grad_norm); }));
     } catch (...) {
         let_go();
         throw;
     }
 }
 
-void Stepper::check_open() const {
-    if (!open_) throw std::runtime_error("no step is open; open(params, grads) comes first");
+// What `open` and `decide` say: where the step is not taken, its arrays are held no longer.
+bool Stepper::keep_if(bool taken) {
+    if (taken) return true;
+    let_go();
+    if (optimizer_.options().nonfinite == Nonfinite::kRaise) refuse();
+    return false;
+}
+
+bool Stepper::decide(std::int64_t unfit) {
+    const Busy busy(stepping_, kWhat);
+    return keep_if(optimizer_.decide(unfit));
 }
 
 std::vector<double> Stepper::gather() {
-    check_open();
+    const Busy busy(stepping_, kWhat);
     const py::gil_scoped_release released;
     return optimizer_.gather();
 }
 
 void Stepper::settle(const std::vector<double>& sums) {
-    check_open();
+    const Busy busy(stepping_, kWhat);
     optimizer_.settle(sums);
 }
 
 void Stepper::run(const std::vector<std::size_t>& leaves) {
-    check_open();
-    for (const std::size_t k : leaves)
-        if (k >= known_.size())
-            throw py::value_error("leaves has " + std::to_string(k) + "; less than " +
-                                  std::to_string(known_.size()) + " is wanted");
+    const Busy busy(stepping_, kWhat);
     const py::gil_scoped_release released;
     optimizer_.run(leaves);
 }
 
 void Stepper::close() {
-    check_open();
+    const Busy busy(stepping_, kWhat);
     optimizer_.close();
     let_go();
-    open_.reset();
+}
+
+void Stepper::cancel() {
+    const Busy busy(stepping_, kWhat);
+    optimizer_.cancel();
+    let_go();
 }
 
 void Stepper::refuse() const {
     const Unfit& unfit = optimizer_.unfit();
     const std::string message =
-        unfit.count == 0 ? std::string("grad_norm is not finite; nothing was written")
-                         : std::to_string(unfit.count) + " gradient elements are not finite" +
-                               (optimizer_.rule().squares ? ", or their squares are not" : "") +
-                               ", the first in " + label("grads", paths()[unfit.first]) +
-                               "; nothing was written";
+        unfit.count == 0
+            ? std::string("grad_norm is not finite; nothing was written")
+            : std::to_string(unfit.count) + " gradient elements are not finite" +
+                  (optimizer_.rule().squares ? ", or their squares are not" : "") +
+                  (unfit.first ? ", the first in " + label("grads", paths()[*unfit.first])
+                               : std::string(", all in other ranges")) +
+                  "; nothing was written";
     PyErr_SetString(PyExc_FloatingPointError, message.c_str());
     throw py::error_already_set();
 }
@@ -315,7 +312,7 @@ py::tuple Stepper::layout(std::size_t leaf) const {
 }
 
 py::tuple Stepper::snapshot() {
-    const Busy busy(stepping_, kWhat);
+    const Idle idle(*this);
     optimizer_.allocate();
     const std::vector<std::string> names = slot_names();
     std::vector<std::int64_t> counts;
@@ -342,7 +339,7 @@ py::tuple Stepper::snapshot() {
 void Stepper::restore(std::int64_t step_count, const std::vector<std::int64_t>& counts,
                       const std::vector<std::vector<double>>& carry,
                       const std::vector<py::dict>& slots) {
-    const Busy busy(stepping_, kWhat);
+    const Idle idle(*this);
     optimizer_.allocate();
     const std::vector<std::string> names = slot_names();
     for (std::size_t k = 0; k < known_.size(); ++k)
@@ -356,7 +353,7 @@ void Stepper::restore(std::int64_t step_count, const std::vector<std::int64_t>& 
 }
 
 py::dict Stepper::slots(const std::shared_ptr<Stepper>& self, std::size_t leaf) {
-    const Busy busy(self->stepping_, kWhat);
+    const Idle idle(*self);
     self->optimizer_.allocate();
     const std::vector<std::string> names = self->slot_names();
     py::dict result;

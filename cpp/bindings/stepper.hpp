@@ -29,14 +29,15 @@ class Stepper {
     void step(py::handle params, py::handle grads, py::handle shadow,
               std::optional<double> grad_norm);
 
-    // A step in phases; between `open` and `close` the optimizer is at work. False where the
-    // gradients are to be skipped: nothing was written, and nothing is open.
+    // A step in phases, as in `Optimizer`; the arrays are held until it ends.
     bool open(py::handle params, py::handle grads, py::handle shadow,
               std::optional<double> grad_norm);
+    bool decide(std::int64_t unfit);
     std::vector<double> gather();
     void settle(const std::vector<double>& sums);
     void run(const std::vector<std::size_t>& leaves);
     void close();
+    void cancel();
 
     const Optimizer& optimizer() const { return optimizer_; }
     const std::vector<std::string>& paths() const { return structure_.paths(); }
@@ -52,6 +53,12 @@ class Stepper {
                  const std::vector<std::vector<double>>& carry, const std::vector<py::dict>& slots);
 
   private:
+    // Of a call that may not come while another one runs or a step is open.
+    struct Idle {
+        const Busy busy;
+        explicit Idle(Stepper& of);
+    };
+
     // What was seen of a parameter's arrays, whose views are bound as long as it holds.
     struct Known {
         ArrayFingerprint param, grad, shadow;
@@ -63,9 +70,8 @@ class Stepper {
     void bind();
     Arrays check_arrays(std::size_t leaf) const;
     void check_memory();
-    bool overlaps_params(const Extent& e) const;
     void let_go();
-    void check_open() const;
+    bool keep_if(bool taken);
     [[noreturn]] void refuse() const;
     std::vector<std::string> slot_names() const;
 
@@ -73,11 +79,9 @@ class Stepper {
     Optimizer optimizer_;
     std::vector<Known> known_;
     bool shadowed_ = false;                            // what is bound has shadows
-    std::vector<Extent> extents_;                      // of the parameters, by address
-    std::vector<const char*> reached_;                 // the highest end among extents_ up to each
+    Extents extents_;                                  // of parameters and shadows
     std::vector<py::object> params_, grads_, shadow_;  // held while a step runs
     std::atomic<bool> stepping_{false};
-    std::unique_ptr<Busy> open_;
 };
 
 }  // namespace schuss

@@ -10,7 +10,7 @@ namespace schuss {
 // Room for what a rule may declare; the kernels refuse to compile one that needs more.
 constexpr int kMaxSlots = 4;
 constexpr int kMaxCoefficients = 14;
-constexpr int kMaxCarry = 1;
+constexpr int kMaxCarry = 2;
 constexpr int kMaxSums = 2;
 
 // Sums of squares run over blocks of this many elements; each block is summed on its own.
@@ -57,11 +57,13 @@ constexpr std::int64_t kDown = 16, kAcross = 128;
 using TurnKernel = void (*)(const char* from, std::int64_t column_stride, std::int64_t row_stride,
                             std::int64_t rows, std::int64_t columns, char* to);
 
-// g = factor * clamp(scale * g, +-limit), a factor an element.
-using ScaleKernel = void (*)(char* g, const char* factor, std::int64_t count, const Policy&);
+// to = factor * clamp(scale * g, +-limit), a factor an element; `to` may be g.
+using ScaleKernel = void (*)(const char* g, const char* factor, std::int64_t count, const Policy&,
+                             char* to);
 
-// sums[i] += x[i]^2 in double.
-using SquaresKernel = void (*)(const char* x, std::int64_t count, double* sums);
+// sums[i] += x[i]^2 in double, row after row; rows lie `stride` bytes apart.
+using SquaresKernel = void (*)(const char* x, std::int64_t stride, std::int64_t rows,
+                               std::int64_t count, double* sums);
 
 // out[b] = sum over block b of (scale * x)^2, in double, in the order that the bit contract fixes.
 using SumSquaresKernel = void (*)(const char* x, std::int64_t count, double scale, double* out);
@@ -154,7 +156,7 @@ struct VectorKernels {
     AdvanceKernel advance;
 };
 
-// Name lists are words separated by single spaces.
+// Name lists are words separated by single spaces, those of hyperparameters by ", ".
 struct Rule {
     const char* name;
     const char* hyper;

@@ -143,8 +143,7 @@ struct Lanes {
                 if (k >= end) continue;
                 V sums[lanes];  // in registers, as all loops over them are unrolled
 #pragma GCC unroll 8
-                for (int s = 0; s < lanes; ++s)
-                    sums[s] = V{};  // in registers, as all loops over them are unrolled
+                for (int s = 0; s < lanes; ++s) sums[s] = V{};
                 for (std::int64_t i = (by.n - 1) / lanes * lanes; i > first; i -= lanes)
 #pragma GCC unroll 8
                     for (int s = 0; s < lanes; ++s)

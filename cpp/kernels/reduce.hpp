@@ -17,44 +17,55 @@ SCHUSS_INLINE double meet(double* lanes) {
     return lanes[0];
 }
 
-// The lanes of a block, which takes its elements in pieces: whole rounds of kLanes, but the last.
+// The lanes of a block: in vectors, or one by one for the elements past the last whole round.
+template <class D>
 struct LaneSums {
-    Vector<double> sums[kSums] = {};
-    double rest[kLanes] = {};  // squares of the elements past the last whole round
-    int n_rest = 0;
+    D sums[kLanes * sizeof(double) / sizeof(D)] = {};
 
-    template <class T>
-    SCHUSS_INLINE void add(const char* x, std::int64_t count, double scale) {
-        constexpr std::int64_t size = sizeof(T);
-        const Vector<double> by = broadcast<Vector<double>>(scale);
-        const std::int64_t body = count / kLanes * kLanes;
-        for (std::int64_t i = 0; i < body; i += kLanes)
-            for (int s = 0; s < kSums; ++s) {
-                const Vector<double> value = load_doubles<T>(x + (i + s * kDoubles) * size) * by;
-                sums[s] = sums[s] + value * value;
+    // Adds the squares of x, a vector or one element, from `lane` on.
+    template <class V>
+    SCHUSS_INLINE void add(V x, std::int64_t lane) {
+        constexpr std::int64_t parts = sizeof(double) / sizeof(typename Lane<V>::Type);
+        if constexpr (__is_same(D, double)) {
+            const double value = x;
+            sums[lane] = sums[lane] + value * value;
+        } else {
+            for (std::int64_t k = 0; k < parts; ++k) {
+                const char* part = reinterpret_cast<const char*>(&x) + k * (sizeof(V) / parts);
+                const D value = load_doubles<typename Lane<V>::Type>(part);
+                D& sum = sums[lane / kDoubles + k];
+                sum = sum + value * value;
             }
-        for (std::int64_t i = body; i < count; ++i) {
-            const double value = static_cast<double>(load<T>(x + i * size)) * scale;
-            rest[n_rest++] = value * value;
         }
-    }
-
-    SCHUSS_INLINE double total() const {
-        double lanes[kLanes];
-        __builtin_memcpy(lanes, sums, sizeof lanes);
-        for (int i = 0; i < n_rest; ++i) lanes[i] = lanes[i] + rest[i];
-        return meet(lanes);
     }
 };
 
-// Blocks side by side were tried: no faster in cache, and a fifth slower out of it.
+SCHUSS_INLINE double total(const LaneSums<Vector<double>>& body, const LaneSums<double>& rest) {
+    double lanes[kLanes];
+    __builtin_memcpy(lanes, body.sums, sizeof lanes);
+    for (int i = 0; i < kLanes; ++i) lanes[i] = lanes[i] + rest.sums[i];
+    return meet(lanes);
+}
+
+// Asks for memory ahead: out of cache 0.7 of the time, in cache the same. Blocks side by side were
+// tried: no faster in cache, and a fifth slower out of it.
 template <class T>
 void sum_squares(const char* x, std::int64_t count, double scale, double* out) {
+    constexpr std::int64_t size = sizeof(T);
+    const Vector<double> by = broadcast<Vector<double>>(scale);
     for (std::int64_t begin = 0; begin < count; begin += kBlock) {
-        LaneSums block;
-        block.add<T>(x + begin * static_cast<std::int64_t>(sizeof(T)),
-                     count - begin < kBlock ? count - begin : kBlock, scale);
-        *out++ = block.total();
+        LaneSums<Vector<double>> body;
+        LaneSums<double> rest;
+        const std::int64_t end = count - begin < kBlock ? count : begin + kBlock;
+        std::int64_t i = begin;
+        for (; i + kLanes <= end; i += kLanes) {
+            __builtin_prefetch(x + i * size + kAhead);
+            for (std::int64_t lane = 0; lane < kLanes; lane += kDoubles)
+                body.add(load_doubles<T>(x + (i + lane) * size) * by, lane);
+        }
+        for (std::int64_t lane = 0; i < end; ++i, ++lane)
+            rest.add(static_cast<double>(load<T>(x + i * size)) * scale, lane);
+        *out++ = total(body, rest);
     }
 }
 

@@ -26,9 +26,8 @@ constexpr Rule entry(const char* name) {
     rule.hyper = R::hyper;
     rule.slots = R::slots;
     if constexpr (requires { R::squares; }) rule.squares = R::squares;
-    static_assert(word_count(R::hyper) == R::By::kHypers, "a name for each hyperparameter");
     static_assert(R::By::learning_rate == 0);
-    rule.n_hyper = word_count(R::hyper);
+    rule.n_hyper = R::By::kHypers;
     rule.n_slots = word_count(R::slots);
     if constexpr (requires { R::carry; }) {
         rule.n_carry = sizeof(R::carry) / sizeof(double);
@@ -55,24 +54,17 @@ constexpr VectorKernels vector_kernels = {probe<T, D>, pair<T, D>, combination<T
                                           advance<T, D>};
 
 // A parameter may be stored in its compute dtype, or in less than float32.
-template <class S>
-constexpr StoreKernel store_from_double() {
-    if constexpr (__is_same(S, double))
-        return store_elements<double, double>;
+template <class S, class T>
+constexpr StoreKernel store_kernel() {
+    if constexpr (kByVector<S, T>)
+        return store_elements<S, T>;
     else
         return nullptr;
-}
-template <class S>
-constexpr StoreKernel store_from_float() {
-    if constexpr (__is_same(S, double))
-        return nullptr;
-    else
-        return store_elements<S, float>;
 }
 
 #define SCHUSS_LOAD(name, type) {load_elements<type, float>, load_elements<type, double>},
 #define SCHUSS_TURN(name, type) turn_block<type>,
-#define SCHUSS_STORE(name, type) {store_from_float<type>(), store_from_double<type>()},
+#define SCHUSS_STORE(name, type) {store_kernel<type, float>(), store_kernel<type, double>()},
 #define SCHUSS_ENTRY(name, type) entry<type>(#name),
 constexpr Rule kRules[] = {SCHUSS_RULES(SCHUSS_ENTRY)};
 #undef SCHUSS_ENTRY

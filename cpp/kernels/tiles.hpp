@@ -111,27 +111,37 @@ void take_average(char* average, const char* p, std::int64_t count, double keep,
 }
 
 template <class T>
-void scale_units(char* g, const char* factor, std::int64_t count, const Policy& by) {
+void scale_units(const char* g, const char* factor, std::int64_t count, const Policy& by,
+                 char* to) {
     for_lanes<T>(count, [&]<class V>(std::int64_t at, V) {
+        __builtin_prefetch(g + at + kAhead);
         const V scale = broadcast<V>(by.scale), limit = broadcast<V>(by.limit);
         const V clipped = maximum(minimum(scale * load<V>(g + at), limit), -limit);
-        store(g + at, load<V>(factor + at) * clipped);
+        store(to + at, load<V>(factor + at) * clipped);
     });
 }
 
 template <class T>
-void add_squares(const char* x, std::int64_t count, double* sums) {
+void add_squares(const char* x, std::int64_t stride, std::int64_t rows, std::int64_t count,
+                 double* sums) {
     constexpr std::int64_t size = sizeof(T), lanes = kLanesOf<Vector<double>>;
     std::int64_t i = 0;
     for (; i + lanes <= count; i += lanes) {
-        const Vector<double> value = load_doubles<T>(x + i * size);
-        char* sum = reinterpret_cast<char*>(sums + i);
-        store(sum, load<Vector<double>>(sum) + value * value);
+        char* at = reinterpret_cast<char*>(sums + i);
+        Vector<double> sum = load<Vector<double>>(at);
+        for (std::int64_t r = 0; r < rows; ++r) {
+            const char* from = x + r * stride + i * size;
+            __builtin_prefetch(from + kAhead);
+            const Vector<double> value = load_doubles<T>(from);
+            sum = sum + value * value;
+        }
+        store(at, sum);
     }
-    for (; i < count; ++i) {
-        const double value = load<T>(x + i * size);
-        sums[i] = sums[i] + value * value;
-    }
+    for (; i < count; ++i)
+        for (std::int64_t r = 0; r < rows; ++r) {
+            const double value = load<T>(x + r * stride + i * size);
+            sums[i] = sums[i] + value * value;
+        }
 }
 
 }  // namespace

@@ -33,7 +33,7 @@ struct Around {
 };
 
 // Rules with sums take two passes: `gather` updates states and gives the terms whose squares are
-// added up for each tensor, `settle` makes coefficients of the sums, and `step` may then see p.
+// added up for each tensor, and `settle` makes coefficients of the sums.
 template <class Rule>
 constexpr int kSumsOf = [] {
     if constexpr (requires { Rule::sums; })
@@ -51,9 +51,10 @@ constexpr bool kLast = [] {
         return true;
 }();
 
+// A rule that needs the parameter takes it before the gradient.
 template <class Rule, class V, int... kAt>
 SCHUSS_INLINE V step_of(V p, V g, [[maybe_unused]] V* slot, const V* c, Indices<kAt...>) {
-    if constexpr (kSumsOf<Rule> > 0)
+    if constexpr (requires { Rule::step(p, g, slot[kAt]..., c); })
         return Rule::step(p, g, slot[kAt]..., c);
     else
         return Rule::step(g, slot[kAt]..., c);
@@ -108,47 +109,43 @@ void update(const Piece& piece, const double* coefficients, const Policy& policy
     update_range<Rule, T, kPart>(piece, body, piece.count, coefficients, policy);
 }
 
-// Elements [begin, end) in steps of one V; the terms go to `terms`, a row a sum.
-template <class Rule, class V>
+// Elements [begin, end) in steps of one V, in whole rounds of lanes where V is a vector.
+template <class Rule, class V, class Sums>
 SCHUSS_INLINE void gather_range(const Piece& piece, std::int64_t begin, std::int64_t end,
-                                const double* coefficients, const Policy& policy, char* terms,
-                                std::int64_t row) {
+                                const double* coefficients, const Policy& policy, Sums* sums) {
     using T = typename Lane<V>::Type;
-    constexpr std::int64_t width = sizeof(V) / sizeof(T), size = sizeof(T);
+    constexpr std::int64_t width = sizeof(V) / sizeof(T), round = width == 1 ? 1 : kLanes;
     constexpr int n = word_count(Rule::slots);
     V c[Rule::kCoefficients];
     broadcast_all<Rule>(coefficients, c);
     const Around<V> around(policy);
-    for (std::int64_t i = begin; i < end; i += width) {
-        V p = load<V>(piece.param + i * size);
-        V g = around.prepared(load<V>(piece.grad + i * size), p);
-        V slot[n], term[kSumsOf<Rule>];
-        for (int s = 0; s < n; ++s) slot[s] = load<V>(piece.slots[s] + i * size);
-        gather_terms<Rule>(p, g, slot, c, term, UpTo<n>());
-        if constexpr (!kLast<Rule>)
-            for (int s = 0; s < n; ++s) store(piece.slots[s] + i * size, slot[s]);
-        for (int k = 0; k < kSumsOf<Rule>; ++k) store(terms + k * row + i * size, term[k]);
-    }
+    for (std::int64_t i = begin; i < end; i += round)
+        for (std::int64_t lane = 0; lane < round; lane += width) {
+            const std::int64_t at = (i + lane) * static_cast<std::int64_t>(sizeof(T));
+            __builtin_prefetch(piece.param + at + kAhead);
+            __builtin_prefetch(piece.grad + at + kAhead);
+            V p = load<V>(piece.param + at);
+            V g = around.prepared(load<V>(piece.grad + at), p);
+            V slot[n], term[kSumsOf<Rule>];
+            for (int s = 0; s < n; ++s) {
+                if constexpr (!kLast<Rule>) __builtin_prefetch(piece.slots[s] + at + kAhead);
+                slot[s] = load<V>(piece.slots[s] + at);
+            }
+            gather_terms<Rule>(p, g, slot, c, term, UpTo<n>());
+            if constexpr (!kLast<Rule>)
+                for (int s = 0; s < n; ++s) store(piece.slots[s] + at, slot[s]);
+            for (int k = 0; k < kSumsOf<Rule>; ++k) sums[k].add(term[k], (i + lane) % kLanes);
+        }
 }
 
 template <class Rule, class T>
 void gather(const Piece& piece, const double* coefficients, const Policy& policy, double* out) {
-    constexpr std::int64_t size = sizeof(T), tile = 512, width = kVectorBytes / sizeof(T);
-    LaneSums sums[kSumsOf<Rule>];
-    alignas(64) char terms[kSumsOf<Rule> * tile * size];
-    for (std::int64_t at = 0; at < piece.count; at += tile) {
-        Piece part = piece;
-        part.count = piece.count - at < tile ? piece.count - at : tile;
-        part.param += at * size;
-        part.grad += at * size;
-        for (int s = 0; s < word_count(Rule::slots); ++s) part.slots[s] += at * size;
-        const std::int64_t body = part.count / width * width;
-        gather_range<Rule, Vector<T>>(part, 0, body, coefficients, policy, terms, tile * size);
-        gather_range<Rule, T>(part, body, part.count, coefficients, policy, terms, tile * size);
-        for (int k = 0; k < kSumsOf<Rule>; ++k)
-            sums[k].template add<T>(terms + k * tile * size, part.count, 1.0);
-    }
-    for (int k = 0; k < kSumsOf<Rule>; ++k) out[k] = sums[k].total();
+    LaneSums<Vector<double>> sums[kSumsOf<Rule>];
+    LaneSums<double> rest[kSumsOf<Rule>];
+    const std::int64_t body = piece.count / kLanes * kLanes;
+    gather_range<Rule, Vector<T>>(piece, 0, body, coefficients, policy, sums);
+    gather_range<Rule, T>(piece, body, piece.count, coefficients, policy, rest);
+    for (int k = 0; k < kSumsOf<Rule>; ++k) out[k] = total(sums[k], rest[k]);
 }
 
 }  // namespace

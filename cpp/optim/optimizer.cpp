@@ -191,17 +191,19 @@ Tensor Optimizer::tensor_of(std::size_t leaf, const Arrays& arrays) const {
         tensor.ordered_grad = operand(arrays.grad, ordered, tensor.dtype);
     }
     if (arrays.shadow.data) tensor.shadow = operand(arrays.shadow, axes, tensor.dtype);
-    for (int s = 0; s < rule().n_slots; ++s) tensor.slots[s] = states_->slot(leaf, s);
-    if (averages()) tensor.average = states_->slot(leaf, rule().n_slots);
+    const auto slot = [&](int s) {
+        return states_ ? states_->slot(leaf, s) : arrays.slots[static_cast<std::size_t>(s)];
+    };
+    for (int s = 0; s < rule().n_slots; ++s) tensor.slots[s] = slot(s);
+    if (averages()) tensor.average = slot(rule().n_slots);
     tensor.unit_stride = l.count();
     if (options_.agc_axis && l.shape.size() > 1) {
-        const int axes_of = static_cast<int>(l.shape.size()), given = *options_.agc_axis;
-        if (given < -axes_of || given >= axes_of)
-            throw std::invalid_argument("agc_axis is " + std::to_string(given) +
-                                        "; an axis of every array of two or more is wanted, and "
-                                        "one of the parameters has " +
-                                        std::to_string(axes_of));
-        const int axis = given < 0 ? given + axes_of : given;
+        const int n = static_cast<int>(l.shape.size()), given = *options_.agc_axis;
+        const int axis = given < 0 ? given + n : given;
+        if (axis < 0 || axis >= n) {
+            tensor.units = 0;  // none: see `check_units`
+            return tensor;
+        }
         tensor.units = l.shape[static_cast<std::size_t>(axis)];
         tensor.unit_stride = 1;
         for (auto a = axes.rbegin(); *a != axis; ++a)
@@ -212,7 +214,7 @@ Tensor Optimizer::tensor_of(std::size_t leaf, const Arrays& arrays) const {
 }
 
 void Optimizer::bind(const std::vector<Arrays>& arrays) {
-    allocate();
+    if (arrays.empty() || arrays[0].slots.empty()) allocate();
     Plan plan;
     plan.keep = keep_.value_or(0.0);
     std::vector<bool> present;
@@ -267,36 +269,46 @@ void Optimizer::find_coefficients() {
     for (const int c : cohort_of_) coefficients_.push_back(of_cohorts[static_cast<std::size_t>(c)]);
 }
 
-// A norm or a unit of which this range is only a part is the caller's to complete.
-void Optimizer::check_range(bool normed) const {
-    if (range_.begin == 0 && range_.end >= offsets_.back()) return;
+// A unit of which this range is only a part would be the caller's to complete.
+void Optimizer::check_units() const {
+    const auto clips = [](const Coefficients& by) { return !std::isinf(by.max_ratio); };
+    if (std::none_of(coefficients_.begin(), coefficients_.end(), clips)) return;
     for (const std::size_t k : plan_.moving.tensors) {
-        const auto c = static_cast<std::size_t>(plan_.tensors[k].coefficients);
-        if (!whole(k) && !std::isinf(coefficients_[c].max_ratio))
+        const Tensor& tensor = plan_.tensors[k];
+        if (!clips(coefficients_[static_cast<std::size_t>(tensor.coefficients)])) continue;
+        if (!whole(k))
             throw std::invalid_argument(
                 "agc is set for a parameter that the range cuts; None is wanted");
+        const std::vector<std::int64_t>& shape = leaves_[k].shape;
+        if (tensor.units == 0 && std::count(shape.begin(), shape.end(), 0) == 0)
+            throw std::invalid_argument("agc_axis is " + std::to_string(*options_.agc_axis) +
+                                        "; an axis of every array of two or more is wanted, and "
+                                        "one of the parameters has " +
+                                        std::to_string(shape.size()));
     }
-    if (!normed)
-        throw std::invalid_argument(
-            "grad_norm is None; that of all ranges is wanted for max_norm "
-            "and nonfinite");
 }
 
-bool Optimizer::open(std::optional<double> grad_norm) {
+double Optimizer::norm() const {
+    return gradient_norm(plan_, threads_for(moving())) / options_.grad_scale;
+}
+
+// Everything of a step but what is written and whether it is taken.
+void Optimizer::prepare(std::optional<double> grad_norm) {
     if (grad_norm && *grad_norm < 0.0)
         throw std::invalid_argument("grad_norm is " + std::to_string(*grad_norm) +
                                     "; a number of at least 0 is wanted");
-    const FloatEnvironment pinned;
     const bool clip = !std::isinf(options_.max_norm);
-    const bool check = options_.nonfinite != Nonfinite::kPropagate;
     find_coefficients();
-    check_range(grad_norm.has_value() || !(clip || check));
-    const int threads = threads_for(moving());
+    check_units();
+    if (partial() && !grad_norm && (clip || checks()))
+        throw std::invalid_argument(
+            "grad_norm is None; that of all ranges is wanted for max_norm "
+            "and nonfinite");
     StepReport report;
     unfit_ = {};
-    if (clip || check || grad_norm) {
-        const double norm =
-            grad_norm ? *grad_norm * options_.grad_scale : gradient_norm(plan_, threads);
+    if (clip || checks() || grad_norm) {
+        const double norm = grad_norm ? *grad_norm * options_.grad_scale
+                                      : gradient_norm(plan_, threads_for(moving()));
         report.grad_norm = grad_norm ? *grad_norm : norm / options_.grad_scale;
         if (clip && !(*report.grad_norm <= options_.max_norm))
             report.clip_factor = options_.max_norm / (*report.grad_norm + 1e-6);
@@ -306,16 +318,65 @@ bool Optimizer::open(std::optional<double> grad_norm) {
             unfit_ = find_unfit(plan_, {factor / options_.grad_scale, options_.max_value, 0.0, 0.0},
                                 rule().squares);
         report.nonfinite = unfit_.count;
-        report.skipped = check && (unfit_.count > 0 || (grad_norm && !std::isfinite(*grad_norm)));
         if (report.clip_factor != 1.0)
             for (Coefficients& by : coefficients_) by.policy.scale *= report.clip_factor;
     }
-    if (report.skipped && options_.nonfinite == Nonfinite::kRaise) return false;
-    report.step = step_count;
     report.learning_rate = hyper_[0][0];
-    report_ = report;
-    if (!report.skipped) clip_units(plan_, plan_.moving, coefficients_, threads);
+    report.skipped = checks() && grad_norm && !std::isfinite(*grad_norm);
+    next_report_ = report;
+}
+
+// Whether a step with so many unfit elements in all ranges is taken.
+bool Optimizer::take(std::int64_t unfit) {
+    StepReport& report = next_report_;
+    unfit_.count = unfit;
+    if (report.nonfinite) report.nonfinite = unfit;
+    report.skipped |= checks() && unfit > 0;
+    report.step = step_count;
+    if (!report.skipped) clip_units(plan_, plan_.moving, coefficients_, threads_for(moving()));
+    if (report.skipped && options_.nonfinite == Nonfinite::kSkip) report_ = report;
     return !report.skipped;
+}
+
+// -- its phases -----------------------------------------------------------------------------------
+
+void Optimizer::check_closed() const {
+    if (phase_ != Phase::kClosed)
+        throw std::runtime_error("a step is open; close() or cancel() comes first");
+}
+
+void Optimizer::check_phase(Phase wanted) const {
+    if (phase_ == Phase::kClosed) throw std::runtime_error("no step is open; open() comes first");
+    if (phase_ == Phase::kOpen && wanted != Phase::kOpen)
+        throw std::runtime_error("unfit gradients of all ranges are not known; decide() is wanted");
+    if (phase_ == wanted) return;
+    if (phase_ == Phase::kReady)
+        throw std::runtime_error("the step is ready to run; run(leaves) or close() is wanted");
+    throw std::runtime_error(phase_ == Phase::kDecided
+                                 ? "the rule has sums; gather() is wanted"
+                                 : "sums were gathered; settle(sums) is wanted");
+}
+
+bool Optimizer::open(std::optional<double> grad_norm) {
+    check_closed();
+    const FloatEnvironment pinned;
+    prepare(grad_norm);
+    const bool waits = partial() && checks();
+    if (!waits && !take(unfit_.count)) return false;
+    ran_.assign(leaves_.size(), false);
+    phase_ = waits ? Phase::kOpen : rule().n_sums > 0 ? Phase::kDecided : Phase::kReady;
+    return true;
+}
+
+bool Optimizer::decide(std::int64_t unfit) {
+    check_phase(Phase::kOpen);
+    if (unfit < unfit_.count)
+        throw std::invalid_argument("unfit is " + std::to_string(unfit) + "; at least the " +
+                                    std::to_string(unfit_.count) + " of this range are wanted");
+    const FloatEnvironment pinned;
+    const bool taken = take(unfit);
+    phase_ = !taken ? Phase::kClosed : rule().n_sums > 0 ? Phase::kDecided : Phase::kReady;
+    return taken;
 }
 
 void Optimizer::gather(const Row& row, std::vector<double>& sums) {
@@ -324,9 +385,12 @@ void Optimizer::gather(const Row& row, std::vector<double>& sums) {
 }
 
 std::vector<double> Optimizer::gather() {
+    check_phase(rule().n_sums > 0 ? Phase::kDecided : Phase::kReady);
     const FloatEnvironment pinned;
     std::vector<double> sums;
-    if (rule().n_sums > 0) gather(plan_.moving, sums);
+    if (rule().n_sums == 0) return sums;
+    gather(plan_.moving, sums);
+    phase_ = Phase::kGathered;
     return sums;
 }
 
@@ -344,12 +408,14 @@ void Optimizer::settle(const Row& row, const std::vector<double>& sums) {
 }
 
 void Optimizer::settle(const std::vector<double>& sums) {
+    check_phase(rule().n_sums > 0 ? Phase::kGathered : Phase::kReady);
     const FloatEnvironment pinned;
     const auto wanted = static_cast<std::size_t>(first_pieces_.back() * rule().n_sums);
     if (sums.size() != wanted)
         throw std::invalid_argument("sums has " + std::to_string(sums.size()) + " numbers; " +
                                     std::to_string(wanted) + " of the whole model are wanted");
     settle(plan_.moving, sums);
+    phase_ = Phase::kReady;
 }
 
 void Optimizer::run(const Row& row) {
@@ -357,20 +423,27 @@ void Optimizer::run(const Row& row) {
 }
 
 void Optimizer::run(const std::vector<std::size_t>& leaves) {
-    const FloatEnvironment pinned;
+    check_phase(Phase::kReady);
+    std::vector<bool> ran = ran_;
     Row row;
-    for (const std::size_t k : leaves)
+    for (const std::size_t k : leaves) {
+        if (k >= leaves_.size() || ran[k])
+            throw std::invalid_argument(
+                "leaves has " + std::to_string(k) +
+                (k < leaves_.size()
+                     ? " again; each once a step is wanted"
+                     : "; less than " + std::to_string(leaves_.size()) + " is wanted"));
+        ran[k] = true;
         if (!plan_.tensors[k].resting) row.add(k, plan_.tensors[k].count);
+    }
+    const FloatEnvironment pinned;
     run(row);
+    ran_ = std::move(ran);
 }
 
 // Both passes over tensors that fit into the second cache together, then over the next ones: what
 // the first pass brought there the second finds.
 void Optimizer::run_in_passes() {
-    if (range_.begin > 0 || range_.end < offsets_.back())
-        throw std::invalid_argument(
-            "a rule with sums steps a range in phases; open, gather, settle, "
-            "run and close are wanted");
     std::vector<double> sums;
     const auto both = [&](const Row& row) {
         gather(row, sums);
@@ -393,26 +466,57 @@ void Optimizer::run_in_passes() {
     both(row);
 }
 
-void Optimizer::close() {
+void Optimizer::commit() {
     const auto is = [](bool present) { return present; };
-    if (!present_.empty() && std::none_of(present_.begin(), present_.end(), is)) return;
-    cohorts_ = next_;
-    report_->step = ++step_count;
+    if (present_.empty() || std::any_of(present_.begin(), present_.end(), is)) {
+        if (options_.carry_float32)
+            for (Cohort& cohort : next_)
+                for (double& value : cohort.carry) value = static_cast<float>(value);
+        cohorts_ = next_;
+        ++step_count;
+    }
+    report_ = next_report_;
+    report_->step = step_count;
+}
+
+void Optimizer::close() {
+    check_phase(Phase::kReady);
+    for (const std::size_t k : plan_.moving.tensors)
+        if (!ran_[k] && plan_.tensors[k].count > 0)
+            throw std::runtime_error("leaf " + std::to_string(k) +
+                                     " has not run; run(leaves) is wanted for all that move");
+    commit();
+    phase_ = Phase::kClosed;
+}
+
+void Optimizer::cancel() {
+    if (phase_ == Phase::kClosed) check_phase(Phase::kReady);
+    const bool gathered = rule().n_sums > 0 && phase_ > Phase::kDecided;
+    if (gathered || std::find(ran_.begin(), ran_.end(), true) != ran_.end())
+        throw std::runtime_error(
+            "the step has written; only its end, up to close(), leaves nothing halfway");
+    phase_ = Phase::kClosed;
 }
 
 bool Optimizer::step(std::optional<double> grad_norm) {
     using Clock = std::chrono::steady_clock;
+    check_closed();
     const FloatEnvironment pinned;
     const Clock::time_point start = Clock::now();
-    const bool taken = open(grad_norm);
+    prepare(grad_norm);
+    if (partial() && (rule().n_sums > 0 || checks()))
+        throw std::invalid_argument(
+            "a range steps in phases where the rule has sums or nonfinite is set; open, decide, "
+            "gather, settle, run and close are wanted");
+    const bool taken = take(unfit_.count);
     if (taken) {
         if (rule().n_sums > 0)
             run_in_passes();
         else
             run(plan_.moving);
-        close();
+        commit();
     }
-    if (useful_threads(moving()) > 1)
+    if (std::min(useful_threads(moving()), options_.threads) > 1)
         pace_.record(std::chrono::duration<double>(Clock::now() - start).count());
     return taken;
 }

@@ -2,6 +2,7 @@
 // and what a step does. Arrays come as views; who owns them, and what errors are called, is the
 // caller's.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -28,6 +29,8 @@ struct Options {
     bool decoupled = false;  // weight decay is taken beside the step, not added to the gradient
     std::optional<int> agc_axis = -1;  // of the units that are clipped, from the end where
                                        // negative; none: the whole tensor is one
+    int threads = std::numeric_limits<int>::max();  // at most
+    bool carry_float32 = false;  // scalar states are rounded to float32 after each step
 };
 
 // Hyperparameters of a group: those of the rule, in the order of its names, then these.
@@ -46,9 +49,11 @@ struct Leaf {
 };
 
 // The arrays of a parameter in one step, axes as in its shape. Without a gradient (data null) it
-// takes no part; without a shadow none is written.
+// takes no part; without a shadow none is written. slots: the memory of its states where somebody
+// else owns them, walked as the leaf is: the rule's, then the average.
 struct Arrays {
     View param, grad, shadow;
+    std::vector<char*> slots;
 };
 
 // Which of the flat elements of the model, C order in each parameter, an optimizer steps: those of
@@ -97,18 +102,26 @@ class Optimizer {
     void move_grad(std::size_t leaf, char* data);        // the layout of its last one, elsewhere
     void set_present(const std::vector<bool>& present);  // which have a gradient
 
-    // A step at once, or in phases: open (nothing is written), gather and settle for a rule with
-    // sums, run for any of the leaves in any order, each once, close. False where the gradients are
-    // to be skipped or refused: nothing was written, and a refusal leaves the report as it was.
+    // A step at once, or in phases: open; decide, where a range has gradients to check; gather and
+    // settle for a rule with sums; run for any of the leaves in any order, each once; close, when
+    // all that move have run. False where the gradients are to be skipped or refused: nothing was
+    // written, nothing is open, and a refusal leaves the report as it was. Up to the first run, or
+    // gather of a rule with sums, nothing is written, and cancel makes all as before. Whatever is
+    // out of turn throws std::runtime_error, a wrong argument std::invalid_argument; both change
+    // nothing, and the step stays open.
     bool step(std::optional<double> grad_norm = std::nullopt);
     bool open(std::optional<double> grad_norm = std::nullopt);
+    bool decide(std::int64_t unfit);               // gradient elements, of all ranges
     std::vector<double> gather();                  // the sums of this range's pieces
     void settle(const std::vector<double>& sums);  // of all pieces of the model
     void run(const std::vector<std::size_t>& leaves);
     void close();
+    void cancel();
+    void check_closed() const;  // throws std::runtime_error while a step is open
 
+    double norm() const;  // of the gradients over grad_scale
     const std::optional<StepReport>& report() const { return report_; }
-    const Unfit& unfit() const { return unfit_; }
+    const Unfit& unfit() const { return unfit_; }  // of this range, until all have decided
     std::int64_t moving() const { return plan_.moving.total(); }  // elements that a step touches
 
     // States. They lie as their parameters do; those of a part of a parameter as one row.
@@ -134,6 +147,7 @@ class Optimizer {
         std::vector<double> carry;
         auto operator<=>(const Cohort&) const = default;
     };
+    enum class Phase { kClosed, kOpen, kDecided, kGathered, kReady };  // kReady: to run
     struct Part {  // of a leaf, that this optimizer owns: elements in C order
         std::int64_t begin, end;
     };
@@ -145,9 +159,15 @@ class Optimizer {
     void regroup(const std::vector<Cohort>& of_leaves);
     Tensor tensor_of(std::size_t leaf, const Arrays& arrays) const;
     void find_coefficients();
-    void check_range(bool normed) const;
+    bool partial() const { return range_.begin > 0 || range_.end < offsets_.back(); }
+    bool checks() const { return options_.nonfinite != Nonfinite::kPropagate; }
+    void check_units() const;
+    void prepare(std::optional<double> grad_norm);
+    bool take(std::int64_t unfit);
+    void commit();
+    void check_phase(Phase wanted) const;
     int threads_for(std::int64_t elements) const {
-        return pace_.parallel() ? useful_threads(elements) : 1;
+        return pace_.parallel() ? std::min(useful_threads(elements), options_.threads) : 1;
     }
     void gather(const Row& row, std::vector<double>& sums);
     void settle(const Row& row, const std::vector<double>& sums);
@@ -175,6 +195,9 @@ class Optimizer {
     Pace pace_;
     std::optional<StepReport> report_;
     Unfit unfit_;
+    Phase phase_ = Phase::kClosed;
+    std::vector<bool> ran_;     // leaves, in the step that is open
+    StepReport next_report_;    // of that step
     std::vector<Cohort> next_;  // cohorts after the step that is open
     std::vector<Coefficients> coefficients_;
 };

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <utility>
 
 #include "dispatch/dispatch.hpp"
@@ -42,16 +41,18 @@ char* reach(const Operand& from, const Tensor& tensor, std::int64_t at, std::int
     return buffer;
 }
 
-// The factors of units for the elements of a tile, in walk order.
+// The factors of units for the elements of a tile, in walk order: in place, or in the buffer.
 template <class T>
-void spread_factors(const Tensor& tensor, std::int64_t at, std::int64_t count, char* bytes) {
-    T* to = reinterpret_cast<T*>(bytes);
+const char* spread_factors(const Tensor& tensor, std::int64_t at, std::int64_t count,
+                           char* buffer) {
+    T* to = reinterpret_cast<T*>(buffer);
     const T* factors = reinterpret_cast<const T*>(tensor.factors->data());
     for (std::int64_t i = 0; i < count;) {
         const std::int64_t place = tensor.first + at + i;
         const std::int64_t unit = place / tensor.unit_stride % tensor.units;
         if (tensor.unit_stride == 1) {
             const std::int64_t n = std::min(count - i, tensor.units - unit);
+            if (n == count) return reinterpret_cast<const char*>(factors + unit);
             std::copy_n(factors + unit, n, to + i);
             i += n;
         } else {
@@ -61,6 +62,7 @@ void spread_factors(const Tensor& tensor, std::int64_t at, std::int64_t count, c
             i += n;
         }
     }
+    return buffer;
 }
 
 // The policy for gradients as `clipped` gives them.
@@ -74,12 +76,10 @@ template <std::int64_t n>
 const char* clipped(const Tensor& tensor, std::int64_t at, std::int64_t count, const Policy& by,
                     const char* g, Buffer<n>& buffer) {
     if (!tensor.factors) return g;
-    if (g != buffer.bytes)
-        std::memcpy(buffer.bytes, g, static_cast<std::size_t>(count * size_of(tensor.dtype)));
-    Buffer<n> factors;
-    (tensor.dtype == kFloat32 ? spread_factors<float> : spread_factors<double>)(tensor, at, count,
-                                                                                factors.bytes);
-    kernels().scale[tensor.dtype](buffer.bytes, factors.bytes, count, by);
+    Buffer<n> room;
+    const auto spread = tensor.dtype == kFloat32 ? spread_factors<float> : spread_factors<double>;
+    const char* factors = spread(tensor, at, count, room.bytes);
+    kernels().scale[tensor.dtype](g, factors, count, by, buffer.bytes);
     return buffer.bytes;
 }
 
@@ -194,44 +194,54 @@ void unit_sums(const Tensor& tensor, const Policy& policy, std::int64_t begin, s
                double* of_param, double* of_grad) {
     const KernelTable& table = kernels();
     const std::int64_t run = tensor.count / tensor.units / tensor.units_before;
+    const std::int64_t size = sizeof(T), apart = tensor.units * run;
     const Policy prepare{policy.scale, policy.limit, 0.0, 0.0};
-    WholeBlock param, grad, ones;
+    const bool as_it_is = policy.scale == 1.0 && std::isinf(policy.limit);
+    WholeBlock buffer, ones;
     std::fill_n(reinterpret_cast<T*>(ones.bytes), kBlock, T{1});
-    const auto at_place = [&](std::int64_t place, std::int64_t n, const auto& add) {
-        const char* p = reach(tensor.ordered_param, tensor, place, n, param.bytes);
-        const char* g = reach(tensor.ordered_grad, tensor, place, n, grad.bytes);
-        if (g != grad.bytes) std::memcpy(grad.bytes, g, static_cast<std::size_t>(n) * sizeof(T));
-        table.scale[tensor.dtype](grad.bytes, ones.bytes, n, prepare);
-        add(p, grad.bytes);
+    // Calls add(x, stride) for `rows` runs of n elements, `apart` elements from one to the next.
+    const auto at_place = [&](const Operand& from, bool prepared, std::int64_t place,
+                              std::int64_t rows, std::int64_t n, const auto& add) {
+        if (prepared && from.direct)
+            return add(from.view.data + (tensor.first + place) * size, apart * size);
+        for (std::int64_t r = 0; r < rows; ++r) {
+            char* const to = buffer.bytes + r * n * size;
+            const char* x = reach(from, tensor, place + r * apart, n, to);
+            if (!prepared) table.scale[tensor.dtype](x, ones.bytes, n, prepare, to);
+        }
+        add(buffer.bytes, n * size);
     };
-    for (std::int64_t a = 0; a < tensor.units_before; ++a) {
-        const std::int64_t row = a * tensor.units * run;
-        if (run == 1) {
-            for (std::int64_t k = begin; k < end; k += kBlock) {
-                const std::int64_t n = std::min(kBlock, end - k);
-                at_place(row + k, n, [&](const char* p, const char* g) {
-                    table.squares[tensor.dtype](p, n, of_param + k);
-                    table.squares[tensor.dtype](g, n, of_grad + k);
-                });
-            }
-            continue;
+    const auto add_all = [&](const Operand& from, bool prepared, double* sums) {
+        if (run == 1) {  // some rows at a time, so that their sums are read and written once
+            constexpr std::int64_t kRows = 4, kColumns = kBlock / kRows;
+            for (std::int64_t a = 0; a < tensor.units_before; a += kRows)
+                for (std::int64_t k = begin; k < end; k += kColumns) {
+                    const std::int64_t rows = std::min(kRows, tensor.units_before - a);
+                    const std::int64_t n = std::min(kColumns, end - k);
+                    at_place(from, prepared, a * apart + k, rows, n,
+                             [&](const char* x, std::int64_t stride) {
+                                 table.squares[tensor.dtype](x, stride, rows, n, sums + k);
+                             });
+                }
+            return;
         }
-        for (std::int64_t k = begin; k < end; ++k) {
-            double run_of_param = 0.0, run_of_grad = 0.0;
-            for (std::int64_t at = 0; at < run; at += kBlock) {
-                const std::int64_t n = std::min(kBlock, run - at);
-                at_place(row + k * run + at, n, [&](const char* p, const char* g) {
-                    double of_p, of_g;
-                    table.sum_squares[tensor.dtype](p, n, 1.0, &of_p);
-                    table.sum_squares[tensor.dtype](g, n, 1.0, &of_g);
-                    run_of_param += of_p;
-                    run_of_grad += of_g;
-                });
+        for (std::int64_t a = 0; a < tensor.units_before; ++a)
+            for (std::int64_t k = begin; k < end; ++k) {
+                double of_run = 0.0;
+                for (std::int64_t at = 0; at < run; at += kBlock) {
+                    const std::int64_t n = std::min(kBlock, run - at);
+                    at_place(from, prepared, a * apart + k * run + at, 1, n,
+                             [&](const char* x, std::int64_t) {
+                                 double sum;
+                                 table.sum_squares[tensor.dtype](x, n, 1.0, &sum);
+                                 of_run += sum;
+                             });
+                }
+                sums[k] += of_run;
             }
-            of_param[k] += run_of_param;
-            of_grad[k] += run_of_grad;
-        }
-    }
+    };
+    add_all(tensor.ordered_param, true, of_param);
+    add_all(tensor.ordered_grad, as_it_is, of_grad);
 }
 
 }  // namespace

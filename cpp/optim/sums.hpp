@@ -2,6 +2,7 @@
 // is split into tensors: a norm, and the search for elements that no rule can use.
 #pragma once
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "optim/plan.hpp"
@@ -22,7 +23,7 @@ double gradient_norm(const Plan& plan, int threads);
 // once prepared; or, for a rule that squares, once squared.
 struct Unfit {
     std::int64_t count = 0;
-    std::size_t first = 0;  // tensor
+    std::optional<std::size_t> first;  // tensor with one
 };
 Unfit find_unfit(const Plan& plan, const Policy& by, bool squares);
 

@@ -8,10 +8,7 @@ namespace schuss::SCHUSS_TARGET {
 namespace {
 
 struct AdaBelief : Moments {
-    static constexpr char hyper[] = "learning_rate beta1 beta2 epsilon epsilon_root";
-    struct By {
-        enum { learning_rate, beta1, beta2, epsilon, epsilon_root, kHypers };
-    };
+    SCHUSS_HYPER(learning_rate, beta1, beta2, epsilon, epsilon_root)
     static constexpr char slots[] = "exp_avg exp_avg_var";
     enum { kEpsilonRoot = kOwn, kCoefficients };
     static void coefficients(const double* h, std::int64_t t, double* carry, double* c) {

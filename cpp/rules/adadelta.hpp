@@ -7,10 +7,7 @@ namespace schuss::SCHUSS_TARGET {
 namespace {
 
 struct AdaDelta {
-    static constexpr char hyper[] = "learning_rate rho epsilon";
-    struct By {
-        enum { learning_rate, rho, epsilon, kHypers };
-    };
+    SCHUSS_HYPER(learning_rate, rho, epsilon)
     static constexpr char slots[] = "square_avg acc_delta";
     static constexpr bool squares = true;
     enum { kLearningRate, kRho, kTake, kEpsilon, kCoefficients };

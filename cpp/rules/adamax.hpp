@@ -7,10 +7,7 @@ namespace schuss::SCHUSS_TARGET {
 namespace {
 
 struct Adamax {
-    static constexpr char hyper[] = "learning_rate beta1 beta2 epsilon";
-    struct By {
-        enum { learning_rate, beta1, beta2, epsilon, kHypers };
-    };
+    SCHUSS_HYPER(learning_rate, beta1, beta2, epsilon)
     static constexpr char slots[] = "exp_avg exp_inf";
     enum { kBeta1, kTake1, kBeta2, kStepSize, kEpsilon, kCoefficients };
     static void coefficients(const double* h, std::int64_t t, double*, double* c) {

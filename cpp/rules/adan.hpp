@@ -8,10 +8,7 @@ namespace schuss::SCHUSS_TARGET {
 namespace {
 
 struct Adan {
-    static constexpr char hyper[] = "learning_rate beta1 beta2 beta3 epsilon weight_decay proximal";
-    struct By {
-        enum { learning_rate, beta1, beta2, beta3, epsilon, weight_decay, proximal, kHypers };
-    };
+    SCHUSS_HYPER(learning_rate, beta1, beta2, beta3, epsilon, weight_decay, proximal)
     static constexpr char slots[] = "exp_avg exp_avg_sq exp_avg_diff previous_grad";
     static constexpr bool squares = true;
     enum {

@@ -7,44 +7,8 @@
 namespace schuss::SCHUSS_TARGET {
 namespace {
 
-// log(x) for x in (0, 1) without a libm: x = 2^k z with z near 1, and the series of artanh.
-SCHUSS_INLINE double logarithm(double x) {
-    int k = 0;
-    for (; x < 0.7071067811865476; x *= 2.0) --k;
-    const double z = (x - 1.0) / (x + 1.0);
-    double series = 0.0;
-    for (int n = 23; n > 0; n -= 2) series = series * (z * z) + 1.0 / n;
-    return k * 0.6931471805599453 + 2.0 * z * series;
-}
-
-// e^x - 1 for x <= 0 without a libm: the series where |x| is small, then doublings.
-SCHUSS_INLINE double exponential_less_1(double x) {
-    if (x < -745.0) return -1.0;
-    int doublings = 0;
-    for (; x < -0.04; x *= 0.5) ++doublings;
-    double series = 1.0;
-    for (int k = 10; k > 1; --k) series = 1.0 + x / k * series;
-    double result = x * series;
-    for (; doublings > 0; --doublings) result = result * (2.0 + result);
-    return result;
-}
-
 struct AdEMAMix : Moments {
-    static constexpr char hyper[] =
-        "learning_rate beta1 beta2 epsilon beta3 alpha beta3_warmup alpha_warmup";
-    struct By {
-        enum {
-            learning_rate,
-            beta1,
-            beta2,
-            epsilon,
-            beta3,
-            alpha,
-            beta3_warmup,
-            alpha_warmup,
-            kHypers
-        };
-    };
+    SCHUSS_HYPER(learning_rate, beta1, beta2, epsilon, beta3, alpha, beta3_warmup, alpha_warmup)
     static constexpr char slots[] = "exp_avg_fast exp_avg_sq exp_avg_slow";
     enum { kBeta3 = kOwn, kTake3, kSlowStep, kCoefficients };
     static double time(double beta) { return beta == 0.0 ? 0.0 : -1.0 / logarithm(beta); }

@@ -8,24 +8,8 @@ namespace schuss::SCHUSS_TARGET {
 namespace {
 
 struct Lamb : Moments {
-    static constexpr char hyper[] =
-        "learning_rate beta1 beta2 epsilon weight_decay bias_correction decoupled_weight_decay "
-        "adapt min_ratio max_ratio";
-    struct By {
-        enum {
-            learning_rate,
-            beta1,
-            beta2,
-            epsilon,
-            weight_decay,
-            bias_correction,
-            decoupled_weight_decay,
-            adapt,
-            min_ratio,
-            max_ratio,
-            kHypers
-        };
-    };
+    SCHUSS_HYPER(learning_rate, beta1, beta2, epsilon, weight_decay, bias_correction,
+                 decoupled_weight_decay, adapt, min_ratio, max_ratio)
     static constexpr char sums[] = "param update";
     static constexpr bool all_in_gather = true;
     enum { kInside = kOwn, kRate, kCoefficients };

@@ -8,25 +8,8 @@ namespace schuss::SCHUSS_TARGET {
 namespace {
 
 struct Lars {
-    static constexpr char hyper[] =
-        "learning_rate momentum dampening nesterov trust_coefficient epsilon weight_decay "
-        "lr_in_velocity adapt zero_ratio max_ratio";
-    struct By {
-        enum {
-            learning_rate,
-            momentum,
-            dampening,
-            nesterov,
-            trust_coefficient,
-            epsilon,
-            weight_decay,
-            lr_in_velocity,
-            adapt,
-            zero_ratio,
-            max_ratio,
-            kHypers
-        };
-    };
+    SCHUSS_HYPER(learning_rate, momentum, dampening, nesterov, trust_coefficient, epsilon,
+                 weight_decay, lr_in_velocity, adapt, zero_ratio, max_ratio)
     static constexpr char slots[] = "momentum_buffer";
     static constexpr char sums[] = "param grad";
     enum { kMomentum, kTake, kDecay, kOnTaken, kOnBuffer, kCoefficients };

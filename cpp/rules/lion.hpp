@@ -7,10 +7,7 @@ namespace schuss::SCHUSS_TARGET {
 namespace {
 
 struct Lion {
-    static constexpr char hyper[] = "learning_rate beta1 beta2";
-    struct By {
-        enum { learning_rate, beta1, beta2, kHypers };
-    };
+    SCHUSS_HYPER(learning_rate, beta1, beta2)
     static constexpr char slots[] = "exp_avg";
     enum { kLearningRate, kBeta1, kTake1, kBeta2, kTake2, kCoefficients };
     static void coefficients(const double* h, std::int64_t, double*, double* c) {

@@ -18,10 +18,7 @@ SCHUSS_INLINE double power_096(double x) {
 }
 
 struct NAdam : Moments {
-    static constexpr char hyper[] = "learning_rate beta1 beta2 epsilon momentum_decay";
-    struct By {
-        enum { learning_rate, beta1, beta2, epsilon, momentum_decay, kHypers };
-    };
+    SCHUSS_HYPER(learning_rate, beta1, beta2, epsilon, momentum_decay)
     static constexpr double carry[] = {1.0};
     enum { kGradStep = kOwn, kMomentStep, kCoefficients };
     static void coefficients(const double* h, std::int64_t t, double* product, double* c) {

@@ -1,6 +1,6 @@
 // RAdam, Liu et al. 2020, Algorithm 2. While rho_t <= threshold the variance of v is not tractable
 // and the step is lr m_hat; after that it is lr r_t m_hat / (sqrt(v_hat) + eps). The paper has no
-// eps; ours stands on the corrected root.
+// eps; ours stands on the corrected root, or as in PyTorch on that of v as it is.
 #pragma once
 #include "rules/terms.hpp"
 
@@ -8,13 +8,11 @@ namespace schuss::SCHUSS_TARGET {
 namespace {
 
 struct RAdam : Moments {
-    static constexpr char hyper[] = "learning_rate beta1 beta2 epsilon threshold";
-    struct By {
-        enum { learning_rate, beta1, beta2, epsilon, threshold, kHypers };
-    };
+    SCHUSS_HYPER(learning_rate, beta1, beta2, epsilon, threshold, epsilon_before_correction)
     enum { kAdaptive = kOwn, kCoefficients };
     static void coefficients(const double* h, std::int64_t t, double* carry, double* c) {
         Moments::coefficients(h, t, carry, c);
+        if (h[By::epsilon_before_correction] != 0.0) c[kEpsilon] *= c[kInverseRoot2];
         const double decay = power(h[By::beta2], t);
         const double limit = 2.0 / (1.0 - h[By::beta2]) - 1.0;
         const double rho = limit - 2.0 * static_cast<double>(t) * decay / (1.0 - decay);

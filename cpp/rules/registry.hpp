@@ -2,6 +2,7 @@
 #pragma once
 #include "rules/sgd.hpp"
 #include "rules/momentum.hpp"
+#include "rules/asgd.hpp"
 #include "rules/adagrad.hpp"
 #include "rules/rmsprop.hpp"
 #include "rules/adadelta.hpp"
@@ -11,6 +12,7 @@
 #include "rules/nadam.hpp"
 #include "rules/adamax.hpp"
 #include "rules/lion.hpp"
+#include "rules/rprop.hpp"
 #include "rules/ademamix.hpp"
 #include "rules/adan.hpp"
 #include "rules/lars.hpp"
@@ -22,6 +24,7 @@
     X(nesterov, Nesterov)                                 \
     X(velocity, Velocity)                                 \
     X(nesterov_velocity, NesterovVelocity)                \
+    X(asgd, Asgd)                                         \
     X(adagrad, AdaGrad)                                   \
     X(rmsprop, RMSprop)                                   \
     X(rmsprop_momentum, RMSpropMomentum)                  \
@@ -35,6 +38,7 @@
     X(nadam, NAdam)                                       \
     X(adamax, Adamax)                                     \
     X(lion, Lion)                                         \
+    X(rprop, Rprop)                                       \
     X(ademamix, AdEMAMix)                                 \
     X(adan, Adan)                                         \
     X(lars, Lars)                                         \

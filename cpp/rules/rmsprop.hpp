@@ -10,10 +10,7 @@ namespace {
 
 template <bool kCentered, bool kMomentum>
 struct RMSpropRule {
-    static constexpr char hyper[] = "learning_rate beta epsilon epsilon_inside_sqrt momentum";
-    struct By {
-        enum { learning_rate, beta, epsilon, epsilon_inside_sqrt, momentum, kHypers };
-    };
+    SCHUSS_HYPER(learning_rate, beta, epsilon, epsilon_inside_sqrt, momentum)
     static constexpr bool squares = true;
     enum { kLearningRate, kBeta, kTake, kEpsilonInside, kEpsilonOutside, kMu, kCoefficients };
     static void coefficients(const double* h, std::int64_t, double*, double* c) {

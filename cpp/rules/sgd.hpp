@@ -6,10 +6,7 @@ namespace schuss::SCHUSS_TARGET {
 namespace {
 
 struct Sgd {
-    static constexpr char hyper[] = "learning_rate";
-    struct By {
-        enum { learning_rate, kHypers };
-    };
+    SCHUSS_HYPER(learning_rate)
     static constexpr char slots[] = "";
     enum { kLearningRate, kCoefficients };
     static void coefficients(const double* h, std::int64_t, double*, double* c) {

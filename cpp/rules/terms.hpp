@@ -5,6 +5,13 @@
 namespace schuss::SCHUSS_TARGET {
 namespace {
 
+// The hyperparameters of a rule, once: their names, and their places in what it is given of them.
+#define SCHUSS_HYPER(...)                         \
+    static constexpr char hyper[] = #__VA_ARGS__; \
+    struct By {                                   \
+        enum { __VA_ARGS__, kHypers };            \
+    };
+
 // beta^t by repeated squaring: multiplications only, so that the bits depend on no libm.
 SCHUSS_INLINE double power(double base, std::int64_t exponent) {
     double result = 1.0;
@@ -15,6 +22,31 @@ SCHUSS_INLINE double power(double base, std::int64_t exponent) {
 
 // What an exponential moving average that began at 0 lacks after t steps: 1 - beta^t.
 SCHUSS_INLINE double bias_correction(double beta, std::int64_t t) { return 1.0 - power(beta, t); }
+
+// log(x) for x > 0 without a libm: x = 2^k z with z near 1, and the series of artanh.
+SCHUSS_INLINE double logarithm(double x) {
+    if (x > 1.7976931348623157e308) return x;
+    int k = 0;
+    for (; x < 0.7071067811865476; x *= 2.0) --k;
+    for (; x > 1.4142135623730951; x *= 0.5) ++k;
+    const double z = (x - 1.0) / (x + 1.0);
+    double series = 0.0;
+    for (int n = 23; n > 0; n -= 2) series = series * (z * z) + 1.0 / n;
+    return k * 0.6931471805599453 + 2.0 * z * series;
+}
+
+// e^x - 1 without a libm: the series where |x| is small, then doublings.
+SCHUSS_INLINE double exponential_less_1(double x) {
+    if (x < -745.0) return -1.0;
+    if (x > 710.0) return __builtin_inf();
+    int doublings = 0;
+    for (; x < -0.04 || x > 0.04; x *= 0.5) ++doublings;
+    double series = 1.0;
+    for (int k = 10; k > 1; --k) series = 1.0 + x / k * series;
+    double result = x * series;
+    for (; doublings > 0; --doublings) result = result * (2.0 + result);
+    return result;
+}
 
 SCHUSS_INLINE double inverse_sqrt(double x) { return 1.0 / __builtin_sqrt(x); }
 
@@ -44,10 +76,7 @@ SCHUSS_INLINE V sign(V x) {
 // What the Adam family shares: both averages, their corrections, and the rate times m_hat /
 // (sqrt(v_hat) + eps).
 struct Moments {
-    static constexpr char hyper[] = "learning_rate beta1 beta2 epsilon";
-    struct By {
-        enum { learning_rate, beta1, beta2, epsilon, kHypers };
-    };
+    SCHUSS_HYPER(learning_rate, beta1, beta2, epsilon)
     static constexpr char slots[] = "exp_avg exp_avg_sq";
     static constexpr bool squares = true;
     // A rule with coefficients of its own counts on from kOwn.

@@ -63,7 +63,6 @@ bool is_contiguous(const View& view) {
            (view.shape.size() == 1 && view.strides[0] == kBytes[static_cast<int>(view.type)]);
 }
 
-// The array with its axes taken in the given order.
 char* address(const View& view, std::int64_t place) {
     char* at = view.data;
     for (std::size_t a = view.shape.size(); a-- > 0; place /= view.shape[a])

@@ -51,6 +51,11 @@ class Archive {
         (member(members), ...);
     }
 
+    // What was read must make sense to its owner.
+    static void require(bool sound) {
+        if (!sound) throw std::invalid_argument("the state is damaged");
+    }
+
     void raw(void* data, std::size_t size) {
         sizes_ = sizes_ * 1099511628211u ^ size;  // as in FNV-1
         if (size == 0) return;                    // data may be null
@@ -83,8 +88,7 @@ class Archive {
     {
         std::size_t size = values.size();
         raw(&size, sizeof size);
-        if (size > (reading_ ? bytes_.size() : size))
-            throw std::invalid_argument("the state is damaged");
+        require(!reading_ || size <= bytes_.size());
         values.resize(size);
         raw(values.data(), size * sizeof(T));
     }

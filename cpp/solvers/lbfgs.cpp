@@ -105,17 +105,14 @@ std::optional<Solver::Pairs> PairHistory::pairs() const {
 void PairHistory::visit(Archive& archive) {
     archive(order_, target_, s_y_, y_y_, s_g_, y_g_, gamma_);
     const auto slots = static_cast<std::size_t>(m_);
-    if (target_ < 0 || target_ >= m_ || s_g_.size() != slots || s_y_.size() != slots * slots)
-        throw std::invalid_argument("the state is damaged");
+    Archive::require(s_g_.size() == slots && s_y_.size() == slots * slots);
     const auto rows_of = [&](int slot) {
+        Archive::require(slot >= 0 && slot < m_);
         const auto bytes = static_cast<std::size_t>(n_ * size_of(dtype_));
         archive.raw(s_row(slot), bytes);
         archive.raw(y_row(slot), bytes);
     };
-    for (const int slot : order_) {
-        if (slot < 0 || slot >= m_) throw std::invalid_argument("the state is damaged");
-        rows_of(slot);
-    }
+    for (const int slot : order_) rows_of(slot);
     rows_of(target_);
 }
 

@@ -105,8 +105,7 @@ void PlainNewton::visit(Archive& archive) {
     Solver::visit(archive);
     model_.visit(archive);
     archive(p_, slope_, minimum_);
-    if (p_.size() != static_cast<std::size_t>(n_))
-        throw std::invalid_argument("the state is damaged");
+    Archive::require(p_.size() == static_cast<std::size_t>(n_));
 }
 
 }  // namespace schuss

@@ -83,8 +83,7 @@ void NewtonCG::visit(Archive& archive) {
     RegionSolver::visit(archive);
     step_.visit(archive);
     archive(p_, predicted_, newton_promise_, least_, looking_, minimum_, products_);
-    if (p_.size() != static_cast<std::size_t>(n_))
-        throw std::invalid_argument("the state is damaged");
+    Archive::require(p_.size() == static_cast<std::size_t>(n_));
 }
 
 }  // namespace schuss

@@ -358,8 +358,7 @@ bool Quadratic::newton(const std::vector<double>& g, std::vector<double>& p) {
 
 void Quadratic::visit(Archive& archive) {
     archive(h_, curvature_, shift_, count_);
-    if (!h_.empty() && h_.size() != triangle(n_))
-        throw std::invalid_argument("the state is damaged");
+    Archive::require(h_.empty() || h_.size() == triangle(n_));
 }
 
 }  // namespace schuss

@@ -85,8 +85,7 @@ void RegionSolver::receive(double value, const char* gradient) {
 void RegionSolver::visit(Archive& archive) {
     Solver::visit(archive);
     archive(gradient_, radius_, grown_, trials_, promise_);
-    if (gradient_.size() < static_cast<std::size_t>(n_))
-        throw std::invalid_argument("the state is damaged");
+    Archive::require(gradient_.size() >= static_cast<std::size_t>(n_));
 }
 
 }  // namespace schuss

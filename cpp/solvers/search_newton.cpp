@@ -36,8 +36,7 @@ void HessianCurvature::forget(double scale) {
 void HessianCurvature::visit(Archive& archive) {
     model.visit(archive);
     archive(known, gradient, d, scale_);
-    if (gradient.size() != y_.size() || d.size() != y_.size())
-        throw std::invalid_argument("the state is damaged");
+    Archive::require(gradient.size() == y_.size() && d.size() == y_.size());
 }
 
 void SearchNewton::aim() {

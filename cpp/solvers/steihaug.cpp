@@ -66,8 +66,7 @@ void Steihaug::visit(Archive& archive) {
     archive(p_, direction_, residual_, radius_, squares_, enough_, predicted_, least_, most_,
             products_left_, done_);
     const auto n = static_cast<std::size_t>(n_);
-    if (p_.size() < n || direction_.size() < n || residual_.size() < n)
-        throw std::invalid_argument("the state is damaged");
+    Archive::require(std::min({p_.size(), direction_.size(), residual_.size()}) >= n);
 }
 
 }  // namespace schuss

@@ -27,10 +27,13 @@ double* Symmetric::tile(std::int64_t row, std::int64_t column) const {
     return a_.doubles() + (triangle(row) + column) * kMatrixTile * kMatrixTile;
 }
 
+double& Symmetric::element(std::int64_t i, std::int64_t j) const {
+    return tile(i / kMatrixTile, j / kMatrixTile)[i % kMatrixTile * kMatrixTile + j % kMatrixTile];
+}
+
 void Symmetric::set_identity(double scale) {
     std::fill_n(a_.doubles(), a_.size(), 0.0);
-    for (std::int64_t i = 0; i < n_; ++i)
-        tile(i / kMatrixTile, i / kMatrixTile)[i % kMatrixTile * (kMatrixTile + 1)] = scale;
+    for (std::int64_t i = 0; i < n_; ++i) element(i, i) = scale;
     waiting_ = 0;
 }
 
@@ -39,9 +42,7 @@ void Symmetric::set(const double* a) {
     for (std::int64_t i = 0; i < n_; ++i)
         for (std::int64_t j = 0; j < n_; ++j)
             if (i / kMatrixTile >= j / kMatrixTile)
-                tile(i / kMatrixTile,
-                     j / kMatrixTile)[i % kMatrixTile * kMatrixTile + j % kMatrixTile] =
-                    a[std::max(i, j) * n_ + std::min(i, j)];
+                element(i, j) = a[std::max(i, j) * n_ + std::min(i, j)];
     waiting_ = 0;
 }
 
@@ -86,8 +87,7 @@ void Symmetric::multiply(const double* v, double* out) {
 
 double Symmetric::at(std::int64_t i, std::int64_t j) const {
     if (i < j) std::swap(i, j);
-    double value =
-        tile(i / kMatrixTile, j / kMatrixTile)[i % kMatrixTile * kMatrixTile + j % kMatrixTile];
+    double value = element(i, j);
     const auto a = static_cast<std::size_t>(i), b = static_cast<std::size_t>(j);
     if (waiting_ > 0) value *= scale_;
     for (std::size_t k = 0; k < static_cast<std::size_t>(waiting_); ++k)

@@ -36,6 +36,7 @@ class Symmetric {
 
   private:
     double* tile(std::int64_t row, std::int64_t column) const;
+    double& element(std::int64_t i, std::int64_t j) const;  // as stored: its tile has j <= i
 
     std::int64_t n_, tiles_;
     Vector a_;

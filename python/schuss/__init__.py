@@ -9,18 +9,9 @@ from . import clipping, config, linalg, optimizers, solvers
 from .batches import minibatches
 from .optimizers import *
 from .optimizers.base import Optimizer, StepInfo
-from .solvers import (
-    BFGS,
-    LBFGS,
-    SR1,
-    GradientDescent,
-    Newton,
-    NewtonCG,
-    line_search,
-    minimize,
-    minimize_batch,
-    scipy_method,
-)
+from .solvers import line_search, minimize, minimize_batch, scipy_method
+from .solvers.newton import *
+from .solvers.quasi_newton import *
 from .suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -30,13 +21,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
-    "BFGS",
-    "LBFGS",
-    "SR1",
     "CheckpointError",
-    "GradientDescent",
-    "Newton",
-    "NewtonCG",
     "Optimizer",
     "StepInfo",
     "clipping",
@@ -55,6 +40,8 @@ __all__ = [
     "scipy_method",
     "solvers",
     *optimizers.__all__,
+    *solvers.newton.__all__,
+    *solvers.quasi_newton.__all__,
 ]
 
 

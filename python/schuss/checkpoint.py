@@ -323,7 +323,7 @@ def _state_format() -> list[Any]:
 
 
 class _Decoder:
-    """Values from JSON; a method for each word."""
+    """Values from JSON, by a function for each word."""
 
     def __init__(self, tensors: dict[str, Any], callables: Mapping[str, Any]) -> None:
         self.objects: list[Any] = []
@@ -342,24 +342,6 @@ class _Decoder:
     def _list(self, *items: Any) -> list[Any]:
         return [self.value(item) for item in items]
 
-    def _tuple(self, *items: Any) -> tuple[Any, ...]:
-        return tuple(self._list(*items))
-
-    def _dict(self, *pairs: Any) -> dict[Any, Any]:
-        return {self.value(key): self.value(child) for key, child in pairs}
-
-    def _int(self, text: str) -> int:
-        return int(text, 16)
-
-    def _float(self, bits: str) -> float:
-        return float(struct.unpack(">d", bytes.fromhex(bits))[0])
-
-    def _complex(self, real: Any, imag: Any) -> complex:
-        return complex(self.value(real), self.value(imag))
-
-    def _bytes(self, name: str) -> bytes:
-        return bytes(self._array(name))
-
     def _scalar(self, dtype: str, value: Any) -> Any:
         known = np.dtype(dtype) if dtype in COMPLEX else tensor_file.known_dtype(dtype)
         return known.type(self.value(value))
@@ -370,12 +352,6 @@ class _Decoder:
     def _complex_array(self, name: str, dtype: str) -> Any:
         parts = self._array(name)
         return parts.view(np.dtype(dtype)).reshape(parts.shape[:-1])
-
-    def _object(self, k: int) -> Any:
-        return self.objects[k]
-
-    def _callable(self, place: str) -> Any:
-        return self._callables[place]
 
     def _optimizer(self, name: str, arguments: Any, state: Any) -> Optimizer:
         cls = _public_class(name, optimizers, Optimizer)
@@ -401,17 +377,17 @@ class _Decoder:
 
     WORDS: Mapping[str, Callable[..., Any]] = {
         "list": _list,
-        "tuple": _tuple,
-        "dict": _dict,
-        "int": _int,
-        "float": _float,
-        "complex": _complex,
-        "bytes": _bytes,
+        "tuple": lambda self, *items: tuple(self._list(*items)),
+        "dict": lambda self, *pairs: {self.value(key): self.value(child) for key, child in pairs},
+        "int": lambda _, text: int(text, 16),
+        "float": lambda _, bits: struct.unpack(">d", bytes.fromhex(bits))[0],
+        "complex": lambda self, real, imag: complex(self.value(real), self.value(imag)),
+        "bytes": lambda self, name: bytes(self._array(name)),
         "scalar": _scalar,
         "array": _array,
         "complex array": _complex_array,
-        "object": _object,
-        "callable": _callable,
+        "object": lambda self, k: self.objects[k],
+        "callable": lambda self, place: self._callables[place],
         "optimizer": _optimizer,
         "solver": _solver,
         "schedule": _schedule,

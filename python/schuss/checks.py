@@ -8,12 +8,22 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import SupportsFloat, TypeGuard
 
 import numpy as np
 
-__all__ = ["count", "flag", "fraction", "is_real", "number", "positive", "real", "tolerance"]
+__all__ = [
+    "choice",
+    "count",
+    "flag",
+    "fraction",
+    "is_real",
+    "number",
+    "positive",
+    "real",
+    "tolerance",
+]
 
 
 def is_real(value: object) -> TypeGuard[SupportsFloat]:
@@ -69,6 +79,15 @@ def real(name: str, value: object, wanted: str, accepts: Callable[[float], bool]
     if not (math.isfinite(result) and accepts(result)):
         raise ValueError(refusal)
     return result
+
+
+def choice(name: str, value: object, words: Sequence[str]) -> str:
+    """Return the word that value is, or raise an error that lists them."""
+    for word in words:
+        if value == word:
+            return word
+    *most, last = map(repr, words)
+    raise ValueError(f"{name} is {value!r}; {', '.join(most)} or {last} is wanted")
 
 
 def count(name: str, value: object, *, least: int = 1, most: int | None = None) -> int:

@@ -466,15 +466,10 @@ def he_uniform(
     Reference:
         He et al. 2015, Delving Deep into Rectifiers, eq. 10 and 15.
     """
-    return lecun_uniform(
-        shape,
-        rng=rng,
-        dtype=dtype,
-        in_axis=in_axis,
-        out_axis=out_axis,
-        batch_axis=batch_axis,
-        gain=gain("leaky_relu", negative_slope),
-    )
+    factor = gain("leaky_relu", negative_slope)
+    fan_in, _ = _fans(shape, in_axis, out_axis, batch_axis)
+    bound = factor * math.sqrt(3.0 / fan_in)
+    return uniform(shape, rng=rng, dtype=dtype, low=-bound, high=bound)
 
 
 def he_normal(
@@ -509,15 +504,10 @@ def he_normal(
         He et al. 2015, Delving Deep into Rectifiers, eq. 10 and 15.
         The normal is truncated, as in JAX and Keras; see `truncated_normal`.
     """
-    return lecun_normal(
-        shape,
-        rng=rng,
-        dtype=dtype,
-        in_axis=in_axis,
-        out_axis=out_axis,
-        batch_axis=batch_axis,
-        gain=gain("leaky_relu", negative_slope),
-    )
+    factor = gain("leaky_relu", negative_slope)
+    fan_in, _ = _fans(shape, in_axis, out_axis, batch_axis)
+    stddev = factor / math.sqrt(fan_in)
+    return truncated_normal(shape, rng=rng, dtype=dtype, stddev=stddev)
 
 
 def orthogonal(

@@ -20,7 +20,7 @@ from functools import partial
 from itertools import pairwise
 from typing import Annotated, Any, Literal, SupportsFloat, TypeAlias, get_type_hints
 
-from .checks import count, fraction, is_real, number, positive, real, tolerance
+from .checks import choice, count, fraction, is_real, number, positive, real, tolerance
 from .suggest import Declared, explain
 
 __all__ = [
@@ -75,16 +75,6 @@ def _increasing(name: str, values: Any) -> tuple[int, ...]:
     if any(a >= b for a, b in pairwise(steps)):
         raise ValueError(f"{name} is {values!r}; numbers that increase are wanted")
     return steps
-
-
-def _one_of(*choices: str) -> Callable[[str, Any], str]:
-    def check(name: str, value: Any) -> str:
-        for choice in choices:
-            if value == choice:
-                return choice
-        raise ValueError(f"{name} is {value!r}; {' or '.join(map(repr, choices))} is wanted")
-
-    return check
 
 
 def _require_one_more(name: str, pieces: Sized, boundaries: Sized) -> None:
@@ -609,10 +599,10 @@ class ReduceOnPlateau(Declared, _Checked):
     factor: _Reduction = 0.1
     patience: _Count = 10
     threshold: _NonNegative = 1e-4
-    threshold_mode: Annotated[Literal["rel", "abs"], _one_of("rel", "abs")] = "rel"
+    threshold_mode: Annotated[Literal["rel", "abs"], partial(choice, words=("rel", "abs"))] = "rel"
     cooldown: _Count = 0
     minimum: _Real = 0.0
-    mode: Annotated[Literal["min", "max"], _one_of("min", "max")] = "min"
+    mode: Annotated[Literal["min", "max"], partial(choice, words=("min", "max"))] = "min"
     value: float = field(init=False)
     best: float = field(init=False)
     bad_updates: int = field(init=False, default=0)

@@ -22,33 +22,27 @@ FORMATS = {"eps", "jpeg", "jpg", "pdf", "pgf", "png", "ps", "raw"}
 FORMATS |= {"rgba", "svg", "svgz", "tif", "tiff", "webp"}
 
 
-def count(text: str) -> int:
-    """A positive integer."""
-    if not text.isdecimal() or int(text) < 1:
+def _whole(text: str, least: int, more: str = "") -> int:
+    if not text.isdecimal() or int(text) < least:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is given; a whole number of at least 1 is wanted"
+            f"{text!r} is given; a whole number of at least {least}{more} is wanted"
         )
     return int(text)
+
+
+def count(text: str) -> int:
+    """A positive integer."""
+    return _whole(text, 1)
 
 
 def seed(text: str) -> int:
     """An integer of at least 0."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is given; a whole number of at least 0 is wanted"
-        )
-    return int(text)
+    return _whole(text, 0)
 
 
 def batch_size(text: str) -> int | None:
     """A positive integer; None is all rows."""
-    if text == "all":
-        return None
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is given; a whole number of at least 1, or all, is wanted"
-        )
-    return int(text)
+    return None if text == "all" else _whole(text, 1, ", or all,")
 
 
 def names(text: str) -> list[str]:

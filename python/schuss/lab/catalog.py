@@ -74,7 +74,7 @@ LEARNING_RATES: dict[str, float] = {
 TUNED_BATCH = 64  # rows in the batches that these rates are for
 
 # Rules whose steps are as long as the gradient is large; the others' are about as long as the rate.
-AS_THE_GRADIENT = ("SGD", "Momentum", "Nesterov")
+AS_THE_GRADIENT = ("SGD", "Momentum", "Nesterov", "ASGD")
 
 # Solvers that take all rows at once and find their own steps.
 FULL_BATCH: dict[str, dict[str, Any]] = {"LBFGS": {"history_size": 10}}
@@ -99,6 +99,7 @@ LOOKS: dict[str, Look] = {
     "SGD": Look(BLACK, "o"),
     "Momentum": Look(BLUE, "s"),
     "Nesterov": Look(SKY, "^"),
+    "ASGD": Look(ORANGE, "o"),
     "AdaGrad": Look(PURPLE, "<"),
     "RMSprop": Look(GREEN, "v"),
     "AdaDelta": Look(ORANGE, ">"),
@@ -112,6 +113,7 @@ LOOKS: dict[str, Look] = {
     "AdEMAMix": Look(SKY, "*"),
     "Adan": Look(WINE, "v"),
     "Lion": Look(WINE, ">"),
+    "Rprop": Look(PURPLE, "d"),
     "LAMB": Look(BLUE, "<"),
     "LARS": Look(GREEN, "^"),
     "GradientDescent": Look(BLUE, "8"),

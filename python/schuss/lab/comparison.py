@@ -280,8 +280,7 @@ def compare(
                     entry = _fit(name, label, own[name], each, epochs, report)
                 else:
                     given = {"learning_rate": learning_rate, **own[name]}
-                    ready = _entry(name, label, each, given, schedule, epochs)
-                    entry = _train(ready, each, epochs, report)
+                    entry = _train(name, label, given, each, schedule, epochs, report)
         except KeyboardInterrupt:
             if not result.results:
                 raise
@@ -308,37 +307,20 @@ def _start(each: Task) -> Start:
         return Start(each.init, *network.spread(params, each.data.x_train, each.data.y_train))
 
 
-@dataclass(frozen=True)
-class _Entry:
-    """One optimizer, ready to run, with its twin."""
-
-    name: str
-    label: str
-    of: str
-    settings: dict[str, Any]
-    step: Step
-    twin_step: Step | None
-
-
-def _entry(
-    name: str, label: str, each: Task, given: dict[str, Any], schedule: str, epochs: int
-) -> _Entry:
+def _ready(
+    name: str, each: Task, given: dict[str, Any], schedule: str, epochs: int
+) -> tuple[dict[str, Any], Step, Step | None]:
+    """The settings of an optimizer, its step, and that of its twin."""
     of, options = catalog.setting(name)
     settings = {"learning_rate": None, **options, **given}
     if settings["learning_rate"] is None:
         settings["learning_rate"] = catalog.learning_rate(name, each.batch_size)
     rate = _schedule(schedule, settings["learning_rate"], _steps(each, epochs))
+    optimizer = catalog.build(name, **{**settings, "learning_rate": rate})
     twin = textbook.get(of)
-    if twin is not None and not set(settings) <= set(inspect.signature(twin).parameters):
-        twin = None  # the textbooks clip nothing
-    return _Entry(
-        name,
-        label,
-        of,
-        settings,
-        catalog.build(name, **{**settings, "learning_rate": rate}).step,
-        None if twin is None else _follow(twin(**settings), rate),
-    )
+    if twin is None or not set(settings) <= set(inspect.signature(twin).parameters):
+        return settings, optimizer.step, None  # the textbooks clip nothing
+    return settings, optimizer.step, _follow(twin(**settings), rate)
 
 
 def _follow(twin: textbook.Textbook, rate: schedules.Schedule | float) -> Step:
@@ -407,20 +389,14 @@ class _Record:
         self._seen.clear()
 
     def result(
-        self,
-        name: str,
-        label: str,
-        optimizer: str,
-        settings: dict[str, Any],
-        each: Task,
-        steps: int = 1,
+        self, name: str, label: str, settings: dict[str, Any], each: Task, steps: int = 1
     ) -> Result:
         """What is written down, with so many steps between two evaluations."""
         between = steps * statistics.median(self.whole_times) / 1e9
         return Result(
             name=name,
             label=label,
-            optimizer=optimizer,
+            optimizer=catalog.setting(name)[0],
             settings=settings,
             batch_size=each.batch_size,
             init=each.init,
@@ -434,7 +410,16 @@ class _Record:
         )
 
 
-def _train(entry: _Entry, each: Task, epochs: int, report: Callable[[int], None]) -> Result:
+def _train(
+    name: str,
+    label: str,
+    given: dict[str, Any],
+    each: Task,
+    schedule: str,
+    epochs: int,
+    report: Callable[[int], None],
+) -> Result:
+    settings, take_step, twin = _ready(name, each, given, schedule, epochs)
     params, batches = each.begin()
     data = each.data
     shadow = [array.copy() for array in _flat(params)]
@@ -448,11 +433,11 @@ def _train(entry: _Entry, each: Task, epochs: int, report: Callable[[int], None]
 
     def timed(grads: network.Params) -> None:
         """A step, and the twin's before it or after it by turns."""
-        twin, times = entry.twin_step, record.times
+        times = record.times
         ours_first = len(times) % 2 == 1
         if twin is not None and not ours_first:
             record.twin_times.append(_timed(twin, shadow, _flat(grads)))
-        times.append(_timed(entry.step, params, grads))
+        times.append(_timed(take_step, params, grads))
         if twin is not None and ours_first:
             record.twin_times.append(_timed(twin, shadow, _flat(grads)))
 
@@ -467,7 +452,7 @@ def _train(entry: _Entry, each: Task, epochs: int, report: Callable[[int], None]
                 gradient_time = perf_counter_ns() - begin
                 before = _vector(params) if index % watched_every == 0 else None
                 if step % timed_every:
-                    entry.step(params, grads)
+                    take_step(params, grads)
                 else:
                     timed(grads)
                     record.whole_times.append(gradient_time + record.times[-1])
@@ -477,7 +462,7 @@ def _train(entry: _Entry, each: Task, epochs: int, report: Callable[[int], None]
             evaluate()
             record.end_epoch()
             report(epoch)
-    return record.result(entry.name, entry.label, entry.of, entry.settings, each, len(batches))
+    return record.result(name, label, settings, each, len(batches))
 
 
 def _fit(
@@ -511,7 +496,7 @@ def _fit(
         record.end_epoch()
         report(min(epochs, len(record.times) // EVALUATIONS))
     report(epochs)  # it may have had nothing left to gain
-    return record.result(name, label, name, settings, each)
+    return record.result(name, label, settings, each)
 
 
 def _timed(step: Step, params: Any, grads: Any) -> int:

@@ -28,7 +28,7 @@ from typing import Any, Literal
 import numpy as np
 
 from schuss import Optimizer
-from schuss.checks import count
+from schuss.checks import choice, count
 from schuss.lab import catalog, network, task
 from schuss.lab import data as datasets
 from schuss.lab.catalog import Progress
@@ -210,8 +210,7 @@ def search(
     epochs, processes = count("epochs", epochs), count("processes", processes)
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise ValueError(f"seed is {seed!r}; an integer from 0 to 2^32 - 1 is wanted")
-    if direction not in ("maximize", "minimize"):
-        raise ValueError(f"direction is {direction!r}; 'maximize' or 'minimize' is wanted")
+    choice("direction", direction, ("maximize", "minimize"))
     work: Train
     if train is None:
         if direction == "minimize":

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -57,12 +58,10 @@ class Textbook:
 
     slots: ClassVar[tuple[str, ...]] = ()
     decoupled = False
-
-    def __init__(self, learning_rate: float, weight_decay: float) -> None:
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.t = 0
-        self.states: list[State] = []
+    learning_rate: float
+    weight_decay: float
+    t = 0
+    states: list[State]
 
     def step(self, params: Sequence[Array], grads: Sequence[Array]) -> None:
         """Update every array of `params` in place from the array of `grads` beside it."""
@@ -91,25 +90,17 @@ class Textbook:
         raise NotImplementedError
 
 
+@dataclass(eq=False)
 class SGD(Textbook):
     """Gradient descent, with momentum (Polyak 1964) or Nesterov's look-ahead (1983)."""
 
     slots = ("b",)
-
-    def __init__(
-        self,
-        learning_rate: float = 0.01,
-        momentum: float = 0.0,
-        dampening: float = 0.0,
-        nesterov: bool = False,
-        lr_in_velocity: bool = False,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(learning_rate, weight_decay)
-        self.momentum = momentum
-        self.dampening = dampening
-        self.nesterov = nesterov
-        self.lr_in_velocity = lr_in_velocity
+    learning_rate: float = 0.01
+    momentum: float = 0.0
+    dampening: float = 0.0
+    nesterov: bool = False
+    lr_in_velocity: bool = False
+    weight_decay: float = 0.0
 
     def _update(self, p: Array, g: Array, state: State) -> None:
         if self.momentum == 0:
@@ -125,21 +116,15 @@ class SGD(Textbook):
             p -= self.learning_rate * (g + self.momentum * b if self.nesterov else b)
 
 
+@dataclass(eq=False)
 class AdaGrad(Textbook):
     """Duchi, Hazan and Singer 2011."""
 
-    def __init__(
-        self,
-        learning_rate: float = 0.01,
-        epsilon: float = 1e-8,
-        initial_accumulator: float = 0.0,
-        weight_decay: float = 0.0,
-        epsilon_inside_sqrt: bool = False,
-    ) -> None:
-        super().__init__(learning_rate, weight_decay)
-        self.epsilon = epsilon
-        self.initial_accumulator = initial_accumulator
-        self.epsilon_inside_sqrt = epsilon_inside_sqrt
+    learning_rate: float = 0.01
+    epsilon: float = 1e-8
+    initial_accumulator: float = 0.0
+    weight_decay: float = 0.0
+    epsilon_inside_sqrt: bool = False
 
     def _initial_state(self, p: Array) -> State:
         return {"sum": np.full_like(p, self.initial_accumulator)}
@@ -152,27 +137,18 @@ class AdaGrad(Textbook):
             p -= self.learning_rate * g / (np.sqrt(state["sum"]) + self.epsilon)
 
 
+@dataclass(eq=False)
 class RMSprop(Textbook):
     """Tieleman and Hinton 2012; centered as in Graves 2013."""
 
     slots = ("v", "mean", "buffer")
-
-    def __init__(
-        self,
-        learning_rate: float = 0.001,
-        beta: float = 0.9,
-        epsilon: float = 1e-8,
-        momentum: float = 0.0,
-        centered: bool = False,
-        weight_decay: float = 0.0,
-        epsilon_inside_sqrt: bool = False,
-    ) -> None:
-        super().__init__(learning_rate, weight_decay)
-        self.beta = beta
-        self.epsilon = epsilon
-        self.momentum = momentum
-        self.centered = centered
-        self.epsilon_inside_sqrt = epsilon_inside_sqrt
+    learning_rate: float = 0.001
+    beta: float = 0.9
+    epsilon: float = 1e-8
+    momentum: float = 0.0
+    centered: bool = False
+    weight_decay: float = 0.0
+    epsilon_inside_sqrt: bool = False
 
     def _update(self, p: Array, g: Array, state: State) -> None:
         variance = state["v"] = self.beta * state["v"] + (1 - self.beta) * g**2
@@ -188,21 +164,15 @@ class RMSprop(Textbook):
         p -= self.learning_rate * direction
 
 
+@dataclass(eq=False)
 class AdaDelta(Textbook):
     """Zeiler 2012, algorithm 1."""
 
     slots = ("v", "u")
-
-    def __init__(
-        self,
-        learning_rate: float = 1.0,
-        rho: float = 0.9,
-        epsilon: float = 1e-6,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(learning_rate, weight_decay)
-        self.rho = rho
-        self.epsilon = epsilon
+    learning_rate: float = 1.0
+    rho: float = 0.9
+    epsilon: float = 1e-6
+    weight_decay: float = 0.0
 
     def _update(self, p: Array, g: Array, state: State) -> None:
         state["v"] = self.rho * state["v"] + (1 - self.rho) * g**2
@@ -211,25 +181,29 @@ class AdaDelta(Textbook):
         p -= self.learning_rate * delta
 
 
-class Adam(Textbook):
-    """Kingma and Ba 2015, algorithm 1; amsgrad of Reddi, Kale and Kumar 2018, bias-corrected."""
+@dataclass(eq=False)
+class _Moments(Textbook):
+    """What the family of Adam has in common: averages of the gradient and of its square."""
 
     slots = ("m", "v")
+    learning_rate: float = 0.001
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+    weight_decay: float = 0.0
 
-    def __init__(
-        self,
-        learning_rate: float = 0.001,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-8,
-        weight_decay: float = 0.0,
-        amsgrad: bool = False,
-    ) -> None:
-        super().__init__(learning_rate, weight_decay)
-        self.beta1 = beta1
-        self.beta2 = beta2
-        self.epsilon = epsilon
-        self.amsgrad = amsgrad
+    def _average(self, g: Array, state: State) -> tuple[Array, Array]:
+        """Update both averages, and return them."""
+        m = state["m"] = self.beta1 * state["m"] + (1 - self.beta1) * g
+        v = state["v"] = self.beta2 * state["v"] + (1 - self.beta2) * g**2
+        return m, v
+
+
+@dataclass(eq=False)
+class Adam(_Moments):
+    """Kingma and Ba 2015, algorithm 1; amsgrad of Reddi, Kale and Kumar 2018, bias-corrected."""
+
+    amsgrad: bool = False
 
     def _initial_state(self, p: Array) -> State:
         slots = (*self.slots, "v_max") if self.amsgrad else self.slots
@@ -237,11 +211,10 @@ class Adam(Textbook):
 
     def _direction(self, g: Array, state: State) -> Array:
         """The corrected mean over the root of the corrected mean square."""
-        state["m"] = self.beta1 * state["m"] + (1 - self.beta1) * g
-        v = state["v"] = self.beta2 * state["v"] + (1 - self.beta2) * g**2
+        m, v = self._average(g, state)
         if self.amsgrad:
             v = state["v_max"] = np.maximum(state["v_max"], v)
-        m_hat = state["m"] / (1 - self.beta1**self.t)
+        m_hat = m / (1 - self.beta1**self.t)
         v_hat = v / (1 - self.beta2**self.t)
         direction: Array = m_hat / (np.sqrt(v_hat) + self.epsilon)
         return direction
@@ -250,42 +223,20 @@ class Adam(Textbook):
         p -= self.learning_rate * self._direction(g, state)
 
 
+@dataclass(eq=False)
 class AdamW(Adam):
     """Loshchilov and Hutter 2019: Adam with decoupled weight decay."""
 
     decoupled = True
-
-    def __init__(
-        self,
-        learning_rate: float = 0.001,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-8,
-        weight_decay: float = 0.01,
-        amsgrad: bool = False,
-    ) -> None:
-        super().__init__(learning_rate, beta1, beta2, epsilon, weight_decay, amsgrad)
+    weight_decay: float = 0.01
 
 
-class AdaBelief(Textbook):
+@dataclass(eq=False)
+class AdaBelief(_Moments):
     """Zhuang et al. 2020: the mean square is that of the gradient around its mean."""
 
     slots = ("m", "s")
-
-    def __init__(
-        self,
-        learning_rate: float = 0.001,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-8,
-        weight_decay: float = 0.0,
-        epsilon_root: float = 0.0,
-    ) -> None:
-        super().__init__(learning_rate, weight_decay)
-        self.beta1 = beta1
-        self.beta2 = beta2
-        self.epsilon = epsilon
-        self.epsilon_root = epsilon_root
+    epsilon_root: float = 0.0
 
     def _update(self, p: Array, g: Array, state: State) -> None:
         m = state["m"] = self.beta1 * state["m"] + (1 - self.beta1) * g
@@ -295,60 +246,31 @@ class AdaBelief(Textbook):
         p -= self.learning_rate * m_hat / (np.sqrt(s_hat) + self.epsilon)
 
 
-class RAdam(Textbook):
+@dataclass(eq=False)
+class RAdam(_Moments):
     """Liu et al. 2020, algorithm 2: plain momentum until the variance can be trusted."""
 
-    slots = ("m", "v")
-
-    def __init__(
-        self,
-        learning_rate: float = 0.001,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-8,
-        weight_decay: float = 0.0,
-        threshold: float = 4.0,
-    ) -> None:
-        super().__init__(learning_rate, weight_decay)
-        self.beta1 = beta1
-        self.beta2 = beta2
-        self.epsilon = epsilon
-        self.threshold = threshold
+    threshold: float = 4.0
 
     def _update(self, p: Array, g: Array, state: State) -> None:
-        state["m"] = self.beta1 * state["m"] + (1 - self.beta1) * g
-        state["v"] = self.beta2 * state["v"] + (1 - self.beta2) * g**2
-        m_hat = state["m"] / (1 - self.beta1**self.t)
+        m, v = self._average(g, state)
+        m_hat = m / (1 - self.beta1**self.t)
         limit = 2 / (1 - self.beta2) - 1
         length = limit - 2 * self.t * self.beta2**self.t / (1 - self.beta2**self.t)
         if length <= self.threshold:
             p -= self.learning_rate * m_hat
             return
         r = math.sqrt((length - 4) * (length - 2) * limit / ((limit - 4) * (limit - 2) * length))
-        v_hat = state["v"] / (1 - self.beta2**self.t)
+        v_hat = v / (1 - self.beta2**self.t)
         p -= self.learning_rate * r * m_hat / (np.sqrt(v_hat) + self.epsilon)
 
 
-class NAdam(Textbook):
+@dataclass(eq=False)
+class NAdam(_Moments):
     """Dozat 2016, algorithm 2, with his schedule of the momentum."""
 
-    slots = ("m", "v")
-
-    def __init__(
-        self,
-        learning_rate: float = 0.001,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-8,
-        weight_decay: float = 0.0,
-        momentum_decay: float = 0.004,
-    ) -> None:
-        super().__init__(learning_rate, weight_decay)
-        self.beta1 = beta1
-        self.beta2 = beta2
-        self.epsilon = epsilon
-        self.momentum_decay = momentum_decay
-        self.product = 1.0
+    product = 1.0  # of the momenta so far
+    momentum_decay: float = 0.004
 
     def _momentum_at(self, t: int) -> float:
         """The momentum of step `t`, which starts near beta1 / 2 and grows to beta1."""
@@ -360,32 +282,20 @@ class NAdam(Textbook):
         super().step(params, grads)
 
     def _update(self, p: Array, g: Array, state: State) -> None:
-        state["m"] = self.beta1 * state["m"] + (1 - self.beta1) * g
-        state["v"] = self.beta2 * state["v"] + (1 - self.beta2) * g**2
+        m, v = self._average(g, state)
         now = self._momentum_at(self.t)
         after = self._momentum_at(self.t + 1)
-        m_bar = after * state["m"] / (1 - self.product * after) + (1 - now) * g / (1 - self.product)
-        v_hat = state["v"] / (1 - self.beta2**self.t)
+        m_bar = after * m / (1 - self.product * after) + (1 - now) * g / (1 - self.product)
+        v_hat = v / (1 - self.beta2**self.t)
         p -= self.learning_rate * m_bar / (np.sqrt(v_hat) + self.epsilon)
 
 
-class Adamax(Textbook):
+@dataclass(eq=False)
+class Adamax(_Moments):
     """Kingma and Ba 2015, algorithm 2: the largest gradient in place of the root mean square."""
 
     slots = ("m", "u")
-
-    def __init__(
-        self,
-        learning_rate: float = 0.002,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-8,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(learning_rate, weight_decay)
-        self.beta1 = beta1
-        self.beta2 = beta2
-        self.epsilon = epsilon
+    learning_rate: float = 0.002
 
     def _update(self, p: Array, g: Array, state: State) -> None:
         state["m"] = self.beta1 * state["m"] + (1 - self.beta1) * g
@@ -393,22 +303,16 @@ class Adamax(Textbook):
         p -= self.learning_rate / (1 - self.beta1**self.t) * state["m"] / state["u"]
 
 
+@dataclass(eq=False)
 class Lion(Textbook):
     """Chen et al. 2023, algorithm 2: the sign of an interpolation; decoupled weight decay."""
 
     slots = ("m",)
     decoupled = True
-
-    def __init__(
-        self,
-        learning_rate: float = 1e-4,
-        beta1: float = 0.9,
-        beta2: float = 0.99,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(learning_rate, weight_decay)
-        self.beta1 = beta1
-        self.beta2 = beta2
+    learning_rate: float = 1e-4
+    beta1: float = 0.9
+    beta2: float = 0.99
+    weight_decay: float = 0.0
 
     def _update(self, p: Array, g: Array, state: State) -> None:
         direction = np.sign(self.beta1 * state["m"] + (1 - self.beta1) * g)
@@ -416,32 +320,21 @@ class Lion(Textbook):
         state["m"] = self.beta2 * state["m"] + (1 - self.beta2) * g
 
 
+@dataclass(eq=False)
 class AdEMAMix(Textbook):
     """Pagliardini, Ablin and Grangier 2025, algorithm 1: Adam with a slow average beside m."""
 
     slots = ("m", "v", "slow")
     decoupled = True
-
-    def __init__(
-        self,
-        learning_rate: float = 0.001,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        beta3: float = 0.9999,
-        alpha: float = 5.0,
-        alpha_warmup: float | None = None,
-        beta3_warmup: float | None = None,
-        epsilon: float = 1e-8,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(learning_rate, weight_decay)
-        self.beta1 = beta1
-        self.beta2 = beta2
-        self.beta3 = beta3
-        self.alpha = alpha
-        self.alpha_warmup = alpha_warmup
-        self.beta3_warmup = beta3_warmup
-        self.epsilon = epsilon
+    learning_rate: float = 0.001
+    beta1: float = 0.9
+    beta2: float = 0.999
+    beta3: float = 0.9999
+    alpha: float = 5.0
+    alpha_warmup: float | None = None
+    beta3_warmup: float | None = None
+    epsilon: float = 1e-8
+    weight_decay: float = 0.0
 
     def _update(self, p: Array, g: Array, state: State) -> None:
         alpha, beta3 = self.alpha, self.beta3
@@ -460,28 +353,19 @@ class AdEMAMix(Textbook):
         p -= self.learning_rate * mixed / (np.sqrt(v_hat) + self.epsilon)
 
 
+@dataclass(eq=False)
 class Adan(Textbook):
     """Xie et al. 2022, algorithm 1, with betas that say what an average keeps."""
 
     slots = ("m", "n", "d", "g")
     decoupled = True
-
-    def __init__(
-        self,
-        learning_rate: float = 0.001,
-        beta1: float = 0.98,
-        beta2: float = 0.92,
-        beta3: float = 0.99,
-        epsilon: float = 1e-8,
-        weight_decay: float = 0.0,
-        proximal: bool = True,
-    ) -> None:
-        super().__init__(learning_rate, weight_decay)
-        self.beta1 = beta1
-        self.beta2 = beta2
-        self.beta3 = beta3
-        self.epsilon = epsilon
-        self.proximal = proximal
+    learning_rate: float = 0.001
+    beta1: float = 0.98
+    beta2: float = 0.92
+    beta3: float = 0.99
+    epsilon: float = 1e-8
+    weight_decay: float = 0.0
+    proximal: bool = True
 
     def _decay_and_update(self, p: Array, g: Array, state: State) -> None:
         if self.proximal:
@@ -502,31 +386,16 @@ class Adan(Textbook):
         p -= self.learning_rate * (m_hat + self.beta2 * d_hat) / (np.sqrt(n_hat) + self.epsilon)
 
 
-class LAMB(Textbook):
+@dataclass(eq=False)
+class LAMB(_Moments):
     """You et al. 2020, algorithm 2: a step of Adam at a rate relative to the norm of its array."""
 
-    slots = ("m", "v")
-
-    def __init__(
-        self,
-        learning_rate: float = 0.001,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-6,
-        weight_decay: float = 0.01,
-        bias_correction: bool = True,
-        adapt: str | bool = "all",
-        max_ratio: float | None = None,
-        min_ratio: float | None = None,
-    ) -> None:
-        super().__init__(learning_rate, weight_decay)
-        self.beta1 = beta1
-        self.beta2 = beta2
-        self.epsilon = epsilon
-        self.bias_correction = bias_correction
-        self.adapt = adapt
-        self.max_ratio = max_ratio
-        self.min_ratio = min_ratio
+    epsilon: float = 1e-6
+    weight_decay: float = 0.01
+    bias_correction: bool = True
+    adapt: str | bool = "all"
+    max_ratio: float | None = None
+    min_ratio: float | None = None
 
     def _decay_and_update(self, p: Array, g: Array, state: State) -> None:
         if self.decoupled:
@@ -538,8 +407,7 @@ class LAMB(Textbook):
         self._move(p, self._direction(g, state))
 
     def _direction(self, g: Array, state: State) -> Array:
-        m = state["m"] = self.beta1 * state["m"] + (1 - self.beta1) * g
-        v = state["v"] = self.beta2 * state["v"] + (1 - self.beta2) * g**2
+        m, v = self._average(g, state)
         if self.bias_correction:
             m, v = m / (1 - self.beta1**self.t), v / (1 - self.beta2**self.t)
         direction: Array = m / (np.sqrt(v) + self.epsilon)
@@ -555,35 +423,22 @@ class LAMB(Textbook):
         p -= self.learning_rate * ratio * update
 
 
+@dataclass(eq=False)
 class LARS(Textbook):
     """You, Gitman and Ginsburg 2017, algorithm 1: momentum at a rate relative to norms."""
 
     slots = ("b",)
-
-    def __init__(
-        self,
-        learning_rate: float = 1.0,
-        momentum: float = 0.9,
-        dampening: float = 0.0,
-        nesterov: bool = False,
-        trust_coefficient: float = 0.001,
-        epsilon: float = 1e-8,
-        weight_decay: float = 0.0,
-        adapt: str | bool = "all",
-        lr_in_velocity: bool = False,
-        max_ratio: float | None = None,
-        zero_ratio: float = 1.0,
-    ) -> None:
-        super().__init__(learning_rate, weight_decay)
-        self.momentum = momentum
-        self.dampening = dampening
-        self.nesterov = nesterov
-        self.trust_coefficient = trust_coefficient
-        self.epsilon = epsilon
-        self.adapt = adapt
-        self.lr_in_velocity = lr_in_velocity
-        self.max_ratio = max_ratio
-        self.zero_ratio = zero_ratio
+    learning_rate: float = 1.0
+    momentum: float = 0.9
+    dampening: float = 0.0
+    nesterov: bool = False
+    trust_coefficient: float = 0.001
+    epsilon: float = 1e-8
+    weight_decay: float = 0.0
+    adapt: str | bool = "all"
+    lr_in_velocity: bool = False
+    max_ratio: float | None = None
+    zero_ratio: float = 1.0
 
     def _ratio(self, p: Array, g: Array) -> float:
         if not _adapts(self.adapt, self.weight_decay):
@@ -610,12 +465,9 @@ def _adapts(adapt: str | bool, weight_decay: float) -> bool:
     return adapt == "all" or (adapt == "decayed" and weight_decay > 0)
 
 
-_CLASSES = (
-    *(SGD, AdaGrad, RMSprop, AdaDelta),
-    *(Adam, AdamW, AdaBelief, RAdam, NAdam, Adamax, AdEMAMix, Adan),
-    *(Lion, LAMB, LARS),
-)
-_RULES: dict[str, type[Textbook]] = {rule.__name__: rule for rule in _CLASSES}
+_RULES: dict[str, type[Textbook]] = {
+    name: globals()[name] for name in __all__ if name not in ("Textbook", "get")
+}
 
 
 def get(name: str) -> type[Textbook] | None:

@@ -10,6 +10,7 @@ from .sgd import *
 from .sign import *
 
 __all__ = [  # noqa: RUF022  (as in the families' own lists, whose sum type checkers do not read)
+    "ASGD",
     "SGD",
     "AdaDelta",
     "AdaGrad",
@@ -23,6 +24,7 @@ __all__ = [  # noqa: RUF022  (as in the families' own lists, whose sum type chec
     "NAdam",
     "RAdam",
     "Lion",
+    "Rprop",
     "LAMB",
     "LARS",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from ..checks import tolerance
 from .base import Coupled
@@ -48,6 +48,7 @@ class AdaGrad(Coupled):
     epsilon_inside_sqrt: Switch = False
 
     _rule = "adagrad"
+    _given: ClassVar = {"lr_decay": 0.0}  # schedules do that
 
     def _fills(self) -> dict[str, float]:
         return {"sum": self.initial_accumulator}

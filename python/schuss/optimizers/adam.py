@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from .base import Coupled, Optimizer
 from .settings import Fraction, Hyperparameter, NonNegative, Rate, Switch, Value
@@ -176,6 +176,7 @@ class RAdam(_Moments, Coupled):
     threshold: Annotated[Value, Hyperparameter(minimum=4.0, double=True)] = 4.0
 
     _rule = "radam"
+    _given: ClassVar = {"epsilon_before_correction": 0.0}
 
 
 class NAdam(_Moments, Coupled):

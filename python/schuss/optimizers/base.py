@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, fields, is_dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from .. import _core
 from ..caller import warn
-from ..checks import count, number, positive, tolerance
+from ..checks import choice, count, number, positive, tolerance
 from ..suggest import did_you_mean
 from .settings import Configured, Hyperparameter, Maybe, Option, Setting, Switch, Value
 
@@ -33,6 +34,8 @@ RENAMED = {"adamw": "adam", "amsgradw": "amsgrad"}
 
 # Hyperparameters that all rules have, in the order of the core, and what stands for their lack.
 COMMON = {"weight_decay": 0.0, "agc": math.inf, "agc_epsilon": 1e-3}
+
+POLICIES = ("propagate", "skip", "raise")  # where a gradient is not finite
 
 PATIENCE = 60.0  # seconds to wait for a step, a load or a copy in another thread
 
@@ -77,9 +80,7 @@ class _Layout:
 
 
 def _limit(name: str, value: Any) -> float | None:
-    if value is None:
-        return None
-    return positive(name, value)
+    return None if value is None else positive(name, value)
 
 
 def _largest(limit: float) -> tuple[str, float]:
@@ -105,12 +106,6 @@ def _norm(name: str, value: Any) -> float:
 
 def _axis(name: str, value: Any) -> int | None:
     return None if value is None else count(name, value, least=-32, most=31)
-
-
-def _policy(name: str, value: Any) -> str:
-    if value not in ("propagate", "skip", "raise"):
-        raise ValueError(f"{name} is {value!r}; 'propagate', 'skip' or 'raise' is wanted")
-    return str(value)
 
 
 def _stateful(schedule: Any, label: str) -> Iterator[tuple[str, Any]]:
@@ -227,7 +222,7 @@ class Optimizer(Configured):
     max_norm: Annotated[float | None, Option(_limit)] = None
     max_value: Annotated[float | None, Option(_limit, _largest)] = None
     grad_scale: Annotated[float, Option(_scale, _reciprocal)] = 1.0
-    nonfinite: Annotated[str, Option(_policy)] = "propagate"
+    nonfinite: Annotated[str, Option(partial(choice, words=POLICIES))] = "propagate"
     maximize: Switch = False
     agc: Annotated[Maybe, Hyperparameter(double=True, absent=math.inf)] = None
     agc_epsilon: Annotated[Value, Hyperparameter(double=True)] = 1e-3
@@ -236,6 +231,9 @@ class Optimizer(Configured):
     overrides: Overrides = None
 
     _rule: ClassVar[str]
+
+    # Hyperparameters of the rule that are no arguments: a number, or the argument that they follow.
+    _given: ClassVar[Mapping[str, str | float]] = {}
 
     @property
     def rule(self) -> str:
@@ -496,6 +494,11 @@ class Optimizer(Configured):
                 if k >= len(own) and name in own:  # the rule takes care of it
                     values[k] = COMMON[name]
                     continue
+                given = self._given.get(name, name)
+                if not isinstance(given, str):
+                    values[k] = given
+                    continue
+                name = given
                 label, value = self._value(name, patterns)
                 if callable(value):
                     found = scheduled.setdefault(id(value), _Scheduled(value, []))

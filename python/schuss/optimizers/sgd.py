@@ -1,11 +1,13 @@
-"""Gradient descent and its momenta."""
+"""Gradient descent, its momenta, and the average of its points."""
 
 from __future__ import annotations
 
-from .base import Coupled
-from .settings import Fraction, Rate, Switch
+from typing import Annotated, ClassVar
 
-__all__ = ["SGD"]
+from .base import Coupled, Optimizer
+from .settings import Fraction, Hyperparameter, Rate, Switch, Value
+
+__all__ = ["ASGD", "SGD"]
 
 
 class SGD(Coupled):
@@ -52,6 +54,8 @@ class SGD(Coupled):
     lr_in_velocity: Switch = False
     weight_decay: Rate = 0.0
 
+    _given: ClassVar = {"first_dampening": "dampening"}
+
     @property
     def rule(self) -> str:
         """Name of the update rule in use."""
@@ -62,3 +66,50 @@ class SGD(Coupled):
         if self.lr_in_velocity:
             return "nesterov_velocity" if self.nesterov else "velocity"
         return "nesterov" if self.nesterov else "momentum"
+
+
+class ASGD(Optimizer):
+    """Gradient descent that averages its points; `weight_decay` is an L2 gradient term.
+
+    With g the gradient, t the step, from 1, and ηₜ its rate, which begins as η₁ = η::
+
+        p ← p - ηₜ (g + λ' p);    ηₜ₊₁ = η / (1 + λ' η t)^α
+        a ← a + μ (p - a);        μ = 1 / max(1, t - 1 - t0)
+
+    p jumps about the minimum for as long as its gradients are noisy; a, the mean of all p since
+    step t0 + 2 and a copy of p before, settles in it: `state` has it for each parameter, under
+    "ax". With the defaults, which are PyTorch's, averaging begins after a million steps: set `t0`
+    to where p no longer gets nearer, after one epoch or two.
+
+    Args:
+        learning_rate: η, at least 0. From the second step on ηₜ follows from the η of the step
+            before it.
+        lambd: λ', at least 0: decay beside the step, which sets how fast the rate falls too; 0 for
+            a constant one.
+        alpha: α, at least 0; above 1/2 and below 1 where it is the average that counts.
+        t0: at least 0; a is the mean of the points from step t0 + 2 on.
+        weight_decay: λ, at least 0; adds λ p to the gradient.
+
+    Memory: one array as large as the parameters.
+
+    Example:
+        >>> import numpy as np
+        >>> p, opt = np.array([1.0]), ASGD(learning_rate=1.0, lambd=0.0, t0=0)
+        >>> for g in (1.0, -1.0, 1.0, -1.0, 1.0):
+        ...     opt.step(p, np.array([g]))
+        >>> p, opt.state["ax"]
+        (array([0.]), array([0.5]))
+
+    Reference: Polyak and Juditsky, Acceleration of Stochastic Approximation by Averaging, 1992. The
+    rates are those of PyTorch, and of Bottou, Large-Scale Machine Learning with Stochastic Gradient
+    Descent, 2010.
+    """
+
+    learning_rate: Rate = 0.01
+    lambd: Rate = 1e-4
+    alpha: Annotated[Value, Hyperparameter(double=True)] = 0.75
+    t0: Annotated[Value, Hyperparameter(double=True)] = 1e6
+    weight_decay: Rate = 0.0
+
+    _rule = "asgd"
+    _decoupled = False

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 from ..suggest import explain
+from . import newton, quasi_newton
 from .base import Solver
 from .batch import minimize_batch
 from .interop import scipy_method
 from .line_search import LineSearchResult, line_search
 from .minimize import minimize
-from .newton import Newton, NewtonCG
-from .quasi_newton import BFGS, LBFGS, SR1, GradientDescent
+from .newton import *
+from .quasi_newton import *
 from .result import BatchResult, Result
 
 __all__ = [
-    "BFGS",
-    "LBFGS",
-    "SR1",
     "BatchResult",
-    "GradientDescent",
     "LineSearchResult",
-    "Newton",
-    "NewtonCG",
     "Result",
     "Solver",
     "line_search",
     "minimize",
     "minimize_batch",
     "scipy_method",
+    *newton.__all__,
+    *quasi_newton.__all__,
 ]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..structures import map_leaves
+from .differences import flat
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,12 +35,6 @@ def verbosity(value: Any) -> int:
         raise TypeError(f"disp is {value!r}; 0, 1 or 2 is wanted") from None
 
 
-def _flat(tree: Any) -> NDArray[Any]:
-    leaves: list[Any] = []
-    map_leaves(lambda leaf: leaves.append(np.ravel(leaf)), tree)
-    return np.concatenate(leaves).astype(np.float64)
-
-
 class Trace:
     """Watches a solver; `note` is called once it knows its start, and after each iteration.
 
@@ -60,10 +54,10 @@ class Trace:
     def note(self) -> None:
         """Add what is known now."""
         x, jac, fun = self._solver._best()
-        x, before = _flat(x), self._x
+        x, before = flat(x), self._x
         self._x = x
         with np.errstate(all="ignore"):
-            gmax = float(np.abs(_flat(jac)).max(initial=0.0))
+            gmax = float(np.abs(flat(jac)).max(initial=0.0))
             step = 0.0 if before is None else float(np.linalg.norm(x - before))
         seconds = time.perf_counter() - self._began
         row = (self._solver.nit, self._evaluations(), float(fun), gmax, step, seconds)

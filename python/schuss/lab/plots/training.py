@@ -6,6 +6,8 @@ import math
 import statistics
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,11 +30,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from schuss.lab.comparison import Comparison, Result
+    from schuss.lab.comparison import Comparison, Result, Start
 
 BAR = 0.24  # inches
 
 Panel = Callable[["Axes", "Comparison"], None]  # which fills it
+_has_epochs = attrgetter("has_epochs")
 
 
 def comparison(result: Comparison) -> Figure:
@@ -54,7 +57,10 @@ def comparison(result: Comparison) -> Figure:
     epochs = any(entry.has_epochs for entry in result.results)
     panels: list[Panel] = [_draw_epochs] if epochs else []
     if len(result.starts) > 1:
-        panels += [_draw_outputs, _draw_gradients]
+        panels += [
+            partial(_draw_spread, what="outputs", curve=attrgetter("forth")),
+            partial(_draw_spread, what="gradients", curve=attrgetter("back")),
+        ]
     learned = any(math.isfinite(loss) for e in result.results for loss in e.train_loss[1:])
     if not epochs or (len(result.starts) == 1 and learned):
         panels += [_draw_seconds]
@@ -84,7 +90,11 @@ def diagnostics(result: Comparison) -> Figure:
         raise ValueError(
             "result has no epochs; at least one optimizer that takes batches is wanted"
         )
-    return _figure(result, [_draw_accuracy, _draw_norms, _draw_updates], [])
+    norms = partial(_draw_watched, what="gradient norm", curve=attrgetter("gradient_norm"))
+    updates = partial(
+        _draw_watched, what="update / parameter norm", curve=attrgetter("update_ratio")
+    )
+    return _figure(result, [_draw_accuracy, norms, updates], [])
 
 
 def _figure(result: Comparison, panels: Sequence[Panel], bars: list[Bar]) -> Figure:
@@ -150,10 +160,6 @@ def _draw_epochs(axes: Axes, result: Comparison) -> None:
     after = "1 epoch" if result.epochs == 1 else f"{result.epochs} epochs"
     shown = [entry for entry in result.results if entry.has_epochs]
     _say_lowest(axes, after, [(entry.label, entry.train_loss[-1]) for entry in shown])
-
-
-def _has_epochs(entry: Result) -> bool:
-    return entry.has_epochs
 
 
 def _draw_seconds(axes: Axes, result: Comparison) -> None:
@@ -223,14 +229,6 @@ def _draw_accuracy(axes: Axes, result: Comparison) -> None:
     _finish_epochs(axes, result)
 
 
-def _draw_norms(axes: Axes, result: Comparison) -> None:
-    _draw_watched(axes, result, "gradient norm", lambda entry: entry.gradient_norm)
-
-
-def _draw_updates(axes: Axes, result: Comparison) -> None:
-    _draw_watched(axes, result, "update / parameter norm", lambda entry: entry.update_ratio)
-
-
 def _draw_watched(
     axes: Axes, result: Comparison, what: str, curve: Callable[[Result], list[float]]
 ) -> None:
@@ -252,26 +250,20 @@ def _draw_watched(
 # -- initializers ----------------------------------------------------------------------------------
 
 
-def _draw_outputs(axes: Axes, result: Comparison) -> None:
-    _draw_spread(axes, "outputs", {start.init: start.forth for start in result.starts})
-
-
-def _draw_gradients(axes: Axes, result: Comparison) -> None:
-    _draw_spread(axes, "gradients", {start.init: start.back for start in result.starts})
-
-
-def _draw_spread(axes: Axes, what: str, deviations: dict[str, list[float]]) -> None:
+def _draw_spread(
+    axes: Axes, result: Comparison, what: str, curve: Callable[[Start], list[float]]
+) -> None:
     """One line for each initializer, dashed as its runs; where the signal is gone there is none."""
     from matplotlib.ticker import MaxNLocator
 
     stopped = []
-    for index, (init, curve) in enumerate(deviations.items()):
-        gone = [str(layer) for layer, value in enumerate(curve, start=1) if value == 0]
-        stopped += [init] if gone else []
-        everywhere = len(gone) == len(curve)
-        where = "everywhere" if everywhere else f"in layer {', '.join(gone)}"
-        name = f"{init}: 0 {where}" if gone else init
-        layers, shown = range(1, len(curve) + 1), [value or math.nan for value in curve]
+    for index, start in enumerate(result.starts):
+        deviations = curve(start)
+        gone = [str(layer) for layer, value in enumerate(deviations, start=1) if value == 0]
+        stopped += [start.init] if gone else []
+        where = "everywhere" if len(gone) == len(deviations) else f"in layer {', '.join(gone)}"
+        name = f"{start.init}: 0 {where}" if gone else start.init
+        layers, shown = range(1, len(deviations) + 1), [value or math.nan for value in deviations]
         dash = DASHES[index % len(DASHES)]
         axes.plot(layers, shown, marker=".", color=GRAY, linewidth=1.6, linestyle=dash, label=name)
     log_scale(axes, "y")

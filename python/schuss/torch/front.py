@@ -1,0 +1,323 @@
+"""What the optimizers of `schuss.torch` share: one step through the core, or torch's own."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import torch
+from torch.optim import Optimizer
+from torch.optim import optimizer as hooks
+
+from .. import _core
+from ..checks import number, positive
+from ..optimizers.base import StepInfo
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    Group = dict[str, Any]
+
+__all__ = ["Extras", "Front", "Settings"]
+
+_HALF = (torch.bfloat16, torch.float16)
+_before_all, _after_all = hooks._global_optimizer_pre_hooks, hooks._global_optimizer_post_hooks
+_profiling = torch.autograd._profiler_enabled
+_compiling = torch.compiler.is_compiling
+_threads = torch.get_num_threads
+
+# Rule, maximize, decoupled weight decay, the rule's hyperparameters and the weight decay.
+Settings = tuple[str, bool, bool, tuple[float, ...]]
+
+
+class Extras(NamedTuple):
+    """The keywords that torch's classes do not have."""
+
+    max_norm: float | None = None
+    max_value: float | None = None
+    nonfinite: str = "propagate"
+    agc: float | None = None
+    ema: float | None = None
+    master: str | None = None
+
+    def check(self) -> Extras:
+        """Return the same in floats, if all are in range."""
+        if self.master not in (None, "float32"):
+            raise ValueError(f"master is {self.master!r}; 'float32' or None is wanted")
+        if self.nonfinite not in ("propagate", "skip", "raise"):
+            raise ValueError(
+                f"nonfinite is {self.nonfinite!r}; 'propagate', 'skip' or 'raise' is wanted"
+            )
+        return Extras(
+            None if self.max_norm is None else positive("max_norm", self.max_norm),
+            None if self.max_value is None else positive("max_value", self.max_value),
+            self.nonfinite,
+            None if self.agc is None else number("agc", self.agc, minimum=0.0),
+            None if self.ema is None else number("ema", self.ema, minimum=0.0, below=1.0),
+            self.master,
+        )
+
+
+def _state_dtype(p: Tensor) -> torch.dtype:
+    return torch.float32 if p.dtype in _HALF else p.dtype
+
+
+def _as_wanted(value: Tensor, wanted: Tensor) -> bool:
+    return value.dtype == wanted.dtype and value.stride() == wanted.stride()
+
+
+class Front:
+    """Before a class of torch.optim: its arguments, groups, states and checkpoints, our step."""
+
+    _count: ClassVar[str | None] = "step"  # the state that counts steps
+    _carry: ClassVar[tuple[str, ...]] = ()  # the scalar states, as of the rule
+    _touched = True  # somebody has had the states in hand since the last step
+    _walked_in_c_order: ClassVar[bool] = False  # of a rule with norms of tensors
+
+    def __init__(
+        self,
+        *args: Any,
+        max_norm: float | None = None,
+        max_value: float | None = None,
+        nonfinite: str = "propagate",
+        agc: float | None = None,
+        ema: float | None = None,
+        master: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self._extras = Extras(max_norm, max_value, nonfinite, agc, ema, master).check()
+        super().__init__(*args, **kwargs)
+
+    @property
+    def state(self) -> dict[Any, Any]:
+        """States by parameter, as PyTorch has them. Who reads them may move them."""
+        self._touched = True
+        return self.__dict__["state"]  # type: ignore[no-any-return]
+
+    @state.setter
+    def state(self, value: dict[Any, Any]) -> None:
+        self._touched = True
+        self.__dict__["state"] = value
+
+    # What a class says of itself.
+
+    def _settings(self, group: Group) -> Settings:
+        raise NotImplementedError
+
+    def _states(self, group: Group) -> dict[str, float]:
+        """Names of the states in torch's order, but for the count, and what they begin with."""
+        raise NotImplementedError
+
+    # -- a step ------------------------------------------------------------------------------------
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Take a step; see `torch.optim.Optimizer.step`.
+
+        Args:
+            closure: computes the loss and the gradients anew, and returns the loss.
+
+        Returns:
+            What the closure returned, or None.
+        """
+        if _compiling():
+            return super().step(closure)  # type: ignore[misc]
+        if type(self).step is Front.step and (
+            _before_all
+            or _after_all
+            or self._optimizer_step_pre_hooks
+            or self._optimizer_step_post_hooks
+            or _profiling()
+        ):
+            return self._observed_step(closure)
+        return self._step(closure)
+
+    step.hooked = True  # type: ignore[attr-defined]  # torch wraps it otherwise
+
+    def _step(self, closure: Callable[[], Any] | None = None) -> Any:
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        if "found_inf" in self.__dict__ and not self._unscale():
+            return loss
+        groups, settings = self.param_groups, []
+        for group in groups:
+            if group.get("differentiable") or group.get("capturable"):
+                return self._fall_back("a group is differentiable or capturable", loss)
+            if group["lr"].__class__ is not float and getattr(group["lr"], "requires_grad", False):
+                return self._fall_back("lr is a tensor that requires a gradient", loss)
+            settings.append(self._settings(group))
+        plan = self.__dict__.get("_plan") or self._make_plan()
+        state = self.__dict__["state"]
+        taken = plan.step(groups, state, settings, self._touched, _threads())
+        if taken is None:
+            if why := self._bind(plan, settings):
+                return self._fall_back(why, loss)
+            taken = plan.step(groups, state, settings, True, _threads())
+            if taken is None:
+                raise RuntimeError("parameters, gradients or states changed during the step")
+        self._touched = False
+        if taken:
+            self._taken += 1
+        return loss
+
+    _observed_step = Optimizer.profile_hook_step(_step)
+
+    def _make_plan(self) -> _core.TorchStepper:
+        extras = self._extras
+        plan = _core.TorchStepper(torch, torch._C._increment_version)
+        plan.set_options(
+            max_norm=math.inf if extras.max_norm is None else extras.max_norm,
+            max_value=math.inf if extras.max_value is None else extras.max_value,
+            nonfinite=extras.nonfinite,
+            keep=extras.ema,
+            master=extras.master is not None,
+            agc=math.inf if extras.agc is None else extras.agc,
+            agc_epsilon=1e-3,
+        )
+        self._plan = plan
+        self._taken = 0
+        return plan
+
+    def _bind(self, plan: _core.TorchStepper, settings: list[Settings]) -> str | None:
+        """Make the states that are missing, and say why the core cannot step them, if so."""
+        if why := plan.check(self.param_groups):
+            return why
+        made: list[tuple[Tensor, str]] = []
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    made += ((p, name) for name in self._fit(p, group))
+        new = {p for p, name in made if name not in ("ema", "master")}
+        begun = {p for p in self.state if p not in new}
+        why = plan.bind(
+            self.param_groups, self.state, settings, self._count, list(self._carry), begun
+        )
+        if why:
+            for p, name in made:
+                del self.state[p][name]
+        return why
+
+    def _fit(self, p: Tensor, group: Group) -> Iterator[str]:
+        """Make the states of a parameter that it lacks, and yield their names."""
+        states = self._states(group)
+        if not (states or self._count or self._extras.ema or self._extras.master):
+            return
+        state = self.state[p]
+        with torch.no_grad():
+            if self._count and not state:
+                state[self._count] = torch.zeros((), dtype=_scalar_dtype())
+                yield self._count
+            form = torch.contiguous_format if self._walked_in_c_order else torch.preserve_format
+            wanted = torch.empty_like(
+                p, dtype=_state_dtype(p), memory_format=form, device="meta", requires_grad=False
+            )
+            for name, fill in states.items():
+                value = state.get(name)
+                if value is None:
+                    if name in self._carry:
+                        state[name] = torch.full((), fill, dtype=_scalar_dtype())
+                    else:
+                        state[name] = torch.zeros_like(wanted, device=p.device)
+                        if fill:  # both parts of complex numbers
+                            real = torch.view_as_real if p.is_complex() else torch.Tensor.detach
+                            real(state[name]).fill_(fill)
+                    yield name
+                elif (
+                    name not in self._carry
+                    and not _as_wanted(value, wanted)
+                    and value.dtype in (wanted.dtype, p.dtype)
+                ):
+                    state[name] = torch.empty_like(wanted, device=p.device).copy_(value)
+            if self._extras.ema is not None and "ema" not in state:
+                state["ema"] = torch.empty_like(wanted, device=p.device).copy_(p)
+                yield "ema"
+            if self._extras.master and p.dtype in _HALF:
+                if "master" not in state:
+                    state["master"] = torch.empty_like(wanted, device=p.device).copy_(p)
+                    yield "master"
+                master = state["master"]  # it keeps its last bits where nobody has written to p
+                torch.where(master.to(p.dtype) == p, master, p.float(), out=master)
+
+    def _unscale(self) -> bool:
+        """Divide gradients by the scale that torch.amp.GradScaler lends; False for a skip."""
+        if float(self.found_inf):
+            return False
+        if self.grad_scale is not None:
+            grads = [p.grad for g in self.param_groups for p in g["params"] if p.grad is not None]
+            torch._foreach_mul_(grads, 1.0 / float(self.grad_scale))
+        return True
+
+    def _fall_back(self, why: str, loss: Any) -> Any:
+        """Take torch's own step."""
+        step = super().step.__func__  # type: ignore[misc]
+        if getattr(step, "hooked", False):
+            step = step.__wrapped__
+        if step is Optimizer.step or self._extras != Extras():
+            asked = [name for name, value in self._extras._asdict().items() if value]
+            raise RuntimeError(
+                f"{type(self).__name__} cannot step this: {why}. torch's own step would have to be "
+                f"taken, which does not exist or knows nothing of {', '.join(asked)}"
+            )
+        if not self.fallbacks:
+            warnings.warn(
+                f"{type(self).__name__} takes torch's own step: {why}", RuntimeWarning, stacklevel=4
+            )
+        self._fallbacks = self.fallbacks + 1
+        step(self)
+        return loss
+
+    @property
+    def fallbacks(self) -> int:
+        """How many steps were torch's own, because the core cannot take them."""
+        return int(self.__dict__.get("_fallbacks", 0))
+
+    @property
+    def last_step(self) -> StepInfo | None:
+        """What the last step did, as `schuss.Optimizer.last_step`; its number is of this object."""
+        plan = self.__dict__.get("_plan")
+        report = None if plan is None else plan.report
+        return None if report is None else StepInfo(self._taken, *report[1:])
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Drop all gradients, or fill them with zeros."""
+        if not set_to_none or _profiling() or _compiling():
+            super().zero_grad(set_to_none)  # type: ignore[misc]
+            return
+        for group in self.param_groups:
+            _core.drop_gradients(group["params"])
+
+    # -- checkpoints -------------------------------------------------------------------------------
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Load states and groups; what is loaded is a copy, in the dtypes in which it was saved."""
+        handle = self.register_load_state_dict_pre_hook(_remember)
+        try:
+            super().load_state_dict(state_dict)  # type: ignore[misc]
+        finally:
+            handle.remove()
+            self.__dict__.pop("_loading", None)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_extras": self._extras}  # type: ignore[misc]
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if (loading := self.__dict__.pop("_loading", None)) is not None:
+            ids = (k for group in loading["param_groups"] for k in group["params"])
+            params = (p for group in state["param_groups"] for p in group["params"])
+            for k, p in zip(ids, params, strict=True):
+                for name, value in loading["state"].get(k, {}).items():
+                    if isinstance(value, torch.Tensor):
+                        kept = value.to(p.device) if name != self._count else value
+                        state["state"][p][name] = kept.detach().clone()
+        super().__setstate__(state)  # type: ignore[misc]
+
+
+def _remember(optimizer: Any, state_dict: dict[str, Any]) -> None:
+    optimizer._loading = state_dict
+
+
+def _scalar_dtype() -> torch.dtype:
+    return torch.float64 if torch.get_default_dtype() == torch.float64 else torch.float32
