@@ -281,10 +281,10 @@ void AskTell::recall(const py::array& s, const py::array& y) {
             pointers.push_back(static_cast<const char*>(rows.data(k, 0)));
         return pointers;
     };
-    pairs.s = rows_of(s, "S");
-    pairs.y = rows_of(y, "Y");
+    pairs.s = rows_of(s, "steps");
+    pairs.y = rows_of(y, "changes");
     if (pairs.s.size() != pairs.y.size())
-        throw py::value_error("S has " + std::to_string(pairs.s.size()) + " rows and Y " +
+        throw py::value_error("steps has " + std::to_string(pairs.s.size()) + " rows and changes " +
                               std::to_string(pairs.y.size()) + "; as many are wanted");
     solver_->recall(pairs);
 }

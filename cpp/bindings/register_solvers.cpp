@@ -31,7 +31,7 @@ void register_solvers(py::module_& m) {
         .def("history", &AskTell::history)
         .def("matrix", &AskTell::matrix)
         .def("inherit", &AskTell::inherit, py::arg("other"))
-        .def("recall", &AskTell::recall, py::arg("S"), py::arg("Y"))
+        .def("recall", &AskTell::recall, py::arg("steps"), py::arg("changes"))
         .def("result", &AskTell::result, py::arg("copy") = true)
         .def_property_readonly("request", &AskTell::request)
         .def_property_readonly("done", read(&Solver::done))
