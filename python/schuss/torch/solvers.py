@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
-from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -90,51 +89,6 @@ def _gather(tensors: Iterable[Tensor | None], parts: Iterable[Tensor]) -> None:
 # -- closures --------------------------------------------------------------------------------------
 
 
-def _global_names(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _global_names(constant)
-
-
-def _bindings(closure: Closure) -> list[Any] | None:
-    """Return a function and what its free names stand for; None where that cannot be seen."""
-    if not isinstance(closure, FunctionType):
-        return None
-    try:
-        cells = [cell.cell_contents for cell in closure.__closure__ or ()]
-    except ValueError:  # a name that has no value yet
-        return None
-    outside = closure.__globals__
-    names = _global_names(closure.__code__)
-    return [closure, *cells, *(outside[name] for name in names if name in outside)]
-
-
-class Bindings:
-    """A closure and what its free names stand for, to see whether that changes.
-
-    Objects are compared by identity, tensors by their version counters too. Nothing is the same as
-    a closure that is no plain Python function, as nobody can see into it.
-    """
-
-    def __init__(self, closure: Closure) -> None:
-        self.objects = _bindings(closure)
-        self.versions = [
-            o._version for o in self.objects or () if isinstance(o, Tensor) and not o.is_inference()
-        ]
-
-    def names_same(self, other: Bindings) -> bool:
-        """Whether all names stand for the objects that they did."""
-        ours, theirs = self.objects, other.objects
-        if ours is None or theirs is None or len(ours) != len(theirs):
-            return False
-        return all(a is b for a, b in zip(ours, theirs, strict=True))
-
-    def same(self, other: Bindings) -> bool:
-        """Whether, moreover, no tensor among them was written to."""
-        return self.names_same(other) and self.versions == other.versions
-
-
 @dataclass
 class Run:
     """A solver on the way, and what is known of the point where the parameters were left."""
@@ -146,7 +100,6 @@ class Run:
     gradient: Any = None
     left: Tensor | None = None  # the parameters
     loss: Any = None  # of the closure: what kind of thing it returns
-    bindings: Bindings | None = None  # of the closure, where a step did not change them
     ending: tuple[int, str] | None = None  # status and message of a step that is no end of the run
     x: Tensor = field(init=False)
     g: Tensor = field(init=False)
@@ -184,7 +137,7 @@ class ClosureSolver(torch.optim.Optimizer):
 
     _solver: ClassVar[type[solvers.Solver]]
     _run: Run | None = None
-    _deterministic: bool = True
+    _deterministic: bool = False
     _relative: frozenset[str] = frozenset()  # tolerances that nobody gave
 
     def _prepare(self, name: str, deterministic: bool) -> None:
@@ -210,8 +163,7 @@ class ClosureSolver(torch.optim.Optimizer):
             closure: see the class. Called with gradients enabled and the parameters in place.
 
         Returns:
-            The loss at the start of the step, as the closure returned it. Where nothing has changed
-            since the last step it is not called for that: what it returned then comes again.
+            The loss at the start of the step, as the closure returned it.
         """
         if not callable(closure):
             raise TypeError(f"closure is {closure!r}; a function is wanted")
@@ -219,8 +171,7 @@ class ClosureSolver(torch.optim.Optimizer):
             raise ValueError(f"there are {len(self.param_groups)} groups; one is wanted")
         group, state = self.param_groups[0], self._counts()
         params = group["params"]
-        bindings = Bindings(closure)
-        first, run = self._begin(closure, bindings, params, state)
+        first, run = self._begin(closure, params, state)
         core, begun = run.core, run.core.nit
         change = group["tolerance_change"]
         before = run.solver._best() if change is not None else None
@@ -248,14 +199,12 @@ class ClosureSolver(torch.optim.Optimizer):
             x, run.gradient, run.value = run.solver._best()
             run.write(params, x)
             run.left = _read(run.flat, params)
-            after = Bindings(closure)
-            run.bindings = after if after.names_same(bindings) else None
             self._forget_graph()
             state["n_iter"] += core.nit - begun
         return first
 
     def _begin(
-        self, closure: Closure, bindings: Bindings, params: list[Tensor], state: dict[str, Any]
+        self, closure: Closure, params: list[Tensor], state: dict[str, Any]
     ) -> tuple[Any, Run]:
         """Return the loss at the parameters, and the run that goes on from there."""
         run = self._run
@@ -264,8 +213,7 @@ class ClosureSolver(torch.optim.Optimizer):
         settings = self._settings(self.param_groups[0])
         here = _read(run.flat, params)
         unmoved = run.left is not None and torch.equal(run.left, here)
-        known = run.bindings is not None and run.bindings.same(bindings)
-        if unmoved and known and self._deterministic:
+        if unmoved and self._deterministic and run.gradient is not None:
             first, value = run.known_loss(), run.value
             np.copyto(run.g.numpy(), run.gradient)
             same = True
@@ -472,11 +420,8 @@ class LBFGS(ClosureSolver, torch.optim.LBFGS):
             still to be gained.
         history_size: pairs kept, 1 to 1000.
         line_search_fn: "strong_wolfe" or None.
-        deterministic: False where the closure gives another loss when it is called again at the
-            same parameters. Else a step does not evaluate once more where the last one ended, if
-            the parameters, the closure and what its free variables stand for are the same objects
-            with the same values of the parameters. Objects that are no plain Python functions are
-            evaluated anyway, and so is each new function, such as one defined for each batch.
+        deterministic: True where every step's closure is the same function of the parameters. Then
+            a step does not evaluate once more where the last one ended.
 
     What differs from torch with a line search: no test is absolute where you give no tolerance, so
     that the loss may be in any units; after a step that ended in the middle of a line search the
@@ -517,7 +462,7 @@ class LBFGS(ClosureSolver, torch.optim.LBFGS):
         history_size: int = 100,
         line_search_fn: str | None = None,
         *,
-        deterministic: bool = True,
+        deterministic: bool = False,
     ) -> None:
         if line_search_fn not in (None, "strong_wolfe"):
             raise ValueError(
@@ -544,8 +489,7 @@ class LBFGS(ClosureSolver, torch.optim.LBFGS):
                 Called with gradients enabled and the parameters in place.
 
         Returns:
-            The loss at the start of the step, as the closure returned it. Where nothing has changed
-            since the last step it is not called for that: what it returned then comes again.
+            The loss at the start of the step, as the closure returned it.
         """
         group = self.param_groups[0]
         if group["line_search_fn"] is not None:
@@ -673,7 +617,7 @@ class BFGS(ClosureSolver):
         tolerance_grad: float | None = None,
         tolerance_change: float | None = None,
         *,
-        deterministic: bool = True,
+        deterministic: bool = False,
     ) -> None:
         super().__init__(params, _defaults(max_iter, max_eval, tolerance_grad, tolerance_change))
         self._prepare("BFGS", deterministic)
@@ -722,7 +666,7 @@ class NewtonCG(ClosureSolver):
         tolerance_grad: float | None = None,
         tolerance_change: float | None = None,
         *,
-        deterministic: bool = True,
+        deterministic: bool = False,
     ) -> None:
         super().__init__(params, _defaults(max_iter, max_eval, tolerance_grad, tolerance_change))
         self._prepare("NewtonCG", deterministic)
