@@ -7,7 +7,7 @@ import inspect
 
 import pytest
 
-pytest.importorskip("torch.nn")
+pytest.importorskip("torch")
 pytest.importorskip("expecttest")  # torch's table wants it
 
 import schuss.torch
@@ -212,6 +212,7 @@ class TestTorchsOwnStep:
             ours.step()
         assert str(we_say.value) == str(theirs_says.value)
 
+    @pytest.mark.filterwarnings("ignore:Sparse invariant checks")
     @pytest.mark.parametrize("name", INFOS)
     def test_sparse_gradients(self, name):
         ours, theirs = pair(name, torch.float32)
@@ -230,7 +231,7 @@ class TestTorchsOwnStep:
             ours.step()
         assert str(we_say.value) == str(theirs_says.value)
 
-    @pytest.mark.parametrize("name", INFOS)
+    @pytest.mark.parametrize("name", sorted(set(INFOS) - {"Rprop"}))  # torch's fills with lr
     def test_lr_that_requires_a_gradient(self, name):
         ours, theirs = pair(name, torch.float32, lr=torch.tensor(0.01, requires_grad=True))
         set_gradients(0, members(ours), members(theirs))
