@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
     Group = dict[str, Any]
 
-__all__ = ["Extras", "Front", "Settings"]
+__all__ = ["Extras", "Front", "Settings", "increment_version"]
+
+increment_version = torch._C._increment_version  # of a list of tensors: that they were written
 
 _HALF = (torch.bfloat16, torch.float16)
 _before_all, _after_all = hooks._global_optimizer_pre_hooks, hooks._global_optimizer_post_hooks
@@ -167,7 +169,7 @@ class Front:
 
     def _make_plan(self) -> _core.TorchStepper:
         extras = self._extras
-        plan = _core.TorchStepper(torch, torch._C._increment_version)
+        plan = _core.TorchStepper(torch, increment_version)
         plan.set_options(
             max_norm=math.inf if extras.max_norm is None else extras.max_norm,
             max_value=math.inf if extras.max_value is None else extras.max_value,
@@ -188,7 +190,7 @@ class Front:
         made: list[tuple[Tensor, str]] = []
         for group in self.param_groups:
             for p in group["params"]:
-                if p.grad is not None:
+                if p.grad is not None or self.state.get(p):
                     made += ((p, name) for name in self._fit(p, group))
         new = {p for p, name in made if name not in ("ema", "master")}
         begun = {p for p in self.state if p not in new}

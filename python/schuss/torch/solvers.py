@@ -13,10 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .. import solvers
+from .. import _core, solvers
 from ..checks import count, flag, tolerance
 from ..solvers.minimize import method_name, wants_result
 from ..structures import map_leaves
+from .front import increment_version
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BFGS", "LBFGS", "NewtonCG", "minimize"]
 
+_READER = _core.TensorReader(torch)
 RELATIVE = 1e-9  # of the largest element of the first gradient, where nobody gives a tolerance
 TOLERANCES = {"tolerance_grad": 1e-7, "tolerance_change": 1e-9}  # torch's
 # What torch keeps, counts aside.
@@ -69,21 +71,31 @@ class Flat:
         pieces = torch.split(vector, self._counts)
         return [piece.view(shape) for piece, shape in zip(pieces, self._shapes, strict=True)]
 
+    def read(self, tensors: Iterable[Tensor | None], vector: Tensor) -> None:
+        """Copy tensors into a vector; None stands for zeros."""
+        found = list(tensors)
+        if _READER.read(found, vector.numpy(), self._counts):
+            return
+        for tensor, part in zip(found, self.parts(vector), strict=True):
+            if tensor is None:
+                part.zero_()
+            else:
+                part.copy_(_real(tensor.detach()))
+
+    def write(self, tensors: Sequence[Tensor], vector: Tensor) -> None:
+        """Copy a vector into tensors, in place."""
+        if _READER.write(list(tensors), vector.numpy()):
+            increment_version(tensors)
+            return
+        for tensor, part in zip(tensors, self.parts(vector), strict=True):
+            (torch.view_as_real(tensor) if tensor.is_complex() else tensor).copy_(part)
+
     def tensors(self, vector: Tensor) -> list[Tensor]:
         """Return a vector's elements as tensors like those that it was made of."""
         return [
             torch.view_as_complex(part).to(dtype) if dtype.is_complex else part.to(dtype)
             for part, (_, dtype) in zip(self.parts(vector), self.layout, strict=True)
         ]
-
-
-def _gather(tensors: Iterable[Tensor | None], parts: Iterable[Tensor]) -> None:
-    """Copy tensors into parts of a vector; None stands for zeros."""
-    for tensor, part in zip(tensors, parts, strict=True):
-        if tensor is None:
-            part.zero_()
-        else:
-            part.copy_(_real(tensor))
 
 
 # -- closures --------------------------------------------------------------------------------------
@@ -103,12 +115,9 @@ class Run:
     ending: tuple[int, str] | None = None  # status and message of a step that is no end of the run
     x: Tensor = field(init=False)
     g: Tensor = field(init=False)
-    x_parts: list[Tensor] = field(init=False)
-    g_parts: list[Tensor] = field(init=False)
 
     def __post_init__(self) -> None:
         self.x, self.g = self.flat.vector(), self.flat.vector()
-        self.x_parts, self.g_parts = self.flat.parts(self.x), self.flat.parts(self.g)
 
     @property
     def core(self) -> Any:
@@ -118,8 +127,7 @@ class Run:
     def write(self, params: Sequence[Tensor], x: NDArray[Any]) -> None:
         """Copy a vector into the parameters, in place."""
         np.copyto(self.x.numpy(), x)
-        for p, part in zip(params, self.x_parts, strict=True):
-            (torch.view_as_real(p) if p.is_complex() else p).copy_(part)
+        self.flat.write(params, self.x)
 
     def known_loss(self) -> Any:
         """Return the loss at the parameters, as the closure would."""
@@ -259,7 +267,7 @@ class ClosureSolver(torch.optim.Optimizer):
         state["func_evals"] += 1
         with torch.enable_grad():
             loss = closure()
-        _gather((p.grad for p in params), run.g_parts)
+        run.flat.read((p.grad for p in params), run.g)
         return loss
 
     def _multiply(
@@ -326,7 +334,7 @@ class ClosureSolver(torch.optim.Optimizer):
         best, run.gradient, run.value = run.solver._best()
         np.copyto(run.x.numpy(), best)
         run.left = run.flat.vector()
-        _gather(run.flat.tensors(torch.from_numpy(best)), run.flat.parts(run.left))
+        run.flat.read(run.flat.tensors(torch.from_numpy(best)), run.left)
         return run
 
     @contextmanager
@@ -379,7 +387,7 @@ class ClosureSolver(torch.optim.Optimizer):
 
 def _read(flat: Flat, params: list[Tensor]) -> Tensor:
     vector = flat.vector()
-    _gather((p.detach() for p in params), flat.parts(vector))
+    flat.read(params, vector)
     return vector
 
 
@@ -712,7 +720,7 @@ class NewtonCG(ClosureSolver):
     def _put(self, run: Run, params: list[Tensor], found: Iterable[Tensor]) -> None:
         """Copy what was found for the parameters that have gradients to run.g."""
         rest = iter(found)
-        _gather((next(rest).detach() if p.requires_grad else None for p in params), run.g_parts)
+        run.flat.read((next(rest) if p.requires_grad else None for p in params), run.g)
 
     def _forget_graph(self) -> None:
         self._graph = None
@@ -764,7 +772,7 @@ class Function:
         self.flat = Flat(leaves)
         self._devices = [leaf.device for leaf in leaves]
         start = self.flat.vector()
-        _gather((leaf.detach() for leaf in leaves), self.flat.parts(start))
+        self.flat.read(leaves, start)
         self.start: NDArray[Any] = start.numpy()
         self.twice = False  # whether gradients keep their graph
         self._rows_at_once = True  # whether torch.func goes through fun
@@ -830,7 +838,7 @@ class Function:
 
     def _vector(self, tensors: Iterable[Tensor]) -> NDArray[Any]:
         vector = self.flat.vector()
-        _gather((t.detach() for t in tensors), self.flat.parts(vector))
+        self.flat.read(tensors, vector)
         return vector.numpy()
 
 
