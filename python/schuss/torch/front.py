@@ -276,7 +276,9 @@ class Front:
         name = type(self).__name__
         asked = [k for k, v in self._extras._asdict().items() if v != Extras._field_defaults[k]]
         if not self._torch_has_it or asked:
-            lack = f"knows nothing of {', '.join(asked)}" if self._torch_has_it else "does not exist"
+            lack = (
+                f"knows nothing of {', '.join(asked)}" if self._torch_has_it else "does not exist"
+            )
             raise RuntimeError(f"{name} cannot step this: {why}; a step of torch's own {lack}")
         step = super().step.__func__  # type: ignore[misc]
         if getattr(step, "hooked", False):
