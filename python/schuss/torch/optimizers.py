@@ -203,6 +203,8 @@ class Rprop(Front, torch.optim.Rprop):
 class _Own(Front, torch.optim.Optimizer):
     """A rule whose decay stands beside the step; torch has no step to fall back to."""
 
+    _torch_has_it = False
+
     def __init__(self, params: Params, defaults: dict[str, Any], **keywords: Any) -> None:
         checked = {**defaults, "maximize": flag("maximize", keywords.pop("maximize", False))}
         for name in ("lr", "eps", "weight_decay", "momentum", "alpha", "trust_coefficient"):
