@@ -35,6 +35,8 @@ def test_doctests(name):
     if name.startswith("schuss.lab"):
         for extra in ("matplotlib", "rich", "sklearn"):
             pytest.importorskip(extra)
+    if name.startswith("schuss.torch"):
+        pytest.importorskip("torch")
     module = importlib.import_module(name)
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
     for test in Finder().find(module, name):

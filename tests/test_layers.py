@@ -45,6 +45,7 @@ PYTHON_LAYERS = {
     "clipping": {"_core", "structures", "suggest"},
     "optimizers": {"_core", "caller", "structures", "suggest", "schedules"},
     "solvers": {"_core", "caller", "structures", "suggest"},
+    "torch": {"_core", "optimizers", "solvers", "structures", "suggest"},
     "checkpoint": {"optimizers", "solvers", "schedules", "tensor_file", "__version__"},
 }
 BOX = ("simd", "rules", "kernels", "dense")

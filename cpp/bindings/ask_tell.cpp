@@ -259,6 +259,36 @@ py::object AskTell::history() const {
     return py::make_tuple(rows(pairs->s), rows(pairs->y));
 }
 
+void AskTell::inherit(AskTell& other) {
+    const Busy busy(busy_, "solver"), others(other.busy_, "solver");
+    solver_->inherit(*other.solver_);
+}
+
+void AskTell::recall(const py::array& s, const py::array& y) {
+    const Busy busy(busy_, "solver");
+    Solver::Pairs pairs{dtype_, {}, {}};
+    std::vector<py::array> kept;
+    const auto rows_of = [&](const py::array& given, const char* name) {
+        const py::array rows =
+            py::array::ensure(given.attr("astype")(numpy_dtype(dtype_), py::arg("order") = "C"));
+        kept.push_back(rows);
+        if (rows.ndim() != 2 || rows.shape(1) != size_)
+            throw py::value_error(std::string(name) + " has shape " +
+                                  text_of(shape_of(rows.ptr())) + "; (pairs, " +
+                                  std::to_string(size_) + ") is wanted");
+        std::vector<const char*> pointers;
+        for (py::ssize_t k = 0; k < rows.shape(0); ++k)
+            pointers.push_back(static_cast<const char*>(rows.data(k, 0)));
+        return pointers;
+    };
+    pairs.s = rows_of(s, "steps");
+    pairs.y = rows_of(y, "changes");
+    if (pairs.s.size() != pairs.y.size())
+        throw py::value_error("steps has " + std::to_string(pairs.s.size()) + " rows and changes " +
+                              std::to_string(pairs.y.size()) + "; as many are wanted");
+    solver_->recall(pairs);
+}
+
 py::object AskTell::matrix() const {
     const Busy busy(busy_, "solver");
     return matrix_now();

@@ -30,6 +30,8 @@ void register_solvers(py::module_& m) {
         .def("best", &AskTell::best, py::arg("copy") = true)
         .def("history", &AskTell::history)
         .def("matrix", &AskTell::matrix)
+        .def("inherit", &AskTell::inherit, py::arg("other"))
+        .def("recall", &AskTell::recall, py::arg("steps"), py::arg("changes"))
         .def("result", &AskTell::result, py::arg("copy") = true)
         .def_property_readonly("request", &AskTell::request)
         .def_property_readonly("done", read(&Solver::done))

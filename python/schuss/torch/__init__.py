@@ -23,11 +23,14 @@ from .optimizers import (
     RMSprop,
     Rprop,
 )
+from .solvers import BFGS, LBFGS, NewtonCG, minimize
 
 __all__ = [
     "ASGD",
+    "BFGS",
     "LAMB",
     "LARS",
+    "LBFGS",
     "SGD",
     "AdEMAMix",
     "AdaBelief",
@@ -39,7 +42,9 @@ __all__ = [
     "Adan",
     "Lion",
     "NAdam",
+    "NewtonCG",
     "RAdam",
     "RMSprop",
     "Rprop",
+    "minimize",
 ]
