@@ -35,11 +35,16 @@ def blocks(page: Path, language: str) -> list[str]:
     text = page.read_text(encoding="utf-8")
     found = []
     for match in _FENCE.finditer(text):
-        needs = re.findall(r"\w+", match["needs"] or "")
-        if match["language"] == language and not match["skip"] and all(map(find_spec, needs)):
+        there = all(map(_installed, re.findall(r"\w+", match["needs"] or "")))
+        if match["language"] == language and not match["skip"] and there:
             line = text.count("\n", 0, match.start("code"))
             found.append("\n" * line + match["code"])
     return found
+
+
+def _installed(module: str) -> bool:
+    spec = find_spec(module)
+    return spec is not None and spec.origin is not None  # a folder of that name has none
 
 
 def run_python(page: Path) -> None:
