@@ -2,10 +2,9 @@
 
 from pydoc_data.topics import topics
 
-import torch
-from torch import Tensor, nn
-
 import schuss.torch
+import torch
+from torch import nn
 
 STEPS, LENGTH = 300, 48
 
@@ -21,13 +20,13 @@ tokens = torch.tensor([number[letter] for letter in text])
 class Speller(nn.Module):
     """The next character, from those before it."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         super().__init__()
         self.embedding = nn.Embedding(len(letters), 32)
         self.memory = nn.GRU(32, 128, batch_first=True)
         self.head = nn.Linear(128, len(letters))
 
-    def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, x, state=None):
         """Return the logits of each next character, and what is remembered."""
         seen, state = self.memory(self.embedding(x), state)
         return self.head(seen), state

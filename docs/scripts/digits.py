@@ -1,10 +1,9 @@
 """A network reads handwritten digits: one run of schuss.torch.Adam, about two seconds."""
 
+import schuss.torch
 import torch
 from sklearn.datasets import load_digits
 from torch import nn
-
-import schuss.torch
 
 torch.manual_seed(0)
 torch.set_num_threads(1)  # batches are too small for more
@@ -15,9 +14,7 @@ labels = torch.tensor(data.target)
 order = torch.randperm(len(labels))
 train, test = order[:1440], order[1440:]
 
-model = nn.Sequential(
-    nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10)
-)
+model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
 optimizer = schuss.torch.Adam(model.parameters(), lr=2e-3, max_norm=1.0)
 
 for epoch in range(1, 21):
