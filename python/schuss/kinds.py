@@ -9,14 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import _core
 from .structures import map_leaves
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Kinds", "in_kind_of", "torch_dtype"]
+__all__ = ["Kinds", "as_array", "float_dtype", "in_kind_of"]
 
 Make = Callable[[Any], Any]
+
+
+def _same(array: NDArray[Any]) -> Any:
+    return array
 
 
 def _tensor(torch: Any, array: NDArray[Any]) -> Any:
@@ -49,12 +54,41 @@ def in_kind_of(leaf: Any, array: Any) -> Any:
     return array if make is None else make(array)
 
 
-def torch_dtype(dtype: Any) -> Any:
-    """Return NumPy's dtype of one of PyTorch's; None for anything else."""
+def as_array(given: Any, name: str) -> NDArray[Any]:
+    """Return what NumPy makes an array of, in this machine's byte order; numbers not as objects.
+
+    Args:
+        given: an array, a tensor, of which only the values are read, numbers or lists of them.
+        name: of the argument, for the error where it is in no memory that the CPU can read.
+
+    Example:
+        >>> as_array([1.0, 2.0], "x")
+        array([1., 2.])
+    """
+    return _core.native_array(given, name)
+
+
+def float_dtype(dtype: Any, like: Any = None) -> tuple[np.dtype[Any], Make]:
+    """Return a floating-point dtype as NumPy's, and what makes the result of an array of it.
+
+    Args:
+        dtype: of NumPy or PyTorch; bfloat16 is that of ml_dtypes.
+        like: what the result is in kind of, where the dtype is not PyTorch's.
+
+    Example:
+        >>> float_dtype("float32")[0]
+        dtype('float32')
+    """
     torch = sys.modules.get("torch")
-    if torch is None or not isinstance(dtype, torch.dtype):
-        return None
-    return None
+    make, found = _maker(like) or _same, dtype
+    if torch is not None and isinstance(dtype, torch.dtype):
+        make, found = partial(_tensor, torch), getattr(np, str(dtype).removeprefix("torch."), bool)
+        if dtype is torch.bfloat16:
+            from ml_dtypes import bfloat16 as found
+    result = np.dtype(found)
+    if result.kind != "f" and result.name != "bfloat16":
+        raise TypeError(f"dtype is {dtype!r}; a real floating-point type is wanted")
+    return result, make
 
 
 class Kinds:
