@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
     Group = dict[str, Any]
 
-__all__ = ["Extras", "Front", "Settings", "increment_version"]
+__all__ = ["HALF", "Extras", "Front", "Settings", "increment_version"]
 
 increment_version = torch._C._increment_version  # of a list of tensors: that they were written
 
-_HALF = (torch.bfloat16, torch.float16)
+HALF = (torch.bfloat16, torch.float16)
 _before_all, _after_all = hooks._global_optimizer_pre_hooks, hooks._global_optimizer_post_hooks
 _profiling = torch.autograd._profiler_enabled
 _compiling = torch.compiler.is_compiling
@@ -64,7 +64,7 @@ class Extras(NamedTuple):
 
 
 def _state_dtype(p: Tensor) -> torch.dtype:
-    return torch.float32 if p.dtype in _HALF else p.dtype
+    return torch.float32 if p.dtype in HALF else p.dtype
 
 
 def _as_wanted(value: Tensor, wanted: Tensor) -> bool:
@@ -256,7 +256,7 @@ class Front:
             if self._extras.ema is not None and "ema" not in state:
                 state["ema"] = torch.empty_like(wanted, device=p.device).copy_(p)
                 yield "ema"
-            if self._extras.master and p.dtype in _HALF:
+            if self._extras.master and p.dtype in HALF:
                 if "master" not in state:
                     state["master"] = torch.empty_like(wanted, device=p.device).copy_(p)
                     yield "master"
