@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -24,7 +25,7 @@ __all__ = ["Extras", "Front", "Settings"]
 
 _HALF = (torch.bfloat16, torch.float16)
 _before_all, _after_all = hooks._global_optimizer_pre_hooks, hooks._global_optimizer_post_hooks
-_profiling = torch.autograd._profiler_enabled
+_profiling = torch._C._autograd._profiler_enabled
 _compiling = torch.compiler.is_compiling
 _threads = torch.get_num_threads
 
@@ -68,7 +69,7 @@ def _as_wanted(value: Tensor, wanted: Tensor) -> bool:
     return value.dtype == wanted.dtype and value.stride() == wanted.stride()
 
 
-class Front:
+class Front(Optimizer):
     """Before a class of torch.optim: its arguments, groups, states and checkpoints, our step."""
 
     _count: ClassVar[str | None] = "step"  # the state that counts steps
@@ -91,15 +92,18 @@ class Front:
         super().__init__(*args, **kwargs)
 
     @property
-    def state(self) -> dict[Any, Any]:
+    def state(self) -> defaultdict[Any, Any]:
         """States by parameter, as PyTorch has them. Who reads them may move them."""
         self._touched = True
         return self.__dict__["state"]  # type: ignore[no-any-return]
 
     @state.setter
-    def state(self, value: dict[Any, Any]) -> None:
+    def state(self, value: defaultdict[Any, Any]) -> None:
         self._touched = True
         self.__dict__["state"] = value
+
+    found_inf: Any  # set around a step by torch.amp.GradScaler, as is the next
+    grad_scale: Any
 
     # What a class says of itself.
 
@@ -122,7 +126,7 @@ class Front:
             What the closure returned, or None.
         """
         if _compiling():
-            return super().step(closure)  # type: ignore[misc]
+            return super().step(closure)
         if type(self).step is Front.step and (
             _before_all
             or _after_all
@@ -252,7 +256,7 @@ class Front:
 
     def _fall_back(self, why: str, loss: Any) -> Any:
         """Take torch's own step."""
-        step = super().step.__func__  # type: ignore[misc]
+        step = super().step.__func__  # type: ignore[attr-defined]
         if getattr(step, "hooked", False):
             step = step.__wrapped__
         if step is Optimizer.step or self._extras != Extras():
@@ -284,7 +288,7 @@ class Front:
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Drop all gradients, or fill them with zeros."""
         if not set_to_none or _profiling() or _compiling():
-            super().zero_grad(set_to_none)  # type: ignore[misc]
+            super().zero_grad(set_to_none)
             return
         for group in self.param_groups:
             _core.drop_gradients(group["params"])
@@ -295,13 +299,13 @@ class Front:
         """Load states and groups; what is loaded is a copy, in the dtypes in which it was saved."""
         handle = self.register_load_state_dict_pre_hook(_remember)
         try:
-            super().load_state_dict(state_dict)  # type: ignore[misc]
+            super().load_state_dict(state_dict)
         finally:
             handle.remove()
             self.__dict__.pop("_loading", None)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_extras": self._extras}  # type: ignore[misc]
+        return {**super().__getstate__(), "_extras": self._extras}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         if (loading := self.__dict__.pop("_loading", None)) is not None:
@@ -312,7 +316,7 @@ class Front:
                     if isinstance(value, torch.Tensor):
                         kept = value.to(p.device) if name != self._count else value
                         state["state"][p][name] = kept.detach().clone()
-        super().__setstate__(state)  # type: ignore[misc]
+        super().__setstate__(state)
 
 
 def _remember(optimizer: Any, state_dict: dict[str, Any]) -> None:
