@@ -529,6 +529,33 @@ class TestChangesBetweenSteps:
             optimizer.step()
         unchanged(optimizer, before)
 
+    @pytest.mark.parametrize(
+        ("name", "off", "on", "new"),
+        [
+            ("SGD", {"momentum": 0.0}, {"momentum": 0.9}, "momentum_buffer"),
+            ("Adam", {}, {"amsgrad": True}, "max_exp_avg_sq"),
+            ("RMSprop", {"momentum": 0.0, "centered": False}, {"centered": True}, "grad_avg"),
+        ],
+    )
+    def test_switched_on_later(self, name, off, on, new):
+        optimizers = ours(name, parameters(), **off), ours(name, parameters(), **off)
+        train(*optimizers)
+        for p in members(optimizers[1]):  # torch wants it there, but for SGD
+            optimizers[1].state[p][new] = torch.zeros_like(p)
+            if name == "SGD":
+                del optimizers[1].state[p][new]
+        for optimizer in optimizers:
+            optimizer.param_groups[0].update(on)
+        train(*optimizers, start=3)
+        same(*optimizers)
+        assert all(new in state for state in optimizers[0].state.values())
+        if name == "SGD":
+            other = theirs(name, parameters(), **off)
+            train(other)
+            other.param_groups[0].update(on)
+            train(other, start=3)
+            close(optimizers[0], other)
+
     @every
     def test_lr_zero_is_a_step(self, name):
         optimizer = ours(name, parameters(), lr=0.0)
@@ -1027,6 +1054,12 @@ class TestKeywords:
             clipped.step()
             plain.step()
         close(clipped, plain, 1e-12)
+
+    def test_max_norm_comes_first(self):
+        p = torch.nn.Parameter(torch.zeros(2))
+        p.grad = torch.tensor([3.0, 4.0])
+        schuss.torch.SGD([p], lr=1.0, max_norm=1.0, max_value=0.7, agc=1e9).step()
+        torch.testing.assert_close(p.detach(), torch.tensor([-0.6, -0.7]))
 
     @every
     @pytest.mark.parametrize("bad", [math.nan, math.inf])
