@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench import bench_linalg, bench_memory, bench_newton, bench_solvers, required
+from bench import bench_linalg, bench_memory, bench_newton, bench_solvers, bench_torch, required
 from bench.bench_memory import MIB
 from bench.bench_profile import (
     CURVED,
@@ -100,6 +100,25 @@ def _optimizers(results: Results) -> Iterator[Line]:
                 yield _faster(group, c, PEERS[group], required.UPDATE[c.count, c.length])
         elif group in FACTORS:
             yield from (_faster(group, c, PEERS[group], FACTORS[group]) for c in members)
+
+
+def _torch(results: Results) -> Iterator[Line]:
+    """Of `schuss.torch`: the last word of a label is the set of tensors."""
+    for c in results.of(bench_torch.GROUP):
+        size = c.label.rpartition(", ")[2]
+        fused = bench_torch.FUSED in c.timings
+        peer = bench_torch.FUSED if fused else bench_torch.UNFUSED
+        factors = required.TORCH_FUSED if fused else required.TORCH_UNFUSED
+        yield _faster("torch-steps", c, peer, factors[size])
+        if bench_torch.CORE in c.timings and size == "policy":
+            yield _faster("torch-steps", c, bench_torch.CORE, required.TORCH_CORE)
+    for c in results.of(bench_torch.CLIP):
+        size = c.label.rpartition(", ")[2]
+        if size in required.TORCH_CLIP:
+            yield _faster("torch-clip", c, bench_torch.FUSED, required.TORCH_CLIP[size])
+    for c in results.of(bench_torch.EPOCH):
+        yield _faster("torch-epochs", c, bench_torch.FUSED, required.TORCH_EPOCH)
+        yield _faster("torch-epochs", c, bench_torch.BARE, required.TORCH_SHARE)
 
 
 def _iterations(results: Results) -> Iterator[Line]:
@@ -239,6 +258,7 @@ def table(results: Results) -> list[Line]:
     return [
         *_optimizers(results),
         *map(_memory, steps),
+        *_torch(results),
         *_iterations(results),
         *_trials(results.trials),
         *_vectors(results.memories),

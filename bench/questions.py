@@ -16,6 +16,7 @@ from bench import (
     bench_rules,
     bench_solvers,
     bench_threads,
+    bench_torch,
     bench_update,
 )
 from bench.harness import Plan
@@ -52,6 +53,11 @@ GROUPS: dict[str, dict[str, Measure]] = {
         "newton-batch": bench_newton.batch,
         "newton-profile": bench_profile.second_order,
         "newton-logistic": bench_logistic.measure_newton,
+    },
+    "torch": {
+        "torch-steps": bench_torch.steps,
+        "torch-clip": bench_torch.clip,
+        "torch-epochs": bench_torch.epochs,
     },
     "machine": {
         "isa": bench_isa.measure,

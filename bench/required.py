@@ -55,5 +55,16 @@ BATCHES = {  # over the best peer, by n
 OF_PEAK = 0.65  # share of a core's peak: the rest may go to panels, divisions and packing
 TWO_OVER_ONE = 1.7  # one thread's time over two's: most of a second core
 
+TORCH_FUSED = {  # over torch's fused step, by the set of tensors
+    "policy": 8.0,  # all is calls: torch's hooks, and a parallel region for each tensor
+    "ResNet-18": 1.05,  # memory decides, for everyone
+    "GPT": 1.1,
+}
+TORCH_UNFUSED = {"policy": 25.0, "ResNet-18": 4.0, "GPT": 4.0}  # a pass for each operation
+TORCH_CLIP = {"policy": 16.0}  # clip_grad_norm_ costs as much as the fused step
+TORCH_CORE = 0.45  # NumPy arrays' time over ours: what reading tensors may cost
+TORCH_EPOCH = 1.35  # an epoch of a small network, forward and backward included
+TORCH_SHARE = 0.90  # an epoch without an optimizer over ours: a tenth may be the optimizer's
+
 NEWTON = 10.0  # over SciPy's trust-exact, which is Python with a factorization for every trial
 BATCH_SECONDS = 1e-6  # a problem's iteration: a million small fits in seconds

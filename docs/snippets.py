@@ -2,7 +2,8 @@
 
 The `python` blocks of a page run in order, in one namespace; a `sh` block is a script of its own.
 Both run in a directory that is empty at first and that the blocks of a page share. What follows
-`<!-- not run: reason -->` is left out.
+`<!-- not run: reason -->` is left out, and what follows `<!-- needs: torch, skorch -->` where a
+module of these is missing.
 """
 
 from __future__ import annotations
@@ -13,29 +14,37 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 HERE = Path(__file__).parent
 PAGES = sorted(file for file in HERE.glob("*.md") if file.name != "README.md")
 
 _FENCE = re.compile(
-    r"(?:<!-- not run: (?P<skip>[^>]+) -->\s*\n)?^```(?P<language>\w+)\n(?P<code>.*?)^```$",
+    r"(?:<!-- (?:not run: (?P<skip>[^>]+)|needs: (?P<needs>[\w, ]+)) -->\s*\n)?"
+    r"^```(?P<language>\w+)\n(?P<code>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
 
 
-def blocks(page: Path, language: str, *, left_out: str | None = None) -> list[str]:
-    """Return the snippets of a page that are to be run, or those left out for a reason.
+def blocks(page: Path, language: str) -> list[str]:
+    """Return the snippets of a page that are to be run, with what is installed.
 
     Blank lines stand before each, so that an error names its line on the page.
     """
     text = page.read_text(encoding="utf-8")
     found = []
     for match in _FENCE.finditer(text):
-        if match["language"] == language and match["skip"] == left_out:
+        there = all(map(_installed, re.findall(r"\w+", match["needs"] or "")))
+        if match["language"] == language and not match["skip"] and there:
             line = text.count("\n", 0, match.start("code"))
             found.append("\n" * line + match["code"])
     return found
+
+
+def _installed(module: str) -> bool:
+    spec = find_spec(module)
+    return spec is not None and spec.origin is not None  # a folder of that name has none
 
 
 def run_python(page: Path) -> None:

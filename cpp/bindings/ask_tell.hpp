@@ -31,8 +31,10 @@ class AskTell {
     // The best point, its gradient, its value: copies, or the solver's own vectors, which it may
     // only give away when it is done and not asked again.
     py::tuple best(bool copy) const;
-    py::object history() const;  // Solver::pairs as (S, Y), a pair a row, or None
-    py::object matrix() const;   // Solver::matrix, or None
+    py::object history() const;    // Solver::pairs as (S, Y), a pair a row, or None
+    py::object matrix() const;     // Solver::matrix, or None
+    void inherit(AskTell& other);  // Solver::inherit
+    void recall(const py::array& s, const py::array& y);  // Solver::recall, a pair a row
     // All that is known of the run at one moment, by name. second_order: Hessians or products told,
     // the smallest curvature, whether a minimum, the shift.
     py::dict result(bool copy) const;

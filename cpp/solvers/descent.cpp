@@ -42,8 +42,53 @@ double Descent::scale() {
 
 void Descent::start(const VectorWork::Sizes& sizes) {
     gradient_squares_ = sizes.squares;
-    curvature_->forget(scale());
+    if (learned_before_ && !curvature_->empty())
+        learn_products(g_->data(), g_->data(), false);
+    else
+        curvature_->forget(scale());
     aim();
+}
+
+void Descent::inherit(Solver& other) {
+    auto* from = dynamic_cast<Descent*>(&other);
+    check_unbegun();
+    if (from == nullptr || from == this || from->n_ != n_ || from->dtype() != dtype())
+        throw std::logic_error("a solver of the same kind is wanted");
+    std::swap(curvature_, from->curvature_);
+    from->direction_ = nullptr;
+    from->stop("another run goes on with what this one learned");
+    learned_before_ = true;
+}
+
+void Descent::recall(const Pairs& pairs) {
+    check_unbegun();
+    const std::optional<Pairs> own = curvature_->pairs();
+    if (!own || pairs.dtype != dtype()) Solver::recall(pairs);
+    std::vector<double> step(static_cast<std::size_t>(n_));
+    const Vector before(n_, dtype(), 0);  // a gradient of zeros, so that the next one is y
+    for (std::size_t k = 0; k < pairs.s.size(); ++k) {
+        std::memset(before.data(), 0, static_cast<std::size_t>(before.bytes()));
+        copy_as_doubles(pairs.dtype, pairs.s[k], n_, step.data());
+        char* s = curvature_->place().s;
+        if (own->dtype == kFloat32)
+            std::copy_n(step.data(), n_, reinterpret_cast<float*>(s));
+        else
+            std::copy_n(step.data(), n_, reinterpret_cast<double*>(s));
+        learn_products(before.data(), pairs.y[k], true);
+        curvature_->direction(pairs.y[k]);  // makes room for the next
+    }
+    learned_before_ = true;
+}
+
+// What the curvature needs of a gradient, which takes the place of the one before. pair: s is in
+// its place, and the difference of the two is y.
+void Descent::learn_products(char* before, const char* gradient, bool pair) {
+    const Curvature::Place& place = curvature_->place();
+    const std::vector<double>& products =
+        work_.pair({before, gradient, 1.0, 1.0, 0.0, place.s, place.y, place.rows.data(),
+                    static_cast<int>(place.rows.size()), false});
+    const double s_y = products[2 * place.s_row];
+    curvature_->learn({products, pair && s_y > 0.0 && std::isfinite(s_y), 1.0, 0.0, 0.0, 0.0});
 }
 
 void Descent::receive(double value, const char* gradient) {

@@ -69,6 +69,8 @@ class Descent : public Solver {
 
     Elements matrix() const override { return curvature_->matrix(); }
     std::optional<Pairs> pairs() const override { return curvature_->pairs(); }
+    void inherit(Solver& other) override;
+    void recall(const Pairs& pairs) override;
     void visit(Archive& archive) override;
 
   protected:
@@ -86,6 +88,7 @@ class Descent : public Solver {
 
   private:
     void learn(const char* gradient, const VectorWork::Sizes& sizes);
+    void learn_products(char* before, const char* gradient, bool pair);
     double scale();
     void look_back();
     void restart();
@@ -93,10 +96,11 @@ class Descent : public Solver {
     DescentSettings settings_;
     std::unique_ptr<Curvature> curvature_;
     double gradient_squares_ = 0.0, direction_squares_ = 0.0;  // g.g at x_ and d.d
-    double first_step_ = 1.0;  // along the next direction: the last one where it taught nothing
-    bool forced_ = false;      // the trial is taken whatever the conditions say
-    bool restarted_ = false;   // since f or its gradient last became smaller
-    double promise_ = 0.0;     // of the search that failed then
+    double first_step_ = 1.0;      // along the next direction: the last one where it taught nothing
+    bool learned_before_ = false;  // the curvature is that of an earlier run
+    bool forced_ = false;          // the trial is taken whatever the conditions say
+    bool restarted_ = false;       // since f or its gradient last became smaller
+    double promise_ = 0.0;         // of the search that failed then
     Pace pace_;
 };
 

@@ -104,6 +104,8 @@ std::optional<Solver::Pairs> PairHistory::pairs() const {
 
 void PairHistory::visit(Archive& archive) {
     archive(order_, target_, s_y_, y_y_, s_g_, y_g_, gamma_);
+    const auto slots = static_cast<std::size_t>(m_);
+    Archive::require(s_g_.size() == slots && s_y_.size() == slots * slots);
     const auto rows_of = [&](int slot) {
         Archive::require(slot >= 0 && slot < m_);
         const auto bytes = static_cast<std::size_t>(n_ * size_of(dtype_));

@@ -78,6 +78,16 @@ void Solver::tell_first(double value, const char* gradient) {
     start(sizes);
 }
 
+void Solver::check_unbegun() const {
+    if (run_.evaluations > 0) throw std::logic_error("the run has begun");
+}
+
+void Solver::inherit(Solver&) { throw std::logic_error("the method inherits nothing"); }
+
+void Solver::recall(const Pairs&) {
+    throw std::logic_error("the method keeps no pairs of this dtype");
+}
+
 void Solver::stop(const std::string& message) {
     if (!done()) ending_.finish(Status::kStopped, "%s", message.c_str());
 }

@@ -72,6 +72,11 @@ class Solver {
         std::vector<const char*> s, y;
     };
     virtual std::optional<Pairs> pairs() const { return {}; }
+    // Before anything is told, what an earlier run learned of the Hessian: that of another solver
+    // of the same method, size and options, which ends with it; or pairs in our dtype.
+    // std::logic_error for a method that has no use for it.
+    virtual void inherit(Solver& other);
+    virtual void recall(const Pairs& pairs);
     std::int64_t iterations() const { return run_.iterations; }
     std::int64_t evaluations() const { return run_.evaluations; }
     Status status() const { return ending_.status(); }
@@ -114,6 +119,8 @@ class Solver {
     Run run_;
     Ending ending_;
     BestPoint best_;  // where that is not x_
+
+    void check_unbegun() const;
 
   private:
     void check_request(Request told) const;

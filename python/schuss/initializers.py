@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias
 import numpy as np
 
 from .checks import count, number, tolerance
+from .kinds import as_array, float_dtype
 from .random import generator
 from .suggest import explain
 
@@ -93,13 +94,6 @@ def _axes(name: str, axes: _Integers, dimensions: int) -> tuple[int, ...]:
     return tuple(axis % dimensions for axis in indices)
 
 
-def _float_dtype(dtype: DTypeLike) -> np.dtype[Any]:
-    result = np.dtype(dtype)
-    if result.kind != "f":
-        raise TypeError(f"dtype is {dtype!r}; a real floating-point type is wanted")
-    return result
-
-
 def _fans(
     shape: _Integers, in_axis: _Integers, out_axis: _Integers, batch_axis: _Integers
 ) -> tuple[int, int]:
@@ -136,11 +130,11 @@ def _draw(
     offset: float,
     scale: float,
 ) -> _Array:
-    sizes, target = _sizes(shape), _float_dtype(dtype)
+    sizes, (target, make) = _sizes(shape), float_dtype(dtype)
     values: _Array = np.asarray(sample(generator(rng), sizes), dtype=np.float64)
     values *= scale
     values += offset
-    return values.astype(target, copy=False)
+    return make(values.astype(target, copy=False))
 
 
 def _standard_truncated(source: np.random.Generator, sizes: tuple[int, ...]) -> _Array:
@@ -544,7 +538,7 @@ def orthogonal(
         bits between builds.
     """
     gain = number("gain", gain)
-    sizes, target = _matrix_sizes(shape), _float_dtype(dtype)
+    sizes, (target, make) = _matrix_sizes(shape), float_dtype(dtype)
     dimensions = len(sizes)
     column = count("out_axis", out_axis, least=-dimensions, most=dimensions - 1) % dimensions
     batch = _axes("batch_axis", batch_axis, len(sizes))
@@ -562,7 +556,7 @@ def orthogonal(
     q *= gain * np.copysign(1.0, np.diagonal(r, axis1=-2, axis2=-1))[..., np.newaxis, :]
     matrix = q if rows >= columns else np.swapaxes(q, -2, -1)
     ordered = matrix.reshape([sizes[axis] for axis in order])
-    return np.ascontiguousarray(np.transpose(ordered, np.argsort(order)), target)
+    return make(np.ascontiguousarray(np.transpose(ordered, np.argsort(order)), target))
 
 
 # Constants and biases.
@@ -589,7 +583,8 @@ def constant(
         >>> constant((2,), 0.5).tolist()
         [0.5, 0.5]
     """
-    return np.full(_sizes(shape), value, _float_dtype(dtype))
+    target, make = float_dtype(dtype, like=value)
+    return make(np.full(_sizes(shape), as_array(value, "value"), target))
 
 
 def zeros(shape: _Integers, *, rng: Rng = None, dtype: DTypeLike = np.float32) -> _Array:
@@ -732,8 +727,8 @@ def output_bias(
     Reference:
         Goodfellow, Bengio & Courville 2016, Deep Learning, section 8.4.
     """
-    dtype = _float_dtype(dtype)
-    samples = np.asarray(targets)
+    target, make = float_dtype(dtype, like=targets)
+    samples = as_array(targets, "targets")
     if samples.dtype.kind not in "biuf":
         raise TypeError(f"targets has dtype {samples.dtype}; real numbers are wanted")
     if samples.ndim not in (1, 2) or samples.size == 0:
@@ -763,13 +758,13 @@ def output_bias(
                 f"targets has rows with a mean sum of {mean.sum()}; 1 is wanted for softmax"
             )
     if activation == "linear":
-        return mean.astype(dtype)
+        return make(mean.astype(target))
     margin = 0.5 / len(samples)
     mean[mean == 0.0] = margin
     if activation == "softmax":
-        return np.log(mean).astype(dtype)
+        return make(np.log(mean).astype(target))
     mean[mean == 1.0] = 1.0 - margin
-    return np.log(mean / (1.0 - mean)).astype(dtype)
+    return make(np.log(mean / (1.0 - mean)).astype(target))
 
 
 def _output_activation(samples: _Array) -> Literal["sigmoid", "softmax", "linear"]:

@@ -89,11 +89,14 @@ from .optimizers import (
     RMSprop,
     Rprop,
 )
+from .solvers import BFGS, LBFGS, NewtonCG, minimize
 
 __all__ = [
     "ASGD",
+    "BFGS",
     "LAMB",
     "LARS",
+    "LBFGS",
     "SGD",
     "AdEMAMix",
     "AdaBelief",
@@ -105,7 +108,9 @@ __all__ = [
     "Adan",
     "Lion",
     "NAdam",
+    "NewtonCG",
     "RAdam",
     "RMSprop",
     "Rprop",
+    "minimize",
 ]

@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 
     Group = dict[str, Any]
 
-__all__ = ["Extras", "Front", "Settings"]
+__all__ = ["HALF", "Extras", "Front", "Settings", "increment_version"]
 
-_HALF = (torch.bfloat16, torch.float16)
+increment_version = torch._C._increment_version  # of a list of tensors: that they were written
+
+HALF = (torch.bfloat16, torch.float16)
 _before_all, _after_all = hooks._global_optimizer_pre_hooks, hooks._global_optimizer_post_hooks
 _profiling = torch.autograd._profiler_enabled
 _compiling = torch.compiler.is_compiling
@@ -62,7 +64,7 @@ class Extras(NamedTuple):
 
 
 def _state_dtype(p: Tensor) -> torch.dtype:
-    return torch.float32 if p.dtype in _HALF else p.dtype
+    return torch.float32 if p.dtype in HALF else p.dtype
 
 
 def _as_wanted(value: Tensor, wanted: Tensor) -> bool:
@@ -187,7 +189,7 @@ class Front:
 
     def _make_plan(self) -> _core.TorchStepper:
         extras = self._extras
-        plan = _core.TorchStepper(torch, torch._C._increment_version)
+        plan = _core.TorchStepper(torch, increment_version)
         plan.set_options(
             max_norm=math.inf if extras.max_norm is None else extras.max_norm,
             max_value=math.inf if extras.max_value is None else extras.max_value,
@@ -212,7 +214,7 @@ class Front:
         made: list[tuple[Tensor, str]] = []
         for group in self.param_groups:
             for p in group["params"]:
-                if p.grad is not None:
+                if p.grad is not None or self.state.get(p):
                     made += ((p, name) for name in self._fit(p, group))
         new = {p for p, name in made if name not in ("ema", "master")}
         begun = {p for p in self.state if p not in new}
@@ -258,7 +260,7 @@ class Front:
             if self._extras.ema is not None and "ema" not in state:
                 state["ema"] = torch.empty_like(wanted, device=p.device).copy_(p)
                 yield "ema"
-            if self._extras.master and p.dtype in _HALF:
+            if self._extras.master and p.dtype in HALF:
                 if "master" not in state:
                     state["master"] = torch.empty_like(wanted, device=p.device).copy_(p)
                     yield "master"

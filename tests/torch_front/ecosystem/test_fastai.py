@@ -10,12 +10,17 @@ import torch  # noqa: E402
 from runs import OPTIONS, Run, check_curve, check_resumed, dataset, network  # noqa: E402
 
 
-class Losses(basics.Callback):
-    def before_fit(self):
-        self.learn.losses = getattr(self.learn, "losses", [])
+class EachLoss(basics.Callback):
+    """Collects the loss of each batch of training."""
+
+    run_valid = False
+
+    def __init__(self):
+        super().__init__()
+        self.values = []
 
     def after_batch(self):
-        self.learn.losses.append(self.learn.loss.item())
+        self.values.append(self.loss.item())
 
 
 def learner(cls, folder):
@@ -28,39 +33,34 @@ def learner(cls, folder):
         splitter=lambda model: [list(model[:2].parameters()), list(model[2:].parameters())],
         lr=OPTIONS["lr"],
         wd=OPTIONS["weight_decay"],
-        cbs=Losses(),
         path=folder,
     )
 
 
-def run(learn, epochs):
-    with learn.no_bar(), learn.no_logging():
-        learn.fit(epochs)
-    return learn.losses
-
-
-def finished(learn):
-    return Run(learn.losses, learn.model, learn.opt.opt)
+def fit(learn, epochs):
+    losses = EachLoss()
+    with learn.no_logging():
+        learn.fit(epochs, cbs=losses)
+    return losses.values
 
 
 def train(cls, folder):
     learn = learner(cls, folder)
     learn.freeze()
-    run(learn, 1)
+    losses = fit(learn, 1)
     learn.unfreeze()
-    run(learn, 2)
+    losses += fit(learn, 2)
     learn.save("half")
-    run(learn, 2)
+    losses += fit(learn, 2)
     assert type(learn.opt.opt) is cls
-    return finished(learn)
+    return Run(losses, learn.model, learn.opt.opt)
 
 
 def resume(cls, folder):
     learn = learner(cls, folder)
     learn.create_opt()
     learn.load("half")
-    run(learn, 2)
-    return finished(learn)
+    return Run(fit(learn, 2), learn.model, learn.opt.opt)
 
 
 def test_resumes(optimizer_class, tmp_path):
@@ -75,7 +75,7 @@ def test_same_curve(optimizer_class, tmp_path):
 
 def test_cleared_state_begins_anew(optimizer_class, tmp_path):
     learn = learner(optimizer_class, tmp_path)
-    run(learn, 1)
+    fit(learn, 1)
     learn.opt.clear_state()
-    run(learn, 1)
+    fit(learn, 1)
     assert {float(state["step"]) for state in learn.opt.opt.state.values()} == {6.0}
