@@ -209,6 +209,10 @@ class Front(Optimizer):
 
     def _bind(self, plan: _core.TorchStepper, settings: list[Settings]) -> str | None:
         """Make the states that are missing, and say why the core cannot step them, if so."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None and (p.grad.is_neg() or p.grad.is_conj()):
+                    p.grad = p.grad.resolve_conj().resolve_neg()
         if why := plan.check(self.param_groups):
             return why
         made: list[tuple[Tensor, str]] = []
