@@ -12,11 +12,7 @@ BETWEEN = ("schuss", "scipy.optimize", "torch")
 
 
 def warn(message: str, category: type[Warning]) -> None:
-<<<<<<< HEAD
-    """Warn at the nearest line outside this package and those of SciPy and PyTorch."""
-=======
     """Warn at the nearest line outside this package and those that called it (see BETWEEN)."""
->>>>>>> habits
     frame, level = sys._getframe(1), 2  # of who called `warn`
     while frame.f_back is not None and _between(frame.f_globals.get("__name__", "")):
         frame, level = frame.f_back, level + 1

@@ -385,6 +385,8 @@ class Front(Optimizer):
             for k, p in zip(ids, params, strict=True):
                 for name, value in loading["state"].get(k, {}).items():
                     if isinstance(value, torch.Tensor):
+                        state["state"][p][name] = self._copy(name, value, p)
+        super().__setstate__(state)
 
 
 def _remember(optimizer: Any, state_dict: dict[str, Any]) -> None:
