@@ -30,6 +30,7 @@ HALF = (torch.bfloat16, torch.float16)
 _before_all, _after_all = hooks._global_optimizer_pre_hooks, hooks._global_optimizer_post_hooks
 _profiling = torch._C._autograd._profiler_enabled
 _compiling = torch.compiler.is_compiling
+_without_compiler: Any = torch.compiler.disable
 _threads = torch.get_num_threads
 
 # Rule, maximize, decoupled weight decay, the rule's hyperparameters and the weight decay.
@@ -189,7 +190,7 @@ class Front(Optimizer):
         return loss
 
     _observed_step = Optimizer.profile_hook_step(_step)
-    _uncompiled_step = torch._disable_dynamo(_observed_step)
+    _uncompiled_step = _without_compiler(_observed_step)
 
     def _make_plan(self) -> _core.TorchStepper:
         extras = self._extras
