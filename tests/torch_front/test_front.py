@@ -492,6 +492,30 @@ class TestChangesBetweenSteps:
         train(*optimizers, start=50)
         close(*optimizers, tolerance(name))
 
+    @few
+    @pytest.mark.parametrize("held", ["state", "states of a parameter", "tensor"])
+    @pytest.mark.parametrize("how", ["data", "share"])
+    def test_states_in_hand_since_long(self, name, held, how):
+        optimizer, plain = ours(name, parameters()), ours(name, parameters())
+        train(optimizer, plain)
+        p = members(optimizer)[0]
+        key = list(optimizer.state[p])[-1]
+        hold = {
+            "state": lambda: (optimizer.state, lambda kept: kept[p][key]),
+            "states of a parameter": lambda: (optimizer.state[p], lambda kept: kept[key]),
+            "tensor": lambda: (optimizer.state[p][key], lambda kept: kept),
+        }
+        kept, tensor = hold[held]()
+        train(optimizer, plain, start=3)
+        if how == "share":
+            tensor(kept).share_memory_()
+        else:
+            tensor(kept).data = torch.zeros_like(tensor(kept))
+            plain.state[members(plain)[0]][key].zero_()
+        del kept
+        train(optimizer, plain, start=6)
+        same(optimizer, plain)
+
     @every
     @half
     def test_model_converted(self, name, dtype):

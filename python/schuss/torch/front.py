@@ -171,12 +171,11 @@ class Front:
                 return self._fall_back("lr is a tensor that requires a gradient", loss)
             settings.append(self._settings(group))
         plan = self.__dict__.get("_plan") or self._make_plan()
-        state = self.__dict__["state"]
-        taken = plan.step(groups, state, settings, self._touched, _threads())
+        taken = plan.step(groups, self.__dict__, settings, self._touched, _threads())
         if taken is None:
             if why := self._bind(plan, settings):
                 return self._fall_back(why, loss)
-            taken = plan.step(groups, state, settings, True, _threads())
+            taken = plan.step(groups, self.__dict__, settings, True, _threads())
             if taken is None:
                 raise RuntimeError("parameters, gradients or states changed during the step")
         self._touched = False
