@@ -719,6 +719,25 @@ class TestScalers:
         close(scaled, plain, 1e-6)
         assert hasattr(scaled, "_step_supports_amp_scaling") == bool(fused)
 
+    def test_unscaled_once(self):
+        """Also where torch's fused step is taken, and where a parameter stands twice."""
+        subclass = torch.ones(3).as_subclass(Doubled).requires_grad_()
+        twice = torch.nn.Parameter(torch.ones(3))
+        with pytest.warns(UserWarning, match="duplicate parameters"):
+            cases = [
+                schuss.torch.SGD([subclass], lr=0.5, fused=True),
+                schuss.torch.SGD([twice, twice], lr=0.25, fused=True),
+            ]
+        for optimizer in cases:
+            scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+            scaler.scale(torch.ones(()))
+            members(optimizer)[0].grad = torch.full((3,), 4.0)
+            with pytest.warns(RuntimeWarning, match="torch's own step"):
+                scaler.step(optimizer)
+            assert torch.equal(
+                members(optimizer)[0].detach().as_subclass(torch.Tensor), torch.full((3,), 0.5)
+            )
+
 
 class Doubled(torch.Tensor):
     """A subclass, whose operations may mean anything."""

@@ -271,8 +271,8 @@ class Front:
         if float(self.found_inf):
             return False
         if self.grad_scale is not None:
-            grads = [p.grad for g in self.param_groups for p in g["params"] if p.grad is not None]
-            torch._foreach_mul_(grads, 1.0 / float(self.grad_scale))
+            grads = {p.grad for g in self.param_groups for p in g["params"]} - {None}
+            torch._foreach_mul_(list(grads), 1.0 / float(self.grad_scale))
             self.grad_scale = None
         return True
 
