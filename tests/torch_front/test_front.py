@@ -640,6 +640,22 @@ class TestCheckpoints:
         close(other, source, tolerance(name))
 
     @drop_in
+    def test_torchs_of_halves_to_masters(self, name):
+        source = theirs(name, parameters(torch.bfloat16))
+        train(source)
+        other = ours(name, copy.deepcopy(members(source)), master="float32")
+        wide = ours(name, [torch.nn.Parameter(p.detach().float()) for p in members(source)])
+        for optimizer in (other, wide):
+            optimizer.load_state_dict(copy.deepcopy(source.state_dict()))
+        set_gradients(other, 3)
+        for p, q in zip(members(other), members(wide), strict=True):
+            q.grad = p.grad.float()
+        other.step()
+        wide.step()
+        for p, q in zip(members(other), members(wide), strict=True):
+            assert torch.equal(other.state[p]["master"], q)
+
+    @drop_in
     def test_ours_with_more_states_to_torch(self, name):
         source = ours(name, parameters(torch.bfloat16), master="float32", ema=0.9)
         train(source)
@@ -799,6 +815,22 @@ class TestTensors:
             return torch.nn.Parameter(torch.randn(6, 8, dtype=torch.float64)[:, ::2])
 
         self.check(name, make, lambda p: torch.randn(6, 1, dtype=p.dtype).expand(6, 4))
+
+    @every
+    def test_of_several_dtypes(self, name):
+        dtypes = [torch.float64, torch.bfloat16, torch.float32, torch.float16]
+        together = [p.to(t).detach() for p, t in zip(parameters(), dtypes, strict=True)]
+        alone = [ours(name, [torch.nn.Parameter(p.clone())]) for p in together]
+        optimizer = ours(name, [torch.nn.Parameter(p) for p in together])
+        for step in range(3):
+            set_gradients(optimizer, step)
+            for p, other in zip(members(optimizer), alone, strict=True):
+                members(other)[0].grad = p.grad.clone()
+                other.step()
+            optimizer.step()
+        for p, other in zip(members(optimizer), alone, strict=True):
+            assert torch.equal(p, members(other)[0])
+        assert optimizer.fallbacks == 0
 
     @few
     def test_inference(self, name):
