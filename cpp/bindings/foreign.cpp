@@ -41,13 +41,14 @@ py::object foreign_view(const py::object& foreign, const std::string& label, boo
     } catch (const py::error_already_set& error) {
         if (!error.matches(PyExc_Exception)) throw;
         if (!written || !torch.is_none())
-            throw py::type_error(is + ", of which NumPy says: " +
-                                 py::cast<std::string>(py::str(error.value())) +
-                                 "; an array or tensor in the memory of the CPU is wanted");
+            throw py::type_error(
+                is + ", which NumPy cannot read: " + py::cast<std::string>(py::str(error.value())) +
+                "; an array or tensor in the memory of the CPU is wanted");
     }
-    throw py::type_error(is +
-                         ", which cannot be written; a NumPy array is wanted: np.array(x) is a "
-                         "copy, of which a new array of that type can be made afterwards");
+    throw py::type_error(
+        is +
+        ", which cannot be written in place; a NumPy array is wanted: pass a copy, "
+        "np.array(x), and put its values back afterwards");
 }
 
 bool view_foreign(std::vector<py::object>& leaves, const char* name,
@@ -64,8 +65,7 @@ bool view_foreign(std::vector<py::object>& leaves, const char* name,
 
 void mark_written(const py::object& owner) {
     const py::object torch = torch_of(owner);
-    if (!torch.is_none())
-        torch.attr("autograd").attr("graph").attr("increment_version")(owner);
+    if (!torch.is_none()) torch.attr("autograd").attr("graph").attr("increment_version")(owner);
 }
 
 }  // namespace schuss

@@ -77,6 +77,47 @@ class Stepper:
     def layout(self, leaf: int) -> tuple[tuple[int, ...], str, tuple[int, ...]]: ...
     def slots(self, leaf: int) -> dict[str, NDArray[Any]]: ...
 
+def drop_gradients(tensors: list[Any]) -> None: ...
+
+class TensorReader:
+    def __init__(self, torch: Any) -> None: ...
+    def write(self, tensors: list[Any], vector: NDArray[Any]) -> bool: ...
+    def read(self, tensors: list[Any], vector: NDArray[Any], counts: Sequence[int]) -> bool: ...
+
+class TorchStepper:
+    def __init__(self, torch: Any, increment: Any) -> None: ...
+    def set_options(
+        self,
+        *,
+        max_norm: float,
+        max_value: float,
+        nonfinite: str,
+        keep: float | None,
+        master: bool,
+        agc: float,
+        agc_epsilon: float,
+    ) -> None: ...
+    def check(self, groups: list[Any]) -> str | None: ...
+    def bind(
+        self,
+        groups: list[Any],
+        state: dict[Any, Any],
+        settings: list[Any],
+        counted: str | None,
+        carry: Sequence[str],
+        begun: set[Any],
+    ) -> str | None: ...
+    def step(
+        self,
+        groups: list[Any],
+        state: dict[Any, Any],
+        settings: list[Any],
+        touched: bool,
+        threads: int,
+    ) -> bool | None: ...
+    @property
+    def report(self) -> tuple[int, float, float | None, float, bool, int | None] | None: ...
+
 STATE_FORMAT: int
 
 def native_array(given: Any, name: str) -> NDArray[Any]: ...

@@ -29,11 +29,13 @@ from .random import generator
 from .suggest import explain
 
 if TYPE_CHECKING:
+    import torch
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from .random import Rng
 
     _Array: TypeAlias = NDArray[Any]
+    _DType: TypeAlias = DTypeLike | torch.dtype
     _Integers: TypeAlias = SupportsIndex | Sequence[SupportsIndex]
 
 __all__ = [
@@ -126,7 +128,7 @@ def _draw(
     sample: Callable[[np.random.Generator, tuple[int, ...]], Any],
     shape: _Integers,
     rng: Rng,
-    dtype: DTypeLike,
+    dtype: _DType,
     offset: float,
     scale: float,
 ) -> _Array:
@@ -152,7 +154,7 @@ def uniform(
     shape: _Integers,
     *,
     rng: Rng = None,
-    dtype: DTypeLike = np.float32,
+    dtype: _DType = np.float32,
     low: float = -0.05,
     high: float = 0.05,
 ) -> _Array:
@@ -181,7 +183,7 @@ def normal(
     shape: _Integers,
     *,
     rng: Rng = None,
-    dtype: DTypeLike = np.float32,
+    dtype: _DType = np.float32,
     mean: float = 0.0,
     stddev: float = 0.05,
 ) -> _Array:
@@ -209,7 +211,7 @@ def truncated_normal(
     shape: _Integers,
     *,
     rng: Rng = None,
-    dtype: DTypeLike = np.float32,
+    dtype: _DType = np.float32,
     mean: float = 0.0,
     stddev: float = 0.05,
 ) -> _Array:
@@ -283,7 +285,7 @@ def glorot_uniform(
     shape: _Integers,
     *,
     rng: Rng = None,
-    dtype: DTypeLike = np.float32,
+    dtype: _DType = np.float32,
     in_axis: _Integers = -2,
     out_axis: _Integers = -1,
     batch_axis: _Integers = (),
@@ -320,7 +322,7 @@ def glorot_normal(
     shape: _Integers,
     *,
     rng: Rng = None,
-    dtype: DTypeLike = np.float32,
+    dtype: _DType = np.float32,
     in_axis: _Integers = -2,
     out_axis: _Integers = -1,
     batch_axis: _Integers = (),
@@ -358,7 +360,7 @@ def lecun_uniform(
     shape: _Integers,
     *,
     rng: Rng = None,
-    dtype: DTypeLike = np.float32,
+    dtype: _DType = np.float32,
     in_axis: _Integers = -2,
     out_axis: _Integers = -1,
     batch_axis: _Integers = (),
@@ -395,7 +397,7 @@ def lecun_normal(
     shape: _Integers,
     *,
     rng: Rng = None,
-    dtype: DTypeLike = np.float32,
+    dtype: _DType = np.float32,
     in_axis: _Integers = -2,
     out_axis: _Integers = -1,
     batch_axis: _Integers = (),
@@ -433,7 +435,7 @@ def he_uniform(
     shape: _Integers,
     *,
     rng: Rng = None,
-    dtype: DTypeLike = np.float32,
+    dtype: _DType = np.float32,
     in_axis: _Integers = -2,
     out_axis: _Integers = -1,
     batch_axis: _Integers = (),
@@ -470,7 +472,7 @@ def he_normal(
     shape: _Integers,
     *,
     rng: Rng = None,
-    dtype: DTypeLike = np.float32,
+    dtype: _DType = np.float32,
     in_axis: _Integers = -2,
     out_axis: _Integers = -1,
     batch_axis: _Integers = (),
@@ -508,7 +510,7 @@ def orthogonal(
     shape: _Integers,
     *,
     rng: Rng = None,
-    dtype: DTypeLike = np.float32,
+    dtype: _DType = np.float32,
     out_axis: SupportsIndex = -1,
     batch_axis: _Integers = (),
     gain: float = 1.0,
@@ -567,7 +569,7 @@ def constant(
     value: ArrayLike,
     *,
     rng: Rng = None,
-    dtype: DTypeLike = np.float32,
+    dtype: _DType = np.float32,
 ) -> _Array:
     """The same value everywhere.
 
@@ -587,7 +589,7 @@ def constant(
     return make(np.full(_sizes(shape), as_array(value, "value"), target))
 
 
-def zeros(shape: _Integers, *, rng: Rng = None, dtype: DTypeLike = np.float32) -> _Array:
+def zeros(shape: _Integers, *, rng: Rng = None, dtype: _DType = np.float32) -> _Array:
     """Zeros, the usual bias.
 
     w = 0
@@ -604,7 +606,7 @@ def zeros(shape: _Integers, *, rng: Rng = None, dtype: DTypeLike = np.float32) -
     return constant(shape, 0.0, dtype=dtype)
 
 
-def ones(shape: _Integers, *, rng: Rng = None, dtype: DTypeLike = np.float32) -> _Array:
+def ones(shape: _Integers, *, rng: Rng = None, dtype: _DType = np.float32) -> _Array:
     """Ones, the usual scale of a normalization layer.
 
     w = 1
@@ -622,7 +624,7 @@ def ones(shape: _Integers, *, rng: Rng = None, dtype: DTypeLike = np.float32) ->
 
 
 def relu_bias(
-    shape: _Integers, *, rng: Rng = None, dtype: DTypeLike = np.float32, value: float = 0.1
+    shape: _Integers, *, rng: Rng = None, dtype: _DType = np.float32, value: float = 0.1
 ) -> _Array:
     """A small positive bias, so that most rectifiers start active.
 
@@ -649,7 +651,7 @@ def lstm_bias(
     shape: _Integers,
     *,
     rng: Rng = None,
-    dtype: DTypeLike = np.float32,
+    dtype: _DType = np.float32,
     forget_gate: SupportsIndex = 1,
     value: float = 1.0,
 ) -> _Array:
@@ -686,7 +688,7 @@ def lstm_bias(
 def output_bias(
     targets: ArrayLike,
     *,
-    dtype: DTypeLike = np.float32,
+    dtype: _DType = np.float32,
     activation: Literal["sigmoid", "softmax", "linear"] | None = None,
     classes: int | None = None,
 ) -> _Array:

@@ -68,7 +68,9 @@ def as_array(given: Any, name: str) -> NDArray[Any]:
     return _core.native_array(given, name)
 
 
-def float_dtype(dtype: Any, like: Any = None) -> tuple[np.dtype[Any], Make]:
+def float_dtype(
+    dtype: Any, like: Any = None
+) -> tuple[np.dtype[Any], Callable[[NDArray[Any]], NDArray[Any]]]:
     """Return a floating-point dtype as NumPy's, and what makes the result of an array of it.
 
     Args:

@@ -19,7 +19,6 @@ from ..suggest import Declared
 from .result import Result
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from typing_extensions import Self
 
 __all__ = ["Solver"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -27,8 +28,9 @@ increment_version = torch._C._increment_version  # of a list of tensors: that th
 
 HALF = (torch.bfloat16, torch.float16)
 _before_all, _after_all = hooks._global_optimizer_pre_hooks, hooks._global_optimizer_post_hooks
-_profiling = torch.autograd._profiler_enabled
+_profiling = torch._C._autograd._profiler_enabled
 _compiling = torch.compiler.is_compiling
+_without_compiler: Any = torch.compiler.disable
 _threads = torch.get_num_threads
 
 # Rule, maximize, decoupled weight decay, the rule's hyperparameters and the weight decay.
@@ -71,7 +73,7 @@ def _as_wanted(value: Tensor, wanted: Tensor) -> bool:
     return value.dtype == wanted.dtype and value.stride() == wanted.stride()
 
 
-class Front:
+class Front(Optimizer):
     """Before a class of torch.optim: its arguments, groups, states and checkpoints, our step.
 
     Args:
@@ -108,7 +110,7 @@ class Front:
         super().__init__(*args, **kwargs)
 
     @property
-    def state(self) -> dict[Any, Any]:
+    def state(self) -> defaultdict[Any, Any]:
         """States by parameter, as PyTorch has them. Who reads them may move them."""
         if "state" not in self.__dict__:  # of a wrapper, which then looks in what it wraps
             raise AttributeError("state")
@@ -116,9 +118,12 @@ class Front:
         return self.__dict__["state"]  # type: ignore[no-any-return]
 
     @state.setter
-    def state(self, value: dict[Any, Any]) -> None:
+    def state(self, value: defaultdict[Any, Any]) -> None:
         self._touched = True
         self.__dict__["state"] = value
+
+    found_inf: Any  # set around a step by torch.amp.GradScaler, as is the next
+    grad_scale: Any
 
     # What a class says of itself.
 
@@ -142,7 +147,7 @@ class Front:
         """
         if _compiling():
             if self._torch_has_it and self._extras == Extras():
-                return super().step(closure)  # type: ignore[misc]
+                return super().step(closure)
             return self._uncompiled_step(closure)
         if type(self).step is Front.step and (
             _before_all
@@ -184,7 +189,7 @@ class Front:
         return loss
 
     _observed_step = Optimizer.profile_hook_step(_step)
-    _uncompiled_step = torch._disable_dynamo(_observed_step)
+    _uncompiled_step = _without_compiler(_observed_step)
 
     def _make_plan(self) -> _core.TorchStepper:
         extras = self._extras
@@ -285,7 +290,7 @@ class Front:
                 f"knows nothing of {', '.join(asked)}" if self._torch_has_it else "does not exist"
             )
             raise RuntimeError(f"{name} cannot step this: {why}; a step of torch's own {lack}")
-        step = super().step.__func__  # type: ignore[misc]
+        step = super().step.__func__  # type: ignore[attr-defined]
         if getattr(step, "hooked", False):
             step = step.__wrapped__
         if not self.fallbacks:
@@ -346,7 +351,7 @@ class Front:
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Drop all gradients, or fill them with zeros."""
         if not set_to_none or _profiling() or _compiling():
-            super().zero_grad(set_to_none)  # type: ignore[misc]
+            super().zero_grad(set_to_none)
             return
         for group in self.param_groups:
             _core.drop_gradients(group["params"])
@@ -357,7 +362,7 @@ class Front:
         """Load states and groups, in copies; numbers, integers and float32 keep their dtypes."""
         handle = self.register_load_state_dict_pre_hook(_remember)
         try:
-            super().load_state_dict(state_dict)  # type: ignore[misc]
+            super().load_state_dict(state_dict)
         finally:
             handle.remove()
             self.__dict__.pop("_loading", None)
@@ -371,7 +376,7 @@ class Front:
         return value.detach().clone()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_extras": self._extras}  # type: ignore[misc]
+        return {**super().__getstate__(), "_extras": self._extras}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         if (loading := self.__dict__.pop("_loading", None)) is not None:
@@ -381,7 +386,7 @@ class Front:
                 for name, value in loading["state"].get(k, {}).items():
                     if isinstance(value, torch.Tensor):
                         state["state"][p][name] = self._copy(name, value, p)
-        super().__setstate__(state)  # type: ignore[misc]
+        super().__setstate__(state)
 
 
 def _remember(optimizer: Any, state_dict: dict[str, Any]) -> None:
