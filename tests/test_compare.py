@@ -303,7 +303,7 @@ def test_every_optimizer_learns(blobs):
         assert entry.seconds[0] == 0 < entry.seconds[1]
         assert entry.train_loss[-1] < 0.9 * entry.train_loss[0], entry.name
         assert entry.step_us > 0
-        twin = entry.numpy_us  # a new rule may have none in the textbook
+        twin = entry.peer_us  # a new rule may have none in the textbook
         assert entry.ratio == (None if twin is None else twin / entry.step_us)
 
 
@@ -525,6 +525,7 @@ def test_schedules_start_at_the_rate_and_end_low(name):
         ({"optimizers": []}, "no optimizer"),
         ({"schedule": "cosin"}, "unknown schedule 'cosin'; known: constant"),
         ({"schedule": "warmpu+cosine"}, "unknown schedule"),
+        ({"engine": "numpi"}, "unknown engine 'numpi'; known: numpy, torch; did you mean 'numpy'"),
         ({"epochs": 0}, "epochs"),
         ({"batch_size": 0}, "batch_size"),
         ({"batch_size": [16, 0]}, "batch_size"),
@@ -555,7 +556,7 @@ def test_a_new_optimizer_is_picked_up_and_may_lack_a_twin(blobs, monkeypatch):
     result = lab.compare(["novel", "adam"], data=blobs, learning_rate=0.01, **SMALL)
     novel, adam = result.results
     assert novel.train_loss == adam.train_loss
-    assert novel.numpy_us is None
+    assert novel.peer_us is None
     assert novel.ratio is None
     assert lab.compare(["novel"], data=blobs, **SMALL).results[0].settings == {
         "learning_rate": 0.001
@@ -570,7 +571,7 @@ def test_times_are_those_of_the_steps(blobs, monkeypatch):
 
     monkeypatch.setattr(textbook, "get", {"SGD": Slow}.get)
     entry = lab.compare(["sgd"], data=blobs, **SMALL).results[0]
-    assert entry.numpy_us > 2000
+    assert entry.peer_us > 2000
     assert entry.step_us < 1000
 
 
@@ -652,7 +653,7 @@ def results():
     return comparison_of(entries)
 
 
-def result_of(name, loss, rate, step_us, numpy_us, accuracy=None, size=64, init="he_normal"):
+def result_of(name, loss, rate, step_us, peer_us, accuracy=None, size=64, init="he_normal"):
     """A result with gradients and updates that fall with the loss."""
     return comparison.Result(
         name=name,
@@ -667,7 +668,8 @@ def result_of(name, loss, rate, step_us, numpy_us, accuracy=None, size=64, init=
         gradient_norm=loss[1:],
         update_ratio=[value / 100 for value in loss[1:]],
         step_us=step_us,
-        numpy_us=numpy_us,
+        peer_us=peer_us,
+        share=0.25,
     )
 
 
@@ -708,11 +710,11 @@ def test_six_by_default_and_settings_reach_one(blobs):
     assert sgd.train_loss == plain.results[0].train_loss
     assert rmsprop.train_loss != plain.results[2].train_loss
     assert rmsprop.settings == {"learning_rate": 0.01, "momentum": 0.5}
-    assert rmsprop.numpy_us is not None
+    assert rmsprop.peer_us is not None
     (clipped,) = lab.compare(
         ["sgd"], data=blobs, settings={"sgd": {"max_norm": 1}}, **SMALL
     ).results
-    assert clipped.numpy_us is None  # the textbooks clip nothing
+    assert clipped.peer_us is None  # the textbooks clip nothing
 
 
 def names_at_ends(axes):
