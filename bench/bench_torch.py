@@ -214,7 +214,7 @@ def epochs(plan: Plan) -> Iterator[Comparison]:
 
         return train
 
-    candidates = {
+    candidates: dict[str, tuple[Step, Step]] = {
         OURS: (epoch(front.Adam), lambda: None),
         FUSED: (epoch(partial(torch.optim.Adam, fused=True)), lambda: None),
         "torch": (epoch(torch.optim.Adam), lambda: None),

@@ -9,6 +9,8 @@
 #include <numeric>
 #include <optional>
 
+#include "bindings/foreign.hpp"
+
 namespace schuss {
 namespace {
 
@@ -124,13 +126,12 @@ Element storage_named(const std::string& name) {
                          "'; float32, float64, bfloat16 or float16 is wanted");
 }
 
-py::object native_array(const py::object& given) {
+py::object native_array(const py::object& given, const std::string& label) {
     py::object array = given;
-    if (!is_array(array.ptr())) {
-        // A tensor of a torch graph gives its values only without that.
-        if (py::hasattr(array, "detach")) array = array.attr("detach")();
+    if (is_foreign(array.ptr()))
+        array = foreign_view(array, label, false);
+    else if (!is_array(array.ptr()))
         array = py::module_::import("numpy").attr("asarray")(array);
-    }
     if (dtype_of(array.ptr()).kind() == 'O') return real_numbers(array);
     if (native(array.ptr())) return array;
     // By its name, which gives the one dtype object that there is of it.

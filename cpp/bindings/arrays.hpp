@@ -21,8 +21,8 @@ const char* storage_name(Element storage);  // of those that models are stored i
 Element storage_named(const std::string& name);
 
 // What NumPy makes an array of, in this machine's byte order, and real numbers as float64 where
-// they are objects; NumPy's error where it cannot.
-py::object native_array(const py::object& given);
+// they are objects; NumPy's error where it cannot. The label is for what is foreign.
+py::object native_array(const py::object& given, const std::string& label);
 
 // Throws TypeError or ValueError unless o is an array that a step can update / read.
 Element check_param(PyObject* o, const std::string& label);

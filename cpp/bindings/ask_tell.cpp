@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "bindings/busy.hpp"
+#include "bindings/foreign.hpp"
 #include "bindings/methods.hpp"
 
 namespace schuss {
@@ -19,10 +20,10 @@ double function_value(py::handle value) {
                 number = number.attr("item")();
             } catch (const py::error_already_set& error) {
                 if (!error.matches(PyExc_Exception)) throw;
-                number = native_array(number);
+                number = native_array(number, "f");
             }
         } else if (!PyNumber_Check(number.ptr())) {
-            number = native_array(number);
+            number = native_array(number, "f");
         }
     }
     if (is_array(number.ptr())) {
@@ -65,8 +66,9 @@ AskTell::AskTell(const std::string& method, py::handle x0, const py::dict& optio
 void AskTell::gather_tree(py::handle tree, const char* name, char* to) {
     std::vector<py::object> arrays;
     structure_.collect(tree, name, arrays);
+    view_foreign(arrays, name, structure_.paths());
     for (py::object& leaf : arrays)
-        if (is_array(leaf.ptr()) || PyNumber_Check(leaf.ptr())) leaf = native_array(leaf);
+        if (is_array(leaf.ptr()) || PyNumber_Check(leaf.ptr())) leaf = native_array(leaf, name);
     for (std::size_t k = 0; k < leaves_.size(); ++k) {
         PyObject* array = arrays[k].ptr();
         const std::string title = label(name, structure_.paths()[k]);
@@ -124,7 +126,7 @@ void AskTell::check_request(Request told, const char* name) const {
 const char* AskTell::vector_from(py::handle tree, const char* name) {
     py::object g = py::reinterpret_borrow<py::object>(tree);
     const bool alone = structure_.is_leaf() && !PyDict_Check(g.ptr());
-    if (alone) g = native_array(g);
+    if (alone) g = native_array(g, name);
     if (alone && size_ == 1 && py::cast<py::ssize_t>(g.attr("size")) == 1)
         g = g.attr("reshape")(py::cast(leaves_[0].shape));
     if (alone) {
@@ -160,7 +162,7 @@ void AskTell::tell(py::handle value, py::handle gradient) {
 void AskTell::tell_hessian(py::handle hessian) {
     const Busy busy(busy_, "solver");
     check_request(Request::kHessian, "Hessian");
-    py::object given = native_array(py::reinterpret_borrow<py::object>(hessian));
+    py::object given = native_array(py::reinterpret_borrow<py::object>(hessian), "hessian");
     check_grad(given.ptr(), "hessian");
     if (size_ == 1 && py::cast<py::ssize_t>(given.attr("size")) == 1)
         given = given.attr("reshape")(1, 1);

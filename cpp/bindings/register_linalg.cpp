@@ -25,7 +25,7 @@ py::array array_of(const py::object& given, const char* name) {
         const auto* const type = fields(given.ptr())->descr;
         if (type == wide || type == narrow) return a;
     }
-    a = native_array(given);
+    a = native_array(given, name);
     const auto* const type = fields(a.ptr())->descr;
     if (type == wide || type == narrow) return a;
     const char kind = a.dtype().kind();

@@ -15,7 +15,7 @@ void register_solvers(py::module_& m) {
         return [of](const AskTell& self) { return (self.solver().*of)(); };
     };
     m.def("methods", methods_for_python);
-    m.def("native_array", native_array, py::arg("given"));
+    m.def("native_array", native_array, py::arg("given"), py::arg("name"));
     m.attr("STATE_FORMAT") = Archive::kFormat;
     m.def("function_value", function_value, py::arg("f"));
     py::class_<AskTell>(m, "Solver")

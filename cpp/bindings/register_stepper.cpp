@@ -1,6 +1,7 @@
 // Stepper, and the functions over structures of arrays that need no optimizer.
 #include <pybind11/stl.h>
 
+#include "bindings/foreign.hpp"
 #include "bindings/register.hpp"
 #include "bindings/stepper.hpp"
 
@@ -17,11 +18,24 @@ py::list flatten(py::handle tree, const char* name) {
     return result;
 }
 
-// The gradients as a plan without parameters.
-Plan plan_of(py::handle grads) {
+// Path, leaf and array of each leaf: itself, or a view of what is foreign.
+py::list views(py::handle tree, const char* name, bool written) {
+    const Structure structure(tree, name, name);
+    std::vector<py::object> leaves, owners;
+    structure.collect(tree, name, leaves);
+    const std::vector<py::object> given = leaves;
+    view_foreign(leaves, name, structure.paths(), written ? &owners : nullptr);
+    py::list result;
+    for (std::size_t k = 0; k < leaves.size(); ++k)
+        result.append(py::make_tuple(structure.paths()[k], given[k], leaves[k]));
+    return result;
+}
+
+// The gradients as a plan without parameters; the leaves hold what it points to.
+Plan plan_of(py::handle grads, std::vector<py::object>& leaves) {
     const Structure structure(grads, "grads", "grads");
-    std::vector<py::object> leaves;
     structure.collect(grads, "grads", leaves);
+    view_foreign(leaves, "grads", structure.paths());
     Plan plan;
     for (std::size_t k = 0; k < leaves.size(); ++k) {
         PyObject* array = leaves[k].ptr();
@@ -43,13 +57,15 @@ Plan plan_of(py::handle grads) {
 }
 
 double global_norm(py::handle grads) {
-    const Plan plan = plan_of(grads);
+    std::vector<py::object> leaves;
+    const Plan plan = plan_of(grads, leaves);
     const py::gil_scoped_release released;
     return gradient_norm(plan, useful_threads(plan.moving.total()));
 }
 
 std::vector<double> sums_of(py::handle grads, double scale) {
-    const Plan plan = plan_of(grads);
+    std::vector<py::object> leaves;
+    const Plan plan = plan_of(grads, leaves);
     const py::gil_scoped_release released;
     return block_sums(plan, scale, useful_threads(plan.moving.total()));
 }
@@ -66,6 +82,8 @@ Nonfinite nonfinite_from(const std::string& name) {
 void register_stepper(py::module_& m) {
     using Owner = const std::shared_ptr<Stepper>&;
     m.def("flatten", flatten, py::arg("tree"), py::arg("name"));
+    m.def("views", views, py::arg("tree"), py::arg("name"), py::arg("written"));
+    m.def("mark_written", mark_written, py::arg("owner"));
     m.def("global_norm", global_norm, py::arg("grads"));
     m.def("block_sums", sums_of, py::arg("grads"), py::arg("scale"));
     py::class_<Stepper, std::shared_ptr<Stepper>>(m, "Stepper")

@@ -1,10 +1,76 @@
 // What schuss.torch drives.
+#include <pybind11/numpy.h>
 #include <pybind11/stl.h>
+
+#include <cstring>
 
 #include "bindings/register.hpp"
 #include "bindings/torch_stepper.hpp"
 
 namespace schuss {
+namespace {
+
+// Calls each(view, dtype) for every tensor of a vector of this dtype, with a view of nothing for
+// None; false, before any call, where one is no plain tensor that the vector can be copied from or
+// written to.
+template <class Each>
+bool walk(TensorReader& reader, const py::list& tensors, const py::array& vector, bool written,
+          const Each& each) {
+    const DType dtype = vector.itemsize() == 4 ? kFloat32 : kFloat64;
+    const auto fits = [&](const TensorView& view, PyObject* o) {
+        const int type = static_cast<int>(view.type);
+        return !reader.is_lazy(o, view.complex) &&
+               (!written || type == dtype || (dtype == kFloat32 && kBytes[type] == 2));
+    };
+    TensorView view;
+    for (const py::handle tensor : tensors)
+        if (!tensor.is_none() && !(reader.read(tensor.ptr(), view) && fits(view, tensor.ptr())))
+            return false;
+    for (const py::handle tensor : tensors) {
+        View as;
+        if (!tensor.is_none()) {
+            reader.read(tensor.ptr(), view);
+            as = view.view();
+        }
+        each(as, dtype);
+    }
+    return true;
+}
+
+std::int64_t count_of(const View& view) {
+    std::int64_t count = 1;
+    for (const std::int64_t n : view.shape) count *= n;
+    return count;
+}
+
+// The vector's elements go to tensors, one after the other.
+bool write_tensors(TensorReader& reader, const py::list& tensors, const py::array& vector) {
+    const auto* from = static_cast<const char*>(vector.data());
+    return walk(reader, tensors, vector, true, [&](View& to, DType dtype) {
+        const std::int64_t count = count_of(to);
+        collapse(to);
+        scatter(to, 0, count, dtype, from);
+        from += count * kBytes[dtype];
+    });
+}
+
+// Tensors' elements go to the vector; where there is None, so many zeros as `counts` says.
+bool read_tensors(TensorReader& reader, const py::list& tensors, py::array vector,
+                  const std::vector<std::int64_t>& counts) {
+    auto* to = static_cast<char*>(vector.mutable_data());
+    auto count = counts.begin();
+    return walk(reader, tensors, vector, false, [&](View& from, DType dtype) {
+        if (from.data) {
+            collapse(from);
+            gather(from, 0, *count, dtype, to);
+        } else {
+            std::memset(to, 0, static_cast<std::size_t>(*count * kBytes[dtype]));
+        }
+        to += *count++ * kBytes[dtype];
+    });
+}
+
+}  // namespace
 
 void register_torch(py::module_& m) {
     m.def(
@@ -13,6 +79,10 @@ void register_torch(py::module_& m) {
             for (const py::handle tensor : tensors) tensor.attr("grad") = py::none();
         },
         py::arg("tensors"));
+    py::class_<TensorReader>(m, "TensorReader")
+        .def(py::init<py::module_>(), py::arg("torch"))
+        .def("write", write_tensors, py::arg("tensors"), py::arg("vector"))
+        .def("read", read_tensors, py::arg("tensors"), py::arg("vector"), py::arg("counts"));
     py::class_<TorchStepper>(m, "TorchStepper")
         .def(py::init<py::module_, py::object>(), py::arg("torch"), py::arg("increment"))
         .def(

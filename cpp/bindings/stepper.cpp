@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "bindings/foreign.hpp"
+
 namespace schuss {
 namespace {
 
@@ -15,8 +17,9 @@ std::vector<std::string> words(const char* list) {
 }
 
 std::vector<Leaf> leaves_of(const Structure& structure, py::handle params) {
-    std::vector<py::object> arrays;
+    std::vector<py::object> arrays, owners;
     structure.collect(params, "params", arrays);
+    view_foreign(arrays, "params", structure.paths(), &owners);
     std::vector<Leaf> leaves;
     for (std::size_t k = 0; k < arrays.size(); ++k) {
         const py::object& array = arrays[k];
@@ -76,7 +79,18 @@ void Stepper::collect(py::handle params, py::handle grads, py::handle shadow) {
     structure_.collect(grads, "grads", grads_);
     shadow_.clear();
     if (!shadow.is_none()) structure_.collect(shadow, "shadow", shadow_);
-    if (!bound_holds()) bind();
+    if (bound_holds()) return;
+    bool foreign = view_foreign(params_, "params", paths(), &owners_);
+    foreign |= view_foreign(shadow_, "shadow", paths(), &owners_);
+    foreign |= view_foreign(grads_, "grads", paths());
+    if (!foreign) owners_.clear();
+    if (!foreign || !bound_holds()) bind();
+}
+
+// What other libraries must know of: parameters that took part, and their shadows.
+void Stepper::mark_params() {
+    for (std::size_t k = 0; k < owners_.size(); ++k)
+        if (!grads_[k % grads_.size()].is_none()) mark_written(owners_[k]);
 }
 
 // The common case: the arrays of the last step, or new gradients of the same layout.
@@ -92,7 +106,6 @@ bool Stepper::bound_holds() {
             return false;
         const bool present = g != Py_None;
         same_present &= present == known.present;
-        known.present = present;
         if (!present) continue;
         if (!known.grad.matches(g)) return false;
         char* data = fields(g)->data;
@@ -104,7 +117,8 @@ bool Stepper::bound_holds() {
     }
     if (!same_present) {
         std::vector<bool> present;
-        for (const Known& known : known_) present.push_back(known.present);
+        for (std::size_t k = 0; k < known_.size(); ++k)
+            present.push_back(known_[k].present = !grads_[k].is_none());
         optimizer_.set_present(present);
     }
     return true;
@@ -215,6 +229,7 @@ void Stepper::let_go() {
     params_.clear();
     grads_.clear();
     shadow_.clear();
+    owners_.clear();
 }
 
 void Stepper::step(py::handle params, py::handle grads, py::handle shadow,
@@ -227,6 +242,7 @@ void Stepper::step(py::handle params, py::handle grads, py::handle shadow,
     collect(params, grads, shadow);
     const bool taken = without_gil_if(optimizer_.moving() >= kLongStep,
                                       [&] { return optimizer_.step(grad_norm); });
+    if (taken) mark_params();
     if (!taken && optimizer_.options().nonfinite == Nonfinite::kRaise) refuse();
 }
 
@@ -276,6 +292,7 @@ void Stepper::run(const std::vector<std::size_t>& leaves) {
 void Stepper::close() {
     const Busy busy(stepping_, kWhat);
     optimizer_.close();
+    mark_params();
     let_go();
 }
 

@@ -70,6 +70,7 @@ class Stepper {
     void bind();
     Arrays check_arrays(std::size_t leaf) const;
     void check_memory();
+    void mark_params();
     void let_go();
     bool keep_if(bool taken);
     [[noreturn]] void refuse() const;
@@ -81,6 +82,7 @@ class Stepper {
     bool shadowed_ = false;                            // what is bound has shadows
     Extents extents_;                                  // of parameters and shadows
     std::vector<py::object> params_, grads_, shadow_;  // held while a step runs
+    std::vector<py::object> owners_;  // of params and shadows that are views; None for others
     std::atomic<bool> stepping_{false};
 };
 

@@ -555,9 +555,9 @@ void TorchStepper::finish_step() {
 
 void TorchStepper::refuse(const Part& part) const {
     const Unfit& unfit = part.optimizer->unfit();
-    const std::string message = std::to_string(unfit.count) +
-                                " gradient elements are not finite, the first in parameter " +
-                                std::to_string(part.members[unfit.first.value()]) + "; nothing was written";
+    const std::string message =
+        std::to_string(unfit.count) + " gradient elements are not finite, the first in parameter " +
+        std::to_string(part.members[unfit.first.value()]) + "; nothing was written";
     PyErr_SetString(PyExc_FloatingPointError, message.c_str());
     throw py::error_already_set();
 }

@@ -16,7 +16,7 @@ struct Asgd {
     enum { kEta, kDecay, kMu, kCoefficients };
     static void coefficients(const double* h, std::int64_t t, double* carry, double* c) {
         const double rate = h[By::learning_rate], step = static_cast<double>(t);
-        c[kEta] = t == 1 ? rate : carry[0];
+        c[kEta] = t == 1 && carry[0] == 0.0 ? rate : carry[0];
         c[kDecay] = h[By::lambd] * c[kEta];
         c[kMu] = carry[1];
         const double growth = logarithm(1.0 + h[By::lambd] * rate * step);

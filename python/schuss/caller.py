@@ -7,12 +7,12 @@ import warnings
 
 __all__ = ["warn"]
 
-# Code that stands between: ours, and SciPy's where it calls us.
-BETWEEN = ("schuss", "scipy.optimize")
+# Code that stands between: ours, and SciPy's and PyTorch's where they call us.
+BETWEEN = ("schuss", "scipy.optimize", "torch")
 
 
 def warn(message: str, category: type[Warning]) -> None:
-    """Warn at the nearest line outside this package, and outside SciPy's that called it."""
+    """Warn at the nearest line outside this package and those that called it (see BETWEEN)."""
     frame, level = sys._getframe(1), 2  # of who called `warn`
     while frame.f_back is not None and _between(frame.f_globals.get("__name__", "")):
         frame, level = frame.f_back, level + 1

@@ -10,6 +10,7 @@ import numpy as np
 
 from . import _core
 from .checks import positive
+from .kinds import in_kind_of
 from .structures import map_leaves
 from .suggest import explain
 
@@ -133,22 +134,24 @@ def clip_by_value(grads: Any, max_value: float, inplace: bool = False) -> Any:
 
 def _apply(clip: Callable[[Any, Any], object], grads: Any, inplace: bool) -> Any:
     """Call clip(out, array) on each array, once even where one stands twice in the structure."""
-    for path, array in _core.flatten(grads, "grads"):
-        if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
-            given = f"of dtype {array.dtype}" if isinstance(array, np.ndarray) else repr(array)
-            raise TypeError(f"grads['{path}'] is {given}; a floating-point NumPy array is wanted")
+    found = _core.views(grads, "grads", inplace)
+    for path, leaf, array in found:
+        numpy = isinstance(array, np.ndarray)
+        if not numpy or (array.dtype.kind != "f" and array.dtype.name != "bfloat16"):
+            given = f"of dtype {array.dtype}" if numpy else repr(leaf)
+            raise TypeError(f"grads['{path}'] is {given}; a floating-point array is wanted")
         if inplace and not array.flags.writeable:
             raise ValueError(f"grads['{path}'] is read-only; a writeable array is wanted")
     done: dict[int, Any] = {}
-
-    def once(array: Any) -> Any:
-        if id(array) not in done:
-            done[id(array)] = array if inplace else np.empty_like(array)
-            clip(done[id(array)], array)
-        return done[id(array)]
-
-    result = map_leaves(once, grads)
-    return grads if inplace else result
+    for _, leaf, array in found:
+        if id(leaf) in done:
+            continue
+        out = array if inplace else np.empty_like(array)
+        clip(out, array)
+        done[id(leaf)] = leaf if inplace else in_kind_of(leaf, out)
+        if inplace:
+            _core.mark_written(leaf)
+    return grads if inplace else map_leaves(lambda leaf: done[id(leaf)], grads)
 
 
 explain(__name__, arguments=False)

@@ -24,15 +24,18 @@ from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias
 import numpy as np
 
 from .checks import count, number, tolerance
+from .kinds import as_array, float_dtype
 from .random import generator
 from .suggest import explain
 
 if TYPE_CHECKING:
+    import torch
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from .random import Rng
 
     _Array: TypeAlias = NDArray[Any]
+    _DType: TypeAlias = DTypeLike | torch.dtype
     _Integers: TypeAlias = SupportsIndex | Sequence[SupportsIndex]
 
 __all__ = [
@@ -93,13 +96,6 @@ def _axes(name: str, axes: _Integers, dimensions: int) -> tuple[int, ...]:
     return tuple(axis % dimensions for axis in indices)
 
 
-def _float_dtype(dtype: DTypeLike) -> np.dtype[Any]:
-    result = np.dtype(dtype)
-    if result.kind != "f":
-        raise TypeError(f"dtype is {dtype!r}; a real floating-point type is wanted")
-    return result
-
-
 def _fans(
     shape: _Integers, in_axis: _Integers, out_axis: _Integers, batch_axis: _Integers
 ) -> tuple[int, int]:
@@ -132,15 +128,15 @@ def _draw(
     sample: Callable[[np.random.Generator, tuple[int, ...]], Any],
     shape: _Integers,
     rng: Rng,
-    dtype: DTypeLike,
+    dtype: _DType,
     offset: float,
     scale: float,
 ) -> _Array:
-    sizes, target = _sizes(shape), _float_dtype(dtype)
+    sizes, (target, make) = _sizes(shape), float_dtype(dtype)
     values: _Array = np.asarray(sample(generator(rng), sizes), dtype=np.float64)
     values *= scale
     values += offset
-    return values.astype(target, copy=False)
+    return make(values.astype(target, copy=False))
 
 
 def _standard_truncated(source: np.random.Generator, sizes: tuple[int, ...]) -> _Array:
@@ -158,7 +154,7 @@ def uniform(
     shape: _Integers,
     *,
     rng: Rng = None,
-    dtype: DTypeLike = np.float32,
+    dtype: _DType = np.float32,
     low: float = -0.05,
     high: float = 0.05,
 ) -> _Array:
@@ -187,7 +183,7 @@ def normal(
     shape: _Integers,
     *,
     rng: Rng = None,
-    dtype: DTypeLike = np.float32,
+    dtype: _DType = np.float32,
     mean: float = 0.0,
     stddev: float = 0.05,
 ) -> _Array:
@@ -215,7 +211,7 @@ def truncated_normal(
     shape: _Integers,
     *,
     rng: Rng = None,
-    dtype: DTypeLike = np.float32,
+    dtype: _DType = np.float32,
     mean: float = 0.0,
     stddev: float = 0.05,
 ) -> _Array:
@@ -289,7 +285,7 @@ def glorot_uniform(
     shape: _Integers,
     *,
     rng: Rng = None,
-    dtype: DTypeLike = np.float32,
+    dtype: _DType = np.float32,
     in_axis: _Integers = -2,
     out_axis: _Integers = -1,
     batch_axis: _Integers = (),
@@ -326,7 +322,7 @@ def glorot_normal(
     shape: _Integers,
     *,
     rng: Rng = None,
-    dtype: DTypeLike = np.float32,
+    dtype: _DType = np.float32,
     in_axis: _Integers = -2,
     out_axis: _Integers = -1,
     batch_axis: _Integers = (),
@@ -364,7 +360,7 @@ def lecun_uniform(
     shape: _Integers,
     *,
     rng: Rng = None,
-    dtype: DTypeLike = np.float32,
+    dtype: _DType = np.float32,
     in_axis: _Integers = -2,
     out_axis: _Integers = -1,
     batch_axis: _Integers = (),
@@ -401,7 +397,7 @@ def lecun_normal(
     shape: _Integers,
     *,
     rng: Rng = None,
-    dtype: DTypeLike = np.float32,
+    dtype: _DType = np.float32,
     in_axis: _Integers = -2,
     out_axis: _Integers = -1,
     batch_axis: _Integers = (),
@@ -439,7 +435,7 @@ def he_uniform(
     shape: _Integers,
     *,
     rng: Rng = None,
-    dtype: DTypeLike = np.float32,
+    dtype: _DType = np.float32,
     in_axis: _Integers = -2,
     out_axis: _Integers = -1,
     batch_axis: _Integers = (),
@@ -476,7 +472,7 @@ def he_normal(
     shape: _Integers,
     *,
     rng: Rng = None,
-    dtype: DTypeLike = np.float32,
+    dtype: _DType = np.float32,
     in_axis: _Integers = -2,
     out_axis: _Integers = -1,
     batch_axis: _Integers = (),
@@ -514,7 +510,7 @@ def orthogonal(
     shape: _Integers,
     *,
     rng: Rng = None,
-    dtype: DTypeLike = np.float32,
+    dtype: _DType = np.float32,
     out_axis: SupportsIndex = -1,
     batch_axis: _Integers = (),
     gain: float = 1.0,
@@ -544,7 +540,7 @@ def orthogonal(
         bits between builds.
     """
     gain = number("gain", gain)
-    sizes, target = _matrix_sizes(shape), _float_dtype(dtype)
+    sizes, (target, make) = _matrix_sizes(shape), float_dtype(dtype)
     dimensions = len(sizes)
     column = count("out_axis", out_axis, least=-dimensions, most=dimensions - 1) % dimensions
     batch = _axes("batch_axis", batch_axis, len(sizes))
@@ -562,7 +558,7 @@ def orthogonal(
     q *= gain * np.copysign(1.0, np.diagonal(r, axis1=-2, axis2=-1))[..., np.newaxis, :]
     matrix = q if rows >= columns else np.swapaxes(q, -2, -1)
     ordered = matrix.reshape([sizes[axis] for axis in order])
-    return np.ascontiguousarray(np.transpose(ordered, np.argsort(order)), target)
+    return make(np.ascontiguousarray(np.transpose(ordered, np.argsort(order)), target))
 
 
 # Constants and biases.
@@ -573,7 +569,7 @@ def constant(
     value: ArrayLike,
     *,
     rng: Rng = None,
-    dtype: DTypeLike = np.float32,
+    dtype: _DType = np.float32,
 ) -> _Array:
     """The same value everywhere.
 
@@ -589,10 +585,11 @@ def constant(
         >>> constant((2,), 0.5).tolist()
         [0.5, 0.5]
     """
-    return np.full(_sizes(shape), value, _float_dtype(dtype))
+    target, make = float_dtype(dtype, like=value)
+    return make(np.full(_sizes(shape), as_array(value, "value"), target))
 
 
-def zeros(shape: _Integers, *, rng: Rng = None, dtype: DTypeLike = np.float32) -> _Array:
+def zeros(shape: _Integers, *, rng: Rng = None, dtype: _DType = np.float32) -> _Array:
     """Zeros, the usual bias.
 
     w = 0
@@ -609,7 +606,7 @@ def zeros(shape: _Integers, *, rng: Rng = None, dtype: DTypeLike = np.float32) -
     return constant(shape, 0.0, dtype=dtype)
 
 
-def ones(shape: _Integers, *, rng: Rng = None, dtype: DTypeLike = np.float32) -> _Array:
+def ones(shape: _Integers, *, rng: Rng = None, dtype: _DType = np.float32) -> _Array:
     """Ones, the usual scale of a normalization layer.
 
     w = 1
@@ -627,7 +624,7 @@ def ones(shape: _Integers, *, rng: Rng = None, dtype: DTypeLike = np.float32) ->
 
 
 def relu_bias(
-    shape: _Integers, *, rng: Rng = None, dtype: DTypeLike = np.float32, value: float = 0.1
+    shape: _Integers, *, rng: Rng = None, dtype: _DType = np.float32, value: float = 0.1
 ) -> _Array:
     """A small positive bias, so that most rectifiers start active.
 
@@ -654,7 +651,7 @@ def lstm_bias(
     shape: _Integers,
     *,
     rng: Rng = None,
-    dtype: DTypeLike = np.float32,
+    dtype: _DType = np.float32,
     forget_gate: SupportsIndex = 1,
     value: float = 1.0,
 ) -> _Array:
@@ -691,7 +688,7 @@ def lstm_bias(
 def output_bias(
     targets: ArrayLike,
     *,
-    dtype: DTypeLike = np.float32,
+    dtype: _DType = np.float32,
     activation: Literal["sigmoid", "softmax", "linear"] | None = None,
     classes: int | None = None,
 ) -> _Array:
@@ -732,8 +729,8 @@ def output_bias(
     Reference:
         Goodfellow, Bengio & Courville 2016, Deep Learning, section 8.4.
     """
-    dtype = _float_dtype(dtype)
-    samples = np.asarray(targets)
+    target, make = float_dtype(dtype, like=targets)
+    samples = as_array(targets, "targets")
     if samples.dtype.kind not in "biuf":
         raise TypeError(f"targets has dtype {samples.dtype}; real numbers are wanted")
     if samples.ndim not in (1, 2) or samples.size == 0:
@@ -763,13 +760,13 @@ def output_bias(
                 f"targets has rows with a mean sum of {mean.sum()}; 1 is wanted for softmax"
             )
     if activation == "linear":
-        return mean.astype(dtype)
+        return make(mean.astype(target))
     margin = 0.5 / len(samples)
     mean[mean == 0.0] = margin
     if activation == "softmax":
-        return np.log(mean).astype(dtype)
+        return make(np.log(mean).astype(target))
     mean[mean == 1.0] = 1.0 - margin
-    return np.log(mean / (1.0 - mean)).astype(dtype)
+    return make(np.log(mean / (1.0 - mean)).astype(target))
 
 
 def _output_activation(samples: _Array) -> Literal["sigmoid", "softmax", "linear"]:

@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import _core
+from .kinds import in_kind_of
 from .suggest import explain
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def cholesky(A: npt.ArrayLike, *, overwrite: bool = False) -> npt.NDArray[Any]:
         array([[2., 0.],
                [1., 3.]])
     """
-    return _core.cholesky(A, overwrite)
+    factor: npt.NDArray[Any] = in_kind_of(A, _core.cholesky(A, overwrite))
+    return factor
 
 
 def solve_spd(A: npt.ArrayLike, b: npt.ArrayLike, *, overwrite: bool = False) -> npt.NDArray[Any]:
@@ -79,7 +81,8 @@ def solve_spd(A: npt.ArrayLike, b: npt.ArrayLike, *, overwrite: bool = False) ->
     Where we differ: numpy.linalg.solve takes a b of one axis less than A for a matrix unless it has
     one axis only; here it is a vector for each matrix.
     """
-    return _core.solve_spd(A, b, overwrite)
+    x: npt.NDArray[Any] = in_kind_of(b, _core.solve_spd(A, b, overwrite))
+    return x
 
 
 explain(__name__, arguments=False)

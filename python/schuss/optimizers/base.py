@@ -373,7 +373,7 @@ class Optimizer(Configured):
             averages = self._averages_by_path()
             if not averages:
                 raise RuntimeError("there is no average before the first step")
-            arrays = self._writeable(params, "params")
+            owners, arrays = self._writeable(params, "params")
             if arrays.keys() != averages.keys():
                 raise ValueError(
                     f"params has the arrays {sorted(arrays)}; {sorted(averages)} are wanted"
@@ -385,29 +385,37 @@ class Optimizer(Configured):
                         "wanted"
                     )
             own = {path: array.copy() for path, array in arrays.items()}
-            for path, array in arrays.items():
-                array[...] = averages[path]
+            self._write(owners, arrays, averages)
         try:
             yield params
         finally:
-            for path, array in arrays.items():
-                array[...] = own[path]
+            self._write(owners, arrays, own)
 
     @staticmethod
-    def _writeable(tree: Any, name: str) -> dict[str, NDArray[Any]]:
-        """Return the arrays of a tree by their paths, if all can be written."""
-        arrays = dict(_core.flatten(tree, name))
+    def _writeable(tree: Any, name: str) -> tuple[list[Any], dict[str, NDArray[Any]]]:
+        """Return the leaves of a tree, and their arrays by path, if all can be written."""
+        views = _core.views(tree, name, True)
+        arrays = {path: array for path, _, array in views}
         for path, array in arrays.items():
             if not isinstance(array, np.ndarray):
                 raise TypeError(f"{name}['{path}'] is {type(array).__name__}; an array is wanted")
             if not array.flags.writeable:
                 raise ValueError(f"{name}['{path}'] is read-only; a writeable array is wanted")
-        return arrays
+        return [leaf for _, leaf, _ in views], arrays
+
+    @staticmethod
+    def _write(
+        owners: list[Any], arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]
+    ) -> None:
+        for path, array in arrays.items():
+            array[...] = values[path]
+        for owner in owners:
+            _core.mark_written(owner)
 
     def zero_grad(self, grads: Any) -> None:
         """Fill every gradient array with zeros, in place."""
-        for array in self._writeable(grads, "grads").values():
-            array[...] = 0
+        owners, arrays = self._writeable(grads, "grads")
+        self._write(owners, arrays, dict.fromkeys(arrays, 0))
 
     def _fills(self) -> dict[str, float]:
         """Slots that do not start at 0."""

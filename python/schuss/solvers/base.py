@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
+from functools import partial
 from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,12 +13,12 @@ import numpy as np
 
 from .. import _core
 from ..checks import count, flag, fraction, positive, tolerance
+from ..kinds import Kinds, as_array
 from ..structures import map_leaves
 from ..suggest import Declared
 from .result import Result
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from typing_extensions import Self
 
 __all__ = ["Solver"]
@@ -27,11 +28,6 @@ STATE_FORMAT = _core.STATE_FORMAT  # of the bytes in `Solver._state`, which begi
 
 
 # -- structures ------------------------------------------------------------------------------------
-
-
-def as_array(leaf: Any) -> NDArray[Any]:
-    """Return what NumPy makes an array of, in this machine's byte order; numbers not as objects."""
-    return _core.native_array(leaf)
 
 
 def scalar(f: Any) -> float:
@@ -56,8 +52,8 @@ def starting_point(x0: Any) -> Any:
                 f"x0 is a {type(x0).__name__} of lists whose lengths differ; numbers in equal "
                 "rows, or arrays, are wanted"
             ) from error
-    start = map_leaves(as_array, x0)
-    if isinstance(start, np.ndarray) and not isinstance(x0, np.ndarray):
+    start = map_leaves(partial(as_array, name="x0"), x0)
+    if isinstance(start, np.ndarray) and not (isinstance(x0, np.ndarray) or Kinds(x0)):
         return np.atleast_1d(start)
     return start
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _core
-from .base import ROWS, as_array, checked_options
+from ..kinds import as_array, in_kind_of
+from .base import ROWS, checked_options
 from .minimize import method_name, settings_of
 from .result import BatchResult
 from .trace import verbosity
@@ -82,7 +83,7 @@ def minimize_batch(
     needs = ROWS[name]["needs"]
     if needs == "hessian_product":
         raise ValueError(f"method is {method!r}; a batch takes Hessians, with 'newton'")
-    starts = as_array(X0)
+    starts = as_array(X0, "X0")
     if starts.dtype.kind not in "fiub":
         raise TypeError(f"X0 has dtype {starts.dtype}; a real dtype is wanted")
     if starts.ndim < 2 or 0 in starts.shape[1:]:
@@ -101,7 +102,8 @@ def minimize_batch(
     wanted = 3 if needs == "hessian" else 2
     while (index := batch.running()).size:
         k = index.size
-        returned = fun(batch.points().reshape(k, *shape), index, *args)
+        points = in_kind_of(X0, batch.points().reshape(k, *shape))
+        returned = fun(points, index, *args)
         if not isinstance(returned, (tuple, list)) or len(returned) != wanted:
             what = "(values, gradients, Hessians)" if wanted == 3 else "(values, gradients)"
             raise TypeError(f"fun returned {type(returned).__name__}; {what} is wanted")
@@ -119,7 +121,7 @@ def minimize_batch(
         h = _checked("H", derivatives[1], (k, n, n), np.dtype(np.float64)) if wanted == 3 else None
         batch.tell(f, g, h)
     found = batch.results()
-    x, jac = (found[key].reshape(starts.shape) for key in ("x", "jac"))
+    x, jac = (in_kind_of(X0, found[key].reshape(starts.shape)) for key in ("x", "jac"))
     result = BatchResult(
         x=x,
         fun=found["fun"],
@@ -155,7 +157,7 @@ def _filled(name: str, rows: Any, finite: Any, blank: Any) -> Any:
 
 def _checked(name: str, given: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
     """Return an array of a shape as the core takes it, or raise an error that names it."""
-    array = as_array(given)
+    array = as_array(given, name)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} has dtype {array.dtype}; real numbers are wanted")
     if array.shape != shape and array.shape[:1] == shape[:1] and array.size == shape[0]:

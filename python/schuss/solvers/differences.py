@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..caller import warn
+from ..kinds import as_array
 from ..structures import map_leaves
 from .base import scalar
 
@@ -35,9 +36,13 @@ def leaves(tree: Any) -> list[Any]:
     return found
 
 
+def _doubles(leaf: Any) -> Any:
+    return np.asarray(as_array(leaf, "gradient"), np.float64).ravel()
+
+
 def flat(tree: Any) -> Any:
     """Return all elements after each other, in C order and float64."""
-    return np.concatenate([np.asarray(leaf, np.float64).ravel() for leaf in leaves(tree)])
+    return np.concatenate([_doubles(leaf) for leaf in leaves(tree)])
 
 
 def like(tree: Any, elements: Any) -> Any:

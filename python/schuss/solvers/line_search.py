@@ -11,8 +11,9 @@ import numpy as np
 
 from .. import _core
 from ..checks import count, fraction, positive
+from ..kinds import as_array
 from ..suggest import explain
-from .base import as_array, check_wolfe, dtype_of_iterates, scalar
+from .base import check_wolfe, dtype_of_iterates, scalar
 from .differences import Differences, value_and_gradient
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def line_search(
     section 4, whose approximate Wolfe condition that is. Where we differ: it counts within the
     rounding error of f, not within 1e-6 |f|.
     """
-    origin, along = as_array(x), as_array(direction)
+    origin, along = as_array(x, "x"), as_array(direction, "direction")
     for name, array in (("x", origin), ("direction", along)):
         if array.dtype.kind not in "fiu":
             raise TypeError(f"{name} has dtype {array.dtype}; a real dtype is wanted")

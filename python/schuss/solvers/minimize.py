@@ -11,6 +11,7 @@ import numpy as np
 
 from ..caller import warn
 from ..checks import flag, positive, tolerance
+from ..kinds import Kinds
 from ..suggest import did_you_mean
 from . import newton, quasi_newton
 from .base import ROWS, Solver
@@ -117,7 +118,7 @@ def wants_result(callback: Callable[..., Any]) -> bool:
 
 
 def _watcher(
-    callback: Callable[..., Any], solver: Solver, evaluations: Callable[[], int]
+    callback: Callable[..., Any], solver: Solver, kinds: Kinds, evaluations: Callable[[], int]
 ) -> Callable[[], bool]:
     """Return what calls back after an iteration, and is True when that asks for the end."""
     if not callable(callback):
@@ -126,6 +127,8 @@ def _watcher(
 
     def watch() -> bool:
         x, jac, fun = solver._best()
+        if kinds:
+            x, jac = kinds(x), kinds(jac)
         try:
             if takes_result:
                 state = Result(x=x, fun=fun, jac=jac, nit=solver.nit, nfev=evaluations())
@@ -241,7 +244,11 @@ def minimize(
     step = None if step is None else positive("finite_diff_rel_step", step)
     solver = METHODS[name](x0, **settings)
     core = solver._solver  # which lends x
-    lent = solver.size <= LENT
+    kinds = Kinds(x0)
+    lent = bool(kinds) or solver.size <= LENT
+    if kinds:
+        fun, jac, hess = (kinds.taken_by(given) for given in (fun, jac, hess))
+        hessp = kinds.taken_by(hessp, 2)
     evaluate = value_and_gradient(
         fun,
         jac,
@@ -284,7 +291,7 @@ def minimize(
             values()
 
     answer = values if of_second is None else values_or_second_order
-    watch = None if callback is None else _watcher(callback, solver, evaluations)
+    watch = None if callback is None else _watcher(callback, solver, kinds, evaluations)
     trace = Trace(solver, evaluations, printed=disp == 2) if traced or disp == 2 else None
     if watch is None and trace is None:
         while not core.done:
@@ -307,6 +314,8 @@ def minimize(
         result.nfev = evaluate.evaluations
     if stopped:
         result.update(status=99, success=False, message=STOPPED)
+    if kinds:
+        result.update(x=kinds(result.x), jac=kinds(result.jac))
     if trace is not None and traced:
         result.trace = trace.arrays()
     if disp:

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ..kinds import as_array
 from ..suggest import explain
-from .base import Solver, as_array
+from .base import Solver
 
 __all__ = ["Newton", "NewtonCG"]
 
@@ -29,7 +30,7 @@ def dense(H: Any, n: int) -> Any:
     else:
         if hasattr(H, "matvec"):
             return multipliable(H, n) @ np.eye(n)
-    array = as_array(H)
+    array = as_array(H, "hessian")
     half = array.shape[: array.ndim // 2]
     if array.size == 1 == n or (array.ndim > 2 and half * 2 == array.shape and np.prod(half) == n):
         return array.reshape(n, n)

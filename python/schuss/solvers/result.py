@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..kinds import as_array
 from ..structures import map_leaves
 from ..suggest import did_you_mean
 
@@ -205,8 +206,8 @@ def _cut(text: str) -> str:
 
 def summary(value: Any) -> str:
     """Return a number or a short array as it is; of a long one its shape and range."""
-    if isinstance(value, np.ndarray):
-        return _of_array(value)
+    if isinstance(value, np.ndarray) or hasattr(type(value), "__dlpack__"):
+        return _of_array(as_array(value, "value"))
     if isinstance(value, (dict, list, tuple)):
         return _of_structure(value)
     return str(value) if isinstance(value, (str, np.generic)) else repr(value)

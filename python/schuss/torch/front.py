@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-import warnings
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import torch
@@ -12,6 +13,7 @@ from torch.optim import Optimizer
 from torch.optim import optimizer as hooks
 
 from .. import _core
+from ..caller import warn
 from ..checks import number, positive
 from ..optimizers.base import StepInfo
 
@@ -20,12 +22,15 @@ if TYPE_CHECKING:
 
     Group = dict[str, Any]
 
-__all__ = ["Extras", "Front", "Settings"]
+__all__ = ["HALF", "Extras", "Front", "Settings", "increment_version"]
 
-_HALF = (torch.bfloat16, torch.float16)
+increment_version = torch._C._increment_version  # of a list of tensors: that they were written
+
+HALF = (torch.bfloat16, torch.float16)
 _before_all, _after_all = hooks._global_optimizer_pre_hooks, hooks._global_optimizer_post_hooks
-_profiling = torch.autograd._profiler_enabled
+_profiling = torch._C._autograd._profiler_enabled
 _compiling = torch.compiler.is_compiling
+_without_compiler: Any = torch.compiler.disable
 _threads = torch.get_num_threads
 
 # Rule, maximize, decoupled weight decay, the rule's hyperparameters and the weight decay.
@@ -61,16 +66,30 @@ class Extras(NamedTuple):
 
 
 def _state_dtype(p: Tensor) -> torch.dtype:
-    return torch.float32 if p.dtype in _HALF else p.dtype
+    return torch.float32 if p.dtype in HALF else p.dtype
 
 
 def _as_wanted(value: Tensor, wanted: Tensor) -> bool:
     return value.dtype == wanted.dtype and value.stride() == wanted.stride()
 
 
-class Front:
-    """Before a class of torch.optim: its arguments, groups, states and checkpoints, our step."""
+class Front(Optimizer):
+    """Before a class of torch.optim: its arguments, groups, states and checkpoints, our step.
 
+    Args:
+        args: of torch's class, as are all keywords that are not named here.
+        max_norm: what the 2-norm of all gradients is clipped to, or None; above 0.
+        max_value: what each element of the gradients is clipped to, or None; above 0.
+        nonfinite: "propagate", "skip" or "raise", where a gradient is not finite.
+        agc: adaptive gradient clipping at this ratio, at least 0, or None.
+        ema: what an average of the parameters keeps at each step, in [0, 1), or None.
+        master: "float32" for float32 copies of bfloat16 and float16 parameters, or None.
+        kwargs: of torch's class.
+
+    `schuss.torch` says what each of them does.
+    """
+
+    _torch_has_it: ClassVar[bool] = True  # a step to fall back to
     _count: ClassVar[str | None] = "step"  # the state that counts steps
     _carry: ClassVar[tuple[str, ...]] = ()  # the scalar states, as of the rule
     _touched = True  # somebody has had the states in hand since the last step
@@ -91,15 +110,20 @@ class Front:
         super().__init__(*args, **kwargs)
 
     @property
-    def state(self) -> dict[Any, Any]:
+    def state(self) -> defaultdict[Any, Any]:
         """States by parameter, as PyTorch has them. Who reads them may move them."""
+        if "state" not in self.__dict__:  # of a wrapper, which then looks in what it wraps
+            raise AttributeError("state")
         self._touched = True
         return self.__dict__["state"]  # type: ignore[no-any-return]
 
     @state.setter
-    def state(self, value: dict[Any, Any]) -> None:
+    def state(self, value: defaultdict[Any, Any]) -> None:
         self._touched = True
         self.__dict__["state"] = value
+
+    found_inf: Any  # set around a step by torch.amp.GradScaler, as is the next
+    grad_scale: Any
 
     # What a class says of itself.
 
@@ -122,7 +146,9 @@ class Front:
             What the closure returned, or None.
         """
         if _compiling():
-            return super().step(closure)  # type: ignore[misc]
+            if self._torch_has_it and self._extras == Extras():
+                return super().step(closure)
+            return self._uncompiled_step(closure)
         if type(self).step is Front.step and (
             _before_all
             or _after_all
@@ -164,10 +190,11 @@ class Front:
         return loss
 
     _observed_step = Optimizer.profile_hook_step(_step)
+    _uncompiled_step = _without_compiler(_observed_step)
 
     def _make_plan(self) -> _core.TorchStepper:
         extras = self._extras
-        plan = _core.TorchStepper(torch, torch._C._increment_version)
+        plan = _core.TorchStepper(torch, increment_version)
         plan.set_options(
             max_norm=math.inf if extras.max_norm is None else extras.max_norm,
             max_value=math.inf if extras.max_value is None else extras.max_value,
@@ -183,12 +210,16 @@ class Front:
 
     def _bind(self, plan: _core.TorchStepper, settings: list[Settings]) -> str | None:
         """Make the states that are missing, and say why the core cannot step them, if so."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None and (p.grad.is_neg() or p.grad.is_conj()):
+                    p.grad = p.grad.resolve_conj().resolve_neg()
         if why := plan.check(self.param_groups):
             return why
         made: list[tuple[Tensor, str]] = []
         for group in self.param_groups:
             for p in group["params"]:
-                if p.grad is not None:
+                if p.grad is not None or self.state.get(p):
                     made += ((p, name) for name in self._fit(p, group))
         new = {p for p, name in made if name not in ("ema", "master")}
         begun = {p for p in self.state if p not in new}
@@ -234,7 +265,7 @@ class Front:
             if self._extras.ema is not None and "ema" not in state:
                 state["ema"] = torch.empty_like(wanted, device=p.device).copy_(p)
                 yield "ema"
-            if self._extras.master and p.dtype in _HALF:
+            if self._extras.master and p.dtype in HALF:
                 if "master" not in state:
                     state["master"] = torch.empty_like(wanted, device=p.device).copy_(p)
                     yield "master"
@@ -248,23 +279,23 @@ class Front:
         if self.grad_scale is not None:
             grads = [p.grad for g in self.param_groups for p in g["params"] if p.grad is not None]
             torch._foreach_mul_(grads, 1.0 / float(self.grad_scale))
+            self.grad_scale = None
         return True
 
     def _fall_back(self, why: str, loss: Any) -> Any:
         """Take torch's own step."""
-        step = super().step.__func__  # type: ignore[misc]
+        name = type(self).__name__
+        asked = [k for k, v in self._extras._asdict().items() if v != Extras._field_defaults[k]]
+        if not self._torch_has_it or asked:
+            lack = (
+                f"knows nothing of {', '.join(asked)}" if self._torch_has_it else "does not exist"
+            )
+            raise RuntimeError(f"{name} cannot step this: {why}; a step of torch's own {lack}")
+        step = super().step.__func__  # type: ignore[attr-defined]
         if getattr(step, "hooked", False):
             step = step.__wrapped__
-        if step is Optimizer.step or self._extras != Extras():
-            asked = [name for name, value in self._extras._asdict().items() if value]
-            raise RuntimeError(
-                f"{type(self).__name__} cannot step this: {why}. torch's own step would have to be "
-                f"taken, which does not exist or knows nothing of {', '.join(asked)}"
-            )
         if not self.fallbacks:
-            warnings.warn(
-                f"{type(self).__name__} takes torch's own step: {why}", RuntimeWarning, stacklevel=4
-            )
+            warn(f"{name} takes torch's own step: {why}", RuntimeWarning)
         self._fallbacks = self.fallbacks + 1
         step(self)
         return loss
@@ -272,19 +303,56 @@ class Front:
     @property
     def fallbacks(self) -> int:
         """How many steps were torch's own, because the core cannot take them."""
-        return int(self.__dict__.get("_fallbacks", 0))
+        return int(getattr(self, "_fallbacks", 0))
 
     @property
     def last_step(self) -> StepInfo | None:
         """What the last step did, as `schuss.Optimizer.last_step`; its number is of this object."""
-        plan = self.__dict__.get("_plan")
+        plan = getattr(self, "_plan", None)
         report = None if plan is None else plan.report
         return None if report is None else StepInfo(self._taken, *report[1:])
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Lend the parameters their averages for the time of a `with` block.
+
+        After the block they have their own bits again, also where a step was taken within, which
+        began from the averages. Parameters that never had a gradient have no average, and stay.
+
+        Raises:
+            AttributeError: this optimizer keeps no average.
+            RuntimeError: before the first step, when there is no average yet.
+
+        Example:
+            >>> import torch, schuss.torch
+            >>> p = torch.nn.Parameter(torch.ones(1))
+            >>> opt = schuss.torch.SGD([p], lr=1.0, ema=0.5)
+            >>> p.grad = torch.tensor([2.0])
+            >>> opt.step()
+            >>> with opt.averaged():
+            ...     print(p.item())
+            0.0
+            >>> p.item()
+            -1.0
+        """
+        if self._extras.ema is None:
+            raise AttributeError("this optimizer keeps no average; the argument ema asks for one")
+        averages = {p: state["ema"] for p, state in self.state.items() if "ema" in state}
+        if not averages:
+            raise RuntimeError("there is no average before the first step")
+        own = {p: p.detach().clone() for p in averages}
+        with torch.no_grad():
+            torch._foreach_copy_(list(averages), list(averages.values()))
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                torch._foreach_copy_(list(own), list(own.values()))
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Drop all gradients, or fill them with zeros."""
         if not set_to_none or _profiling() or _compiling():
-            super().zero_grad(set_to_none)  # type: ignore[misc]
+            super().zero_grad(set_to_none)
             return
         for group in self.param_groups:
             _core.drop_gradients(group["params"])
@@ -292,16 +360,24 @@ class Front:
     # -- checkpoints -------------------------------------------------------------------------------
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load states and groups; what is loaded is a copy, in the dtypes in which it was saved."""
+        """Load states and groups, in copies; numbers, integers and float32 keep their dtypes."""
         handle = self.register_load_state_dict_pre_hook(_remember)
         try:
-            super().load_state_dict(state_dict)  # type: ignore[misc]
+            super().load_state_dict(state_dict)
         finally:
             handle.remove()
             self.__dict__.pop("_loading", None)
 
+    def _copy(self, name: str, value: Tensor, p: Tensor) -> Tensor:
+        """Return a copy of a loaded state in the dtype that this parameter's step wants."""
+        if name != self._count:
+            value = value.to(p.device)
+            if value.is_floating_point() and p.is_floating_point() and name not in self._carry:
+                value = value.to(_state_dtype(p))
+        return value.detach().clone()
+
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_extras": self._extras}  # type: ignore[misc]
+        return {**super().__getstate__(), "_extras": self._extras}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         if (loading := self.__dict__.pop("_loading", None)) is not None:
@@ -310,9 +386,8 @@ class Front:
             for k, p in zip(ids, params, strict=True):
                 for name, value in loading["state"].get(k, {}).items():
                     if isinstance(value, torch.Tensor):
-                        kept = value.to(p.device) if name != self._count else value
-                        state["state"][p][name] = kept.detach().clone()
-        super().__setstate__(state)  # type: ignore[misc]
+                        state["state"][p][name] = self._copy(name, value, p)
+        super().__setstate__(state)
 
 
 def _remember(optimizer: Any, state_dict: dict[str, Any]) -> None:

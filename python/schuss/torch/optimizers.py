@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import torch
 
 from ..checks import flag, number, positive
-from .front import Front
+from .front import HALF, Front
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -88,6 +88,14 @@ class AdamW(_Adam, torch.optim.AdamW):
 
 class Adagrad(Front, torch.optim.Adagrad):
     """AdaGrad as `torch.optim.Adagrad`; see `schuss.torch` for the keywords."""
+
+    def __init__(self, *args: Any, **keywords: Any) -> None:
+        super().__init__(*args, **keywords)
+        for group in self.param_groups:  # torch has made the sums in the parameters' dtype
+            for p in group["params"]:
+                if p.dtype in HALF:
+                    fill = group["initial_accumulator_value"]
+                    self.state[p]["sum"] = torch.full_like(p, fill, dtype=torch.float32)
 
     def _settings(self, g: Group) -> Settings:
         numbers = (g["lr"], g["eps"], 0.0, g["lr_decay"], g["weight_decay"])
@@ -202,6 +210,8 @@ class Rprop(Front, torch.optim.Rprop):
 
 class _Own(Front, torch.optim.Optimizer):
     """A rule whose decay stands beside the step; torch has no step to fall back to."""
+
+    _torch_has_it = False
 
     def __init__(self, params: Params, defaults: dict[str, Any], **keywords: Any) -> None:
         checked = {**defaults, "maximize": flag("maximize", keywords.pop("maximize", False))}

@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
-from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .. import solvers
+from .. import _core, solvers
 from ..checks import count, flag, tolerance
 from ..solvers.minimize import method_name, wants_result
 from ..structures import map_leaves
+from .front import increment_version
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BFGS", "LBFGS", "NewtonCG", "minimize"]
 
+_READER = _core.TensorReader(torch)
 RELATIVE = 1e-9  # of the largest element of the first gradient, where nobody gives a tolerance
 TOLERANCES = {"tolerance_grad": 1e-7, "tolerance_change": 1e-9}  # torch's
 # What torch keeps, counts aside.
@@ -70,6 +71,25 @@ class Flat:
         pieces = torch.split(vector, self._counts)
         return [piece.view(shape) for piece, shape in zip(pieces, self._shapes, strict=True)]
 
+    def read(self, tensors: Iterable[Tensor | None], vector: Tensor) -> None:
+        """Copy tensors into a vector; None stands for zeros."""
+        found = list(tensors)
+        if _READER.read(found, vector.numpy(), self._counts):
+            return
+        for tensor, part in zip(found, self.parts(vector), strict=True):
+            if tensor is None:
+                part.zero_()
+            else:
+                part.copy_(_real(tensor.detach()))
+
+    def write(self, tensors: Sequence[Tensor], vector: Tensor) -> None:
+        """Copy a vector into tensors, in place."""
+        if _READER.write(list(tensors), vector.numpy()):
+            increment_version(tensors)
+            return
+        for tensor, part in zip(tensors, self.parts(vector), strict=True):
+            (torch.view_as_real(tensor) if tensor.is_complex() else tensor).copy_(part)
+
     def tensors(self, vector: Tensor) -> list[Tensor]:
         """Return a vector's elements as tensors like those that it was made of."""
         return [
@@ -78,61 +98,7 @@ class Flat:
         ]
 
 
-def _gather(tensors: Iterable[Tensor | None], parts: Iterable[Tensor]) -> None:
-    """Copy tensors into parts of a vector; None stands for zeros."""
-    for tensor, part in zip(tensors, parts, strict=True):
-        if tensor is None:
-            part.zero_()
-        else:
-            part.copy_(_real(tensor))
-
-
 # -- closures --------------------------------------------------------------------------------------
-
-
-def _global_names(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _global_names(constant)
-
-
-def _bindings(closure: Closure) -> list[Any] | None:
-    """Return a function and what its free names stand for; None where that cannot be seen."""
-    if not isinstance(closure, FunctionType):
-        return None
-    try:
-        cells = [cell.cell_contents for cell in closure.__closure__ or ()]
-    except ValueError:  # a name that has no value yet
-        return None
-    outside = closure.__globals__
-    names = _global_names(closure.__code__)
-    return [closure, *cells, *(outside[name] for name in names if name in outside)]
-
-
-class Bindings:
-    """A closure and what its free names stand for, to see whether that changes.
-
-    Objects are compared by identity, tensors by their version counters too. Nothing is the same as
-    a closure that is no plain Python function, as nobody can see into it.
-    """
-
-    def __init__(self, closure: Closure) -> None:
-        self.objects = _bindings(closure)
-        self.versions = [
-            o._version for o in self.objects or () if isinstance(o, Tensor) and not o.is_inference()
-        ]
-
-    def names_same(self, other: Bindings) -> bool:
-        """Whether all names stand for the objects that they did."""
-        ours, theirs = self.objects, other.objects
-        if ours is None or theirs is None or len(ours) != len(theirs):
-            return False
-        return all(a is b for a, b in zip(ours, theirs, strict=True))
-
-    def same(self, other: Bindings) -> bool:
-        """Whether, moreover, no tensor among them was written to."""
-        return self.names_same(other) and self.versions == other.versions
 
 
 @dataclass
@@ -146,16 +112,12 @@ class Run:
     gradient: Any = None
     left: Tensor | None = None  # the parameters
     loss: Any = None  # of the closure: what kind of thing it returns
-    bindings: Bindings | None = None  # of the closure, where a step did not change them
     ending: tuple[int, str] | None = None  # status and message of a step that is no end of the run
     x: Tensor = field(init=False)
     g: Tensor = field(init=False)
-    x_parts: list[Tensor] = field(init=False)
-    g_parts: list[Tensor] = field(init=False)
 
     def __post_init__(self) -> None:
         self.x, self.g = self.flat.vector(), self.flat.vector()
-        self.x_parts, self.g_parts = self.flat.parts(self.x), self.flat.parts(self.g)
 
     @property
     def core(self) -> Any:
@@ -165,8 +127,7 @@ class Run:
     def write(self, params: Sequence[Tensor], x: NDArray[Any]) -> None:
         """Copy a vector into the parameters, in place."""
         np.copyto(self.x.numpy(), x)
-        for p, part in zip(params, self.x_parts, strict=True):
-            (torch.view_as_real(p) if p.is_complex() else p).copy_(part)
+        self.flat.write(params, self.x)
 
     def known_loss(self) -> Any:
         """Return the loss at the parameters, as the closure would."""
@@ -184,7 +145,7 @@ class ClosureSolver(torch.optim.Optimizer):
 
     _solver: ClassVar[type[solvers.Solver]]
     _run: Run | None = None
-    _deterministic: bool = True
+    _deterministic: bool = False
     _relative: frozenset[str] = frozenset()  # tolerances that nobody gave
 
     def _prepare(self, name: str, deterministic: bool) -> None:
@@ -210,8 +171,7 @@ class ClosureSolver(torch.optim.Optimizer):
             closure: see the class. Called with gradients enabled and the parameters in place.
 
         Returns:
-            The loss at the start of the step, as the closure returned it. Where nothing has changed
-            since the last step it is not called for that: what it returned then comes again.
+            The loss at the start of the step, as the closure returned it.
         """
         if not callable(closure):
             raise TypeError(f"closure is {closure!r}; a function is wanted")
@@ -219,8 +179,7 @@ class ClosureSolver(torch.optim.Optimizer):
             raise ValueError(f"there are {len(self.param_groups)} groups; one is wanted")
         group, state = self.param_groups[0], self._counts()
         params = group["params"]
-        bindings = Bindings(closure)
-        first, run = self._begin(closure, bindings, params, state)
+        first, run = self._begin(closure, params, state)
         core, begun = run.core, run.core.nit
         change = group["tolerance_change"]
         before = run.solver._best() if change is not None else None
@@ -248,14 +207,12 @@ class ClosureSolver(torch.optim.Optimizer):
             x, run.gradient, run.value = run.solver._best()
             run.write(params, x)
             run.left = _read(run.flat, params)
-            after = Bindings(closure)
-            run.bindings = after if after.names_same(bindings) else None
             self._forget_graph()
             state["n_iter"] += core.nit - begun
         return first
 
     def _begin(
-        self, closure: Closure, bindings: Bindings, params: list[Tensor], state: dict[str, Any]
+        self, closure: Closure, params: list[Tensor], state: dict[str, Any]
     ) -> tuple[Any, Run]:
         """Return the loss at the parameters, and the run that goes on from there."""
         run = self._run
@@ -264,8 +221,7 @@ class ClosureSolver(torch.optim.Optimizer):
         settings = self._settings(self.param_groups[0])
         here = _read(run.flat, params)
         unmoved = run.left is not None and torch.equal(run.left, here)
-        known = run.bindings is not None and run.bindings.same(bindings)
-        if unmoved and known and self._deterministic:
+        if unmoved and self._deterministic and run.gradient is not None:
             first, value = run.known_loss(), run.value
             np.copyto(run.g.numpy(), run.gradient)
             same = True
@@ -311,7 +267,7 @@ class ClosureSolver(torch.optim.Optimizer):
         state["func_evals"] += 1
         with torch.enable_grad():
             loss = closure()
-        _gather((p.grad for p in params), run.g_parts)
+        run.flat.read((p.grad for p in params), run.g)
         return loss
 
     def _multiply(
@@ -378,7 +334,7 @@ class ClosureSolver(torch.optim.Optimizer):
         best, run.gradient, run.value = run.solver._best()
         np.copyto(run.x.numpy(), best)
         run.left = run.flat.vector()
-        _gather(run.flat.tensors(torch.from_numpy(best)), run.flat.parts(run.left))
+        run.flat.read(run.flat.tensors(torch.from_numpy(best)), run.left)
         return run
 
     @contextmanager
@@ -431,7 +387,7 @@ class ClosureSolver(torch.optim.Optimizer):
 
 def _read(flat: Flat, params: list[Tensor]) -> Tensor:
     vector = flat.vector()
-    _gather((p.detach() for p in params), flat.parts(vector))
+    flat.read(params, vector)
     return vector
 
 
@@ -472,11 +428,8 @@ class LBFGS(ClosureSolver, torch.optim.LBFGS):
             still to be gained.
         history_size: pairs kept, 1 to 1000.
         line_search_fn: "strong_wolfe" or None.
-        deterministic: False where the closure gives another loss when it is called again at the
-            same parameters. Else a step does not evaluate once more where the last one ended, if
-            the parameters, the closure and what its free variables stand for are the same objects
-            with the same values of the parameters. Objects that are no plain Python functions are
-            evaluated anyway, and so is each new function, such as one defined for each batch.
+        deterministic: True where every step's closure is the same function of the parameters. Then
+            a step does not evaluate once more where the last one ended.
 
     What differs from torch with a line search: no test is absolute where you give no tolerance, so
     that the loss may be in any units; after a step that ended in the middle of a line search the
@@ -517,7 +470,7 @@ class LBFGS(ClosureSolver, torch.optim.LBFGS):
         history_size: int = 100,
         line_search_fn: str | None = None,
         *,
-        deterministic: bool = True,
+        deterministic: bool = False,
     ) -> None:
         if line_search_fn not in (None, "strong_wolfe"):
             raise ValueError(
@@ -544,8 +497,7 @@ class LBFGS(ClosureSolver, torch.optim.LBFGS):
                 Called with gradients enabled and the parameters in place.
 
         Returns:
-            The loss at the start of the step, as the closure returned it. Where nothing has changed
-            since the last step it is not called for that: what it returned then comes again.
+            The loss at the start of the step, as the closure returned it.
         """
         group = self.param_groups[0]
         if group["line_search_fn"] is not None:
@@ -673,7 +625,7 @@ class BFGS(ClosureSolver):
         tolerance_grad: float | None = None,
         tolerance_change: float | None = None,
         *,
-        deterministic: bool = True,
+        deterministic: bool = False,
     ) -> None:
         super().__init__(params, _defaults(max_iter, max_eval, tolerance_grad, tolerance_change))
         self._prepare("BFGS", deterministic)
@@ -722,7 +674,7 @@ class NewtonCG(ClosureSolver):
         tolerance_grad: float | None = None,
         tolerance_change: float | None = None,
         *,
-        deterministic: bool = True,
+        deterministic: bool = False,
     ) -> None:
         super().__init__(params, _defaults(max_iter, max_eval, tolerance_grad, tolerance_change))
         self._prepare("NewtonCG", deterministic)
@@ -768,7 +720,7 @@ class NewtonCG(ClosureSolver):
     def _put(self, run: Run, params: list[Tensor], found: Iterable[Tensor]) -> None:
         """Copy what was found for the parameters that have gradients to run.g."""
         rest = iter(found)
-        _gather((next(rest).detach() if p.requires_grad else None for p in params), run.g_parts)
+        run.flat.read((next(rest) if p.requires_grad else None for p in params), run.g)
 
     def _forget_graph(self) -> None:
         self._graph = None
@@ -820,7 +772,7 @@ class Function:
         self.flat = Flat(leaves)
         self._devices = [leaf.device for leaf in leaves]
         start = self.flat.vector()
-        _gather((leaf.detach() for leaf in leaves), self.flat.parts(start))
+        self.flat.read(leaves, start)
         self.start: NDArray[Any] = start.numpy()
         self.twice = False  # whether gradients keep their graph
         self._rows_at_once = True  # whether torch.func goes through fun
@@ -886,7 +838,7 @@ class Function:
 
     def _vector(self, tensors: Iterable[Tensor]) -> NDArray[Any]:
         vector = self.flat.vector()
-        _gather((t.detach() for t in tensors), self.flat.parts(vector))
+        self.flat.read(tensors, vector)
         return vector.numpy()
 
 

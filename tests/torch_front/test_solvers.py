@@ -107,7 +107,9 @@ def test_units_of_the_loss_change_nothing(solver, scale):
 def test_nothing_is_evaluated_twice(solver):
     problem = problem_of(solver)
     closure = problem.function()
-    optimizer = make(solver, problem.net.parameters(), max_iter=1000, max_eval=10)
+    optimizer = make(
+        solver, problem.net.parameters(), max_iter=1000, max_eval=10, deterministic=True
+    )
     optimizer.step(closure)
     before, at_end = problem.evaluations, optimizer.result.fun
     products = before - 10 if solver is NewtonCG else 0  # it may come back to a point
@@ -122,35 +124,21 @@ def test_nothing_is_evaluated_twice(solver):
     assert problem.evaluations - before >= 10
 
 
-@pytest.mark.parametrize("change", ["closure", "name", "tensor", "stochastic"])
-def test_a_changed_closure_is_evaluated(change):
+def test_a_closure_may_change_unless_one_says_not():
     x = torch.ones(3, dtype=torch.float64, requires_grad=True)
     target = torch.arange(3, dtype=torch.float64)
-    optimizer = LBFGS([x], max_iter=2, deterministic=change != "stochastic", **SEARCH)
+    optimizer = LBFGS([x], max_iter=2, **SEARCH)
 
-    def make_closure():
-        def closure():
-            optimizer.zero_grad()
-            loss = ((x - target) ** 4).sum()
-            loss.backward()
-            return loss
+    def closure():
+        optimizer.zero_grad()
+        loss = ((x - target) ** 4).sum()
+        loss.backward()
+        return loss
 
-        return closure
-
-    closure = make_closure()
     optimizer.step(closure)
-    counted = optimizer.result.nfev
-    if change == "closure":
-        closure = make_closure()
-    elif change == "name":
-        target = target + 5
-    elif change == "tensor":
-        target.add_(5)
+    target.add_(5)
     here = ((x.detach() - target) ** 4).sum()
     assert optimizer.step(closure) == here
-    evaluations = optimizer.result.nfev - counted
-    optimizer.step(closure)
-    assert evaluations == optimizer.result.nfev - counted - evaluations + (change != "stochastic")
 
 
 def test_another_batch_keeps_what_was_learned():
@@ -203,9 +191,9 @@ def test_gradients_none_sparse_and_complex():
 def test_a_run_goes_on_bit_for_bit(solver, way):
     options = {"max_iter": 1000, "max_eval": 7}  # a step may end in the middle of a search
     straight = problem_of(solver)
-    optimizer = make(solver, straight.net.parameters(), deterministic=False, **options)
+    optimizer = make(solver, straight.net.parameters(), **options)
     broken = problem_of(solver)
-    other = make(solver, broken.net.parameters(), deterministic=False, **options)
+    other = make(solver, broken.net.parameters(), **options)
     for _ in range(2):
         optimizer.step(straight.function())
         other.step(broken.function())
@@ -216,7 +204,7 @@ def test_a_run_goes_on_bit_for_bit(solver, way):
             torch.save(state, file)
             file.seek(0)
             state = torch.load(file, weights_only=True)
-        other = make(solver, broken.net.parameters(), deterministic=False, **options)
+        other = make(solver, broken.net.parameters(), **options)
         other.load_state_dict(state)
     else:
         pair = (other, broken.net)

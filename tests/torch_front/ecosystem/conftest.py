@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-pytest.importorskip("torch.nn")
+pytest.importorskip("torch")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import torch  # noqa: E402
 from runs import OPTIONS, Run, check_curve, check_resumed, dataset, network  # noqa: E402
 
 
-class Losses(basics.Callback):
+class EachLoss(basics.Callback):
     """Collects the loss of each batch of training."""
 
     run_valid = False
@@ -38,7 +38,7 @@ def learner(cls, folder):
 
 
 def fit(learn, epochs):
-    losses = Losses()
+    losses = EachLoss()
     with learn.no_logging():
         learn.fit(epochs, cbs=losses)
     return losses.values
