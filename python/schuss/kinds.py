@@ -57,6 +57,8 @@ def in_kind_of(leaf: Any, array: Any) -> Any:
 def as_array(given: Any, name: str) -> NDArray[Any]:
     """Return what NumPy makes an array of, in this machine's byte order; numbers not as objects.
 
+    bfloat16 becomes float32, in which it is exact.
+
     Args:
         given: an array, a tensor, of which only the values are read, numbers or lists of them.
         name: of the argument, for the error where it is in no memory that the CPU can read.
@@ -65,7 +67,10 @@ def as_array(given: Any, name: str) -> NDArray[Any]:
         >>> as_array([1.0, 2.0], "x")
         array([1., 2.])
     """
-    return _core.native_array(given, name)
+    array = _core.native_array(given, name)
+    if array.dtype.kind == "V" and array.dtype.name == "bfloat16":
+        return array.astype(np.float32)
+    return array
 
 
 def float_dtype(
