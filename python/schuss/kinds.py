@@ -50,7 +50,7 @@ def in_kind_of(leaf: Any, array: Any) -> Any:
         >>> in_kind_of([1.0, 2.0], np.zeros(2))
         array([0., 0.])
     """
-    make = _maker(leaf)
+    make = None if type(leaf) is np.ndarray else _maker(leaf)
     return array if make is None else make(array)
 
 
@@ -107,14 +107,16 @@ class Kinds:
     """
 
     def __init__(self, tree: Any) -> None:
-        self._makers: list[Make | None] = []
-        map_leaves(lambda leaf: self._makers.append(_maker(leaf)), tree)
+        makers: list[Make | None] = []
+        if type(tree) is not np.ndarray:
+            map_leaves(lambda leaf: makers.append(_maker(leaf)), tree)
+        self._makers = makers if any(makers) else []
 
     def __bool__(self) -> bool:
-        return any(make is not None for make in self._makers)
+        return bool(self._makers)
 
     def __call__(self, arrays: Any) -> Any:
-        """Return NumPy arrays in the structure as what its leaves are."""
+        """Return NumPy arrays in the structure as what its leaves are; only where this is true."""
         makers = iter(self._makers)
 
         def made(array: Any) -> Any:
