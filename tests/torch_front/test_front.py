@@ -1316,6 +1316,11 @@ class TestKeywords:
         assert all("master" not in state for state in optimizer.state.values())
 
     @every
+    def test_unknown_keywords(self, name):
+        with pytest.raises(TypeError, match=rf"^{name}.*unexpected keyword argument 'max_nrm'"):
+            ours(name, parameters(), max_nrm=1.0)
+
+    @every
     @pytest.mark.parametrize(
         ("keyword", "value"),
         [
