@@ -14,8 +14,8 @@ from schuss.lab import comparison, network
 
 pytest.importorskip("torch")
 
-import torch  # noqa: E402
-from schuss.lab import torch_module  # noqa: E402
+import torch
+from schuss.lab import torch_module
 
 SMALL = {"epochs": 4, "batch_size": 16, "hidden": (8,), "engine": "torch"}
 
