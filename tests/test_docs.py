@@ -35,7 +35,7 @@ def test_doctests(name):
     if name.startswith("schuss.lab"):
         for extra in ("matplotlib", "rich", "sklearn"):
             pytest.importorskip(extra)
-    if name.startswith("schuss.torch"):
+    if name.startswith("schuss.torch") or name == "schuss.lab.torch_module":
         pytest.importorskip("torch")
     module = importlib.import_module(name)
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
