@@ -887,7 +887,7 @@ def test_matrix_products_have_one_thread_meanwhile(blobs):
 def test_importing_is_light():
     code = (
         "import sys, schuss; assert 'schuss.lab' not in sys.modules; import schuss.lab;"
-        "heavy = {'matplotlib', 'rich', 'sklearn', 'scipy', 'joblib', 'threadpoolctl'};"
+        "heavy = {'matplotlib', 'rich', 'sklearn', 'scipy', 'joblib', 'threadpoolctl', 'torch'};"
         "heavy &= set(sys.modules); assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
