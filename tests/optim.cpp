@@ -124,7 +124,7 @@ struct Settings {
     std::vector<double> hyper;  // and weight decay, agc, agc_epsilon
     double max_norm, keep;
 };
-const Settings kMomentum{"momentum", {0.1, 0.9, 0.25, 0.125, kInfinity, 1e-3}, 5.0, 0.75};
+const Settings kMomentum{"momentum", {0.1, 0.9, 0.25, 0.5, 0.125, kInfinity, 1e-3}, 5.0, 0.75};
 const Settings kLamb{
     "lamb", {0.05, 0.75, 0.9, 1e-3, 0.01, 0, 0, 1, 0, kInfinity, 0, kInfinity, 1e-3}, 5.0, 0.75};
 
@@ -132,6 +132,7 @@ const Settings kLamb{
 struct Plain {
     std::vector<float> p, average;
     std::vector<float> slots[2];
+    int count = 0;
 
     void step(std::vector<float> g, const Settings& by, double factor, std::int64_t first,
               const Format& stored) {
@@ -143,7 +144,7 @@ struct Plain {
             const float scaled = f(factor) * g[i];
             float& a = slots[0][i];
             if (&by == &kMomentum) {
-                a = f(h[1]) * a + f(1.0 - h[2]) * (scaled + f(h[3]) * p[i]);
+                a = f(h[1]) * a + f(1.0 - (count == 0 ? h[3] : h[2])) * (scaled + f(h[4]) * p[i]);
                 step[i] = f(h[0]) * a;
             } else {
                 float& v = slots[1][i];
@@ -162,6 +163,7 @@ struct Plain {
             p[i] = nearest(p[i] - step[i], stored);
             average[i] = f(by.keep) * average[i] + f(1.0 - by.keep) * p[i];
         }
+        ++count;
     }
 };
 
@@ -321,6 +323,8 @@ int out_of_turn(const Settings& by) {
     const bool sums = one.rule().n_sums > 0;
     int wrong = 0;
     const auto refused = [&](const auto& call) { wrong += !throws(call); };
+    refused([&] { one.set_hyper({by.hyper}); });
+    refused([&] { one.set_hyper({by.hyper, {0.1}}); });
     refused([&] { one.run({0}); });
     refused([&] { one.cancel(); });
     one.open();

@@ -71,7 +71,7 @@ def test_help(capsys):
     out = capsys.readouterr().out
     for option in ("--optimizers", "--epochs", "--batch-size", "--hidden", "--learning-rate"):
         assert option in out
-    for option in ("--init", "--schedule", "--seed", "--data", "--plot", "--json"):
+    for option in ("--engine", "--init", "--schedule", "--seed", "--data", "--plot", "--json"):
         assert option in out
 
 
@@ -179,6 +179,13 @@ def test_missing_extra(module, package, capsys, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, module, None)
     line = fails(capsys, 2, "compare", "--epochs", "1")
     assert line.startswith(f"schuss compare: needs {package}; install it with: pip install ")
+
+
+def test_the_engine_torch_without_torch(file, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "schuss.lab.torch_module", raising=False)
+    line = fails(capsys, 2, "compare", "--data", file, "--engine", "torch")
+    assert line == "schuss compare: needs torch; install it with: pip install torch"
 
 
 @pytest.mark.parametrize(

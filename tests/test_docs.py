@@ -35,7 +35,7 @@ def test_doctests(name):
     if name.startswith("schuss.lab"):
         for extra in ("matplotlib", "rich", "sklearn"):
             pytest.importorskip(extra)
-    if name.startswith("schuss.torch"):
+    if name.startswith("schuss.torch") or name == "schuss.lab.torch_module":
         pytest.importorskip("torch")
     module = importlib.import_module(name)
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
@@ -61,7 +61,7 @@ def test_readme_examples_run(capsys):
 
 @pytest.mark.parametrize("file", ["README.md", "docs/from_pytorch.md"])
 def test_the_loop_with_torch_trains(file):
-    pytest.importorskip("torch.nn")
+    pytest.importorskip("torch")
     blocks = snippets.blocks(ROOT / file, "python")
     block = next(block for block in blocks if "import torch" in block)
     assert "zero_grad()" in block

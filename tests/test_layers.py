@@ -74,6 +74,7 @@ def test_cpp_layers(file):
             assert include.startswith('"') or name in ("cstdint", "immintrin.h", "arm_neon.h")
         if name.startswith("pybind11"):
             assert own == "bindings"
+        assert name.split("/")[0] not in ("torch", "ATen", "c10"), "the wheel knows no torch"
         if name == "omp.h":
             assert file.name == "parallel.cpp"
         if name.endswith(("intrin.h", "neon.h")):
@@ -220,6 +221,16 @@ def test_the_core_has_few_users():
         "config.py",
         "commands/options.py",
     }
+
+
+def test_torch_is_imported_in_its_room_alone():
+    """But for type checkers, and in functions that were handed tensors or were asked for torch."""
+    for file in PYTHON:
+        if part(file) != "torch":
+            for node in ast.parse(file.read_text()).body:
+                if isinstance(node, ast.Import | ast.ImportFrom):
+                    assert "torch" not in {a.name.split(".")[0] for a in node.names}, file
+                    assert (getattr(node, "module", None) or "").split(".")[0] != "torch", file
 
 
 def test_nothing_imports_the_lab():

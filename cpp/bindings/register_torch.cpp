@@ -98,7 +98,7 @@ void register_torch(py::module_& m) {
             },
             py::kw_only(), py::arg("max_norm"), py::arg("max_value"), py::arg("nonfinite"),
             py::arg("keep"), py::arg("master"), py::arg("agc"), py::arg("agc_epsilon"))
-        .def("step", &TorchStepper::step, py::arg("groups"), py::arg("state"), py::arg("settings"),
+        .def("step", &TorchStepper::step, py::arg("groups"), py::arg("owner"), py::arg("settings"),
              py::arg("touched"), py::arg("threads"))
         .def("check", &TorchStepper::check, py::arg("groups"))
         .def("bind", &TorchStepper::bind, py::arg("groups"), py::arg("state"), py::arg("settings"),

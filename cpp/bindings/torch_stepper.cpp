@@ -171,15 +171,20 @@ bool TorchStepper::tensors_hold() {
     return true;
 }
 
-// The tensors that they were; and, where someone may have looked at them, where they were.
-bool TorchStepper::states_hold(const py::dict& state, bool touched) {
+// The tensors that they were; and, where someone has or had them in hand, where they were.
+bool TorchStepper::states_hold(const py::dict& owner, bool touched) {
+    static PyObject* const kState = PyUnicode_InternFromString("state");
+    PyObject* state = item(owner.ptr(), kState);
+    if (!state || !PyDict_Check(state)) throw py::type_error("state is no dict");
     PyObject *key, *value;
     Py_ssize_t at = 0;
     std::size_t k = 0;
-    for (; PyDict_Next(state.ptr(), &at, &key, &value); ++k) {
+    bool held = Py_REFCNT(state) > 1;  // by more than its owner
+    for (; PyDict_Next(state, &at, &key, &value); ++k) {
         if (k == entries_.size() || entries_[k].key.ptr() != key ||
             entries_[k].value.ptr() != value || !PyDict_Check(value))
             return false;
+        held |= Py_REFCNT(value) > 2;  // by more than `state` and the entry
         const auto& items = entries_[k].items;
         PyObject *name, *tensor;
         Py_ssize_t inner = 0;
@@ -194,6 +199,13 @@ bool TorchStepper::states_hold(const py::dict& state, bool touched) {
     for (const Parameter& p : parameters_)
         for (const Scalar& scalar : p.scalars)
             if (scalar.read() != scalar.value) return false;
+    // By more than its dict, the entry and the parameter.
+    const auto in_hand = [](const auto& of) { return Py_REFCNT(of.tensor.ptr()) > 3; };
+    for (const Parameter& p : parameters_)
+        held = held || std::any_of(p.slots.begin(), p.slots.end(), in_hand) ||
+               std::any_of(p.scalars.begin(), p.scalars.end(), in_hand);
+    touched |= held || held_;
+    held_ = held;
     if (!touched) return true;
     TensorView view;
     const auto same = [&](const py::object& tensor, const char* data) {
@@ -478,7 +490,7 @@ void TorchStepper::let_go() {
     for (Parameter& p : parameters_) p.grad = py::object();
 }
 
-std::optional<bool> TorchStepper::step(const py::list& groups, const py::dict& state,
+std::optional<bool> TorchStepper::step(const py::list& groups, const py::dict& owner,
                                        const py::list& settings, bool touched, int threads) {
     const Busy busy(stepping_, kWhat);
     const struct LetGo {
@@ -486,7 +498,7 @@ std::optional<bool> TorchStepper::step(const py::list& groups, const py::dict& s
         ~LetGo() { self.let_go(); }
     } at_the_end{*this};
     if (!bound_ || !groups_hold(groups) || !settings_hold(settings) || !tensors_hold() ||
-        !states_hold(state, touched))
+        !states_hold(owner, touched))
         return std::nullopt;
     std::int64_t moving = 0;
     for (Part& part : parts_) {

@@ -27,11 +27,11 @@ class TorchStepper {
     void set_options(const Options& options, std::optional<double> keep, bool master, double agc,
                      double agc_epsilon);
 
-    // groups: dicts with "params"; state: a dict of dicts by parameter; settings, of each group:
-    // (rule, maximize, decoupled, hyperparameters, weight decay last); touched: whether states may
-    // have been moved. Whether the step was taken, or skipped as `nonfinite` says; nothing where
-    // all this is not as `bind` learned it.
-    std::optional<bool> step(const py::list& groups, const py::dict& state,
+    // groups: dicts with "params"; owner: the dict that has the states, a dict of dicts by
+    // parameter, as "state"; settings, of each group: (rule, maximize, decoupled, hyperparameters,
+    // weight decay last); touched: whether states may have been moved. Whether the step was taken,
+    // or skipped as `nonfinite` says; nothing where all this is not as `bind` learned it.
+    std::optional<bool> step(const py::list& groups, const py::dict& owner,
                              const py::list& settings, bool touched, int threads);
 
     // Why the parameters and gradients cannot be stepped here, or nothing.
@@ -90,7 +90,7 @@ class TorchStepper {
     bool groups_hold(const py::list& groups);
     bool settings_hold(const py::list& settings);
     bool tensors_hold();
-    bool states_hold(const py::dict& state, bool touched);
+    bool states_hold(const py::dict& owner, bool touched);
     std::optional<std::string> learn_parameters(const py::list& groups);
     std::optional<std::string> learn_states(const py::dict& state, const py::object& counted,
                                             const std::vector<std::string>& carry);
@@ -117,6 +117,7 @@ class TorchStepper {
     std::vector<Entry> entries_;
     Extents written_;
     bool bound_ = false;
+    bool held_ = false;  // somebody else had states in hand at the last step
     std::atomic<bool> stepping_{false};
 };
 

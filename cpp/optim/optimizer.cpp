@@ -98,6 +98,19 @@ void Optimizer::assign_groups(const std::vector<int>& group_of, std::vector<bool
     regroup(of_leaves);
 }
 
+void Optimizer::set_hyper(std::vector<std::vector<double>> hyper) {
+    const auto wanted = static_cast<std::size_t>(rule().n_hyper + Common::kCommon);
+    if (hyper.size() != frozen_.size())
+        throw std::invalid_argument("hyper has " + std::to_string(hyper.size()) + " groups; " +
+                                    std::to_string(frozen_.size()) + " are wanted");
+    for (const std::vector<double>& of_group : hyper)
+        if (of_group.size() != wanted)
+            throw std::invalid_argument("hyper has " + std::to_string(of_group.size()) +
+                                        " numbers of a group; " + std::to_string(wanted) +
+                                        " are wanted");
+    hyper_ = std::move(hyper);
+}
+
 void Optimizer::set_present(const std::vector<bool>& present) {
     std::vector<Cohort> of_leaves;
     for (std::size_t k = 0; k < leaves_.size(); ++k) {

@@ -87,7 +87,8 @@ class Optimizer {
     // group_of: the group of each leaf; frozen: of each group, whether its leaves keep their bits.
     // Group 0 is the optimizer's own. Counts and scalar states begin anew.
     void assign_groups(const std::vector<int>& group_of, std::vector<bool> frozen);
-    void set_hyper(std::vector<std::vector<double>> hyper) { hyper_ = std::move(hyper); }
+    // Of each group: the rule's, and those of `Common`.
+    void set_hyper(std::vector<std::vector<double>> hyper);
     void set_options(const Options& options) {
         if (options.agc_axis != options_.agc_axis) unbind();
         options_ = options;

@@ -68,7 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.show(arguments, result)
     except ModuleNotFoundError as error:
         needed = {"sklearn": "scikit-learn"}.get(error.name or "", error.name)
-        message = f"needs {needed}; install it with: {_how_to_install()}"
+        how = "pip install torch" if needed == "torch" else _how_to_install()
+        message = f"needs {needed}; install it with: {how}"
         return _fail(arguments.command, message, BAD_INPUT)
     except (ValueError, OSError, MemoryError) as error:
         return _fail(arguments.command, " ".join(str(error).split()), BAD_INPUT)

@@ -1,4 +1,9 @@
-"""Gradient clipping as functions; optimizers do it inside a step by `max_norm` and `max_value`."""
+"""Gradient clipping as functions; optimizers do it inside a step by `max_norm` and `max_value`.
+
+Gradients are NumPy's arrays, PyTorch's tensors on the CPU or arrays that lend their memory through
+DLPack, as those of jax, also side by side. What is returned is of the kind that came. In place only
+what can be written is: of an immutable array that is a TypeError.
+"""
 
 from __future__ import annotations
 

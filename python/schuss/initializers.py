@@ -3,6 +3,9 @@
 Every initializer is called as `f(shape, *, rng=None, dtype=np.float32, ...)` and returns a new,
 C-contiguous array. Those that draw nothing accept `rng` too, so that one can stand for another.
 
+With a `dtype` of PyTorch (`torch.float32`) it is a tensor on the CPU, and so it is where a value or
+targets are tensors.
+
 `rng` is None (fresh entropy), a seed or a `numpy.random.Generator`. A seed always means
 `Generator(PCG64(seed))`. Values are drawn and scaled in float64 and rounded once to `dtype`, so a
 seed gives the same values for good, and the same in float32 and float64 up to that rounding.

@@ -50,12 +50,14 @@ def in_kind_of(leaf: Any, array: Any) -> Any:
         >>> in_kind_of([1.0, 2.0], np.zeros(2))
         array([0., 0.])
     """
-    make = _maker(leaf)
+    make = None if type(leaf) is np.ndarray else _maker(leaf)
     return array if make is None else make(array)
 
 
 def as_array(given: Any, name: str) -> NDArray[Any]:
     """Return what NumPy makes an array of, in this machine's byte order; numbers not as objects.
+
+    bfloat16 becomes float32, in which it is exact.
 
     Args:
         given: an array, a tensor, of which only the values are read, numbers or lists of them.
@@ -65,7 +67,10 @@ def as_array(given: Any, name: str) -> NDArray[Any]:
         >>> as_array([1.0, 2.0], "x")
         array([1., 2.])
     """
-    return _core.native_array(given, name)
+    array = _core.native_array(given, name)
+    if array.dtype.kind == "V" and array.dtype.name == "bfloat16":
+        return array.astype(np.float32)
+    return array
 
 
 def float_dtype(
@@ -102,14 +107,16 @@ class Kinds:
     """
 
     def __init__(self, tree: Any) -> None:
-        self._makers: list[Make | None] = []
-        map_leaves(lambda leaf: self._makers.append(_maker(leaf)), tree)
+        makers: list[Make | None] = []
+        if type(tree) is not np.ndarray:
+            map_leaves(lambda leaf: makers.append(_maker(leaf)), tree)
+        self._makers = makers if any(makers) else []
 
     def __bool__(self) -> bool:
-        return any(make is not None for make in self._makers)
+        return bool(self._makers)
 
     def __call__(self, arrays: Any) -> Any:
-        """Return NumPy arrays in the structure as what its leaves are."""
+        """Return NumPy arrays in the structure as what its leaves are; only where this is true."""
         makers = iter(self._makers)
 
         def made(array: Any) -> Any:

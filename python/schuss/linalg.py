@@ -5,7 +5,8 @@ share the panels out. Every element takes its products in the order of the colum
 neither on the threads nor on the instruction set, nor on whether a system came alone or in a batch.
 Where the CPU has no fused multiply-add (x86-64 without FMA) software computes what it would give,
 and a system of 128 unknowns takes 70 times as long as with AVX2. Batches of systems of at most 32
-unknowns are solved side by side, one in each vector lane.
+unknowns are solved side by side, one in each vector lane. Tensors and arrays of other libraries are
+taken, and the result is one where A, of `solve_spd` b, is; `overwrite` wants NumPy's.
 
 Reference: Golub and Van Loan, Matrix Computations, 4th edition, section 4.2; Higham, Accuracy and
 Stability of Numerical Algorithms, 2nd edition, chapter 10.

@@ -501,6 +501,30 @@ class TestChangesBetweenSteps:
         train(*optimizers, start=50)
         close(*optimizers, tolerance(name))
 
+    @few
+    @pytest.mark.parametrize("held", ["state", "states of a parameter", "tensor"])
+    @pytest.mark.parametrize("how", ["data", "share"])
+    def test_states_in_hand_since_long(self, name, held, how):
+        optimizer, plain = ours(name, parameters()), ours(name, parameters())
+        train(optimizer, plain)
+        p = members(optimizer)[0]
+        key = list(optimizer.state[p])[-1]
+        hold = {
+            "state": lambda: (optimizer.state, lambda kept: kept[p][key]),
+            "states of a parameter": lambda: (optimizer.state[p], lambda kept: kept[key]),
+            "tensor": lambda: (optimizer.state[p][key], lambda kept: kept),
+        }
+        kept, tensor = hold[held]()
+        train(optimizer, plain, start=3)
+        if how == "share":
+            tensor(kept).share_memory_()
+        else:
+            tensor(kept).data = torch.zeros_like(tensor(kept))
+            plain.state[members(plain)[0]][key].zero_()
+        del kept
+        train(optimizer, plain, start=6)
+        same(optimizer, plain)
+
     @every
     @half
     def test_model_converted(self, name, dtype):
@@ -625,6 +649,22 @@ class TestCheckpoints:
         close(other, source, tolerance(name))
 
     @drop_in
+    def test_torchs_of_halves_to_masters(self, name):
+        source = theirs(name, parameters(torch.bfloat16))
+        train(source)
+        other = ours(name, copy.deepcopy(members(source)), master="float32")
+        wide = ours(name, [torch.nn.Parameter(p.detach().float()) for p in members(source)])
+        for optimizer in (other, wide):
+            optimizer.load_state_dict(copy.deepcopy(source.state_dict()))
+        set_gradients(other, 3)
+        for p, q in zip(members(other), members(wide), strict=True):
+            q.grad = p.grad.float()
+        other.step()
+        wide.step()
+        for p, q in zip(members(other), members(wide), strict=True):
+            assert torch.equal(other.state[p]["master"], q)
+
+    @drop_in
     def test_ours_with_more_states_to_torch(self, name):
         source = ours(name, parameters(torch.bfloat16), master="float32", ema=0.9)
         train(source)
@@ -708,6 +748,25 @@ class TestScalers:
         ]
         assert scales[0] == scales[1]
 
+    def test_unscaled_once(self):
+        """Also where torch's fused step is taken, and where a parameter stands twice."""
+        subclass = torch.ones(3).as_subclass(Doubled).requires_grad_()
+        twice = torch.nn.Parameter(torch.ones(3))
+        with pytest.warns(UserWarning, match="duplicate parameters"):
+            cases = [
+                schuss.torch.SGD([subclass], lr=0.5, fused=True),
+                schuss.torch.SGD([twice, twice], lr=0.25, fused=True),
+            ]
+        for optimizer in cases:
+            scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+            scaler.scale(torch.ones(()))
+            members(optimizer)[0].grad = torch.full((3,), 4.0)
+            with pytest.warns(RuntimeWarning, match="torch's own step"):
+                scaler.step(optimizer)
+            assert torch.equal(
+                members(optimizer)[0].detach().as_subclass(torch.Tensor), torch.full((3,), 0.5)
+            )
+
 
 class Doubled(torch.Tensor):
     """A subclass, whose operations may mean anything."""
@@ -769,6 +828,22 @@ class TestTensors:
             return torch.nn.Parameter(torch.randn(6, 8, dtype=torch.float64)[:, ::2])
 
         self.check(name, make, lambda p: torch.randn(6, 1, dtype=p.dtype).expand(6, 4))
+
+    @every
+    def test_of_several_dtypes(self, name):
+        dtypes = [torch.float64, torch.bfloat16, torch.float32, torch.float16]
+        together = [p.to(t).detach() for p, t in zip(parameters(), dtypes, strict=True)]
+        alone = [ours(name, [torch.nn.Parameter(p.clone())]) for p in together]
+        optimizer = ours(name, [torch.nn.Parameter(p) for p in together])
+        for step in range(3):
+            set_gradients(optimizer, step)
+            for p, other in zip(members(optimizer), alone, strict=True):
+                members(other)[0].grad = p.grad.clone()
+                other.step()
+            optimizer.step()
+        for p, other in zip(members(optimizer), alone, strict=True):
+            assert torch.equal(p, members(other)[0])
+        assert optimizer.fallbacks == 0
 
     @few
     def test_inference(self, name):
@@ -1252,6 +1327,11 @@ class TestKeywords:
         optimizer = ours("Adam", parameters(dtype), master="float32")
         train(optimizer)
         assert all("master" not in state for state in optimizer.state.values())
+
+    @every
+    def test_unknown_keywords(self, name):
+        with pytest.raises(TypeError, match=rf"^{name}.*unexpected keyword argument 'max_nrm'"):
+            ours(name, parameters(), max_nrm=1.0)
 
     @every
     @pytest.mark.parametrize(

@@ -48,6 +48,13 @@ def add(commands: Any) -> argparse.ArgumentParser:
         help="what the weights are drawn from, such as glorot_uniform,orthogonal,zeros "
         "(default: he_normal)",
     )
+    option(
+        "--engine",
+        default="numpy",
+        metavar="NAME",
+        help="numpy; or torch: a module of PyTorch, trained with its optimizers and with ours "
+        "(default: %(default)s)",
+    )
     options.add_data(parser, several=True)
     options.add_outputs(parser, "the results")
     return parser
@@ -72,6 +79,7 @@ def run(arguments: argparse.Namespace) -> Comparison:
             schedule=arguments.schedule,
             seed=arguments.seed,
             data=arguments.data,
+            engine=arguments.engine,
             progress=progress,
         )
 

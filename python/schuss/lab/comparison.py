@@ -7,9 +7,11 @@ import itertools
 import math
 import statistics
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from time import perf_counter_ns
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +35,26 @@ WATCHED_STEPS = 8  # in an epoch
 EVALUATIONS = 2  # of a solver, for each epoch of the others
 
 
+class Engine(NamedTuple):
+    """What computes gradients and takes the steps, in words.
+
+    Attributes:
+        network: what is trained.
+        peer: what our steps are timed beside.
+        code: the same in full.
+    """
+
+    network: str
+    peer: str
+    code: str
+
+
+ENGINES = {
+    "numpy": Engine("network", "NumPy", "NumPy textbook code"),
+    "torch": Engine("torch module", "torch", "torch.optim"),
+}
+
+
 @dataclass(frozen=True)
 class Result:
     """What one optimizer did.
@@ -54,7 +76,9 @@ class Result:
         update_ratio: for each epoch, the median of |change of x| / |x| over the same steps, x being
             all parameters as one vector.
         step_us: median microseconds of one step.
-        numpy_us: the same of the textbook twin; None where there is none.
+        peer_us: the same of the textbook twin, or of torch's optimizer; None where there is none.
+        share: what part of the time of a gradient and a step the step has, 0 to 1.
+        by: whose optimizer took the steps, "schuss" or "torch".
     """
 
     name: str
@@ -69,12 +93,14 @@ class Result:
     gradient_norm: list[float]
     update_ratio: list[float]
     step_us: float
-    numpy_us: float | None
+    peer_us: float | None
+    share: float
+    by: str = "schuss"
 
     @property
     def ratio(self) -> float | None:
-        """How many of our steps fit into one of the textbook code."""
-        return None if self.numpy_us is None else self.numpy_us / self.step_us
+        """How many of our steps fit into one of the textbook code, or of torch's optimizer."""
+        return None if self.peer_us is None else self.peer_us / self.step_us
 
     @property
     def has_epochs(self) -> bool:
@@ -131,6 +157,7 @@ class Comparison:
         seed: of the initial parameters and the order of the batches.
         starts: one for each initializer.
         results: one for each optimizer, batch size and initializer.
+        engine: a name of `ENGINES`.
     """
 
     data: str
@@ -143,6 +170,7 @@ class Comparison:
     seed: int
     starts: list[Start]
     results: list[Result]
+    engine: str = "numpy"
 
     def summary(self) -> str:
         """What was trained on what, in two lines."""
@@ -150,8 +178,8 @@ class Comparison:
         epochs = "1 epoch" if self.epochs == 1 else f"{self.epochs} epochs"
         return (
             f"{self.data}: {self.train_rows:,} rows to train on, {self.test_rows:,} to test on\n"
-            f"network {'-'.join(map(str, self.layers))}, batches of {_listed(sizes)}, "
-            f"{self.schedule} learning rate, {epochs}"
+            f"{ENGINES[self.engine].network} {'-'.join(map(str, self.layers))}, "
+            f"batches of {_listed(sizes)}, {self.schedule} learning rate, {epochs}"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -187,6 +215,7 @@ def compare(
     schedule: str = "constant",
     seed: int = 0,
     data: task.Source = None,
+    engine: str = "numpy",
     progress: Progress | None = None,
 ) -> Comparison:
     """Train a network once with each optimizer, from the same start, on the same batches.
@@ -198,6 +227,11 @@ def compare(
     LBFGS takes all rows at once and chooses its own steps, so that `batch_size`, `learning_rate`
     and `schedule` are not for it. An evaluation of it is no epoch, in which others take many steps:
     it gets two for each of theirs, and only seconds compare it with them.
+
+    With the engine "torch" the network is a module of PyTorch, and each rule that torch.optim has
+    trains it twice: with the optimizer of `schuss.torch` and with torch's default one, from the
+    same start, on the same batches. A step is that of the optimizer and its `zero_grad`. Defaults
+    are torch's, and there are no solvers.
 
     Args:
         optimizers: names from `available()`, in any case; None is SGD, Momentum, RMSprop, Adam,
@@ -216,11 +250,12 @@ def compare(
             rise over the first 5 %, and the schedule has the other steps.
         seed: of the initial parameters and the order of the batches.
         data: a data set, the path of a .npz or .csv, or None for scikit-learn's digits.
+        engine: what computes gradients and takes the steps: "numpy" or "torch".
         progress: called as `progress(label, epochs_done, epochs_in_all)` after each epoch.
 
     Raises:
         TypeError, ValueError: an argument that makes no sense, or a file that cannot be used.
-        ModuleNotFoundError: the digits without scikit-learn.
+        ModuleNotFoundError: the digits without scikit-learn, the engine "torch" without PyTorch.
         Interrupted: after Ctrl-C, with the runs that had ended.
 
     Example:
@@ -231,8 +266,14 @@ def compare(
         >>> result.results[0].train_loss[-1] < result.results[0].train_loss[0]
         True
     """
-    known = catalog.available()
-    names = catalog.resolve(catalog.DEFAULT if optimizers is None else optimizers, known)
+    if engine not in ENGINES:
+        near = did_you_mean(engine, ENGINES)
+        raise ValueError(f"unknown engine {engine!r}; known: {', '.join(ENGINES)}{near}")
+    known = catalog.available() if engine == "numpy" else catalog.first_order()
+    names = catalog.resolve(
+        [name for name in catalog.DEFAULT if name in known] if optimizers is None else optimizers,
+        known,
+    )
     own = catalog.settings_for(names, settings)
     epochs = count("epochs", epochs)
     sizes = list(batch_size) if isinstance(batch_size, Sequence) else [batch_size]
@@ -249,12 +290,19 @@ def compare(
         _schedule(schedule, 1.0, _steps(made, epochs))  # refused before anything is trained
     several = len({size for size, _ in tasks}) > 1, len(inits) > 1
 
-    runs: list[tuple[str, Task]] = []
+    one_thread: Callable[[], AbstractContextManager[None]] = nullcontext
+    if engine == "torch":
+        from schuss.lab import torch_module
+
+        one_thread = torch_module.one_thread
+    runs: list[tuple[str, Task, str]] = []
     for name in names:
         if name in FULL_BATCH:
-            runs += [(name, task.make(found, hidden, None, seed, start)) for start in inits]
+            whole = (task.make(found, hidden, None, seed, start) for start in inits)
+            runs += [(name, each, "schuss") for each in whole]
         else:
-            runs += [(name, each) for each in tasks.values()]
+            trainers = ["schuss"] if engine == "numpy" else torch_module.trainers(name, own[name])
+            runs += [(name, each, by) for each in tasks.values() for by in trainers]
     result = Comparison(
         data=found.name,
         train_rows=len(found.y_train),
@@ -266,25 +314,31 @@ def compare(
         seed=seed,
         starts=[_start(next(t for t in tasks.values() if t.init == start)) for start in inits],
         results=[],
+        engine=engine,
     )
-    for index, (name, each) in enumerate(runs):
-        label = _label(name, each, several)
+    for index, (name, each, by) in enumerate(runs):
+        label = _label(name, each, several) + (", torch" if by == "torch" else "")
 
         def report(epoch: int, done: int = index * epochs, label: str = label) -> None:
             if progress is not None:
                 progress(label, done + epoch, len(runs) * epochs)
 
         try:
-            with task.one_blas_thread():
+            with task.one_blas_thread(), one_thread():
                 if name in FULL_BATCH:
                     entry = _fit(name, label, own[name], each, epochs, report)
                 else:
                     given = {"learning_rate": learning_rate, **own[name]}
-                    entry = _train(name, label, given, each, schedule, epochs, report)
+                    begin = _in_numpy if engine == "numpy" else partial(_in_torch, by)
+                    entry = _train(begin, name, label, given, each, schedule, epochs, report)
         except KeyboardInterrupt:
             if not result.results:
                 raise
             raise Interrupted(result) from None
+        if by == "torch":
+            ours = result.results[-1]
+            result.results[-1] = replace(ours, peer_us=entry.step_us)
+            entry = replace(entry, by=by)
         result.results.append(entry)
     return result
 
@@ -307,23 +361,51 @@ def _start(each: Task) -> Start:
         return Start(each.init, *network.spread(params, each.data.x_train, each.data.y_train))
 
 
-def _ready(
-    name: str, each: Task, given: dict[str, Any], schedule: str, epochs: int
-) -> tuple[dict[str, Any], Step, Step | None]:
-    """The settings of an optimizer, its step, and that of its twin."""
-    of, options = catalog.setting(name)
+class _Trainee(NamedTuple):
+    """A network at its start, and how it learns."""
+
+    params: network.Params
+    gradients: Callable[[Array, Array], network.Params]
+    step: Step
+    twin: Step | None
+
+
+Rate = schedules.Schedule | float
+Begin = Callable[[str, dict[str, Any], Rate, network.Params], _Trainee]
+
+
+def _in_numpy(name: str, settings: dict[str, Any], rate: Rate, start: network.Params) -> _Trainee:
+    optimizer = catalog.build(name, **{**settings, "learning_rate": rate})
+
+    def gradients(x: Array, y: Array) -> network.Params:
+        return network.loss_and_gradients(start, x, y)[1]
+
+    of, _ = catalog.setting(name)
+    twin = textbook.get(of)
+    if twin is None or not set(settings) <= set(inspect.signature(twin).parameters):
+        return _Trainee(start, gradients, optimizer.step, None)  # the textbooks clip nothing
+    return _Trainee(start, gradients, optimizer.step, _follow(twin(**settings), rate))
+
+
+def _in_torch(
+    by: str, name: str, settings: dict[str, Any], rate: Rate, start: network.Params
+) -> _Trainee:
+    from schuss.lab import torch_module
+
+    made = torch_module.Trainee(by, name, settings, rate, start)
+    return _Trainee(made.params, made.gradients, made.step, None)
+
+
+def _settings(name: str, each: Task, given: dict[str, Any]) -> dict[str, Any]:
+    """What the optimizer is given, with a learning rate."""
+    _, options = catalog.setting(name)
     settings = {"learning_rate": None, **options, **given}
     if settings["learning_rate"] is None:
         settings["learning_rate"] = catalog.learning_rate(name, each.batch_size)
-    rate = _schedule(schedule, settings["learning_rate"], _steps(each, epochs))
-    optimizer = catalog.build(name, **{**settings, "learning_rate": rate})
-    twin = textbook.get(of)
-    if twin is None or not set(settings) <= set(inspect.signature(twin).parameters):
-        return settings, optimizer.step, None  # the textbooks clip nothing
-    return settings, optimizer.step, _follow(twin(**settings), rate)
+    return settings
 
 
-def _follow(twin: textbook.Textbook, rate: schedules.Schedule | float) -> Step:
+def _follow(twin: textbook.Textbook, rate: Rate) -> Step:
     """The step of a twin that computes its learning rate first, as ours does."""
     if not callable(rate):
         return twin.step
@@ -406,11 +488,13 @@ class _Record:
             gradient_norm=self.gradient_norm,
             update_ratio=self.update_ratio,
             step_us=statistics.median(self.times) / 1000,
-            numpy_us=statistics.median(self.twin_times) / 1000 if self.twin_times else None,
+            peer_us=statistics.median(self.twin_times) / 1000 if self.twin_times else None,
+            share=statistics.median(self.times) / statistics.median(self.whole_times),
         )
 
 
 def _train(
+    begin: Begin,
     name: str,
     label: str,
     given: dict[str, Any],
@@ -419,8 +503,10 @@ def _train(
     epochs: int,
     report: Callable[[int], None],
 ) -> Result:
-    settings, take_step, twin = _ready(name, each, given, schedule, epochs)
-    params, batches = each.begin()
+    settings = _settings(name, each, given)
+    rate = _schedule(schedule, settings["learning_rate"], _steps(each, epochs))
+    start, batches = each.begin()
+    params, gradients, take_step, twin = begin(name, settings, rate, start)
     data = each.data
     shadow = [array.copy() for array in _flat(params)]
     timed_every = math.ceil(epochs * len(batches) / TIMED_STEPS)
@@ -447,9 +533,9 @@ def _train(
         step = 0
         for epoch in range(1, epochs + 1):
             for index, (x, y) in enumerate(batches):
-                begin = perf_counter_ns()
-                _, grads = network.loss_and_gradients(params, x, y)
-                gradient_time = perf_counter_ns() - begin
+                began = perf_counter_ns()
+                grads = gradients(x, y)
+                gradient_time = perf_counter_ns() - began
                 before = _vector(params) if index % watched_every == 0 else None
                 if step % timed_every:
                     take_step(params, grads)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from schuss.lab.comparison import ENGINES
 from schuss.suggest import explain
 
 if TYPE_CHECKING:
@@ -66,13 +67,16 @@ def table(result: Comparison) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
+    beside = result.engine == "torch"  # where the peer trains too, in rows of its own
     rows = Table(
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
         pad_edge=False,
         title=result.summary(),
         caption="us: median microseconds per optimizer step\n"
-        "ratio: NumPy textbook code over schuss" + _solvers_note(result),
+        + ("%: of the time of a gradient and a step\n" if beside else "")
+        + f"ratio: {ENGINES[result.engine].code} over schuss"
+        + _solvers_note(result),
     )
     rows.add_column("optimizer", no_wrap=True)
     for heading in (
@@ -81,8 +85,7 @@ def table(result: Comparison) -> Table:
         "test\naccuracy",
         "epochs\nto 95 %",
         "seconds\nto 95 %",
-        "schuss\nus",
-        "NumPy\nus",
+        *(("step\nus", "step\n%") if beside else ("schuss\nus", "NumPy\nus")),
         "ratio",
     ):
         rows.add_column(heading, justify="right", no_wrap=True)
@@ -90,17 +93,21 @@ def table(result: Comparison) -> Table:
         epochs, seconds = entry.epochs_to(0.95), entry.seconds_to(0.95)
         accuracy = entry.test_accuracy[-1]
         rows.add_row(
-            entry.label,
+            "  torch" if entry.by == "torch" else entry.label,
             f"{entry.settings['learning_rate']:.4g}" if "learning_rate" in entry.settings else "-",
             f"{entry.train_loss[-1]:.2g}",
             "diverged" if math.isnan(accuracy) else f"{accuracy:.1%}",
             "-" if epochs is None else str(epochs),
             "-" if seconds is None else f"{seconds:.2g}",
             f"{entry.step_us:.1f}",
-            "-" if entry.numpy_us is None else f"{entry.numpy_us:.1f}",
-            "-" if entry.ratio is None else f"{entry.ratio:.1f}",
+            f"{entry.share:.0%}" if beside else _or_dash(entry.peer_us),
+            _or_dash(entry.ratio),
         )
     return rows
+
+
+def _or_dash(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
 
 
 def ends(result: Landscape) -> Table:

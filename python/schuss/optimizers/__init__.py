@@ -10,8 +10,8 @@ from .sgd import *
 from .sign import *
 
 __all__ = [  # noqa: RUF022  (as in the families' own lists, whose sum type checkers do not read)
-    "ASGD",
     "SGD",
+    "ASGD",
     "AdaDelta",
     "AdaGrad",
     "RMSprop",

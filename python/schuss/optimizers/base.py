@@ -270,9 +270,13 @@ class Optimizer(Configured):
 
         Args:
             params: float32, float64, bfloat16 or float16 arrays, of any layout; see `Optimizer`.
-            grads: arrays of the same structure and shapes, of any real dtype. Only read. None for
-                a parameter that takes no part: its bits, states and step count stay, and it is in
-                no norm and no finite check. A step without any gradient counts nothing.
+                Tensors of PyTorch too, and what lends its memory through DLPack: written where they
+                are, and autograd hears of it. `schuss.torch` does that in less time. Arrays that
+                are immutable, as those of jax, are a TypeError.
+            grads: arrays of the same structure and shapes, of any real dtype, those of other
+                libraries too. Only read. None for a parameter that takes no part: its bits, states
+                and step count stay, and it is in no norm and no finite check. A step without any
+                gradient counts nothing.
             shadow: bfloat16 or float16 arrays of the same structure and shapes, which become
                 copies of float32 params as they are after the step, rounded to nearest even, in
                 the same pass. The shadow of a parameter that takes no part is left as it is.

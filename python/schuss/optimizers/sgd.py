@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from .base import Coupled, Optimizer
 from .settings import Fraction, Hyperparameter, Rate, Switch, Value
 
-__all__ = ["ASGD", "SGD"]
+__all__ = ["SGD", "ASGD"]  # noqa: RUF022  (from simple to complex)
 
 
 class SGD(Coupled):

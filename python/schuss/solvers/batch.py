@@ -46,7 +46,8 @@ def minimize_batch(
             gradient and Hessian are not looked at, and in a list may be None. X and index are new
             arrays each time.
         X0: where to start: (count, n), or (count, ...) for points of any shape, whose n elements in
-            C order are the variables.
+            C order are the variables. Where it is a tensor, X is one too, and so are x and jac of
+            the result; see `minimize`.
         args: further arguments of fun: a tuple, or one that is no tuple.
         method: as in `minimize`, "newton_cg" aside.
         tol: stands for `gtol`, with "lbfgs" for `ftol` too, where they are not given. At least 0.

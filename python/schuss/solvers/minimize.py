@@ -167,7 +167,10 @@ def minimize(
             looked at, and may be None.
         x0: where to start: a number, a list of numbers, an array of any shape and layout, or nested
             lists, tuples and dicts of arrays. x in the result has its structure. Iterates are
-            float32 where all arrays are, else float64; see `Solver`.
+            float32 where all arrays are, else float64; see `Solver`. Where it is a tensor of
+            PyTorch or an array of another library with DLPack and the array API, as jax, fun and
+            the other functions get x as one too, in a copy that no graph leads to, and x and jac
+            of the result are such; matrices remain NumPy's.
         args: further arguments of fun and jac: a tuple, or one that is no tuple.
         method: "lbfgs" (also "L-BFGS-B"; None is the same), "bfgs", "sr1", "newton" (also
             "trust-exact", "dogleg"), "newton_cg" (also "Newton-CG", "trust-ncg", "trust-krylov") or

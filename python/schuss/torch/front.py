@@ -176,12 +176,11 @@ class Front(Optimizer):
                 return self._fall_back("lr is a tensor that requires a gradient", loss)
             settings.append(self._settings(group))
         plan = self.__dict__.get("_plan") or self._make_plan()
-        state = self.__dict__["state"]
-        taken = plan.step(groups, state, settings, self._touched, _threads())
+        taken = plan.step(groups, self.__dict__, settings, self._touched, _threads())
         if taken is None:
             if why := self._bind(plan, settings):
                 return self._fall_back(why, loss)
-            taken = plan.step(groups, state, settings, True, _threads())
+            taken = plan.step(groups, self.__dict__, settings, True, _threads())
             if taken is None:
                 raise RuntimeError("parameters, gradients or states changed during the step")
         self._touched = False
@@ -277,8 +276,8 @@ class Front(Optimizer):
         if float(self.found_inf):
             return False
         if self.grad_scale is not None:
-            grads = [p.grad for g in self.param_groups for p in g["params"] if p.grad is not None]
-            torch._foreach_mul_(grads, 1.0 / float(self.grad_scale))
+            grads = {p.grad for g in self.param_groups for p in g["params"]} - {None}
+            torch._foreach_mul_(list(grads), 1.0 / float(self.grad_scale))
             self.grad_scale = None
         return True
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from schuss.lab import catalog
+from schuss.lab.comparison import ENGINES, Engine
 from schuss.lab.plots.style import (
     DASHES,
     GRAY,
@@ -39,7 +40,7 @@ _has_epochs = attrgetter("has_epochs")
 
 
 def comparison(result: Comparison) -> Figure:
-    """Loss against epochs and against seconds, and step times beside the textbook code's.
+    """Loss against epochs and against seconds, and step times beside those of a peer.
 
     With several initializers, how widely each spreads the signal, layer by layer, takes the place
     of seconds and times, which do not depend on them. An evaluation of a solver is no epoch, so
@@ -113,7 +114,7 @@ def _figure(result: Comparison, panels: Sequence[Panel], bars: list[Bar]) -> Fig
         # A bar is as high among two as among twenty.
         used = 2.6 * BAR * len(bars)
         share = cells[0, -1].subgridspec(2, 1, height_ratios=[used, max(height - 1.5 - used, 0.01)])
-        _draw_times(figure.add_subplot(share[0, 0]), bars)
+        _draw_times(figure.add_subplot(share[0, 0]), bars, ENGINES[result.engine])
     figure.suptitle(plain(result.summary()), fontsize=9.5, color=GRAY)
     name_ends(figure, *drawn)
     return figure
@@ -158,7 +159,7 @@ def _draw_epochs(axes: Axes, result: Comparison) -> None:
     _finish_loss(axes, result.results)
     _finish_epochs(axes, result)
     after = "1 epoch" if result.epochs == 1 else f"{result.epochs} epochs"
-    shown = [entry for entry in result.results if entry.has_epochs]
+    shown = [entry for entry in result.results if entry.has_epochs and entry.by == "schuss"]
     _say_lowest(axes, after, [(entry.label, entry.train_loss[-1]) for entry in shown])
 
 
@@ -278,40 +279,40 @@ def _draw_spread(
 
 # -- times -----------------------------------------------------------------------------------------
 
-Bar = tuple[str, float, float | None]  # name, ours and the textbook's median, microseconds
+Bar = tuple[str, float, float | None]  # name, ours and the peer's median, microseconds
 
 
 def _times(results: list[Result]) -> list[Bar]:
     """A bar for each optimizer: a step does not know how many rows its gradient is of."""
     runs: dict[str, list[Result]] = {}
     for entry in results:
-        if entry.has_epochs:
+        if entry.has_epochs and entry.by == "schuss":
             runs.setdefault(entry.name, []).append(entry)
     found = []
     for name, entries in runs.items():
-        textbook = [entry.numpy_us for entry in entries if entry.numpy_us is not None]
+        peer = [entry.peer_us for entry in entries if entry.peer_us is not None]
         ours = statistics.median(entry.step_us for entry in entries)
-        found.append((name, ours, statistics.median(textbook) if textbook else None))
+        found.append((name, ours, statistics.median(peer) if peer else None))
     return found
 
 
-def _draw_times(axes: Axes, bars: list[Bar]) -> None:
-    for row, (name, ours, textbook) in enumerate(bars):
+def _draw_times(axes: Axes, bars: list[Bar], engine: Engine) -> None:
+    for row, (name, ours, theirs) in enumerate(bars):
         _draw_bar(axes, row - 0.2, ours, catalog.look(name).color)
-        if textbook is not None:
-            _draw_bar(axes, row + 0.2, textbook, TEXTBOOK)
+        if theirs is not None:
+            _draw_bar(axes, row + 0.2, theirs, TEXTBOOK)
     # Bars begin at zero, so that their lengths compare; the room on the right is for the figures.
-    axes.set_xlim(0, 1.2 * max(max(ours, textbook or 0) for _, ours, textbook in bars))
+    axes.set_xlim(0, 1.2 * max(max(ours, theirs or 0) for _, ours, theirs in bars))
     axes.set_ylim(len(bars) - 0.5, -0.5)
     axes.set_yticks(range(len(bars)), [name for name, _, _ in bars])
     axes.tick_params(axis="y", length=0)
-    ratios = [textbook / ours for _, ours, textbook in bars if textbook is not None]
-    gray = "\ngray: NumPy textbook code" if ratios else ""
+    ratios = [theirs / ours for _, ours, theirs in bars if theirs is not None]
+    gray = f"\ngray: {engine.code}" if ratios else ""
     axes.set_xlabel(f"median time of one step (us){gray}")
     if ratios:
         low, high = f"{min(ratios):.2g}", f"{max(ratios):.2g}"
         times = low if low == high else f"{low} to {high}"
-        headline(axes, f"NumPy: {times} x as long")
+        headline(axes, f"{engine.peer}: {times} x as long")
     grid(axes, "x")
 
 
