@@ -246,7 +246,7 @@ def hessian(x):
         {"method": "newton_cg", "hessp": lambda x, v: hessian(x) @ v},
         {"method": "newton_cg", "hessp": "3-point"},
     ],
-    ids=str,
+    ids=["hess", "differences", "cg-hess", "cg-hessp", "cg-differences"],
 )
 def test_second_order_takes_tensors(second):
     start = torch.zeros(3, dtype=torch.float64)
