@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import io
 import math
@@ -176,10 +177,9 @@ class TestWhereTorchErrs:
         w.grad = torch.ones(1)
         torch.optim.SGD([w], lr=1.0, fused=True).step()
         w.grad = None
-        if not torch.__version__.startswith("2.13."):
-            pytest.skip("it may be mended")
-        loss.backward()
-        assert w.grad.item() == 0.0  # 2 is right
+        with contextlib.suppress(RuntimeError):
+            loss.backward()
+        torch_errs(w.grad is not None and w.grad.item() == 0.0)  # 2 is right
 
     @every
     def test_loading_keeps_dtypes(self, name):
@@ -262,6 +262,7 @@ SCHEDULERS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:The epoch parameter")  # SequentialLR in torch 2.6
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
 @pytest.mark.parametrize("name", ["SGD", "Adam"])
 def test_schedulers_with_a_closure(name, scheduler):
@@ -406,6 +407,12 @@ class TestHooks:
         assert counts[f"Optimizer.zero_grad#{name}.zero_grad"] == 1
 
 
+def begin(optimizer, p):
+    """Make the states of a new parameter, as torch 2.6's Adagrad does in its constructor alone."""
+    if type(optimizer) is torch.optim.Adagrad:
+        optimizer.state[p] = {"step": torch.tensor(0.0), "sum": torch.zeros_like(p)}
+
+
 class TestChangesBetweenSteps:
     """torch's for-loop and ours, in lockstep, while somebody handles what the optimizer holds."""
 
@@ -421,6 +428,7 @@ class TestChangesBetweenSteps:
                 if step == 5:
                     new = torch.nn.Parameter(torch.ones(3, 2, dtype=torch.float64))
                     optimizer.add_param_group({"params": [new], "lr": 0.005})
+                    begin(optimizer, new)
                 optimizer.step()
         close(*optimizers, tolerance(name))
 
@@ -433,6 +441,7 @@ class TestChangesBetweenSteps:
             group["weight_decay"] = 0.1  # Rprop has none, and sees none
             group["lr"], group["maximize"] = 0.02, True
             group["params"][0] = torch.nn.Parameter(torch.ones(3, 4, dtype=torch.float64))
+            begin(optimizer, group["params"][0])
         train(*optimizers, start=3)
         close(*optimizers, tolerance(name))
 
@@ -733,7 +742,11 @@ class TestScalers:
                 plain.step()
             scaler.update()
         close(scaled, plain, 1e-6)
-        assert hasattr(scaled, "_step_supports_amp_scaling") == bool(fused)
+        scales = [
+            hasattr(o, "_step_supports_amp_scaling")
+            for o in (scaled, theirs(name, parameters(), **kwargs))
+        ]
+        assert scales[0] == scales[1]
 
     def test_unscaled_once(self):
         """Also where torch's fused step is taken, and where a parameter stands twice."""
@@ -1314,6 +1327,11 @@ class TestKeywords:
         optimizer = ours("Adam", parameters(dtype), master="float32")
         train(optimizer)
         assert all("master" not in state for state in optimizer.state.values())
+
+    @every
+    def test_unknown_keywords(self, name):
+        with pytest.raises(TypeError, match=rf"^{name}.*unexpected keyword argument 'max_nrm'"):
+            ours(name, parameters(), max_nrm=1.0)
 
     @every
     @pytest.mark.parametrize(

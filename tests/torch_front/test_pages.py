@@ -10,7 +10,7 @@ import pytest
 
 from docs import snippets
 
-pytest.importorskip("torch.nn")
+pytest.importorskip("torch")
 
 
 @pytest.mark.filterwarnings("default")  # the tools warn of each other

@@ -100,7 +100,7 @@ def test_who_takes_part_may_change_with_the_kind_of_gradient():
     params = [np.ones(2), np.ones(2)]
     opt = schuss.SGD(learning_rate=1.0)
     opt.step(params, [np.ones(2), np.ones(2)])
-    opt.step(params, [None, torch.ones(2)])
+    opt.step(params, [None, torch.ones(2, dtype=torch.float64)])
     assert [p.tolist() for p in params] == [[0.0, 0.0], [-1.0, -1.0]]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import sys
 
 import numpy as np
 import pytest
@@ -13,7 +12,10 @@ from schuss import lab
 from schuss.__main__ import main
 from schuss.lab import comparison, network
 
-torch = pytest.importorskip("torch.nn") and sys.modules["torch"]
+pytest.importorskip("torch")
+
+import torch
+from schuss.lab import torch_module
 
 SMALL = {"epochs": 4, "batch_size": 16, "hidden": (8,), "engine": "torch"}
 
@@ -101,11 +103,21 @@ def test_what_cannot_be_compared_is_refused_before_it_begins(arguments, words, b
         lab.compare(**{"optimizers": ["adam"], "data": blobs, **SMALL, **arguments})
 
 
-def test_threads_of_torch_are_as_before(blobs):
+def test_one_thread_trains(blobs, monkeypatch):
     before = torch.get_num_threads()
     torch.set_num_threads(2)
+    seen = []
+    real = torch_module.Trainee.step
+    monkeypatch.setattr(
+        torch_module.Trainee,
+        "step",
+        lambda *arguments: seen.append(torch.get_num_threads()) or real(*arguments),
+    )
     try:
         lab.compare(["sgd"], data=blobs, **SMALL)
+        assert set(seen) == {1}
+        with torch_module.one_thread():
+            assert torch.get_num_threads() == 1
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)

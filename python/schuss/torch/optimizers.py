@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import torch
 
 from ..checks import flag, number, positive
-from .front import HALF, Front
+from .front import HALF, Extras, Front
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -220,6 +220,8 @@ class _Own(Front, torch.optim.Optimizer):
                 number(name, defaults[name], minimum=0.0)
         for k, beta in enumerate(defaults.get("betas", ())):
             number(f"betas[{k}]", beta, minimum=0.0, below=1.0)
+        for name in keywords.keys() - set(Extras._fields):
+            raise TypeError(f"{type(self).__name__}() got an unexpected keyword argument {name!r}")
         super().__init__(params, checked, **keywords)
 
 
