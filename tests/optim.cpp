@@ -325,6 +325,10 @@ int out_of_turn(const Settings& by) {
     const auto refused = [&](const auto& call) { wrong += !throws(call); };
     refused([&] { one.set_hyper({by.hyper}); });
     refused([&] { one.set_hyper({by.hyper, {0.1}}); });
+    Ours half(by, kFormats[0], Range{0, 8192});
+    half.bind(grads, std::vector<bool>(kLeaves, true));
+    refused([&] { half.optimizer.open(); });  // max_norm is of the whole model
+    refused([&] { one.open(-1.0); });
     refused([&] { one.run({0}); });
     refused([&] { one.cancel(); });
     one.open();

@@ -226,7 +226,7 @@ def test_the_core_has_few_users():
 def test_torch_is_imported_in_its_room_alone():
     """But for type checkers, and in functions that were handed tensors or were asked for torch."""
     for file in PYTHON:
-        if part(file) != "torch":
+        if part(file) != "torch" and file.name != "torch_module.py":  # `lab` asks for it when used
             for node in ast.parse(file.read_text()).body:
                 if isinstance(node, ast.Import | ast.ImportFrom):
                     assert "torch" not in {a.name.split(".")[0] for a in node.names}, file

@@ -196,9 +196,6 @@ bool TorchStepper::states_hold(const py::dict& owner, bool touched) {
         if (i != items.size()) return false;
     }
     if (k != entries_.size()) return false;
-    for (const Parameter& p : parameters_)
-        for (const Scalar& scalar : p.scalars)
-            if (scalar.read() != scalar.value) return false;
     // By more than its dict, the entry and the parameter.
     const auto in_hand = [](const auto& of) { return Py_REFCNT(of.tensor.ptr()) > 3; };
     for (const Parameter& p : parameters_)
@@ -206,17 +203,16 @@ bool TorchStepper::states_hold(const py::dict& owner, bool touched) {
                std::any_of(p.scalars.begin(), p.scalars.end(), in_hand);
     touched |= held || held_;
     held_ = held;
-    if (!touched) return true;
     TensorView view;
     const auto same = [&](const py::object& tensor, const char* data) {
-        return reader_.read(tensor.ptr(), view) && view.data == data;
+        return !touched || (reader_.read(tensor.ptr(), view) && view.data == data);
     };
     for (const Parameter& p : parameters_) {
         if (!p.part) continue;
         for (const Slot& slot : p.slots)
             if (!same(slot.tensor, slot.data)) return false;
-        for (const Scalar& scalar : p.scalars)
-            if (!same(scalar.tensor, scalar.data)) return false;
+        for (const Scalar& scalar : p.scalars)  // memory that is not where it was may be gone
+            if (!same(scalar.tensor, scalar.data) || scalar.read() != scalar.value) return false;
     }
     return true;
 }
