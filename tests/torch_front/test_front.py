@@ -1330,7 +1330,7 @@ class TestKeywords:
 
     @every
     def test_unknown_keywords(self, name):
-        with pytest.raises(TypeError, match=rf"^{name}.*unexpected keyword argument 'max_nrm'"):
+        with pytest.raises(TypeError, match=rf"^{name}.*argument .max_nrm."):
             ours(name, parameters(), max_nrm=1.0)
 
     @every

@@ -221,7 +221,7 @@ class _Own(Front, torch.optim.Optimizer):
         for k, beta in enumerate(defaults.get("betas", ())):
             number(f"betas[{k}]", beta, minimum=0.0, below=1.0)
         for name in keywords.keys() - set(Extras._fields):
-            raise TypeError(f"{type(self).__name__}() got an unexpected keyword argument {name!r}")
+            raise TypeError(f"{type(self).__name__} has no argument {name!r}")
         super().__init__(params, checked, **keywords)
 
 
