@@ -119,6 +119,8 @@ def _torch(results: Results) -> Iterator[Line]:
     for c in results.of(bench_torch.EPOCH):
         yield _faster("torch-epochs", c, bench_torch.FUSED, required.TORCH_EPOCH)
         yield _faster("torch-epochs", c, bench_torch.BARE, required.TORCH_SHARE)
+    for c in results.of(bench_torch.LBFGS):
+        yield _faster("torch-lbfgs", c, "torch", required.TORCH_LBFGS)
 
 
 def _iterations(results: Results) -> Iterator[Line]:

@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from bench.harness import Plan
+from bench.harness import QUICK, Plan
 from bench.peers import optional
 from bench.results import Comparison, Timing
 
-GROUP, CLIP, EPOCH = "torch steps", "torch steps, clipped", "torch epochs"
+GROUP, CLIP, EPOCH, LBFGS = "torch steps", "torch steps, clipped", "torch epochs", "torch L-BFGS"
+EVALUATIONS = 600
 OURS, CORE, FUSED = "schuss", "schuss on NumPy", "torch fused"
 LOOP, FOREACH = "torch for-loop", "torch foreach"
 UNFUSED = "torch, best of for-loop and foreach"
@@ -221,3 +222,17 @@ def epochs(plan: Plan) -> Iterator[Comparison]:
         BARE: (epoch(None), lambda: None),
     }
     yield _by_turns("digits, 64-64-64-10, batch 64", EPOCH, candidates, 5, plan)
+
+
+def lbfgs(plan: Plan) -> Iterator[Comparison]:
+    """How long an evaluation of L-BFGS takes beyond the network's, beside torch's LBFGS."""
+    _one_thread()
+    poisson = optional("bench.bench_torch_lbfgs")
+    names = {OURS: "schuss", "torch": "torch"}
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    for seed in range(2 if plan.settings == QUICK else 9):
+        for name, solver in names.items():
+            seconds[name].append(poisson.run(solver, seed, EVALUATIONS)[1])
+    timings = {name: Timing(tuple(s), EVALUATIONS, 0.0) for name, s in seconds.items()}
+    label = f"Poisson's equation, 7.8 thousand variables, history {poisson.HISTORY}"
+    yield Comparison(label, timings, group=LBFGS)

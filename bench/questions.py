@@ -58,6 +58,7 @@ GROUPS: dict[str, dict[str, Measure]] = {
         "torch-steps": bench_torch.steps,
         "torch-clip": bench_torch.clip,
         "torch-epochs": bench_torch.epochs,
+        "torch-lbfgs": bench_torch.lbfgs,
     },
     "machine": {
         "isa": bench_isa.measure,

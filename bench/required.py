@@ -64,6 +64,7 @@ TORCH_UNFUSED = {"policy": 25.0, "ResNet-18": 4.0, "GPT": 4.0}  # a pass for eac
 TORCH_CLIP = {"policy": 16.0}  # clip_grad_norm_ costs as much as the fused step
 TORCH_CORE = 0.45  # NumPy arrays' time over ours: what reading tensors may cost
 TORCH_EPOCH = 1.35  # an epoch of a small network, forward and backward included
+TORCH_LBFGS = 5.0  # torch forms each product of vectors by itself
 TORCH_SHARE = 0.90  # an epoch without an optimizer over ours: a tenth may be the optimizer's
 
 NEWTON = 10.0  # over SciPy's trust-exact, which is Python with a factorization for every trial
