@@ -28,7 +28,7 @@ struct ExchangeTable {
     int (*from_object)(void* object, DLTensor* out);  // borrowed; -1 with an error set
     void* current_stream;
 };
-enum { kCpu = 1, kFloat = 2, kBfloat = 4, kComplex = 5 };
+constexpr int kCpu = 1, kFloat = 2, kBfloat = 4, kComplex = 5;
 
 std::optional<Element> element_of(int code, int bits) {
     if (code == kFloat && bits == 32) return Element::kFloat32;
