@@ -2,6 +2,7 @@
 #include <pybind11/stl.h>
 
 #include "bindings/register.hpp"
+#include "bindings/words.hpp"
 #include "dispatch/dispatch.hpp"
 #include "runtime/parallel.hpp"
 
@@ -9,10 +10,6 @@ namespace schuss {
 namespace {
 
 namespace py = pybind11;
-
-py::list words(const char* list, const char* between) {
-    return *list ? py::str(list).attr("split")(between) : py::list();
-}
 
 py::dict rules() {
     py::dict result;

@@ -5,16 +5,12 @@
 #include <algorithm>
 
 #include "bindings/foreign.hpp"
+#include "bindings/words.hpp"
 
 namespace schuss {
 namespace {
 
 constexpr char kWhat[] = "optimizer";
-
-std::vector<std::string> words(const char* list) {
-    return *list ? py::cast<std::vector<std::string>>(py::str(list).attr("split")(" "))
-                 : std::vector<std::string>();
-}
 
 std::vector<Leaf> leaves_of(const Structure& structure, py::handle params) {
     std::vector<py::object> arrays, owners;

@@ -7,15 +7,12 @@
 #include <numeric>
 #include <unordered_map>
 
+#include "bindings/words.hpp"
+
 namespace schuss {
 namespace {
 
 constexpr char kWhat[] = "optimizer";
-
-std::vector<std::string> words(const char* list) {
-    return *list ? py::cast<std::vector<std::string>>(py::str(list).attr("split")(" "))
-                 : std::vector<std::string>();
-}
 
 std::int64_t bytes_of(const View& view) { return kBytes[static_cast<int>(view.type)]; }
 
