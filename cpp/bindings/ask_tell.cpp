@@ -166,8 +166,9 @@ void AskTell::tell_hessian(py::handle hessian) {
     check_grad(given.ptr(), "hessian");
     if (size_ == 1 && py::cast<py::ssize_t>(given.attr("size")) == 1)
         given = given.attr("reshape")(1, 1);
-    const auto square =
-        py::array_t<double, py::array::c_style | py::array::forcecast>::ensure(given);
+    constexpr int kPlain = py::array::c_style | py::array::forcecast |
+                           py::detail::npy_api::constants::NPY_ARRAY_ALIGNED_;
+    const auto square = py::array_t<double, kPlain>::ensure(given);
     if (!square) throw py::error_already_set();
     if (square.ndim() != 2 || square.shape(0) != size_ || square.shape(1) != size_)
         throw py::value_error("hessian has shape " + text_of(shape_of(given.ptr())) + "; (" +
