@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from problems import any_size, mgh, two_variables
-from problems.problem import Array, Bounded, Evaluate, Problem, at, count, least_squares, smooth
+from problems.problem import Array, Bounded, Evaluate, Problem, count, least_squares, smooth
 
 INF = math.inf
 

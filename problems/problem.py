@@ -74,7 +74,9 @@ class Problem:
         self, lower: npt.ArrayLike, upper: npt.ArrayLike, minima: Iterable[float], words: str = ""
     ) -> Bounded:
         """The same with bounds, each for one variable or for all, and its minima there."""
-        low, high = (np.broadcast_to(np.float64(b), self.start.shape) for b in (lower, upper))
+        low, high = (
+            np.broadcast_to(np.asarray(b, np.float64), self.start.shape) for b in (lower, upper)
+        )
         known = tuple(map(float, minima))
         return Bounded(self.name + words, self.start, known, self.evaluate, low, high)
 
@@ -93,7 +95,8 @@ class Bounded(Problem):
     def projected_gradient(self, x: Array) -> Array:
         """The gradient without what only leads out: zero at a minimum, with x within."""
         g, low, high = self.gradient(x), x - self.lower, x - self.upper
-        return np.where(g < 0, np.maximum(high, g), np.minimum(low, g))
+        projected: Array = np.where(g < 0, np.maximum(high, g), np.minimum(low, g))
+        return projected
 
 
 def smooth(name: str, start: npt.ArrayLike, minima: Iterable[float], evaluate: Evaluate) -> Problem:
