@@ -270,11 +270,11 @@ def bqp(n: int, negative: int) -> Bounded:
 
     def evaluate(x: Array) -> tuple[Any, Array]:
         p = x + x[second] + x[third]
-        weighted = sign * count(x, n) * p
+        weighted = sign.astype(x.dtype) * count(x, n) * p
         g = weighted.copy()
         np.add.at(g, second, weighted)
         np.add.at(g, third, weighted)
-        return weighted @ p / 2, g.astype(x.dtype)
+        return weighted @ p / 2, g
 
     words = f"ncvxbqp{negative}" if negative else "cvxbqp1"
     minima = () if negative else (0.045 * n * (n + 1) / 2,)
@@ -570,7 +570,7 @@ def boxed(problem: Problem, kind: int) -> Bounded:
     lower[2::5], upper[4::5] = -INF, INF
     words = ("", ", some fixed", ", start outside")[kind]
     if kind == 1:
-        lower[3::4] = upper[3::4] = problem.start[3::4]
+        lower[1::4] = upper[1::4] = problem.start[1::4]
     if kind == 2:
         moved = slice(0, None, 3)
         lower[moved] += size[moved]
