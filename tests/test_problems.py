@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from problems import Problem, any_size, mgh, standard_problems
-from problems.bounded import GAY, LARGE, SMALL, Bounded, bounded_problems
+from problems.bounded import GAY, LARGE, SMALL, bounded_problems
+from problems.problem import Bounded
 
 STANDARD = {p.name: p for p in standard_problems()}
 FUNCTIONS = [p for name, p in STANDARD.items() if " x1" not in name]  # each evaluate once
