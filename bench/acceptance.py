@@ -272,7 +272,7 @@ def _fits(results: Results) -> Iterator[Line]:
             yield _digits(trial, required.FITS[trial.solver])
     for c in results.of(bench_fits.BATCH):
         for ours, factor in required.FIT_BATCH.items():
-            yield _faster("fits-batch", c, "SciPy curve_fit", factor, ours)
+            yield _faster("fits-batch", c, "SciPy", factor, ours)
 
 
 def _digits(trial: Trial, least: Mapping[int, int]) -> Line:

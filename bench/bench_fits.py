@@ -54,9 +54,7 @@ def fault(fit: Fit, answer: Answer) -> str:
     return ""
 
 
-def _least_squares(
-    module: str, exact: bool, fit: Fit, residuals: Callable[[Array], Any]
-) -> Answer:
+def _least_squares(module: str, exact: bool, fit: Fit, residuals: Callable[[Array], Any]) -> Answer:
     jac = {"jac": fit.jacobian} if exact else {}
     found = optional(module).least_squares(residuals, fit.start, **jac)
     return found.x, getattr(found, "stderr", None), bool(found.success)
@@ -164,7 +162,7 @@ def _one_by_one(work: Peaks, *, exact: bool) -> Candidate:
         for y, start in zip(work.y[:FEW], work.start, strict=False):
             fit(lambda x, *p: work.values(x, np.array(p)), work.x, y, start, **jac)
 
-    name = "SciPy curve_fit" + (", Jacobian" if exact else "")
+    name = "SciPy" + (", Jacobian" if exact else "")
     return Candidate(name, call, 8.0 * POINTS, passes=FEW)
 
 
@@ -173,8 +171,8 @@ def batch(plan: Plan) -> Iterator[Comparison]:
     makers: list[tuple[str, Callable[[Peaks], Candidate]]] = [
         ("by name", partial(_batch, named=True)),
         ("NumPy", partial(_batch, named=False)),
-        ("SciPy curve_fit", partial(_one_by_one, exact=False)),
-        ("SciPy curve_fit, Jacobian", partial(_one_by_one, exact=True)),
+        ("SciPy", partial(_one_by_one, exact=False)),
+        ("SciPy, Jacobian", partial(_one_by_one, exact=True)),
     ]
     with all_threads(1):
         candidates, skipped = peers.gather(makers, Peaks())
