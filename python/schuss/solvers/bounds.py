@@ -184,7 +184,9 @@ def _checked(
             k -= math.prod(names.pop(0)[1])
         name, shape = names[0]
         at = f"[{', '.join(map(str, np.unravel_index(k, shape)))}]" if shape else ""
-        room = "a float32 between them" if low <= high else "low <= high"
+        room = "low <= high"
+        if low <= high:
+            room = f"a number of {dtype} between them"
         raise ValueError(f"{name}{at} is ({low!r}, {high!r}); {room} is wanted")
     if np.isinf(lower).all() and np.isinf(upper).all():
         return None

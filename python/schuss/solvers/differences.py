@@ -93,6 +93,7 @@ class _Line:
         epsilon: the rounding error of the variable or the value, the coarser of both, relative.
         size: how large the variable is taken to be.
         number: of the variable.
+        room: the longest step that stays inside its bounds, to one side.
     """
 
     at: Callable[[float], tuple[float, float]]
@@ -100,6 +101,7 @@ class _Line:
     epsilon: float
     size: float
     number: int
+    room: float = math.inf
 
     @property
     def noise(self) -> float:
@@ -267,32 +269,33 @@ class Differences:
                     high: float = high,
                 ) -> tuple[float, float]:
                     """Return the step as it was taken, and the value there."""
-                    array[index] = here + step
-                    inside = low <= array[index] <= high
-                    taken = float(array[index]) - float(here)
-                    found = self._value(copied(point)) if inside else math.nan
+                    if not low - here <= step <= high - here:
+                        return step, math.nan
+                    array[index] = min(max(here + step, low), high)
+                    taken, found = float(array[index]) - float(here), self._value(copied(point))
                     array[index] = here
                     return taken, found
 
                 if low == high:
                     slopes[index] = 0.0
                 else:
+                    size, room = float(scale[number]), max(float(here) - low, high - float(here))
                     with np.errstate(over="ignore", invalid="ignore"):
-                        yield slopes, index, _Line(at, value, epsilon, float(scale[number]), number)
+                        yield slopes, index, _Line(at, value, epsilon, size, number, room)
                 number += 1
 
     def _first(self, line: _Line, central: bool) -> float:
         """Return the step to begin with."""
         if self._step is not None:
-            return self._step * line.size
+            return min(self._step * line.size, line.room)
         plain = line.longest(central) * line.size * self._times.get(line.number, 1.0)
-        return max(plain, self._longer.get(line.number, 0.0))
+        return min(max(plain, self._longer.get(line.number, 0.0)), line.room)
 
     def _slope(self, line: _Line) -> float:
         """Return the derivative by one variable."""
         number, central = line.number, self._central
         step = self._first(line, central)
-        longest = line.longest(central) if self._step is None else 0.0
+        longest = min(line.longest(central), line.room) if self._step is None else 0.0
         for _ in range(TRIES):
             finite = line.beside(step, central)
             change = max((abs(found - line.value) for _, found in finite), default=0.0)

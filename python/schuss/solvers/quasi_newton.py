@@ -92,9 +92,9 @@ class LBFGS(Solver):
         maxls: int = 20,
         c1: float = 1e-4,
         c2: float = 0.9,
-        bounds: Any = None,
         damping: bool = False,
         history_dtype: Any = None,
+        bounds: Any = None,
     ) -> None:
         super().__init__(
             x0,
@@ -200,9 +200,9 @@ class BFGS(Solver):
         maxls: int = 20,
         c1: float = 1e-4,
         c2: float = 0.9,
-        bounds: Any = None,
         damping: bool = False,
         hess_inv0: Any = None,
+        bounds: Any = None,
     ) -> None:
         super().__init__(
             x0,
