@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from bench import (
     bench_bounds,
+    bench_fits,
     bench_linalg,
     bench_memory,
     bench_newton,
@@ -264,6 +265,30 @@ def _within(question: str, ours: Trial, peer: Trial, share: float, most: float) 
     )
 
 
+def _fits(results: Results) -> Iterator[Line]:
+    """Of fits of curves."""
+    for trial in results.trials:
+        if trial.group == bench_fits.NIST and trial.solver in required.FITS:
+            yield _digits(trial, required.FITS[trial.solver])
+    for c in results.of(bench_fits.BATCH):
+        for ours, factor in required.FIT_BATCH.items():
+            yield _faster("fits-batch", c, "SciPy", factor, ours)
+
+
+def _digits(trial: Trial, least: Mapping[int, int]) -> Line:
+    """So many fits to so many digits, without a fault."""
+    what = f"{trial.solver}, {len(trial.runs)} of {trial.group}"
+    words = ", ".join(f"{count} to {right} digits" for right, count in least.items())
+    wanted = f"at least {words}; no fault"
+    if trial.skipped:
+        return _absent("fits-nist", what, wanted, trial.skipped)
+    counts = {right: sum(run.digits >= right for run in trial.runs) for right in least}
+    figures = ", ".join(f"{count} to {right}" for right, count in counts.items())
+    passed = all(counts[right] >= least[right] for right in least) and not trial.faults
+    measured = f"{figures}; faults: {_names(trial.faults)}"
+    return Line("fits-nist", what, wanted, measured, _verdict(passed))
+
+
 def _vectors(memories: Sequence[Memory]) -> Iterator[Line]:
     """What a solver needs, with the peers beside ours; rounding to pages and stacks are free."""
     vector = 8 * bench_memory.SOLVER_N
@@ -324,6 +349,7 @@ def table(results: Results) -> list[Line]:
         *_iterations(results),
         *_trials(results.trials),
         *_bounds(results),
+        *_fits(results),
         *_vectors(results.memories),
         *_systems(results),
         *_newton(results),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 from bench import (
     bench_bounds,
+    bench_fits,
     bench_import,
     bench_isa,
     bench_linalg,
@@ -59,6 +60,10 @@ GROUPS: dict[str, dict[str, Measure]] = {
         "bounds-solved": bench_bounds.solved,
         "bounds-newton": bench_bounds.second_order,
         "bounds-iteration": bench_bounds.iterations,
+    },
+    "fits": {
+        "fits-nist": bench_fits.nist,
+        "fits-batch": bench_fits.batch,
     },
     "torch": {
         "torch-steps": bench_torch.steps,

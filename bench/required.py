@@ -63,6 +63,16 @@ BOUNDS_LBFGS = {100: 6.0, 10_000: 6.0, 1_000_000: 4.0}  # over SciPy's, which so
 BOUNDS_SHARE = 1 / 1.20  # time without bounds over ours: they are 8 of 58 streams
 PAIR_SHARE = 1 / 1.08  # the same with one pair for all: 2 of 52
 
+FITS = {  # of NIST's 54, so many to at least so many digits
+    "schuss least_squares": {4: 54, 6: 54, 8: 45},
+    "schuss least_squares, differences": {4: 54},
+    "schuss curve_fit": {4: 52, 6: 50},
+}
+FIT_BATCH = {  # over SciPy's curve_fit in a loop
+    "NumPy": 25.0,  # half of our time is the model in NumPy
+    "by name": 200.0,  # no Python and no memory between model and solver
+}
+
 TORCH_FUSED = {  # over torch's fused step, by the set of tensors
     "policy": 8.0,  # all is calls: torch's hooks, and a parallel region for each tensor
     "ResNet-18": 1.05,  # memory decides, for everyone

@@ -104,7 +104,8 @@ class Run:
     solved: bool
     success: bool  # as the solver says
     hessians: int = 0
-    fault: str = ""  # in words, of problems with bounds
+    fault: str = ""  # in words, of problems with bounds and of fits
+    digits: float = 0.0  # that are right, of fits
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,11 @@ import pytest
 import bench
 from bench import acceptance, bench_linalg, cases, ceiling, machine, peers, plots, report
 from bench.__main__ import main
+from bench.bench_bounds import CURVED as CURVED_BOUNDS
+from bench.bench_bounds import GROUP as BOUNDS
+from bench.bench_bounds import METHOD, PEER, Witness
+from bench.bench_fits import BATCH as FITS_AT_ONCE
+from bench.bench_fits import NIST
 from bench.bench_logistic import Logistic
 from bench.bench_memory import ASK_AND_TELL, MIB, SOLVER_N, SOLVER_PEERS, extra_memory
 from bench.bench_newton import ALONE, BATCH, ORDERS, Regressions, Rosenbrock
@@ -41,6 +46,7 @@ from bench.peers import optimizers
 from bench.questions import GROUPS, QUESTIONS, chosen, text
 from bench.results import Comparison, Memory, Results, Run, Settings, Timing, Trial, load, save
 from problems import standard_problems
+from problems.bounded import hs4
 
 MACHINE = {"cpu": "a", "cores available": 2}
 SETTINGS = Settings(rounds=9, visit=1e-4, pause=1e-2, warm=1e-6)
@@ -459,6 +465,71 @@ def test_verdicts_on_factorizations() -> None:
     ]
     assert found[0][2].startswith("3.90")
     assert found[3][2] == "60.0%"
+
+
+def test_verdicts_on_bounds_and_fits() -> None:
+    def runs(evaluations: int, fault: str = "", digits: float = 0) -> tuple[Run, ...]:
+        return tuple(Run(p, evaluations, True, True, 0, fault, digits) for p in "pq")
+
+    trials = [
+        Trial(BOUNDS, "schuss L-BFGS", runs(21)),
+        Trial(BOUNDS, "schuss BFGS", runs(20, "outside")),
+        Trial(BOUNDS, PEER, runs(20)),
+        Trial(CURVED_BOUNDS, "schuss Newton", runs(14)),
+        Trial(CURVED_BOUNDS, PEER, runs(20)),
+        Trial(NIST, "schuss least_squares", 27 * runs(9, digits=8)),
+        Trial(NIST, "schuss curve_fit", 27 * runs(9, digits=5)),
+    ]
+    bounds = group(METHOD)
+    comparisons = [
+        timed("n = 100", bounds, 100, schuss=1.0, SciPy=6.1),
+        timed("n = MANY", bounds, 10**6, schuss=1.2, one_pair=1.1, no_bounds=1.0, SciPy=4.0),
+        timed("peaks", FITS_AT_ONCE, 5, NumPy=1.0, by_name=0.1, SciPy=24.0),
+    ]
+    lines = acceptance.table(Results("", MACHINE, SETTINGS, comparisons, [], trials))
+    assert [(line.question, line.verdict) for line in lines] == [
+        ("bounds-solved", "pass"),
+        ("bounds-solved", "FAIL"),
+        ("bounds-newton", "FAIL"),
+        ("bounds-iteration", "pass"),
+        ("bounds-iteration", "FAIL"),
+        ("bounds-iteration", "pass"),
+        ("bounds-iteration", "FAIL"),
+        ("fits-nist", "pass"),
+        ("fits-nist", "FAIL"),
+        ("fits-batch", "FAIL"),
+        ("fits-batch", "pass"),
+    ]
+    wanted = "2 against 2, missing: none; evaluations 1.0500; faults: none (0 of the peer)"
+    assert lines[0].measured == wanted
+    assert "faults: p: outside, q: outside" in lines[1].measured
+    assert lines[7].measured == "54 to 4, 54 to 6, 54 to 8; faults: none"
+
+
+def test_the_witness_sees_an_ulp_and_what_was_not_told() -> None:
+    problem = hs4()
+    inside, x = np.array([1.0, 0.0]), np.array([1.0, -5e-324])
+
+    class Found:
+        def __init__(self, x: np.ndarray, fun: float, success: bool, message: str = "") -> None:
+            self.x, self.fun, self.success, self.message = x, fun, success, message
+
+    def fault(found: Found, solved: bool, *asked: np.ndarray) -> str:
+        witness = Witness(problem)
+        for point in (inside, *asked):
+            witness(point)
+        return witness.fault(found, solved)
+
+    f = float(problem.fun(inside))
+    assert fault(Found(inside, f, True), True) == ""
+    assert fault(Found(inside, f, True), True, x) == "outside"
+    assert fault(Found(x, f, True), True) == "outside"
+    assert fault(Found(inside, f + 1, True), True) == "fun is not f(x)"
+    assert fault(Found(2 * inside, f, True), True) == "fun is not f(x)"
+    assert fault(Found(inside, math.nan, False), False) == "fun is not f(x)"
+    assert fault(Found(inside, f, True), False) == "false success"
+    assert fault(Found(inside, f, False), True) == "false failure"
+    assert fault(Found(inside, f, False, "rounding hides more"), True) == ""
 
 
 def test_verdicts_on_newton() -> None:
