@@ -97,7 +97,7 @@ def minimize_batch(
     disp = verbosity(settings.pop("disp", 0))
     if settings.pop("trace", False):
         raise ValueError("trace is True; of a batch none is kept")
-    flat = np.require(starts, dtype, "CA").reshape(count, n)
+    flat = np.require(starts, dtype, ["C", "A"]).reshape(count, n)
     batch = _core.Batch(name, flat, checked_options(name, settings))
     args = args if isinstance(args, tuple) else (args,)
     wanted = 3 if needs == "hessian" else 2
@@ -165,4 +165,4 @@ def _checked(name: str, given: Any, shape: tuple[int, ...], dtype: np.dtype[Any]
         array = array.reshape(shape) if np.prod(shape) == shape[0] else array  # one number each
     if array.shape != shape:
         raise ValueError(f"{name} has shape {array.shape}; {shape} is wanted")
-    return np.require(array, dtype, "CA")
+    return np.require(array, dtype, ["C", "A"])
