@@ -70,6 +70,7 @@ step; with a keyword of ours, or a class of ours, the step stays outside what it
 - ``torch.set_num_threads`` bounds the threads here too.
 """
 
+from .functions import minimize
 from .optimizers import (
     ASGD,
     LAMB,
@@ -89,7 +90,7 @@ from .optimizers import (
     RMSprop,
     Rprop,
 )
-from .solvers import BFGS, LBFGS, NewtonCG, minimize
+from .solvers import BFGS, LBFGS, NewtonCG
 
 __all__ = [
     "ASGD",
