@@ -245,7 +245,7 @@ class ClosureSolver(torch.optim.Optimizer):
     def _exported(self, run: Run) -> dict[str, Any]:
         """Return what the state of a checkpoint has beside the counts."""
         *_, state = run.solver._state()
-        return {"solver": torch.frombuffer(bytearray(state), dtype=torch.uint8)}
+        return {"solver": _tensor_of(state)}
 
     def _restored(self, params: list[Tensor], state: dict[str, Any]) -> Run:
         """Return the run of a checkpoint, or one that has not begun."""
@@ -367,7 +367,8 @@ class LBFGS(ClosureSolver, torch.optim.LBFGS):
     put back to the best point. `result` says why the last step ended.
 
     `state_dict` has torch's keys, and torch.optim.LBFGS can go on from it, as this class can from
-    torch's; `solver` in it is the state of our run, with which it goes on bit for bit.
+    torch's; `solver` in it is the state of our run, with which it goes on bit for bit, but for the
+    pairs, which lack at `pairs_at`.
 
     Memory: 2 history_size + 12 vectors, 2 history_size of them in float32.
 
@@ -469,12 +470,12 @@ class LBFGS(ClosureSolver, torch.optim.LBFGS):
     ) -> tuple[NDArray[Any], NDArray[Any]]:
         """Take the pairs out of a state as torch keeps it, the last step among them."""
         found = {key: state.pop(key, None) for key in TORCH}
-        steps = [_array(s, gradient) for s in found["old_stps"] or ()]
-        changes = [_array(y, gradient) for y in found["old_dirs"] or ()]
+        steps = [_array(s, gradient.dtype) for s in found["old_stps"] or ()]
+        changes = [_array(y, gradient.dtype) for y in found["old_dirs"] or ()]
         d, t, before = found["d"], float(found["t"] or 0.0), found["prev_flat_grad"]
         if d is not None and before is not None and t != 0.0:
-            steps.append(t * _array(d, gradient))
-            changes.append(gradient - _array(before, gradient))
+            steps.append(t * _array(d, gradient.dtype))
+            changes.append(gradient - _array(before, gradient.dtype))
         fits = all(row.shape == gradient.shape for row in chain(steps, changes))
         if not steps or not fits or len(steps) != len(changes):
             return gradient[None, :][:0], gradient[None, :][:0]
@@ -498,13 +499,53 @@ class LBFGS(ClosureSolver, torch.optim.LBFGS):
             "prev_loss": run.value,
         }
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state, of which all tensors are copies.
+
+        Tolerances that nobody gave are torch's there, as torch could not read them otherwise.
+        """
+        found = super().state_dict()
+        state = found["state"].get(0, {})
+        if "solver" in state:
+            pairs, whole = _pairs_in_bytes(state), state["solver"].numpy().tobytes()
+            at = whole.find(pairs)  # not where a state that torch has cast waits for its run
+            if at >= 0:
+                rest = whole[:at] + whole[at + len(pairs) :]
+                state.update(solver=_tensor_of(rest), pairs_at=at)
+        return found
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on where the one that saved it was; nothing is shared with it.
+
+        Tolerances that were not given to the constructor stay relative.
+        """
+        state = dict(state_dict["state"].get(0, {}))
+        at, solver = state.pop("pairs_at", None), state.pop("solver", None)
+        if solver is not None and solver.dtype == torch.uint8:  # or torch went on, and had it cast
+            whole = solver.cpu().numpy().tobytes()
+            if at is not None:
+                whole = whole[:at] + _pairs_in_bytes(state) + whole[at:]
+            state["solver"] = _tensor_of(whole)
+        states = {0: state} if state else {}
+        super().load_state_dict({**state_dict, "state": {**state_dict["state"], **states}})
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         self._params, self._numel_cache = self.param_groups[0]["params"], None
 
 
-def _array(vector: Tensor, like: NDArray[Any]) -> NDArray[Any]:
-    return vector.detach().cpu().numpy().astype(like.dtype)
+def _pairs_in_bytes(state: dict[str, Any]) -> bytes:
+    """Return the pairs of a state of torch's as they are in the bytes of a solver, all together."""
+    pairs = zip(state.get("old_stps", ()), state.get("old_dirs", ()), strict=True)
+    return b"".join(_array(v, np.float32).tobytes() for v in chain.from_iterable(pairs))
+
+
+def _tensor_of(data: bytes) -> Tensor:
+    return torch.frombuffer(bytearray(data), dtype=torch.uint8)
+
+
+def _array(vector: Tensor, dtype: Any) -> NDArray[Any]:
+    return vector.detach().to("cpu", torch.float64).numpy().astype(dtype)
 
 
 def _without_hooks(step: Any) -> Any:
