@@ -70,6 +70,7 @@ step; with a keyword of ours, or a class of ours, the step stays outside what it
 - ``torch.set_num_threads`` bounds the threads here too.
 """
 
+from ..suggest import explain
 from .functions import minimize
 from .optimizers import (
     ASGD,
@@ -115,3 +116,6 @@ __all__ = [
     "Rprop",
     "minimize",
 ]
+
+
+explain(__name__)
