@@ -2,8 +2,8 @@
 // makes q(s) = g.s + s.H s / 2 small. Conn, Gould and Toint, Trust-Region Methods, 2000, chapter 12;
 // Lin and Moré 1999.
 //
-// First the step of the face, on which variables at a bound stay that -g leads out of the box. Where
-// it meets no bound it is the step. Else the better of its projection and the projected Cauchy step
+// First the step of the face, on which variables stay at the bound beyond which -g leads. Where it
+// meets no bound it is the step. Else the better of its projection and of the projected Cauchy step
 // is bettered in rounds: the step of the variables that are at no bound, the others held, projected
 // and shortened until q falls.
 //
@@ -16,25 +16,32 @@
 
 namespace schuss {
 
-// n numbers each; infinite where there is no bound.
+// n numbers each; infinite where there is no bound. Kept by the caller as long as a step is made.
 struct Boxed {
     const double *x, *g, *lower, *upper;
 };
 
 class BoxStep {
   public:
-    explicit BoxStep(std::int64_t n);
+    // Vectors have `room` elements, of which n are used.
+    BoxStep(std::int64_t n, std::int64_t room);
 
-    // What `at` points to is kept by the caller until it is done.
     void start(const Boxed& at, double radius);
-    void resume(const Boxed& at) { at_ = at; }  // after reading an archive
+    void resume(const Boxed& at) { at_ = at; }  // after it was read
+    // Variables that lie at the bound beyond which -g leads, and fixed ones, are held.
+    void hold(const Boxed& at);
+    // Instead of a step: p, if it meets no bound.
+    bool take_inside(const Boxed& at, const std::vector<double>& p, double predicted);
+    // Instead of a step: along p, of that curvature p.H p / p.p, to the side that promises more.
+    // False where neither promises anything.
+    bool leave(const Boxed& at, const std::vector<double>& p, double curvature, double radius);
 
     enum class Wants : int { kNothing, kFaceStep, kProduct };
     Wants wants() const { return wants_; }
     // H times it is wanted.
     const std::vector<double>& direction() const { return direction_; }
     void tell_product(const double* product);
-    // The least face_gradient().p + p.H p / 2 over |p| <= face_radius() is wanted, with p zero
+    // The least face_gradient().p + p.H p / 2 over |p| <= face_radius() is wanted, p being zero
     // where variables are held, as the gradient is. interior: a Newton step, H positive definite.
     const std::vector<char>& held() const { return held_; }
     std::int64_t free() const { return free_; }  // variables that are not held
@@ -42,7 +49,8 @@ class BoxStep {
     double face_radius() const { return face_radius_; }
     void tell_face_step(const std::vector<double>& p, double predicted, bool interior);
 
-    const std::vector<double>& step() const { return s_; }   // s
+    // s, by less than its rounding too long where x + s is at a bound: then a clamp puts it there.
+    const std::vector<double>& step() const { return s_; }
     const std::vector<double>& point() const { return z_; }  // x + s: inside, and at bounds exactly
     double predicted() const { return -q_; }
     bool interior() const { return interior_; }  // nothing but bounds limits the step
@@ -52,25 +60,30 @@ class BoxStep {
   private:
     enum class Phase : int { kFace, kProjected, kCurvature, kCauchy, kHeld, kRoundFace, kRound };
 
-    double dot(const std::vector<double>& a, const std::vector<double>& b) const;
     void ask(Phase phase, Wants wants);
-    bool aim(double by, const std::vector<double>& along);
+    void ask_for_trial(Phase phase);
+    double dot(const std::vector<double>& a, const double* b) const;
+    double slope(const std::vector<double>& p) const;  // of q at s, along p
+    double place(std::vector<double>& s, std::int64_t i, double step) const;
     double trial_value(const double* product) const;
     void adopt(double value, const double* product);
+    void try_cauchy();
     void next_round();
-    void finish() { wants_ = Wants::kNothing; }
+    void finish();
 
     std::int64_t n_;
     Boxed at_{};
     double radius_ = 0.0;
-    Phase phase_{};
+    Phase phase_ = Phase::kFace;
     Wants wants_ = Wants::kNothing;
-    // direction_ is the trial step wherever a product is asked for to judge one.
-    std::vector<double> s_, z_, h_s_, direction_, trial_, p_, face_gradient_;
+    // H s; a trial s, or what else a product is wanted of; from s to the end of the round.
+    std::vector<double> s_, h_s_, z_, direction_, p_, face_gradient_;
     std::vector<char> held_;
     std::int64_t free_ = 0;
-    double q_ = 0.0, face_radius_ = 0.0, by_ = 0.0, slope_ = 0.0;
-    int rounds_ = 0;
+    double q_ = 0.0, face_radius_ = 0.0;
+    double enough_ = 0.0;  // a slope of the face
+    double by_ = 0.0;      // how far along p_ or -face_gradient_
+    int rounds_ = 0, shorter_ = 0;
     bool interior_ = false, face_interior_ = false;
 };
 
