@@ -62,6 +62,7 @@ bool ProjectedStep::certain(const Boxed& at, Quadratic& model, double gtol) {
 std::optional<Quadratic::Step> ProjectedStep::leave(const Boxed& at, Quadratic& model,
                                                     double radius, double gtol) {
     constexpr double kNone = -1.0;  // no gradient is as small
+    curvature_ = std::numeric_limits<double>::infinity();
     for (const double flat : {kNone, gtol}) {
         if (!hold_at_bounds(at, flat) && flat != kNone) continue;
         if (std::find(held_.begin(), held_.end(), 0) == held_.end()) continue;

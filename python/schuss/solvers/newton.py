@@ -90,6 +90,7 @@ class Newton(Solver):
         maxfun: evaluations at most, at least 1; None: no limit.
         globalization: "trust_region", "line_search" or "none".
         learning_rate: η of "none", above 0; the others have no use for it.
+        bounds: as `minimize` takes them, with "trust_region"; None: none.
 
     The result adds `hess`, the Hessian at the last point taken; `nhev`; `min_curvature`, the
     smallest zᵀH z / zᵀz of the directions z looked at there, infinite where none was;
@@ -131,6 +132,7 @@ class Newton(Solver):
         maxfun: int | None = 15000,
         globalization: str = "trust_region",
         learning_rate: float = 1.0,
+        bounds: Any = None,
     ) -> None:
         super().__init__(
             x0,
@@ -139,6 +141,7 @@ class Newton(Solver):
             maxfun=maxfun,
             globalization=globalization,
             learning_rate=learning_rate,
+            bounds=bounds,
         )
 
     def tell_hessian(self, H: Any) -> None:
