@@ -49,33 +49,41 @@ double BoxStep::place(std::vector<double>& s, std::int64_t i, double step) const
     return bound;
 }
 
-void BoxStep::hold(const Boxed& at) {
+bool BoxStep::hold_at_bounds(const Boxed& at, double flat) {
     at_ = at;
     free_ = 0;
-    for (std::int64_t i = 0; i < n_; ++i) {
-        const double x = at.x[i], g = at.g[i], lower = at.lower[i], upper = at.upper[i];
-        const bool held =
-            lower == upper || (x <= lower && g > 0.0) || (x >= upper && g < 0.0);
-        held_[static_cast<std::size_t>(i)] = held;
-        free_ += !held;
+    bool doubtful = false;
+    for (std::int64_t k = 0; k < n_; ++k) {
+        const bool inside = at.lower[k] < at.x[k] && at.x[k] < at.upper[k];
+        const bool is_flat =
+            !inside && at.lower[k] < at.upper[k] && std::abs(at.g[k]) <= flat;
+        held_[static_cast<std::size_t>(k)] = !inside && !is_flat;
+        free_ += inside || is_flat;
+        doubtful = doubtful || is_flat;
     }
+    return doubtful;
 }
 
+// Variables that lie at the bound beyond which -g leads, and fixed ones, are held.
 void BoxStep::start(const Boxed& at, double radius) {
-    hold(at);
+    at_ = at;
     radius_ = face_radius_ = radius;
     rounds_ = 0;
     q_ = 0.0;
     interior_ = false;
+    free_ = 0;
     double squares = 0.0;
     for (std::int64_t k = 0; k < n_; ++k) {
         const auto i = static_cast<std::size_t>(k);
+        const double x = at.x[k], g = at.g[k], lower = at.lower[k], upper = at.upper[k];
+        held_[i] = lower == upper || (x <= lower && g > 0.0) || (x >= upper && g < 0.0);
+        free_ += !held_[i];
         s_[i] = h_s_[i] = 0.0;
-        face_gradient_[i] = held_[i] ? 0.0 : at.g[k];
+        face_gradient_[i] = held_[i] ? 0.0 : g;
         squares += face_gradient_[i] * face_gradient_[i];
     }
     enough_ = kEnough * std::sqrt(squares);
-    if (free_ == 0) return finish();
+    if (squares == 0.0) return finish();
     ask(Phase::kFace, Wants::kFaceStep);
 }
 
@@ -168,12 +176,16 @@ void BoxStep::tell_product(const double* product) {
             if (++shorter_ < kMostShorter) return try_cauchy();
             return next_round();
         }
-        case Phase::kHeld:
+        case Phase::kHeld: {
+            bool flat = true;
             for (std::int64_t k = 0; k < n_; ++k) {
                 const auto i = static_cast<std::size_t>(k);
                 face_gradient_[i] = held_[i] ? 0.0 : at_.g[k] + product[k];
+                flat = flat && face_gradient_[i] == 0.0;
             }
+            if (flat) return finish();
             return ask(Phase::kRoundFace, Wants::kFaceStep);
+        }
         default: {
             const double value = trial_value(product);
             double fall = 0.0;

@@ -28,8 +28,9 @@ class BoxStep {
 
     void start(const Boxed& at, double radius);
     void resume(const Boxed& at) { at_ = at; }  // after it was read
-    // Variables that lie at the bound beyond which -g leads, and fixed ones, are held.
-    void hold(const Boxed& at);
+    // Instead of a step: holds what lies at a bound, but where |g| is at most flat; whether that is
+    // so anywhere.
+    bool hold_at_bounds(const Boxed& at, double flat);
     // Instead of a step: p, if it meets no bound.
     bool take_inside(const Boxed& at, const std::vector<double>& p, double predicted);
     // Instead of a step: along p, of that curvature p.H p / p.p, to the side that promises more.

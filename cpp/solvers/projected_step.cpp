@@ -5,20 +5,20 @@
 
 namespace schuss {
 
-ProjectedStep::ProjectedStep(std::int64_t n)
-    : box_(n, n), block_(n), held_(static_cast<std::size_t>(n)) {
-    for (auto* vector : {&p_, &product_, &face_g_, &face_p_}) vector->resize(held_.size());
+ProjectedStep::ProjectedStep(std::int64_t n) : box_(n, n), block_(n) {
+    for (auto* vector : {&p_, &product_, &face_g_, &face_p_})
+        vector->resize(static_cast<std::size_t>(n));
 }
 
-Quadratic& ProjectedStep::face(Quadratic& model, const std::vector<char>& held) {
-    if (std::find(held.begin(), held.end(), 1) == held.end()) return model;
-    block_.adopt(model, held);
+Quadratic& ProjectedStep::face(Quadratic& model) {
+    if (box_.free() == static_cast<std::int64_t>(p_.size())) return model;
+    block_.adopt(model, box_.held());
     return block_;
 }
 
-Quadratic::Step ProjectedStep::face_step(Quadratic& model, const std::vector<double>& g,
-                                         double radius, const std::vector<char>& held) {
-    Quadratic& part = face(model, held);
+Quadratic::Step ProjectedStep::face_step(Quadratic& model, const double* g, double radius) {
+    Quadratic& part = face(model);
+    const std::vector<char>& held = box_.held();
     std::size_t free = 0;
     for (std::size_t i = 0; i < held.size(); ++i)
         if (!held[i]) face_g_[free++] = g[i];
@@ -37,26 +37,15 @@ Quadratic::Step ProjectedStep::within(const Boxed& at, Quadratic& model, double 
             box_.tell_product(product_.data());
         } else {
             const Quadratic::Step step =
-                face_step(model, box_.face_gradient(), box_.face_radius(), box_.held());
+                face_step(model, box_.face_gradient().data(), box_.face_radius());
             box_.tell_face_step(p_, step.predicted, step.interior);
         }
     }
     return {box_.predicted(), box_.interior()};
 }
 
-bool ProjectedStep::hold_at_bounds(const Boxed& at, double gtol) {
-    bool doubtful = false;
-    for (std::size_t i = 0; i < held_.size(); ++i) {
-        const bool inside = at.lower[i] < at.x[i] && at.x[i] < at.upper[i];
-        const bool flat = !inside && at.lower[i] < at.upper[i] && std::abs(at.g[i]) <= gtol;
-        held_[i] = !inside && !flat;
-        doubtful = doubtful || flat;
-    }
-    return doubtful;
-}
-
 bool ProjectedStep::certain(const Boxed& at, Quadratic& model, double gtol) {
-    return !hold_at_bounds(at, gtol) || face(model, held_).definite();
+    return !box_.hold_at_bounds(at, gtol) || face(model).definite();
 }
 
 std::optional<Quadratic::Step> ProjectedStep::leave(const Boxed& at, Quadratic& model,
@@ -64,18 +53,17 @@ std::optional<Quadratic::Step> ProjectedStep::leave(const Boxed& at, Quadratic& 
     constexpr double kNone = -1.0;  // no gradient is as small
     curvature_ = std::numeric_limits<double>::infinity();
     for (const double flat : {kNone, gtol}) {
-        if (!hold_at_bounds(at, flat) && flat != kNone) continue;
-        if (std::find(held_.begin(), held_.end(), 0) == held_.end()) continue;
-        Quadratic& part = face(model, held_);
+        if (!box_.hold_at_bounds(at, flat) && flat != kNone) continue;
+        if (box_.free() == 0) continue;
+        Quadratic& part = face(model);
         const bool convex = part.convex();
         curvature_ = part.curvature();
         if (convex) continue;
-        std::vector<double> g(at.g, at.g + held_.size());
-        const Quadratic::Step step = face_step(model, g, radius, held_);
+        const Quadratic::Step step = face_step(model, at.g, radius);
         if (box_.take_inside(at, p_, step.predicted)) return step;
         model.multiply(p_.data(), product_.data());
         double curvature = 0.0, squares = 0.0;
-        for (std::size_t i = 0; i < held_.size(); ++i) {
+        for (std::size_t i = 0; i < p_.size(); ++i) {
             curvature += p_[i] * product_[i];
             squares += p_[i] * p_[i];
         }

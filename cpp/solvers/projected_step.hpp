@@ -33,19 +33,13 @@ class ProjectedStep {
     void visit(Archive& archive) { archive(curvature_, shift_); }  // between steps
 
   private:
-    // The model of the variables that are not held.
-    Quadratic& face(Quadratic& model, const std::vector<char>& held);
+    Quadratic& face(Quadratic& model);  // of the variables that are not held
     // Of the face, with zeros where variables are held, into p_.
-    Quadratic::Step face_step(Quadratic& model, const std::vector<double>& g, double radius,
-                              const std::vector<char>& held);
-    // Holds what lies at a bound, but where the gradient is at most gtol; whether that is so
-    // anywhere.
-    bool hold_at_bounds(const Boxed& at, double gtol);
+    Quadratic::Step face_step(Quadratic& model, const double* g, double radius);
 
     BoxStep box_;
     Quadratic block_;
     std::vector<double> p_, product_, face_g_, face_p_;
-    std::vector<char> held_;
     double curvature_ = std::numeric_limits<double>::infinity(), shift_ = 0.0;
 };
 

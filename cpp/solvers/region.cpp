@@ -33,6 +33,7 @@ RegionSolver::RegionSolver(std::int64_t n, DType iterates, const Start& from, co
 }
 
 Boxed RegionSolver::boxed() {
+    if (!bounds_) return {};
     copy_as_doubles(dtype(), x_->data(), n_, place_.data());
     return {place_.data(), gradient_.data(), lower_.data(), upper_.data()};
 }

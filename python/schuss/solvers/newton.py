@@ -199,6 +199,7 @@ class NewtonCG(Solver):
             at least 0; None: 1e-5 for float64 iterates and 1e-3 for float32.
         maxiter: steps at most, at least 0, which evaluates x0 alone; None: no limit.
         maxfun: evaluations at most, at least 1; None: no limit.
+        bounds: as `minimize` takes them; None: none.
 
     The result adds `nhev`, the products so far; `min_curvature`, the smallest vᵀH v / vᵀv at the
     last point taken, infinite before the first; and `is_minimum`, whether those products met no
@@ -238,8 +239,9 @@ class NewtonCG(Solver):
         gtol: float | None = None,
         maxiter: int | None = 15000,
         maxfun: int | None = 15000,
+        bounds: Any = None,
     ) -> None:
-        super().__init__(x0, gtol=gtol, maxiter=maxiter, maxfun=maxfun)
+        super().__init__(x0, gtol=gtol, maxiter=maxiter, maxfun=maxfun, bounds=bounds)
 
     @property
     def direction(self) -> Any:
