@@ -137,6 +137,9 @@ def checked_options(method: str, given: dict[str, Any]) -> dict[str, Any]:
         )
     if "c1" in checked:
         check_wolfe(checked["c1"], checked["c2"])
+    way = checked.get("globalization", "trust_region")
+    if checked.get("bounds") is not None and way != "trust_region":
+        raise ValueError(f"bounds are given and globalization is {way!r}; 'trust_region' is wanted")
     return checked
 
 
