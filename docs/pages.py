@@ -10,6 +10,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -58,9 +59,12 @@ def write(folder: Path = GENERATED) -> None:
 
 
 def modules() -> list[str]:
-    """Every public module: schuss, and the modules in the `__all__` of one."""
+    """Every public module: schuss, the modules in the `__all__` of one, and one for PyTorch.
+
+    `schuss.torch` is there only where PyTorch is.
+    """
     found: list[str] = []
-    waiting = ["schuss"]
+    waiting = ["schuss", "schuss.torch"] if find_spec("torch") else ["schuss"]
     while waiting:
         name = waiting.pop(0)
         module = importlib.import_module(name)
@@ -304,7 +308,8 @@ def _entry(full: str, value: Any) -> str:
     if not getattr(value, "__doc__", None) or not (inspect.isclass(value) or callable(value)):
         raise ValueError(f"{full} has no docstring; VALUES in docs/pages.py describes values")
     if inspect.isclass(value):
-        return f".. autoclass:: {full}\n   :members:\n"
+        inherited = "   :inherited-members: Optimizer\n" if full.startswith("schuss.torch.") else ""
+        return f".. autoclass:: {full}\n   :members:\n{inherited}"
     return f".. autofunction:: {full}\n"
 
 

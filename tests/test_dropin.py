@@ -365,15 +365,6 @@ def test_bounds_objects_that_bound_nothing(sides):
     assert through_scipy(bounds=bounds).success
 
 
-@pytest.mark.parametrize("sides", [(0, np.inf), (-np.inf, [np.inf, 3.0]), (np.inf, -np.inf)])
-def test_bounds_objects_that_bound(sides):
-    bounds = pytest.importorskip("scipy.optimize").Bounds(*sides)
-    with pytest.raises(ValueError, match=r"^bounds are given"):
-        schuss.minimize(rosenbrock, START, jac=True, bounds=bounds)
-    with pytest.raises(ValueError, match=r"^bounds are given"):
-        through_scipy(bounds=bounds)
-
-
 def callbacks():
     """Return callbacks in every signature, each with a list of what it was given."""
     seen = []

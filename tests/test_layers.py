@@ -214,7 +214,7 @@ def test_the_core_has_few_users():
         "solvers/batch.py",
         "solvers/line_search.py",
         "torch/front.py",
-        "torch/solvers.py",
+        "torch/functions.py",
         "kinds.py",
         "linalg.py",
         "clipping.py",

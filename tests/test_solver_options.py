@@ -34,7 +34,8 @@ def test_signatures():
         x0, *parameters = inspect.signature(CLASSES[name]).parameters.values()
         assert x0.kind is x0.POSITIONAL_OR_KEYWORD
         assert all(p.kind is p.KEYWORD_ONLY for p in parameters)
-        assert ", ".join(f"{p.name}={p.default!r}" for p in parameters) == wanted[name]
+        bounded = ", bounds=None" if "bounds" in _core.methods()[name]["options"] else ""
+        assert ", ".join(f"{p.name}={p.default!r}" for p in parameters) == wanted[name] + bounded
 
 
 def test_signatures_are_those_of_the_list(any_method):
@@ -203,10 +204,9 @@ def test_unknown_methods(unknown):
         schuss.scipy_method(unknown)
 
 
-def test_only_unconstrained_problems(method):
-    for keywords in ({"bounds": [(0, 1), (0, 1)]}, {"constraints": {"type": "eq"}}):
-        with pytest.raises(ValueError, match="schuss solves unconstrained problems"):
-            schuss.minimize(rosenbrock, START, jac=True, method=method, **keywords)
+def test_bounds_that_bound_nothing_and_no_constraints(method):
+    with pytest.raises(ValueError, match="constraints are given"):
+        schuss.minimize(rosenbrock, START, jac=True, method=method, constraints={"type": "eq"})
     for bounds in (None, [], [(None, None)] * 2, [(-np.inf, np.inf)] * 2):
         schuss.minimize(rosenbrock, START, jac=True, method=method, maxiter=1, bounds=bounds)
     for constraints in ((), None):

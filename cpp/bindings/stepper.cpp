@@ -83,10 +83,10 @@ void Stepper::collect(py::handle params, py::handle grads, py::handle shadow) {
     if (!foreign || !bound_holds()) bind();
 }
 
-// What other libraries must know of: parameters that took part, and their shadows.
+// What other libraries must know of: parameters that were written, and their shadows.
 void Stepper::mark_params() {
-    for (std::size_t k = 0; k < owners_.size(); ++k)
-        if (!grads_[k % grads_.size()].is_none()) mark_written(owners_[k]);
+    for (std::size_t first = 0; first < owners_.size(); first += known_.size())
+        for (const std::size_t k : optimizer_.moving_leaves()) mark_written(owners_[first + k]);
 }
 
 // The common case: the arrays of the last step, or new gradients of the same layout.

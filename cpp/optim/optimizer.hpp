@@ -124,6 +124,7 @@ class Optimizer {
     const std::optional<StepReport>& report() const { return report_; }
     const Unfit& unfit() const { return unfit_; }  // of this range, until all have decided
     std::int64_t moving() const { return plan_.moving.total(); }  // elements that a step touches
+    const std::vector<std::size_t>& moving_leaves() const { return plan_.moving.tensors; }
 
     // States. They lie as their parameters do; those of a part of a parameter as one row.
     void allocate();

@@ -31,14 +31,14 @@ const Curvature::Place& DenseInverse::place() {
 
 void DenseInverse::learn(const Lesson& lesson) {
     learned_ = lesson.good;
+    straight_ = lesson.straight;
     s_y_ = lesson.products[0];
     y_y_ = lesson.products[2];
     s_b_s_ = lesson.s_b_s;
-    growth_ = updates_ < 2 * n_ ? std::max(lesson.s_b_s / s_y_, 1.0) : 1.0;
+    growth_ = updates_ < 2 * n_ && straight_ ? std::max(lesson.s_b_s / s_y_, 1.0) : 1.0;
     // y = keep (g_new - g) - damp g, H g_new = u, H g = -d.
     on_u_ = lesson.keep;
     on_d_ = lesson.keep + lesson.damp;
-    straight_ = lesson.straight;
 }
 
 void DenseInverse::multiply(const std::vector<double>& v, std::vector<double>& out) {

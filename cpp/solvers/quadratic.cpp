@@ -131,6 +131,33 @@ std::string Quadratic::adopt(const Hessian& told, double epsilon) {
     return "";
 }
 
+void Quadratic::adopt(Quadratic& whole, const std::vector<char>& held) {
+    whole.known_ = known_ = nullptr;
+    h_.clear();
+    n_ = 0;
+    const double* row = whole.h_.data();
+    for (std::size_t i = 0; i < held.size(); row += ++i) {
+        if (held[i]) continue;
+        for (std::size_t j = 0; j <= i; ++j)
+            if (!held[j]) h_.push_back(row[j]);
+        ++n_;
+    }
+    cholesky_ = Cholesky(n_, kFloat64);
+    curvature_ = std::numeric_limits<double>::infinity();
+}
+
+void Quadratic::multiply(const double* v, double* to) const {
+    const double* h = h_.data();
+    for (std::int64_t i = 0; i < n_; ++i) {
+        double sum = 0.0;
+        for (std::int64_t j = 0; j < i; ++j, ++h) {
+            sum += *h * v[j];
+            to[j] += *h * v[i];
+        }
+        to[i] = sum + *h++ * v[i];
+    }
+}
+
 Elements Quadratic::matrix() const {
     if (h_.empty()) return {};
     return [this](std::int64_t i, std::int64_t j) {
@@ -232,6 +259,13 @@ bool Quadratic::convex() {
     }
     smallest_direction();
     return true;
+}
+
+bool Quadratic::definite() {
+    known_ = nullptr;
+    const Work work(*this);
+    const double largest = largest_of(h_);
+    return largest > 0.0 && factor(-kSmallest.rounding * largest) < 0;
 }
 
 // Gershgorin's circles and the diagonal bound lambda, where |g| / radius is the pull.

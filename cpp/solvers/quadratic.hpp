@@ -23,6 +23,8 @@ class Quadratic {
     // differ from their mirror images by sqrt(epsilon) of the largest; their means are taken. What
     // is known of it answers the first of the questions below, which comes while it is told.
     std::string adopt(const Hessian& h, double epsilon);
+    // The rows and columns of a whole that are not held; what is known of the whole is forgotten.
+    void adopt(Quadratic& whole, const std::vector<char>& held);
 
     // Three steps p, from the gradient g at the same point.
 
@@ -41,6 +43,9 @@ class Quadratic {
 
     // Whether H is positive semidefinite, as far as rounding lets one tell.
     bool convex();
+    // Whether H is positive definite beyond rounding.
+    bool definite();
+    void multiply(const double* v, double* to) const;  // to = H v
     // The smallest z.H z / z.z of the directions looked at since H was set.
     double curvature() const { return curvature_; }
     double shift() const { return shift_; }        // of the last step

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .random import Rng
 
     _Array: TypeAlias = NDArray[Any]
+    _Made: TypeAlias = Any  # an array; a tensor where the dtype is PyTorch's
     _DType: TypeAlias = DTypeLike | torch.dtype
     _Integers: TypeAlias = SupportsIndex | Sequence[SupportsIndex]
 
@@ -134,7 +135,7 @@ def _draw(
     dtype: _DType,
     offset: float,
     scale: float,
-) -> _Array:
+) -> _Made:
     sizes, (target, make) = _sizes(shape), float_dtype(dtype)
     values: _Array = np.asarray(sample(generator(rng), sizes), dtype=np.float64)
     values *= scale
@@ -160,7 +161,7 @@ def uniform(
     dtype: _DType = np.float32,
     low: float = -0.05,
     high: float = 0.05,
-) -> _Array:
+) -> _Made:
     """Uniform values between `low` and `high`.
 
     w = low + (high - low) u,  u ~ U[0, 1)
@@ -189,7 +190,7 @@ def normal(
     dtype: _DType = np.float32,
     mean: float = 0.0,
     stddev: float = 0.05,
-) -> _Array:
+) -> _Made:
     """Normal values.
 
     w ~ N(mean, stddev^2)
@@ -217,7 +218,7 @@ def truncated_normal(
     dtype: _DType = np.float32,
     mean: float = 0.0,
     stddev: float = 0.05,
-) -> _Array:
+) -> _Made:
     """Normal values without the tails; `stddev` is that of what remains.
 
     w = mean + stddev z / c,  z ~ N(0, 1) given abs(z) <= 2,  c = 0.8796 the deviation of z,
@@ -293,7 +294,7 @@ def glorot_uniform(
     out_axis: _Integers = -1,
     batch_axis: _Integers = (),
     gain: float = 1.0,
-) -> _Array:
+) -> _Made:
     """Uniform weights for linear and tanh layers (Xavier).
 
     w ~ U(-a, a),  a = gain sqrt(6 / (fan_in + fan_out)),  so Var(w) = gain^2 2 / (fan_in + fan_out)
@@ -330,7 +331,7 @@ def glorot_normal(
     out_axis: _Integers = -1,
     batch_axis: _Integers = (),
     gain: float = 1.0,
-) -> _Array:
+) -> _Made:
     """Truncated normal weights for linear and tanh layers (Xavier).
 
     w ~ N(0, gain^2 2 / (fan_in + fan_out)), truncated
@@ -368,7 +369,7 @@ def lecun_uniform(
     out_axis: _Integers = -1,
     batch_axis: _Integers = (),
     gain: float = 1.0,
-) -> _Array:
+) -> _Made:
     """Uniform weights of variance 1 / fan_in; for SELU with gain 1.
 
     w ~ U(-a, a),  a = gain sqrt(3 / fan_in),  so Var(w) = gain^2 / fan_in
@@ -405,7 +406,7 @@ def lecun_normal(
     out_axis: _Integers = -1,
     batch_axis: _Integers = (),
     gain: float = 1.0,
-) -> _Array:
+) -> _Made:
     """Truncated normal weights of variance 1 / fan_in; for SELU with gain 1.
 
     w ~ N(0, gain^2 / fan_in), truncated
@@ -443,7 +444,7 @@ def he_uniform(
     out_axis: _Integers = -1,
     batch_axis: _Integers = (),
     negative_slope: float = 0.0,
-) -> _Array:
+) -> _Made:
     """Uniform weights for ReLU layers (Kaiming).
 
     w ~ U(-a, a),  a = sqrt(6 / ((1 + negative_slope^2) fan_in)),  so Var(w) = a^2 / 3
@@ -480,7 +481,7 @@ def he_normal(
     out_axis: _Integers = -1,
     batch_axis: _Integers = (),
     negative_slope: float = 0.0,
-) -> _Array:
+) -> _Made:
     """Truncated normal weights for ReLU layers (Kaiming).
 
     w ~ N(0, 2 / ((1 + negative_slope^2) fan_in)), truncated
@@ -517,7 +518,7 @@ def orthogonal(
     out_axis: SupportsIndex = -1,
     batch_axis: _Integers = (),
     gain: float = 1.0,
-) -> _Array:
+) -> _Made:
     """A random orthogonal matrix times `gain`.
 
     With out_axis last and the others flattened into rows, W^T W = gain^2 I if W has at least as
@@ -573,7 +574,7 @@ def constant(
     *,
     rng: Rng = None,
     dtype: _DType = np.float32,
-) -> _Array:
+) -> _Made:
     """The same value everywhere.
 
     w = value
@@ -592,7 +593,7 @@ def constant(
     return make(np.full(_sizes(shape), as_array(value, "value"), target))
 
 
-def zeros(shape: _Integers, *, rng: Rng = None, dtype: _DType = np.float32) -> _Array:
+def zeros(shape: _Integers, *, rng: Rng = None, dtype: _DType = np.float32) -> _Made:
     """Zeros, the usual bias.
 
     w = 0
@@ -609,7 +610,7 @@ def zeros(shape: _Integers, *, rng: Rng = None, dtype: _DType = np.float32) -> _
     return constant(shape, 0.0, dtype=dtype)
 
 
-def ones(shape: _Integers, *, rng: Rng = None, dtype: _DType = np.float32) -> _Array:
+def ones(shape: _Integers, *, rng: Rng = None, dtype: _DType = np.float32) -> _Made:
     """Ones, the usual scale of a normalization layer.
 
     w = 1
@@ -628,7 +629,7 @@ def ones(shape: _Integers, *, rng: Rng = None, dtype: _DType = np.float32) -> _A
 
 def relu_bias(
     shape: _Integers, *, rng: Rng = None, dtype: _DType = np.float32, value: float = 0.1
-) -> _Array:
+) -> _Made:
     """A small positive bias, so that most rectifiers start active.
 
     b = value
@@ -657,7 +658,7 @@ def lstm_bias(
     dtype: _DType = np.float32,
     forget_gate: SupportsIndex = 1,
     value: float = 1.0,
-) -> _Array:
+) -> _Made:
     """Zeros, but `value` for the forget gate, so that an LSTM starts by remembering.
 
     b = (0, value, 0, 0) for the gates (input, forget, cell, output), the order of PyTorch and Keras
@@ -694,7 +695,7 @@ def output_bias(
     dtype: _DType = np.float32,
     activation: Literal["sigmoid", "softmax", "linear"] | None = None,
     classes: int | None = None,
-) -> _Array:
+) -> _Made:
     """The bias of an output layer that already predicts the average target.
 
     With p the mean of the targets, per output:

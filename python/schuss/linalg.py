@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["cholesky", "solve_spd"]
 
 
-def cholesky(A: npt.ArrayLike, *, overwrite: bool = False) -> npt.NDArray[Any]:
+def cholesky(A: npt.ArrayLike, *, overwrite: bool = False) -> Any:
     """Return the lower triangular L with positive diagonal for which A = L L'.
 
     n³/3 flops for each matrix. Only the lower triangle of A is read.
@@ -50,11 +50,10 @@ def cholesky(A: npt.ArrayLike, *, overwrite: bool = False) -> npt.NDArray[Any]:
         array([[2., 0.],
                [1., 3.]])
     """
-    factor: npt.NDArray[Any] = in_kind_of(A, _core.cholesky(A, overwrite))
-    return factor
+    return in_kind_of(A, _core.cholesky(A, overwrite))
 
 
-def solve_spd(A: npt.ArrayLike, b: npt.ArrayLike, *, overwrite: bool = False) -> npt.NDArray[Any]:
+def solve_spd(A: npt.ArrayLike, b: npt.ArrayLike, *, overwrite: bool = False) -> Any:
     """Return the x for which A x = b, by Cholesky factorization.
 
     n³/3 flops for each matrix and 2 n² for each right-hand side. Only the lower triangle of A is
@@ -82,8 +81,7 @@ def solve_spd(A: npt.ArrayLike, b: npt.ArrayLike, *, overwrite: bool = False) ->
     Where we differ: numpy.linalg.solve takes a b of one axis less than A for a matrix unless it has
     one axis only; here it is a vector for each matrix.
     """
-    x: npt.NDArray[Any] = in_kind_of(b, _core.solve_spd(A, b, overwrite))
-    return x
+    return in_kind_of(b, _core.solve_spd(A, b, overwrite))
 
 
 explain(__name__, arguments=False)

@@ -217,6 +217,35 @@ def test_a_run_goes_on_bit_for_bit(solver, way):
     assert optimizer.result.nfev == other.result.nfev
 
 
+@pytest.mark.parametrize("form", ["once", "waiting", "before"])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16], ids=str)
+def test_a_checkpoint_has_the_pairs_once(dtype, form):
+    straight, broken = Problem(dtype), Problem(dtype)
+    options = {"max_iter": 1000, "max_eval": 12, "history_size": 4}
+    one, other = (make(LBFGS, p.net.parameters(), **options) for p in (straight, broken))
+    for problem, optimizer in ((straight, one), (broken, other)):
+        optimizer.step(problem.function())
+    whole = other._run.solver._state()[3]
+    saved = other.state_dict()
+    state = saved["state"][0]
+    assert len(state["old_stps"]) >= 3
+    assert len(whole) - len(state["solver"]) == 2 * 4 * len(state["old_stps"]) * 33
+    if form == "before":  # as it was once saved
+        del state["pairs_at"]
+        state["solver"] = torch.frombuffer(bytearray(whole), dtype=torch.uint8)
+    if form == "waiting":  # loaded, and saved before its first step
+        between = make(LBFGS, broken.net.parameters(), **options)
+        between.load_state_dict(saved)
+        saved = between.state_dict()
+    other = make(LBFGS, broken.net.parameters(), **options)
+    other.load_state_dict(saved)
+    for _ in range(2):
+        one.step(straight.function())
+        other.step(broken.function())
+        assert torch.equal(straight.parameters, broken.parameters)
+    assert one._run.solver._state()[3] == other._run.solver._state()[3]
+
+
 def test_torch_goes_on_from_our_state_and_we_from_torchs():
     for first, second in ((LBFGS, torch.optim.LBFGS), (torch.optim.LBFGS, LBFGS)):
         problem = Problem()
@@ -236,6 +265,23 @@ def test_torch_goes_on_from_our_state_and_we_from_torchs():
         assert len(pairs) > 25
         kept = state["state"][0]["old_stps"]
         torch.testing.assert_close(pairs[0], kept[0], rtol=1e-6, atol=1e-12)
+
+
+def test_what_torch_learned_in_between_counts():
+    problem = Problem()
+    closure = problem.function()
+    optimizer = LBFGS(problem.net.parameters(), max_iter=8, history_size=4, **SEARCH)
+    optimizer.step(closure)
+    between = torch.optim.LBFGS(problem.net.parameters(), **SEARCH)
+    between.load_state_dict(optimizer.state_dict())
+    between.step(closure)
+    state = between.state_dict()
+    newest = state["state"][0]["old_stps"][-1]
+    optimizer.load_state_dict(state)
+    optimizer.param_groups[0]["max_iter"] = 1
+    optimizer.step(closure)
+    steps = optimizer.state_dict()["state"][0]["old_stps"]
+    assert any(torch.allclose(s, newest, rtol=1e-6, atol=1e-12) for s in steps)
 
 
 def test_both_ways_of_stepping_share_their_state():
@@ -359,6 +405,32 @@ def test_minimize_structures(method):
     assert torch.equal(start["a"], torch.full((2,), -0.5, dtype=torch.float64))
     assert start["rest"][1].grad is None
     repr(result)
+
+
+def test_minimize_within_bounds():
+    """Bounds that no narrow dtype has are rounded inwards to it."""
+    seen = []
+
+    def fun(p):
+        seen.append((p["a"].detach().clone(), p["rest"][0].detach().clone()))
+        return valley({"a": p["a"], "rest": (p["rest"][0].double(), p["rest"][1])})
+
+    start = {
+        "a": torch.full((2,), -0.5, dtype=torch.float64),
+        "rest": (torch.zeros(2, dtype=torch.bfloat16), torch.tensor(0.0)),
+    }
+    upper = torch.tensor([0.6, 0.31])
+    result = minimize(
+        fun, start, bounds={"a": (None, 0.7), "rest": ((-0.1, upper), None)}, gtol=1e-3
+    )
+    assert result.x["a"].max() == 0.7
+    assert all((b.double() <= upper.double()).all() and b.min() >= -0.1 for _, b in seen)
+    assert all(a.max() <= 0.7 for a, _ in seen)
+    assert (result.x["rest"][0].double() > upper.double() - 0.01).any()
+    with pytest.raises(ValueError, match=r"^bounds.a\[1\] is \(3.0, 1.0\)"):
+        minimize(fun, start, bounds={"a": ([0, 3], 1), "rest": (None, None)})
+    with pytest.raises(ValueError, match="complex"):
+        minimize(lambda z: z.abs().sum(), torch.zeros(2, dtype=torch.complex64), bounds=(0, 1))
 
 
 def test_minimize_hessians_row_by_row_too():

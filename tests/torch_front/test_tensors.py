@@ -7,7 +7,7 @@ import copy
 import numpy as np
 import pytest
 import schuss
-from helpers import same_bits
+from helpers import same_bits, stepper_of
 from schuss import clipping, initializers, linalg
 
 torch = pytest.importorskip("torch")
@@ -71,6 +71,20 @@ def test_a_step_moves_the_versions_of_what_it_writes():
     opt.step([p, resting], [torch.full((3,), np.inf), None])
     assert p._version == 1
     assert p.tolist() == [0.5] * 3
+
+
+def test_a_frozen_tensor_has_not_been_written():
+    params, grads = ({"w": torch.ones(3), "frozen": torch.ones(3)} for _ in range(2))
+    shadow = {key: torch.zeros(3, dtype=torch.float16) for key in params}
+    opt = schuss.SGD(learning_rate=0.25, overrides={"frozen": {"learning_rate": 0.0}})
+    opt.step(params, grads, shadow=shadow)
+    stepper = stepper_of(opt, params)
+    stepper.open(params, grads, shadow, None)
+    stepper.run(range(2))
+    stepper.close()
+    assert [t["w"]._version for t in (params, shadow)] == [2, 2]
+    assert [t["frozen"]._version for t in (params, shadow)] == [0, 0]
+    assert shadow["w"].tolist() == [0.5] * 3
 
 
 def test_a_shadow_may_be_a_tensor():

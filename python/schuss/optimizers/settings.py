@@ -57,11 +57,12 @@ def _read(obj: Any, name: str) -> Any:
         raise AttributeError(name) from None
 
 
-def _text(owner: type, name: str) -> str | None:
-    """Return what the docstring of a class says of an argument."""
-    _, _, arguments = inspect.cleandoc(owner.__doc__ or "").partition("Args:\n")
-    found = re.search(rf"^ {{4}}{name}: (.*(?:\n {{8}}.*)*)", arguments, re.MULTILINE)
-    return None if found is None else " ".join(found[1].split())
+@functools.cache
+def _texts(doc: str | None) -> dict[str, str]:
+    """Return what the docstring of a class says of its arguments."""
+    _, _, arguments = inspect.cleandoc(doc or "").partition("Args:\n")
+    found = re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", arguments, re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in found}
 
 
 class Setting:
@@ -69,7 +70,7 @@ class Setting:
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
-        self.__doc__ = _text(owner, name) or self.general()
+        self.__doc__ = _texts(owner.__doc__).get(name) or self.general()
 
     def __get__(self, obj: Any, owner: type | None = None) -> Any:
         return self if obj is None else _read(obj, self.name)

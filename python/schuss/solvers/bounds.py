@@ -8,9 +8,17 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["batch_bounds", "flat_bounds", "nothing"]
+__all__ = ["Sides", "batch_bounds", "flat_bounds", "nothing", "projected"]
 
-Sides = tuple[Any, Any]
+Sides = tuple[Any, Any]  # lower and upper bounds, of one number or of all variables
+
+
+def projected(gradient: Any, x: Any, bounds: Sides | None) -> Any:
+    """Return x - P(x - g) of flat x and g, P the projection into the box, without its rounding."""
+    if bounds is None:
+        return gradient
+    lower, upper = bounds
+    return np.where(gradient < 0, np.maximum(x - upper, gradient), np.minimum(x - lower, gradient))
 
 
 def flat_bounds(
@@ -24,6 +32,7 @@ def flat_bounds(
     leaves: the arrays of the start and where they are, in order.
     dtype: of the iterates: bounds are rounded to it inwards.
     """
+    names: list[tuple[str, tuple[int, ...]]]
     if nothing(bounds):
         return None
     if _is_pair(bounds):
@@ -175,8 +184,10 @@ def _checked(
             k -= math.prod(names.pop(0)[1])
         name, shape = names[0]
         at = f"[{', '.join(map(str, np.unravel_index(k, shape)))}]" if shape else ""
-        room = "a float32 between them" if low <= high else "low <= high"
-        raise ValueError(f"{name}{at} is ({low:g}, {high:g}); {room} is wanted")
+        room = "low <= high"
+        if low <= high:
+            room = f"a number of {dtype} between them"
+        raise ValueError(f"{name}{at} is ({low!r}, {high!r}); {room} is wanted")
     if np.isinf(lower).all() and np.isinf(upper).all():
         return None
     return lower, upper

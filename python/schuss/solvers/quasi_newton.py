@@ -31,6 +31,11 @@ class LBFGS(Solver):
     leaves of equal gradients) are left out. The first step is along -g, as long as 0.3 |x| or
     |f| / |g|, whichever is less, so that no units of x or f change what comes of it.
 
+    With bounds a bound is active where -γ g would lead to it. H acts on the gradient of the other
+    variables, which go no farther than to their bounds; active ones go to theirs, and y is 0 where
+    s is. The gradient that decides is the projected one, of which element i is max(xᵢ - uᵢ, gᵢ)
+    where gᵢ < 0 and min(xᵢ - lᵢ, gᵢ) elsewhere.
+
     Args:
         x0: where to start; see `Solver`.
         history_size: m, pairs kept, 1 to 1000.
@@ -68,7 +73,9 @@ class LBFGS(Solver):
     Liu and Nocedal, On the Limited Memory BFGS Method, Math. Programming 45, 1989, whose scaling M3
     is γ; Byrd, Nocedal and Schnabel, Representations of Quasi-Newton Matrices, Math. Programming
     63, 1994, equation 3.1, the form in which H g is computed; Moré and Thuente, Line Search
-    Algorithms with Guaranteed Sufficient Decrease, ACM TOMS 20, 1994; Hager and Zhang, A New
+    Algorithms with Guaranteed Sufficient Decrease, ACM TOMS 20, 1994; Bertsekas, Projected Newton
+    Methods for Optimization Problems with Simple Constraints, SIAM J. Control Optim. 20, 1982;
+    Hager and Zhang, A New
     Conjugate Gradient Method, SIAM J. Optim. 16, 2005, section 4; Powell, Algorithms for Nonlinear
     Constraints, Math. Programming 14, 1978 (damping).
 
@@ -92,9 +99,9 @@ class LBFGS(Solver):
         maxls: int = 20,
         c1: float = 1e-4,
         c2: float = 0.9,
-        bounds: Any = None,
         damping: bool = False,
         history_dtype: Any = None,
+        bounds: Any = None,
     ) -> None:
         super().__init__(
             x0,
@@ -200,9 +207,9 @@ class BFGS(Solver):
         maxls: int = 20,
         c1: float = 1e-4,
         c2: float = 0.9,
-        bounds: Any = None,
         damping: bool = False,
         hess_inv0: Any = None,
+        bounds: Any = None,
     ) -> None:
         super().__init__(
             x0,
@@ -244,6 +251,7 @@ class SR1(Solver):
             more was to be expected; at least 0, which is off.
         maxiter: steps at most, at least 0, which evaluates x0 alone; None: no limit.
         maxfun: evaluations at most, at least 1; None: no limit.
+        bounds: as `minimize` takes them; None: none.
 
     Memory: 4 n² bytes, the lower triangle of B in float64, and about 16 vectors. `result()` makes
     the whole matrix for `hess`, 8 n² bytes more.
@@ -281,8 +289,9 @@ class SR1(Solver):
         ftol: float = 0.0,
         maxiter: int | None = 15000,
         maxfun: int | None = 15000,
+        bounds: Any = None,
     ) -> None:
-        super().__init__(x0, gtol=gtol, ftol=ftol, maxiter=maxiter, maxfun=maxfun)
+        super().__init__(x0, gtol=gtol, ftol=ftol, maxiter=maxiter, maxfun=maxfun, bounds=bounds)
 
     def _more(self, found: dict[str, Any]) -> dict[str, Any]:
         return {"hess": found["matrix"]}

@@ -126,8 +126,8 @@ class Result(_Fields):
     status: int
     success: bool
     message: str
-    hess_inv: NDArray[Any]
-    hess: NDArray[Any]
+    hess_inv: Any
+    hess: Any
     min_curvature: float
     is_minimum: bool
     shift: float
@@ -167,9 +167,9 @@ class BatchResult(_Fields):
          status: 2 times 0, 1 time 1
     """
 
-    x: NDArray[Any]
+    x: Any
     fun: NDArray[Any]
-    jac: NDArray[Any]
+    jac: Any
     nit: NDArray[Any]
     nfev: NDArray[Any]
     njev: NDArray[Any]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .bounds import projected
 from .differences import flat
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ class Trace:
         x, before = flat(x), self._x
         self._x = x
         with np.errstate(all="ignore"):
-            gmax = float(np.abs(flat(jac)).max(initial=0.0))
+            slopes = projected(flat(jac), x, self._solver.bounds)
+            gmax = float(np.abs(slopes).max(initial=0.0))
             step = 0.0 if before is None else float(np.linalg.norm(x - before))
         seconds = time.perf_counter() - self._began
         row = (self._solver.nit, self._evaluations(), float(fun), gmax, step, seconds)

@@ -70,6 +70,8 @@ step; with a keyword of ours, or a class of ours, the step stays outside what it
 - ``torch.set_num_threads`` bounds the threads here too.
 """
 
+from ..suggest import explain
+from .functions import minimize
 from .optimizers import (
     ASGD,
     LAMB,
@@ -89,7 +91,7 @@ from .optimizers import (
     RMSprop,
     Rprop,
 )
-from .solvers import BFGS, LBFGS, NewtonCG, minimize
+from .solvers import BFGS, LBFGS, NewtonCG
 
 __all__ = [
     "ASGD",
@@ -114,3 +116,6 @@ __all__ = [
     "Rprop",
     "minimize",
 ]
+
+
+explain(__name__)

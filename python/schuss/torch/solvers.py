@@ -1,9 +1,9 @@
-"""Solvers that call closures, as `torch.optim.LBFGS` does, and `minimize` for functions."""
+"""Solvers that call closures, as `torch.optim.LBFGS` does."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
@@ -13,92 +13,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .. import _core, solvers
+from .. import solvers
 from ..checks import count, flag, tolerance
-from ..solvers.minimize import method_name, wants_result
-from ..structures import map_leaves
-from .front import increment_version
+from .functions import Flat, gradients_of, hessian_products
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from typing_extensions import Unpack
-
-    from ..solvers.minimize import Options
 
     Closure = Callable[[], Any]
 
-__all__ = ["BFGS", "LBFGS", "NewtonCG", "minimize"]
+__all__ = ["BFGS", "LBFGS", "NewtonCG"]
 
-_READER = _core.TensorReader(torch)
 RELATIVE = 1e-9  # of the largest element of the first gradient, where nobody gives a tolerance
 TOLERANCES = {"tolerance_grad": 1e-7, "tolerance_change": 1e-9}  # torch's
 # What torch keeps, counts aside.
 TORCH = ("d", "t", "old_dirs", "old_stps", "ro", "H_diag", "prev_flat_grad", "prev_loss", "al")
-DOUBLE = (torch.float64, torch.complex128)
-
-
-# -- tensors and vectors ---------------------------------------------------------------------------
-
-
-def _real(tensor: Tensor) -> Tensor:
-    """Return a dense tensor of real numbers, complex ones as pairs."""
-    if tensor.layout != torch.strided:
-        tensor = tensor.to_dense()
-    return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
-
-
-class Flat:
-    """Tensors as one vector of real numbers after each other, and back."""
-
-    def __init__(self, tensors: Sequence[Tensor]) -> None:
-        self.layout = [(t.shape, t.dtype) for t in tensors]
-        self.dtype = torch.float64 if any(t.dtype in DOUBLE for t in tensors) else torch.float32
-        shapes = [(*t.shape, 2) if t.is_complex() else t.shape for t in tensors]
-        self._shapes = [torch.Size(shape) for shape in shapes]
-        self._counts = [shape.numel() for shape in self._shapes]
-        self.size = sum(self._counts)
-
-    def fits(self, tensors: Sequence[Tensor]) -> bool:
-        """Whether these have the shapes and dtypes of those that it was made of."""
-        return self.layout == [(t.shape, t.dtype) for t in tensors]
-
-    def vector(self) -> Tensor:
-        """Return a new vector."""
-        return torch.zeros(self.size, dtype=self.dtype)
-
-    def parts(self, vector: Tensor) -> list[Tensor]:
-        """Return views of a vector in the shapes of the tensors, of complex ones as pairs."""
-        pieces = torch.split(vector, self._counts)
-        return [piece.view(shape) for piece, shape in zip(pieces, self._shapes, strict=True)]
-
-    def read(self, tensors: Iterable[Tensor | None], vector: Tensor) -> None:
-        """Copy tensors into a vector; None stands for zeros."""
-        found = list(tensors)
-        if _READER.read(found, vector.numpy(), self._counts):
-            return
-        for tensor, part in zip(found, self.parts(vector), strict=True):
-            if tensor is None:
-                part.zero_()
-            else:
-                part.copy_(_real(tensor.detach()))
-
-    def write(self, tensors: Sequence[Tensor], vector: Tensor) -> None:
-        """Copy a vector into tensors, in place."""
-        if _READER.write(list(tensors), vector.numpy()):
-            increment_version(tensors)
-            return
-        for tensor, part in zip(tensors, self.parts(vector), strict=True):
-            (torch.view_as_real(tensor) if tensor.is_complex() else tensor).copy_(part)
-
-    def tensors(self, vector: Tensor) -> list[Tensor]:
-        """Return a vector's elements as tensors like those that it was made of."""
-        return [
-            torch.view_as_complex(part).to(dtype) if dtype.is_complex else part.to(dtype)
-            for part, (_, dtype) in zip(self.parts(vector), self.layout, strict=True)
-        ]
-
-
-# -- closures --------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -316,7 +245,7 @@ class ClosureSolver(torch.optim.Optimizer):
     def _exported(self, run: Run) -> dict[str, Any]:
         """Return what the state of a checkpoint has beside the counts."""
         *_, state = run.solver._state()
-        return {"solver": torch.frombuffer(bytearray(state), dtype=torch.uint8)}
+        return {"solver": _tensor_of(state)}
 
     def _restored(self, params: list[Tensor], state: dict[str, Any]) -> Run:
         """Return the run of a checkpoint, or one that has not begun."""
@@ -438,7 +367,8 @@ class LBFGS(ClosureSolver, torch.optim.LBFGS):
     put back to the best point. `result` says why the last step ended.
 
     `state_dict` has torch's keys, and torch.optim.LBFGS can go on from it, as this class can from
-    torch's; `solver` in it is the state of our run, with which it goes on bit for bit.
+    torch's; `solver` in it is the state of our run, with which it goes on bit for bit, but for the
+    pairs, which lack at `pairs_at`.
 
     Memory: 2 history_size + 12 vectors, 2 history_size of them in float32.
 
@@ -540,12 +470,12 @@ class LBFGS(ClosureSolver, torch.optim.LBFGS):
     ) -> tuple[NDArray[Any], NDArray[Any]]:
         """Take the pairs out of a state as torch keeps it, the last step among them."""
         found = {key: state.pop(key, None) for key in TORCH}
-        steps = [_array(s, gradient) for s in found["old_stps"] or ()]
-        changes = [_array(y, gradient) for y in found["old_dirs"] or ()]
+        steps = [_array(s, gradient.dtype) for s in found["old_stps"] or ()]
+        changes = [_array(y, gradient.dtype) for y in found["old_dirs"] or ()]
         d, t, before = found["d"], float(found["t"] or 0.0), found["prev_flat_grad"]
         if d is not None and before is not None and t != 0.0:
-            steps.append(t * _array(d, gradient))
-            changes.append(gradient - _array(before, gradient))
+            steps.append(t * _array(d, gradient.dtype))
+            changes.append(gradient - _array(before, gradient.dtype))
         fits = all(row.shape == gradient.shape for row in chain(steps, changes))
         if not steps or not fits or len(steps) != len(changes):
             return gradient[None, :][:0], gradient[None, :][:0]
@@ -569,13 +499,53 @@ class LBFGS(ClosureSolver, torch.optim.LBFGS):
             "prev_loss": run.value,
         }
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state, of which all tensors are copies.
+
+        Tolerances that nobody gave are torch's there, as torch could not read them otherwise.
+        """
+        found = super().state_dict()
+        state = found["state"].get(0, {})
+        if "solver" in state:
+            pairs, whole = _pairs_in_bytes(state), state["solver"].numpy().tobytes()
+            at = whole.find(pairs)  # not where a state that torch has cast waits for its run
+            if at >= 0:
+                rest = whole[:at] + whole[at + len(pairs) :]
+                state.update(solver=_tensor_of(rest), pairs_at=at)
+        return found
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on where the one that saved it was; nothing is shared with it.
+
+        Tolerances that were not given to the constructor stay relative.
+        """
+        state = dict(state_dict["state"].get(0, {}))
+        at, solver = state.pop("pairs_at", None), state.pop("solver", None)
+        if solver is not None and solver.dtype == torch.uint8:  # or torch went on, and had it cast
+            whole = solver.cpu().numpy().tobytes()
+            if at is not None:
+                whole = whole[:at] + _pairs_in_bytes(state) + whole[at:]
+            state["solver"] = _tensor_of(whole)
+        states = {0: state} if state else {}
+        super().load_state_dict({**state_dict, "state": {**state_dict["state"], **states}})
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         self._params, self._numel_cache = self.param_groups[0]["params"], None
 
 
-def _array(vector: Tensor, like: NDArray[Any]) -> NDArray[Any]:
-    return vector.detach().cpu().numpy().astype(like.dtype)
+def _pairs_in_bytes(state: dict[str, Any]) -> bytes:
+    """Return the pairs of a state of torch's as they are in the bytes of a solver, all together."""
+    pairs = zip(state.get("old_stps", ()), state.get("old_dirs", ()), strict=True)
+    return b"".join(_array(v, np.float32).tobytes() for v in chain.from_iterable(pairs))
+
+
+def _tensor_of(data: bytes) -> Tensor:
+    return torch.frombuffer(bytearray(data), dtype=torch.uint8)
+
+
+def _array(vector: Tensor, dtype: Any) -> NDArray[Any]:
+    return vector.detach().to("cpu", torch.float64).numpy().astype(dtype)
 
 
 def _without_hooks(step: Any) -> Any:
@@ -691,7 +661,7 @@ class NewtonCG(ClosureSolver):
                     f"the closure returned {loss!r}; the loss as a tensor with its graph is wanted"
                 )
             try:
-                gradients = _gradients(loss, active, create_graph=True)
+                gradients = gradients_of(loss, active, create_graph=True)
             except RuntimeError as error:
                 if "second time" not in str(error):
                     raise
@@ -714,7 +684,7 @@ class NewtonCG(ClosureSolver):
         active, gradients = self._graph
         v = run.flat.tensors(torch.from_numpy(run.core.direction(True)))
         along = [part for part, p in zip(v, params, strict=True) if p.requires_grad]
-        self._put(run, params, _products(gradients, active, along))
+        self._put(run, params, hessian_products(gradients, active, along))
         run.core.tell_product(run.g.numpy())
 
     def _put(self, run: Run, params: list[Tensor], found: Iterable[Tensor]) -> None:
@@ -735,205 +705,3 @@ def _defaults(
         "tolerance_grad": tolerance_grad,
         "tolerance_change": change,
     }
-
-
-# -- derivatives -----------------------------------------------------------------------------------
-
-
-def _gradients(loss: Tensor, tensors: Sequence[Tensor], *, create_graph: bool) -> list[Tensor]:
-    """Return the gradients of a loss, zeros where it does not depend on a tensor."""
-    return list(
-        torch.autograd.grad(loss, tensors, create_graph=create_graph, materialize_grads=True)
-    )
-
-
-def _products(
-    gradients: Sequence[Tensor], tensors: Sequence[Tensor], v: Sequence[Tensor]
-) -> list[Tensor]:
-    """Return the Hessian, whose graph hangs on the gradients, times v."""
-    curved = [(g, part) for g, part in zip(gradients, v, strict=True) if g.requires_grad]
-    if not curved:
-        return [torch.zeros_like(t) for t in tensors]
-    outputs, along = zip(*curved, strict=True)
-    return list(
-        torch.autograd.grad(outputs, tensors, along, retain_graph=True, materialize_grads=True)
-    )
-
-
-class Function:
-    """A function of tensors in a structure, as one of a vector, with derivatives by autograd."""
-
-    def __init__(self, fun: Callable[[Any], Any], params: Any) -> None:
-        leaves: list[Tensor] = []
-        map_leaves(lambda leaf: leaves.append(_checked(leaf)), params)
-        if not leaves:
-            raise ValueError("params has no tensors; at least one is wanted")
-        self._fun, self._params = fun, params
-        self.flat = Flat(leaves)
-        self._devices = [leaf.device for leaf in leaves]
-        start = self.flat.vector()
-        self.flat.read(leaves, start)
-        self.start: NDArray[Any] = start.numpy()
-        self.twice = False  # whether gradients keep their graph
-        self._rows_at_once = True  # whether torch.func goes through fun
-        self._at: NDArray[Any] | None = None
-        self._graph: tuple[list[Tensor], list[Tensor]] | None = None
-
-    def tree(self, vector: NDArray[Any] | Tensor) -> Any:
-        """Return a vector as tensors in the structure of params."""
-        return self._filled(self._tensors(torch.as_tensor(vector)))
-
-    def _tensors(self, vector: Tensor) -> list[Tensor]:
-        tensors = self.flat.tensors(vector)
-        return [t.to(device) for t, device in zip(tensors, self._devices, strict=True)]
-
-    def _filled(self, tensors: Iterable[Tensor]) -> Any:
-        rest = iter(tensors)
-        return map_leaves(lambda _: next(rest), self._params)
-
-    def value(self, tensors: Iterable[Tensor]) -> Tensor:
-        """Return the value at tensors, with its graph."""
-        loss = self._fun(self._filled(tensors))
-        if not isinstance(loss, Tensor) or loss.numel() != 1 or loss.is_complex():
-            raise TypeError(f"fun returned {loss!r}; a tensor with one real number is wanted")
-        return loss.reshape(())
-
-    def value_and_gradient(self, x: NDArray[Any]) -> tuple[float, NDArray[Any]]:
-        """Return both at a vector."""
-        leaves = [t.requires_grad_() for t in self._tensors(torch.from_numpy(np.array(x)))]
-        with torch.enable_grad():
-            loss = self.value(leaves)
-            if not loss.requires_grad:
-                raise ValueError(
-                    "fun's value does not hang on params through autograd; operations of torch "
-                    "without detach(), item() or numpy() are wanted"
-                )
-            gradients = _gradients(loss, leaves, create_graph=self.twice)
-        if self.twice:
-            self._at, self._graph = np.array(x), (leaves, gradients)
-        return loss.item(), self._vector(gradients)
-
-    def product(self, x: NDArray[Any], v: NDArray[Any]) -> NDArray[Any]:
-        """Return the Hessian at x times v."""
-        if self._at is None or not np.array_equal(self._at, x):
-            self.value_and_gradient(x)
-        assert self._graph is not None
-        leaves, gradients = self._graph
-        return self._vector(_products(gradients, leaves, self._tensors(torch.from_numpy(v))))
-
-    def hessian(self, x: NDArray[Any]) -> NDArray[Any]:
-        """Return the matrix at x: all rows at once where torch.func can, else one by one."""
-        if self._rows_at_once:
-            try:  # twice in reverse, as fewer operations can be differentiated forward
-                rows = torch.func.jacrev(torch.func.grad(self._of_vector))
-                found: NDArray[Any] = rows(torch.from_numpy(np.array(x))).detach().numpy()
-                return found
-            except (RuntimeError, NotImplementedError):
-                self._rows_at_once = False
-        self.twice = True
-        return np.stack([self.product(x, row) for row in np.eye(x.size, dtype=x.dtype)])
-
-    def _of_vector(self, vector: Tensor) -> Tensor:
-        return self.value(self._tensors(vector)).to(vector)
-
-    def _vector(self, tensors: Iterable[Tensor]) -> NDArray[Any]:
-        vector = self.flat.vector()
-        self.flat.read(tensors, vector)
-        return vector.numpy()
-
-
-def _checked(leaf: Any) -> Tensor:
-    if not isinstance(leaf, Tensor):
-        raise TypeError(f"params has a leaf of type {type(leaf).__name__}; tensors are wanted")
-    if not (leaf.is_floating_point() or leaf.is_complex()):
-        raise TypeError(f"params has a tensor of dtype {leaf.dtype}; floating point is wanted")
-    return leaf
-
-
-def minimize(
-    fun: Callable[[Any], Tensor],
-    params: Any,
-    method: str | None = "lbfgs",
-    *,
-    tol: float | None = None,
-    callback: Callable[..., Any] | None = None,
-    options: Mapping[str, Any] | None = None,
-    **more: Unpack[Options],
-) -> solvers.Result:
-    """Find a local minimum of a function of tensors: `schuss.minimize` with autograd.
-
-    Args:
-        fun: fun(params) returns a tensor with one real number, computed with operations of torch
-            from tensors in the structure of params. It gets new tensors each time, with gradients
-            on; it calls no `backward`. Where it is not defined, return NaN or infinity.
-        params: where to start: a tensor, or nested dicts, lists and tuples of tensors, floating
-            point or complex, of any shapes, requiring gradients or not. They are only read.
-            Iterates are float64 where any of them is, and float32 otherwise; fun gets each in its
-            own dtype.
-        method: as in `schuss.minimize`. "newton" takes Hessians from `torch.func`, or row by row
-            where that cannot go through fun; "newton_cg" takes products by differentiating
-            twice.
-        tol: as in `schuss.minimize`.
-        callback: likewise; it gets tensors in the structure of params.
-        options: likewise.
-        more: likewise, such as gtol=1e-8 or history_size=100.
-
-    Returns:
-        A `schuss.Result`: `x` and `jac` are tensors in the structure of params; `hess` and
-        `hess_inv`, where the method has them, are matrices over all elements after each other, of
-        complex ones the real part and then the imaginary one.
-
-    Raises:
-        TypeError, ValueError: for what is no tensor, for a value that does not hang on params, and
-            as `schuss.minimize` does.
-
-    Example:
-        >>> import torch
-        >>> t = torch.linspace(0, 1, 20, dtype=torch.float64)
-        >>> y = 2 * torch.exp(-3 * t)
-        >>> start = {"scale": torch.ones((), dtype=torch.float64), "rate": t.new_ones(())}
-        >>> result = minimize(
-        ...     lambda p: ((p["scale"] * torch.exp(-p["rate"] * t) - y) ** 2).sum(),
-        ...     start,
-        ...     method="newton",
-        ... )
-        >>> {name: round(value.item(), 5) for name, value in result.x.items()}
-        {'scale': 2.0, 'rate': 3.0}
-    """
-    function = Function(fun, params)
-    name = method_name(method)
-    second: dict[str, Any] = {}
-    if name == "newton":
-        second = {"hess": function.hessian}
-    elif name == "newton_cg":
-        function.twice = True
-        second = {"hessp": function.product}
-    result = solvers.minimize(
-        function.value_and_gradient,
-        function.start,
-        method=name,
-        jac=True,
-        tol=tol,
-        callback=None if callback is None else _with_tensors(callback, function),
-        options=options,
-        **second,
-        **more,
-    )
-    for key in ("x", "jac"):
-        result[key] = function.tree(result[key])
-    for key in {"hess", "hess_inv"} & set(result):
-        result[key] = torch.from_numpy(result[key])
-    return result
-
-
-def _with_tensors(callback: Callable[..., Any], function: Function) -> Callable[..., Any]:
-    """Return a callback that gives another one tensors."""
-    if callable(callback) and wants_result(callback):
-
-        def watch(intermediate_result: solvers.Result) -> Any:
-            for key in ("x", "jac"):
-                intermediate_result[key] = function.tree(intermediate_result[key])
-            return callback(intermediate_result=intermediate_result)
-
-        return watch
-    return (lambda x: callback(function.tree(x))) if callable(callback) else callback
