@@ -21,6 +21,7 @@ SOLVING = [name for name in OURS if SOLVERS[name][1] in METHODS]
 # Where values end, far above gtol, and the message says so.
 ROUNDING = {
     "meyer, Gay's bounds",
+    "meyer in a box",
     "diagonal quadratic 1e+06 n=50 in a box, start outside",
     "analytic center n=1000",
 }
