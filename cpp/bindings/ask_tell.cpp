@@ -59,7 +59,10 @@ AskTell::AskTell(const std::string& method, py::handle x0, const py::dict& optio
     if (size_ == 0) throw py::value_error("x0 has no elements; at least one is wanted");
     const Vector start(size_, dtype_, 1);
     gather_tree(x0, "x0", start.data());
-    solver_ = maker(method, size_, dtype_, options)(start.data());
+    Start from{start.data()};
+    if (const auto bounds = bounds_in(options, dtype_, size_); !bounds.empty())
+        from.bounds = bounds.front();
+    solver_ = maker(method, size_, dtype_, options)(from);
 }
 
 // All leaves after each other in C order, converted to our dtype.
@@ -115,6 +118,10 @@ py::object AskTell::ask(bool copy) const {
 }
 
 const char* AskTell::request() const { return name_of(solver_->request()); }
+
+py::object AskTell::bounds() const {
+    return options_.contains("bounds") ? py::object(options_["bounds"]) : py::none();
+}
 
 void AskTell::check_request(Request told, const char* name) const {
     if (solver_->done()) throw std::runtime_error("the solver is done: " + solver_->message());

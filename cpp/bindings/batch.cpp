@@ -11,6 +11,7 @@ Batch::Batch(const std::string& method, const py::array& starts, const py::dict&
     : dtype_(starts.dtype()),
       n_(starts.shape(1)),
       solvers_(starts.shape(0), n_ * starts.itemsize(), static_cast<const char*>(starts.data()),
+               bounds_in(options, starts.itemsize() == 4 ? kFloat32 : kFloat64, n_),
                maker(method, n_, starts.itemsize() == 4 ? kFloat32 : kFloat64, options)) {}
 
 py::array Batch::running() const {

@@ -3,11 +3,14 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
+#include <utility>
+
 namespace schuss {
 namespace {
 
-constexpr const char* kKinds[] = {"tolerance", "positive", "fraction", "count",
-                                  "limit",     "flag",     "choice",   "matrix"};
+constexpr const char* kKinds[] = {"tolerance", "positive", "fraction", "count", "limit",
+                                  "flag",      "choice",   "matrix",   "bounds"};
 
 }  // namespace
 
@@ -40,13 +43,26 @@ py::dict methods_for_python() {
     return result;
 }
 
+std::vector<std::shared_ptr<const Bounds>> bounds_in(const py::dict& options, DType dtype,
+                                                     std::int64_t n) {
+    if (!options.contains("bounds") || options["bounds"].is_none()) return {};
+    const auto [lower, upper] =
+        py::cast<std::pair<py::array_t<double>, py::array_t<double>>>(options["bounds"]);
+    const std::int64_t each = std::min<std::int64_t>(lower.size(), n);
+    std::vector<std::shared_ptr<const Bounds>> result;
+    for (std::int64_t at = 0; at < lower.size(); at += each)
+        result.push_back(
+            std::make_shared<Bounds>(dtype, each, lower.data() + at, upper.data() + at));
+    return result;
+}
+
 SolverBatch::Make maker(const std::string& method, std::int64_t n, DType dtype,
                         const py::dict& options) {
     const Method& row = method_named(method);
     Problem problem{n, dtype, {}};
     for (const Option& option : row.options) {
         OptionValue& value = problem.options[option.name] = option.usual;
-        if (!options.contains(option.name)) continue;
+        if (option.kind == Option::Kind::kBounds || !options.contains(option.name)) continue;
         py::object given = options[py::cast(option.name)];
         if (py::isinstance<py::array>(given)) given = given.attr("ravel")();
         value = py::cast<OptionValue>(given);

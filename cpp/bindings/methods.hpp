@@ -2,7 +2,9 @@
 #pragma once
 #include <pybind11/pybind11.h>
 
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "solvers/registry.hpp"
 
@@ -16,6 +18,11 @@ const char* name_of(Request request);
 // {method: {"aliases", "needs", "options": {option: {"kind", "default", "least", "most",
 // "choices"}}}}
 py::dict methods_for_python();
+
+// The option `bounds`, a pair of float64 arrays of one number, of n, or of rows of n: one for
+// all, or one for each row; empty where there is none.
+std::vector<std::shared_ptr<const Bounds>> bounds_in(const py::dict& options, DType dtype,
+                                                     std::int64_t n);
 
 // Makes solvers of a method, of which Python has checked the options; those that are missing are
 // as usual.

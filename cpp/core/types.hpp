@@ -73,15 +73,31 @@ using SumSquaresKernel = void (*)(const char* x, std::int64_t count, double scal
 // [begin, begin + count) of whole vectors, at most one block of kBlock, so that blocks can be
 // shared out.
 
+// Where iterates may go: lower <= x <= upper, bounds of the iterates' dtype, or one pair for all
+// where there are no vectors. A bound is active where -g leads to it within `reach` of g.
+struct Box {
+    const char *lower, *upper;  // null: low and high
+    double low, high;
+    double reach;
+};
+
 // out: g.d, g.g and the largest |g|. Any element that is not finite leaves g.d or g.g so.
+// In a box of the projected gradient p, of which p_i = max(x_i - upper_i, g_i) where g_i < 0 and
+// min(x_i - lower_i, g_i) elsewhere: g.d, p.p, the largest |p|; and over the elements that d moves
+// those of y = g - g_before: y.y, g.g, g_before.g_before. Any element of g that is not finite
+// leaves g.d so.
 struct Probe {
     const char* g;
     const char* d;
+    const Box* box = nullptr;
+    const char *x = nullptr, *g_before = nullptr;  // in a box
 };
+constexpr int kProbeSums = 3, kBoxedSums = 6;
 using ProbeKernel = void (*)(const Probe&, std::int64_t begin, std::int64_t count, double* out);
 
 // s = step s, which was the direction; y = keep (g_new - g) - damp g; then g = g_new. out: for each
-// row, row.y and row.g; s and y may be among the rows.
+// row, row.y and row.g; s and y may be among the rows. In a box y is 0 where s is, and the products
+// are those with g where no bound is active, at the new x.
 struct CurvaturePair {
     char* g;
     const char* g_new;
@@ -90,12 +106,16 @@ struct CurvaturePair {
     const char* const* rows;
     int n_rows;
     bool streaming;  // the rows come from memory, not from a cache
+    const Box* box = nullptr;
+    const char* x = nullptr;  // in a box: the new one
 };
 using PairKernel = void (*)(const CurvaturePair&, std::int64_t begin, std::int64_t count,
                             double* out);
 
 // d = on_g g + sum of on_rows[r] rows[r], x_new = x + step d. out: g.d and d.d. d may be one of the
-// rows.
+// rows. In a box g counts where no bound is active, active variables go to their bounds, and the
+// others no farther than to theirs: d is the chord. out: also the largest |d| before that as a part
+// of the way to the bound.
 struct Combination {
     const char* g;
     double on_g;
@@ -107,25 +127,30 @@ struct Combination {
     char* x_new;
     double step;
     bool streaming;
+    const Box* box = nullptr;
 };
+constexpr int kCombinationSums = 2, kBoxedCombinationSums = 3;
 using CombinationKernel = void (*)(const Combination&, std::int64_t begin, std::int64_t count,
                                    double* out);
 
-// x_new = x + step d.
+// x_new = x + step d, no farther than to the bounds.
 struct Advance {
     const char* x;
     const char* d;
     double step;
     char* x_new;
+    const Box* box = nullptr;
 };
 using AdvanceKernel = void (*)(const Advance&, std::int64_t begin, std::int64_t count);
 
 // What a trial says, at x_new, of the point x with the gradient g: s = x_new - x, y = g_new - g.
-// out: s.g, s.s, s.y, g_new.g_new and the largest |g_new|. y may be null.
+// out: s.g, s.s, s.y, g_new.g_new and the largest |g_new|, in a box of the projected gradient. y
+// may be null.
 struct Trial {
     const char *x, *x_new, *g_new;
     const double* g;
     double *s, *y;
+    const Box* box = nullptr;
 };
 using TrialKernel = void (*)(const Trial&, std::int64_t begin, std::int64_t count, double* out);
 

@@ -2,6 +2,7 @@
 // history are read once for two products, and once more for the direction.
 #pragma once
 #include "core/types.hpp"
+#include "kernels/box.hpp"
 #include "kernels/reduce.hpp"
 #include "simd/vec.hpp"
 
@@ -13,14 +14,6 @@ constexpr int kRowsAbreast = kVectorBytes == 64 ? 4 : 2;
 
 // Out of cache rows are asked for this many bytes ahead: 5 % at n = 10^7; further ahead is slower.
 constexpr std::int64_t kRowAhead = 1024;
-
-template <class T>
-constexpr std::int64_t kSize = sizeof(T);
-
-template <class T>
-SCHUSS_INLINE double load_double(const char* from) {
-    return static_cast<double>(load<T>(from));
-}
 
 // Calls body<V>(i, slot) for the doubles i, i + 1, ... of a block: vectors, of which slot counts
 // those of one round of lanes, and then the elements that are left, of which slot is the lane.
@@ -38,23 +31,6 @@ SCHUSS_INLINE void walk(std::int64_t count, const Body& body) {
             i += kDoubles;
         }
     for (; i < count; ++i) body.template operator()<double>(i, static_cast<int>(i - whole));
-}
-
-// One vector of doubles or one double, from elements of type T.
-template <class T, class V>
-SCHUSS_INLINE V read(const char* from) {
-    if constexpr (sizeof(V) == sizeof(double))
-        return load_double<T>(from);
-    else
-        return load_doubles<T>(from);
-}
-
-template <class T, class V>
-SCHUSS_INLINE void write(char* to, V v) {
-    if constexpr (sizeof(V) == sizeof(double))
-        store(to, static_cast<T>(v));
-    else
-        store_doubles<T>(to, v);
 }
 
 // One sum of a walk: element i goes to lane i mod 16. What is left for the end, less than a vector,
@@ -97,8 +73,40 @@ struct Largest {
     }
 };
 
+template <class T, class D, class B>
+SCHUSS_INLINE void probe_in(const B& bounds, const Probe& by, std::int64_t begin,
+                            std::int64_t count, double* out) {
+    const char *x = by.x + begin * kSize<T>, *g_before = by.g_before + begin * kSize<T>;
+    const char *g = by.g + begin * kSize<T>, *d = by.d + begin * kSize<D>;
+    Sum along, squares, changes, slopes, slopes_before;
+    Largest largest;
+    walk(count, [&]<class V>(std::int64_t i, int slot) {
+        const V gi = read<T, V>(g + i * kSize<T>), di = read<D, V>(d + i * kSize<D>);
+        const V pi = projected(gi, read<T, V>(x + i * kSize<T>), bounds.template lower<V>(i),
+                               bounds.template upper<V>(i));
+        const V before = select(di == V{}, V{}, read<T, V>(g_before + i * kSize<T>));
+        const V after = select(di == V{}, V{}, gi);
+        along.add(gi * di, slot);
+        squares.add(pi * pi, slot);
+        largest.add(pi);
+        changes.add((after - before) * (after - before), slot);
+        slopes.add(after * after, slot);
+        slopes_before.add(before * before, slot);
+    });
+    out[0] = along.total();
+    out[1] = squares.total();
+    out[2] = largest.total();
+    out[3] = changes.total();
+    out[4] = slopes.total();
+    out[5] = slopes_before.total();
+}
+
 template <class T, class D>
 void probe(const Probe& by, std::int64_t begin, std::int64_t count, double* out) {
+    if (by.box)
+        return with_bounds<T>(by.box, begin, [&](const auto& bounds) {
+            if constexpr (bounds.kBounded) probe_in<T, D>(bounds, by, begin, count, out);
+        });
     const char* g = by.g + begin * kSize<T>;
     const char* d = by.d + begin * kSize<D>;
     Sum along, squares;
@@ -114,8 +122,9 @@ void probe(const Probe& by, std::int64_t begin, std::int64_t count, double* out)
     out[2] = largest.total();
 }
 
-template <class T>
-void trial(const Trial& by, std::int64_t begin, std::int64_t count, double* out) {
+template <class T, class B>
+SCHUSS_INLINE void trial_in(const B& bounds, const Trial& by, std::int64_t begin,
+                            std::int64_t count, double* out) {
     const char *x = by.x + begin * kSize<T>, *x_new = by.x_new + begin * kSize<T>;
     const char* g_new = by.g_new + begin * kSize<T>;
     const char* g = reinterpret_cast<const char*>(by.g + begin);
@@ -126,7 +135,8 @@ void trial(const Trial& by, std::int64_t begin, std::int64_t count, double* out)
     walk(count, [&]<class V>(std::int64_t i, int slot) {
         constexpr std::int64_t size = sizeof(double);
         const V gi = load<V>(g + i * size), new_gi = read<T, V>(g_new + i * kSize<T>);
-        const V si = read<T, V>(x_new + i * kSize<T>) - read<T, V>(x + i * kSize<T>);
+        const V new_xi = read<T, V>(x_new + i * kSize<T>);
+        const V si = new_xi - read<T, V>(x + i * kSize<T>);
         const V yi = new_gi - gi;
         store(s + i * size, si);
         if (y) store(y + i * size, yi);
@@ -134,13 +144,23 @@ void trial(const Trial& by, std::int64_t begin, std::int64_t count, double* out)
         length.add(si * si, slot);
         curvature.add(si * yi, slot);
         squares.add(new_gi * new_gi, slot);
-        largest.add(new_gi);
+        if constexpr (B::kBounded)
+            largest.add(projected(new_gi, new_xi, bounds.template lower<V>(i),
+                                  bounds.template upper<V>(i)));
+        else
+            largest.add(new_gi);
     });
     out[0] = slope.total();
     out[1] = length.total();
     out[2] = curvature.total();
     out[3] = squares.total();
     out[4] = largest.total();
+}
+
+template <class T>
+void trial(const Trial& by, std::int64_t begin, std::int64_t count, double* out) {
+    with_bounds<T>(by.box, begin,
+                   [&](const auto& bounds) { trial_in<T>(bounds, by, begin, count, out); });
 }
 
 // out[2 r] = rows[r].y, out[2 r + 1] = rows[r].g for R rows.
@@ -196,30 +216,45 @@ SCHUSS_INLINE const double* as_doubles(const char* from, std::int64_t count, dou
     }
 }
 
-template <class T, class D>
-void pair(const CurvaturePair& by, std::int64_t begin, std::int64_t count, double* out) {
+template <class T, class D, class B>
+SCHUSS_INLINE void pair_in(const B& bounds, const CurvaturePair& by, std::int64_t begin,
+                           std::int64_t count, double* out) {
     const char* g_new = by.g_new + begin * kSize<T>;
     char* g = by.g + begin * kSize<T>;
     char *s = by.s + begin * kSize<D>, *y = by.y + begin * kSize<D>;
+    alignas(64) double y_buffer[sizeof(D) == sizeof(double) ? 1 : kBlock];
+    alignas(64) double g_buffer[sizeof(T) == sizeof(double) && !B::kBounded ? 1 : kBlock];
     walk(count, [&]<class V>(std::int64_t i, int) {
         const std::int64_t at = i * kSize<T>, to = i * kSize<D>;
         const V before = read<T, V>(g + at), after = read<T, V>(g_new + at);
-        write<D>(y + to, by.keep * (after - before) - by.damp * before);
+        const V yi = by.keep * (after - before) - by.damp * before;
+        if constexpr (B::kBounded) {
+            write<D>(y + to, select(read<D, V>(s + to) == V{}, V{}, yi));
+            const V xi = read<T, V>(by.x + (begin + i) * kSize<T>);
+            const Sides<V> sides(bounds, i, xi, after);
+            store(reinterpret_cast<char*>(g_buffer + i), sides.free(after));
+        } else {
+            write<D>(y + to, yi);
+        }
         write<T>(g + at, after);
     });
     if (by.step != 1.0)
         walk(count, [&]<class V>(std::int64_t i, int) {
             write<D>(s + i * kSize<D>, by.step * read<D, V>(s + i * kSize<D>));
         });
-    alignas(64) double y_buffer[sizeof(D) == sizeof(double) ? 1 : kBlock];
-    alignas(64) double g_buffer[sizeof(T) == sizeof(double) ? 1 : kBlock];
     const double* ys = as_doubles<D>(y, count, y_buffer);
-    const double* gs = as_doubles<T>(g, count, g_buffer);
+    const double* gs = B::kBounded ? g_buffer : as_doubles<T>(g, count, g_buffer);
     int r = 0;
     for (; r + kRowsAbreast <= by.n_rows; r += kRowsAbreast)
         row_products<kRowsAbreast, D>(by.rows + r, begin, ys, gs, count, by.streaming, out + 2 * r);
     for (; r < by.n_rows; ++r)
         row_products<1, D>(by.rows + r, begin, ys, gs, count, by.streaming, out + 2 * r);
+}
+
+template <class T, class D>
+void pair(const CurvaturePair& by, std::int64_t begin, std::int64_t count, double* out) {
+    with_bounds<T>(by.box, begin,
+                   [&](const auto& bounds) { pair_in<T, D>(bounds, by, begin, count, out); });
 }
 
 // d += the sum of R rows.
@@ -238,13 +273,17 @@ SCHUSS_INLINE void add_rows(const char* const* rows, std::int64_t begin, const d
     });
 }
 
-template <class T, class D>
-void combination(const Combination& by, std::int64_t begin, std::int64_t count, double* out) {
+template <class T, class D, class B>
+SCHUSS_INLINE void combination_in(const B& bounds, const Combination& by, std::int64_t begin,
+                                  std::int64_t count, double* out) {
     alignas(64) double direction[kBlock];
     const char *g = by.g + begin * kSize<T>, *x = by.x + begin * kSize<T>;
     char *d = by.d + begin * kSize<D>, *x_new = by.x_new + begin * kSize<T>;
     walk(count, [&]<class V>(std::int64_t i, int) {
-        store(reinterpret_cast<char*>(direction + i), by.on_g * read<T, V>(g + i * kSize<T>));
+        V gi = read<T, V>(g + i * kSize<T>);
+        if constexpr (B::kBounded)
+            gi = Sides<V>(bounds, i, read<T, V>(x + i * kSize<T>), gi).free(gi);
+        store(reinterpret_cast<char*>(direction + i), by.on_g * gi);
     });
     int r = 0;
     for (; r + 4 <= by.n_rows; r += 4)
@@ -252,24 +291,58 @@ void combination(const Combination& by, std::int64_t begin, std::int64_t count, 
     for (; r < by.n_rows; ++r)
         add_rows<1, D>(by.rows + r, begin, by.on_rows + r, direction, count, by.streaming);
     Sum along, squares;
+    Largest part;
     walk(count, [&]<class V>(std::int64_t i, int slot) {
-        write<D>(d + i * kSize<D>, load<V>(reinterpret_cast<const char*>(direction + i)));
-        const V di = read<D, V>(d + i * kSize<D>);  // as it was rounded
-        write<T>(x_new + i * kSize<T>, read<T, V>(x + i * kSize<T>) + by.step * di);
-        along.add(read<T, V>(g + i * kSize<T>) * di, slot);
+        V di = load<V>(reinterpret_cast<const char*>(direction + i));
+        const V xi = read<T, V>(x + i * kSize<T>), gi = read<T, V>(g + i * kSize<T>);
+        if constexpr (B::kBounded) {
+            const Sides<V> to(bounds, i, xi, gi);
+            const V room = select(di < V{}, xi - to.lower, to.upper - xi);
+            const V inside = clamp(xi + di, to.lower, to.upper);
+            const V target =
+                select(to.fixed, xi, select(to.down, to.lower, select(to.up, to.upper, inside)));
+            const V moved = target - xi;
+            const V free_part = select(di == V{}, V{}, di / room);
+            const V active_part = select(moved == V{}, V{}, broadcast<V>(1.0));
+            part.add(select(to.fixed | to.down | to.up, active_part, free_part));
+            write<D>(d + i * kSize<D>, moved);
+            di = read<D, V>(d + i * kSize<D>);  // as it was rounded
+            // On a bound to the last bit.
+            const auto there = (target == to.lower) | (target == to.upper);
+            const V stepped = clamp(xi + by.step * di, to.lower, to.upper);
+            write<T>(x_new + i * kSize<T>,
+                     by.step < 1.0 ? stepped : select(there, target, stepped));
+        } else {
+            write<D>(d + i * kSize<D>, di);
+            di = read<D, V>(d + i * kSize<D>);  // as it was rounded
+            write<T>(x_new + i * kSize<T>, xi + by.step * di);
+        }
+        along.add(gi * di, slot);
         squares.add(di * di, slot);
     });
     out[0] = along.total();
     out[1] = squares.total();
+    if constexpr (B::kBounded) out[2] = part.total();
+}
+
+template <class T, class D>
+void combination(const Combination& by, std::int64_t begin, std::int64_t count, double* out) {
+    with_bounds<T>(by.box, begin, [&](const auto& bounds) {
+        combination_in<T, D>(bounds, by, begin, count, out);
+    });
 }
 
 template <class T, class D>
 void advance(const Advance& by, std::int64_t begin, std::int64_t count) {
     const char *x = by.x + begin * kSize<T>, *d = by.d + begin * kSize<D>;
     char* x_new = by.x_new + begin * kSize<T>;
-    walk(count, [&]<class V>(std::int64_t i, int) {
-        write<T>(x_new + i * kSize<T>,
-                 read<T, V>(x + i * kSize<T>) + by.step * read<D, V>(d + i * kSize<D>));
+    with_bounds<T>(by.box, begin, [&]<class B>(const B& bounds) {
+        walk(count, [&]<class V>(std::int64_t i, int) {
+            V to = read<T, V>(x + i * kSize<T>) + by.step * read<D, V>(d + i * kSize<D>);
+            if constexpr (B::kBounded)
+                to = clamp(to, bounds.template lower<V>(i), bounds.template upper<V>(i));
+            write<T>(x_new + i * kSize<T>, to);
+        });
     });
 }
 

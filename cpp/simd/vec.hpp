@@ -199,5 +199,30 @@ SCHUSS_INLINE void store_doubles(char* to, Vector<double> v) {
     }
 }
 
+template <class T>
+constexpr std::int64_t kSize = sizeof(T);
+
+template <class T>
+SCHUSS_INLINE double load_double(const char* from) {
+    return static_cast<double>(load<T>(from));
+}
+
+// One vector of doubles or one double, from elements of type T.
+template <class T, class V>
+SCHUSS_INLINE V read(const char* from) {
+    if constexpr (sizeof(V) == sizeof(double))
+        return load_double<T>(from);
+    else
+        return load_doubles<T>(from);
+}
+
+template <class T, class V>
+SCHUSS_INLINE void write(char* to, V v) {
+    if constexpr (sizeof(V) == sizeof(double))
+        store(to, static_cast<T>(v));
+    else
+        store_doubles<T>(to, v);
+}
+
 }  // namespace
 }  // namespace schuss::SCHUSS_TARGET

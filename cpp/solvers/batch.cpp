@@ -86,10 +86,16 @@ class LaneGroup {
 }  // namespace
 
 SolverBatch::SolverBatch(std::int64_t count, std::int64_t bytes, const char* starts,
-                         const Make& make)
+                         const std::vector<std::shared_ptr<const Bounds>>& bounds, const Make& make)
     : bytes_(bytes), points_(starts, starts + count * bytes) {
     for (std::int64_t k = 0; k < count; ++k) {
-        solvers_.push_back(make(starts + k * bytes));
+        Start from{starts + k * bytes};
+        if (!bounds.empty())
+            from.bounds = bounds[bounds.size() == 1 ? 0 : static_cast<std::size_t>(k)];
+        solvers_.push_back(make(from));
+        // Which may lie elsewhere.
+        std::memcpy(points_.data() + k * bytes, solvers_.back()->point()->data(),
+                    static_cast<std::size_t>(bytes));
         running_.push_back(k);
     }
     // What a solver asks for when it is made lies behind it, wherever that is; if it does not, the

@@ -11,8 +11,10 @@ namespace schuss {
 
 class SolverBatch {
   public:
-    using Make = std::function<std::unique_ptr<Solver>(const char* x0)>;
-    SolverBatch(std::int64_t count, std::int64_t bytes, const char* starts, const Make& make);
+    using Make = std::function<std::unique_ptr<Solver>(const Start& from)>;
+    // bounds: one for all, one for each, or none.
+    SolverBatch(std::int64_t count, std::int64_t bytes, const char* starts,
+                const std::vector<std::shared_ptr<const Bounds>>& bounds, const Make& make);
 
     const std::vector<std::int64_t>& running() const { return running_; }
     // The points of those that run, one after the other.

@@ -17,8 +17,8 @@ char* bytes(std::vector<double>& values) { return reinterpret_cast<char*>(values
 
 }  // namespace
 
-DenseInverse::DenseInverse(std::int64_t n, DType iterates, const std::vector<double>& first)
-    : n_(n), iterates_(iterates), work_(n, kFloat64, kFloat64), h_(n), given_(!first.empty()) {
+DenseInverse::DenseInverse(std::int64_t n, const std::vector<double>& first)
+    : n_(n), work_(n, kFloat64, kFloat64), h_(n), given_(!first.empty()) {
     for (auto* vector : {&g_, &d_, &s_, &y_, &u_, &v_, &p_, &q_})
         vector->resize(static_cast<std::size_t>(h_.padded()));
     if (given_) h_.set(first.data());
@@ -38,6 +38,7 @@ void DenseInverse::learn(const Lesson& lesson) {
     // y = keep (g_new - g) - damp g, H g_new = u, H g = -d.
     on_u_ = lesson.keep;
     on_d_ = lesson.keep + lesson.damp;
+    straight_ = lesson.straight;
 }
 
 void DenseInverse::multiply(const std::vector<double>& v, std::vector<double>& out) {
@@ -74,9 +75,9 @@ bool DenseInverse::keep_the_pair_before() {
     return true;
 }
 
-const Curvature::Terms& DenseInverse::direction(const char* gradient) {
+const Curvature::Terms& DenseInverse::direction(const FreeGradient& gradient) {
     const auto n = static_cast<std::size_t>(n_);
-    copy_as_doubles(iterates_, gradient, n, g_.data());
+    gradient.copy(g_.data());
     if (learned_ && empty_) {
         // The first pair knows the scale, Nocedal and Wright 2006, equation 6.20.
         scale_ = std::max(scale_, s_y_ / y_y_);
@@ -87,8 +88,12 @@ const Curvature::Terms& DenseInverse::direction(const char* gradient) {
         multiply(g_, u_);
     } else {
         multiply(g_, u_);
-        if (learned_)
+        if (learned_ && straight_) {
             for (std::size_t i = 0; i < n; ++i) v_[i] = growth_ * (on_u_ * u_[i] + on_d_ * d_[i]);
+        } else if (learned_) {
+            multiply(y_, v_);
+            for (std::size_t i = 0; i < n; ++i) v_[i] *= growth_;
+        }
     }
     terms_ = {0.0, {bytes(u_)}, {-1.0}};
     if (!learned_) return terms_;

@@ -2,7 +2,8 @@
 //
 //   H <- H + s w' + w s',   w = -rho v + rho (1 + rho y.v) / 2 s,   v = H y,   rho = 1 / s.y.
 //
-// v costs no product of its own: with d = -H g, H y = H g_new + d. One product with H an iteration.
+// v costs no product of its own: with d = -H g, H y = H g_new + d. One product with H an iteration,
+// or two where bounds bend d.
 //
 // H keeps the last two secant equations, not only H y = s (multiple secant equations: Schnabel,
 // University of Colorado report CU-CS-247-83, 1983). The pair before, p and q, is made conjugate,
@@ -28,11 +29,11 @@ namespace schuss {
 class DenseInverse final : public Curvature {
   public:
     // first: H at the start, n x n and positive definite; empty for a multiple of I.
-    DenseInverse(std::int64_t n, DType iterates, const std::vector<double>& first = {});
+    explicit DenseInverse(std::int64_t n, const std::vector<double>& first = {});
 
     const Place& place() override;
     void learn(const Lesson& lesson) override;
-    const Terms& direction(const char* gradient) override;
+    const Terms& direction(const FreeGradient& gradient) override;
     char* place_of_direction() override { return reinterpret_cast<char*>(d_.data()); }
     void forget(double scale) override;
     bool empty() const override { return empty_; }
@@ -46,13 +47,13 @@ class DenseInverse final : public Curvature {
     bool keep_the_pair_before();
 
     std::int64_t n_;
-    DType iterates_;
     VectorWork work_;
     Symmetric h_;
     std::vector<double> g_, d_, s_, y_, u_, v_;  // u = H g
     std::vector<double> p_, q_;                  // the pair before
     double scale_ = 1.0, s_y_ = 0.0, y_y_ = 0.0, s_b_s_ = 0.0;
     double on_u_ = 0.0, on_d_ = 0.0;  // v = on_u u + on_d d
+    bool straight_ = true;            // unless bounds bent d
     double growth_ = 1.0;
     std::int64_t updates_ = 0;
     bool empty_ = true;     // H is scale_ I, and h_ is not in use

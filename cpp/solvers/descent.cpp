@@ -25,13 +25,34 @@ constexpr double kRight = 1e-14;
 
 }  // namespace
 
-Descent::Descent(std::int64_t n, DType iterates, DType directions, const char* x0,
+Descent::Descent(std::int64_t n, DType iterates, DType directions, const Start& from,
                  const Limits& limits, const DescentSettings& settings,
                  std::unique_ptr<Curvature> curvature)
-    : Solver(n, iterates, directions, x0, limits),
+    : Solver(n, iterates, directions, from, limits),
       settings_(settings),
       curvature_(std::move(curvature)) {
     settings_.search.patience = kPatience;
+    if (bounds_) {
+        settings_.search.to_the_end = true;
+        box_ = bounds_->box();
+    }
+}
+
+void FreeGradient::copy(double* to) const {
+    copy_as_doubles(dtype_, g_, n_, to);
+    if (!bounds_) return;
+    std::vector<double> x(static_cast<std::size_t>(n_));
+    copy_as_doubles(dtype_, x_, n_, x.data());
+    for (std::int64_t i = 0; i < n_; ++i) {
+        const double lower = bounds_->lower(i), upper = bounds_->upper(i);
+        const double ahead = x[static_cast<std::size_t>(i)] - reach_ * to[i];
+        if ((to[i] > 0.0 && ahead <= lower) || (to[i] < 0.0 && ahead >= upper) || lower == upper)
+            to[i] = 0.0;
+    }
+}
+
+FreeGradient Descent::free_gradient() const {
+    return {dtype(), n_, g_->data(), x_->data(), bounds_.get(), box_.reach};
 }
 
 // Of a direction along the gradient, of which nothing else is known.
@@ -42,11 +63,17 @@ double Descent::scale() {
 
 void Descent::start(const VectorWork::Sizes& sizes) {
     gradient_squares_ = sizes.squares;
+    box_.reach = scale();
     if (learned_before_ && !curvature_->empty())
         learn_products(g_->data(), g_->data(), false);
     else
-        curvature_->forget(scale());
+        forget();
     aim();
+}
+
+void Descent::forget() {
+    box_.reach = scale();
+    curvature_->forget(box_.reach);
 }
 
 void Descent::inherit(Solver& other) {
@@ -75,7 +102,7 @@ void Descent::recall(const Pairs& pairs) {
         else
             std::copy_n(step.data(), n_, reinterpret_cast<double*>(s));
         learn_products(before.data(), pairs.y[k], true);
-        curvature_->direction(pairs.y[k]);  // makes room for the next
+        curvature_->direction({dtype(), n_, pairs.y[k]});  // makes room for the next
     }
     learned_before_ = true;
 }
@@ -84,35 +111,35 @@ void Descent::recall(const Pairs& pairs) {
 // its place, and the difference of the two is y.
 void Descent::learn_products(char* before, const char* gradient, bool pair) {
     const Curvature::Place& place = curvature_->place();
-    const std::vector<double>& products =
-        work_.pair({before, gradient, 1.0, 1.0, 0.0, place.s, place.y, place.rows.data(),
-                    static_cast<int>(place.rows.size()), false});
+    const std::vector<double>& products = work_.pair(
+        {before, gradient, 1.0, 1.0, 0.0, place.s, place.y, place.rows.data(),
+         static_cast<int>(place.rows.size()), false, pair ? nullptr : box(), x_->data()});
     const double s_y = products[2 * place.s_row];
     curvature_->learn({products, pair && s_y > 0.0 && std::isfinite(s_y), 1.0, 0.0, 0.0, 0.0});
 }
 
 void Descent::receive(double value, const char* gradient) {
-    const VectorWork::Sizes sizes = work_.probe({gradient, direction_});
+    const VectorWork::Sizes sizes =
+        work_.probe({gradient, direction_, box(), trial_->data(), g_->data()});
     if (run_.beyond(step_ * std::sqrt(direction_squares_))) {
-        if (std::isfinite(sizes.squares)) keep_if_best(value, gradient);
+        if (sizes.finite) keep_if_best(value, gradient);
         value = std::numeric_limits<double>::infinity();
     }
     if (forced_) {
         forced_ = false;
-        if (std::isfinite(value) && std::isfinite(sizes.squares))
-            return take(value, gradient, sizes);
+        if (std::isfinite(value) && sizes.finite) return take(value, gradient, sizes);
         return search_failed();
     }
     const LineSearch::Verdict verdict = search_.tell(value, sizes.slope);
     // What the slope along the direction says no longer matters.
-    if (gradient_decides() && std::isfinite(sizes.squares) && sizes.largest <= limits().gtol &&
+    if (gradient_decides() && sizes.finite && sizes.largest <= limits().gtol &&
         value <= run_.highest(run_.value))
         return take(value, gradient, sizes);
     switch (verdict) {
         case LineSearch::Verdict::kAccept:
             return take(value, gradient, sizes);
         case LineSearch::Verdict::kContinue:
-            if (std::isfinite(sizes.squares)) keep_if_best(value, gradient);
+            if (sizes.finite) keep_if_best(value, gradient);
             return try_step(search_.step());
         case LineSearch::Verdict::kImperfect:
             if (search_.best().step == step_) return take(value, gradient, sizes);
@@ -121,7 +148,7 @@ void Descent::receive(double value, const char* gradient) {
         case LineSearch::Verdict::kUnbounded:  // of a step without a limit
             return;
         case LineSearch::Verdict::kNoDecrease:
-            if (std::isfinite(sizes.squares)) keep_if_best(value, gradient);
+            if (sizes.finite) keep_if_best(value, gradient);
             return search_failed();
     }
 }
@@ -153,6 +180,13 @@ void Descent::take(double value, const char* gradient, const VectorWork::Sizes& 
     pace_.record(took.count());
 }
 
+// Of the step just taken, with slopes of such a size at both its ends.
+bool Descent::teaches(double s_y, double y, double slopes) const {
+    const double s = step_ * std::sqrt(direction_squares_);
+    const double rounding = kGradientNoise * run_.epsilon() * slopes;
+    return s_y > s * std::max(kCurvature[run_.precision()] * y, rounding) && std::isfinite(s_y);
+}
+
 void Descent::learn(const char* gradient, const VectorWork::Sizes& sizes) {
     const double slope = search_.start().slope;
     const double s_b_s = -step_ * step_ * slope;  // as B d = -g
@@ -162,48 +196,69 @@ void Descent::learn(const char* gradient, const VectorWork::Sizes& sizes) {
         keep = (1.0 - kPowell) * s_b_s / (s_b_s - s_y);  // y becomes keep y + (1 - keep) B s
         damp = (1.0 - keep) * step_;
     }
+    double slopes = std::sqrt(gradient_squares_) + std::sqrt(sizes.squares);
+    if (bounds_) {  // of which the pair knows nothing but the face
+        slopes = std::sqrt(sizes.moved_before) + std::sqrt(sizes.moved);
+        const double s_y = step_ * (sizes.slope - slope);
+        if (teaches(s_y, std::sqrt(sizes.change), slopes)) box_.reach = s_y / sizes.change;
+    }
     const Curvature::Place& place = curvature_->place();
     const std::vector<double>& products =
         work_.pair({g_->data(), gradient, step_, keep, damp, place.s, place.y, place.rows.data(),
-                    static_cast<int>(place.rows.size()), false});
-    const double s_y = products[2 * place.s_row], y = std::sqrt(products[2 * place.y_row]);
-    const double s = step_ * std::sqrt(direction_squares_);
-    const double rounding =
-        kGradientNoise * run_.epsilon() * (std::sqrt(gradient_squares_) + std::sqrt(sizes.squares));
+                    static_cast<int>(place.rows.size()), false, box(), trial_->data()});
     const bool good =
-        s_y > s * std::max(kCurvature[run_.precision()] * y, rounding) && std::isfinite(s_y);
+        teaches(products[2 * place.s_row], std::sqrt(products[2 * place.y_row]), slopes);
     first_step_ = good ? 1.0 : std::max(1.0, step_);
-    curvature_->learn({products, good, keep, damp, s_b_s, sizes.squares});
+    curvature_->learn({products, good, keep, damp, s_b_s, sizes.squares, !bounds_});
     gradient_squares_ = sizes.squares;
 }
 
 void Descent::aim() {
     for (int attempt = 0; attempt < 2; ++attempt) {
-        const Curvature::Terms& terms = curvature_->direction(g_->data());
+        const Curvature::Terms& terms = curvature_->direction(free_gradient());
         direction_ = curvature_->place_of_direction();
-        fresh_trial();
-        const VectorWork::Direction found =
-            work_.combine({g_->data(), terms.on_gradient, terms.rows.data(), terms.on_rows.data(),
-                           static_cast<int>(terms.rows.size()), direction_, x_->data(),
-                           trial_->data(), first_step_, false});
-        direction_squares_ = found.squares;
-        const double right = kRight * std::sqrt(gradient_squares_) * std::sqrt(found.squares);
-        if (-found.slope > right && std::isfinite(found.slope) && std::isfinite(found.squares)) {
-            step_ = first_step_;
-            search_ = LineSearch(settings_.search, run_.value, found.slope, step_,
-                                 run_.highest(run_.lowest), run_.noise());
-            return;
+        if (aim_along(terms)) return;
+        // Bounds may have bent it uphill. Free variables that go no farther than to the first
+        // bound, as in Byrd, Lu, Nocedal and Zhu 1995; and then the projected gradient.
+        if (bounds_ && part_ > 1.0 && std::isfinite(part_)) {
+            Curvature::Terms shorter = terms;
+            shorter.on_gradient /= part_;
+            for (double& by : shorter.on_rows) by /= part_;
+            if (aim_along(shorter)) return;
         }
+        if (bounds_ && aim_along({-box_.reach, {}, {}})) return;
         first_step_ = 1.0;
-        curvature_->forget(scale());
+        forget();
     }
     ending_.finish(Status::kNotFinite, "no direction of descent: the gradient overflows");
+}
+
+// Whether that is a direction of descent.
+bool Descent::aim_along(const Curvature::Terms& terms) {
+    fresh_trial();
+    const VectorWork::Direction found =
+        work_.combine({g_->data(), terms.on_gradient, terms.rows.data(), terms.on_rows.data(),
+                       static_cast<int>(terms.rows.size()), direction_, x_->data(), trial_->data(),
+                       first_step_, false, box()});
+    direction_squares_ = found.squares;
+    part_ = found.part;
+    const double right = kRight * std::sqrt(gradient_squares_) * std::sqrt(found.squares);
+    if (!(-found.slope > right && std::isfinite(found.slope) && std::isfinite(found.squares)))
+        return false;
+    LineSearch::Settings settings = settings_.search;
+    // All variables of the chord are inside up to there.
+    if (bounds_) settings.max_step = std::max(1.0, 1.0 / part_);
+    step_ = first_step_;
+    if (step_ > settings.max_step) try_step(settings.max_step);
+    search_ = LineSearch(settings, run_.value, found.slope, step_, run_.highest(run_.lowest),
+                         run_.noise());
+    return true;
 }
 
 void Descent::try_step(double step) {
     step_ = step;
     fresh_trial();
-    work_.advance({x_->data(), direction_, step_, trial_->data()});
+    work_.advance({x_->data(), direction_, step_, trial_->data(), box()});
 }
 
 // What the curvature has learned may be what fails: once without it, then that is the end. What its
@@ -213,7 +268,7 @@ void Descent::restart() {
     promise_ = curvature_->empty() ? std::numeric_limits<double>::infinity() : search_.promise();
     ending_.wait_again();
     first_step_ = 1.0;
-    curvature_->forget(scale());
+    forget();
 }
 
 void Descent::search_failed() {
@@ -241,6 +296,7 @@ void Descent::visit(Archive& archive) {
     Solver::visit(archive);
     archive(search_, step_, gradient_squares_, direction_squares_, forced_, restarted_, promise_,
             first_step_);
+    if (bounds_) archive(box_.reach);
     curvature_->visit(archive);
     direction_ = curvature_->place_of_direction();
 }

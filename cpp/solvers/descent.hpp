@@ -1,4 +1,9 @@
 // Line-search methods: x <- x + a d with d = -H g. What H is, a Curvature knows.
+//
+// With bounds the projected two-metric method (Bertsekas 1982), anew at each point: a bound is
+// active where the step -gamma g would reach it, gamma = s.y / y.y of the newest pair. Active
+// variables go to their bounds; H acts on the gradient of the others, and P(x - H g) - x is what is
+// searched along. Pairs are those of the face: y is zero where s is.
 #pragma once
 #include <memory>
 #include <vector>
@@ -8,6 +13,24 @@
 #include "solvers/solver.hpp"
 
 namespace schuss {
+
+// The gradient, with zeros where a bound is active.
+class FreeGradient {
+  public:
+    FreeGradient(DType dtype, std::int64_t n, const char* g) : dtype_(dtype), n_(n), g_(g) {}
+    FreeGradient(DType dtype, std::int64_t n, const char* g, const char* x, const Bounds* bounds,
+                 double reach)
+        : dtype_(dtype), n_(n), g_(g), x_(x), bounds_(bounds), reach_(reach) {}
+
+    void copy(double* to) const;
+
+  private:
+    DType dtype_;
+    std::int64_t n_;
+    const char *g_, *x_ = nullptr;
+    const Bounds* bounds_ = nullptr;  // null: none
+    double reach_ = 0.0;
+};
 
 // What a method knows of the inverse Hessian, from pairs s = x_new - x, y = g_new - g.
 class Curvature {
@@ -31,6 +54,7 @@ class Curvature {
         double keep, damp;
         double s_b_s;             // s.B s
         double gradient_squares;  // of g_new
+        bool straight = true;     // s was along -H g: no bound bent it
     };
     virtual void learn(const Lesson& lesson) = 0;
 
@@ -40,7 +64,7 @@ class Curvature {
         std::vector<const char*> rows;
         std::vector<double> on_rows;
     };
-    virtual const Terms& direction(const char* gradient) = 0;
+    virtual const Terms& direction(const FreeGradient& gradient) = 0;
     virtual char* place_of_direction() = 0;  // after direction(): it may be one of the rows
 
     virtual void forget(double scale) = 0;  // H = scale I
@@ -64,8 +88,9 @@ struct DescentSettings {
 
 class Descent : public Solver {
   public:
-    Descent(std::int64_t n, DType iterates, DType directions, const char* x0, const Limits& limits,
-            const DescentSettings& settings, std::unique_ptr<Curvature> curvature);
+    Descent(std::int64_t n, DType iterates, DType directions, const Start& from,
+            const Limits& limits, const DescentSettings& settings,
+            std::unique_ptr<Curvature> curvature);
 
     Elements matrix() const override { return curvature_->matrix(); }
     std::optional<Pairs> pairs() const override { return curvature_->pairs(); }
@@ -90,6 +115,11 @@ class Descent : public Solver {
     void learn(const char* gradient, const VectorWork::Sizes& sizes);
     void learn_products(char* before, const char* gradient, bool pair);
     double scale();
+    void forget();
+    bool teaches(double s_y, double y, double slopes) const;
+    bool aim_along(const Curvature::Terms& terms);
+    const Box* box() const { return bounds_ ? &box_ : nullptr; }
+    FreeGradient free_gradient() const;
     void look_back();
     void restart();
 
@@ -97,6 +127,8 @@ class Descent : public Solver {
     std::unique_ptr<Curvature> curvature_;
     double gradient_squares_ = 0.0, direction_squares_ = 0.0;  // g.g at x_ and d.d
     double first_step_ = 1.0;      // along the next direction: the last one where it taught nothing
+    Box box_{};                    // its reach is gamma
+    double part_ = 0.0;            // of the way to a bound that the last direction led, at most
     bool learned_before_ = false;  // the curvature is that of an earlier run
     bool forced_ = false;          // the trial is taken whatever the conditions say
     bool restarted_ = false;       // since f or its gradient last became smaller

@@ -69,8 +69,8 @@ void Ending::count() {
 }
 
 void Ending::flat(double largest) {
-    finish(Status::kConverged, "the largest element of the gradient, %.3g, is at most gtol = %.3g",
-           largest, limits_.gtol);
+    finish(Status::kConverged, "the largest element of the %s, %.3g, is at most gtol = %.3g",
+           gradient_, largest, limits_.gtol);
     if (run_.precision() == run_.dtype) doubt();  // values coarser than x prove nothing against it
 }
 
@@ -173,8 +173,9 @@ void Ending::conclude(double promise, double x_times_g) {
     else
         finish(Status::kNoDecrease,
                "no step decreases f any more: in %s its values differ by rounding alone from %.3g "
-               "on; the largest element of the gradient is %.3g",
-               run_.precision() == kFloat32 ? "float32" : "float64", hidden, run_.largest);
+               "on; the largest element of the %s is %.3g",
+               run_.precision() == kFloat32 ? "float32" : "float64", hidden, gradient_,
+               run_.largest);
 }
 
 void Ending::visit(Archive& archive) {

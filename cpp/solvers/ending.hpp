@@ -43,9 +43,12 @@ constexpr double kDisagree = 0.4;
 
 class Ending {
   public:
-    Ending(const Run& run, const Limits& limits) : run_(run), limits_(limits) {}
+    // gradient: what the one that decides is called.
+    Ending(const Run& run, const Limits& limits, const char* gradient)
+        : run_(run), limits_(limits), gradient_(gradient) {}
 
     const Limits& limits() const { return limits_; }
+    const char* gradient() const { return gradient_; }
     Status status() const { return status_; }
     const std::string& message() const { return message_; }
     bool done() const { return status_ != Status::kRunning; }
@@ -85,6 +88,7 @@ class Ending {
 
     const Run& run_;
     Limits limits_;
+    const char* gradient_;
     Status status_ = Status::kRunning;
     std::string message_;
     // How f and its gradient agreed when that could last be told; 0 where it never could.

@@ -4,9 +4,13 @@
 
 namespace schuss {
 
-PairHistory::PairHistory(std::int64_t n, DType dtype, int m)
-    : n_(n), dtype_(dtype), m_(m), rows_({n * size_of(dtype)}, 2 * m) {
-    const auto slots = static_cast<std::size_t>(m);
+PairHistory::PairHistory(std::int64_t n, DType dtype, int m, bool keeps)
+    : n_(n),
+      dtype_(dtype),
+      m_(m),
+      slots_(keeps ? m + 1 : m),
+      rows_({n * size_of(dtype)}, 2 * slots_) {
+    const auto slots = static_cast<std::size_t>(slots_);
     order_.reserve(slots);
     s_y_.resize(slots * slots);
     y_y_.resize(slots * slots);
@@ -47,7 +51,7 @@ void PairHistory::learn(const Lesson& lesson) {
         order_.pop_back();
 }
 
-const Curvature::Terms& PairHistory::direction(const char*) {
+const Curvature::Terms& PairHistory::direction(const FreeGradient&) {
     const std::size_t pairs = order_.size();
     std::vector<double>&p = p_, &c = c_;
     p.resize(pairs);
@@ -78,13 +82,13 @@ const Curvature::Terms& PairHistory::direction(const char*) {
     }
     // The next pair goes into a free slot, or into that of the oldest, which this direction still
     // uses: it is read, a block at a time, before it is written.
-    if (static_cast<int>(pairs) == m_) {
+    if (static_cast<int>(pairs) == slots_) {
         target_ = order_.front();
-        order_.erase(order_.begin());
     } else {
         target_ = 0;
         while (std::find(order_.begin(), order_.end(), target_) != order_.end()) ++target_;
     }
+    if (static_cast<int>(pairs) == m_) order_.erase(order_.begin());
     return terms;
 }
 
@@ -104,10 +108,10 @@ std::optional<Solver::Pairs> PairHistory::pairs() const {
 
 void PairHistory::visit(Archive& archive) {
     archive(order_, target_, s_y_, y_y_, s_g_, y_g_, gamma_);
-    const auto slots = static_cast<std::size_t>(m_);
+    const auto slots = static_cast<std::size_t>(slots_);
     Archive::require(s_g_.size() == slots && s_y_.size() == slots * slots);
     const auto rows_of = [&](int slot) {
-        Archive::require(slot >= 0 && slot < m_);
+        Archive::require(slot >= 0 && slot < slots_);
         const auto bytes = static_cast<std::size_t>(n_ * size_of(dtype_));
         archive.raw(s_row(slot), bytes);
         archive.raw(y_row(slot), bytes);

@@ -14,11 +14,12 @@ namespace schuss {
 
 class PairHistory final : public Curvature {
   public:
-    PairHistory(std::int64_t n, DType dtype, int m);
+    // keeps: the direction takes the place of no pair that it is made of.
+    PairHistory(std::int64_t n, DType dtype, int m, bool keeps);
 
     const Place& place() override;
     void learn(const Lesson& lesson) override;
-    const Terms& direction(const char* gradient) override;
+    const Terms& direction(const FreeGradient&) override;
     char* place_of_direction() override { return s_row(target_); }
     void forget(double scale) override;
     bool empty() const override { return order_.empty(); }
@@ -29,12 +30,12 @@ class PairHistory final : public Curvature {
   private:
     char* s_row(int slot) const { return rows_.slot(0, 2 * slot); }
     char* y_row(int slot) const { return rows_.slot(0, 2 * slot + 1); }
-    double& s_y(int i, int j) { return s_y_[static_cast<std::size_t>(i * m_ + j)]; }
-    double& y_y(int i, int j) { return y_y_[static_cast<std::size_t>(i * m_ + j)]; }
+    double& s_y(int i, int j) { return s_y_[static_cast<std::size_t>(i * slots_ + j)]; }
+    double& y_y(int i, int j) { return y_y_[static_cast<std::size_t>(i * slots_ + j)]; }
 
     std::int64_t n_;
     DType dtype_;
-    int m_;
+    int m_, slots_;
     States rows_;             // slot k: s and y of one pair. A ring: nothing moves
     std::vector<int> order_;  // slots in use, the oldest pair first
     int target_ = 0;          // the slot that holds the direction, and then the next pair

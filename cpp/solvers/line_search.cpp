@@ -87,7 +87,7 @@ LineSearch::Verdict LineSearch::tell(double value, double slope) {
     const bool flat = std::abs(slope) <= -settings_.c2 * start_.slope;
     if (falls && flat) return Verdict::kAccept;
     if (trial.step >= settings_.max_step && falls && slope < 0.0)
-        return level ? give_up() : Verdict::kUnbounded;
+        return settings_.to_the_end ? Verdict::kAccept : level ? give_up() : Verdict::kUnbounded;
     if (evaluations_ - not_finite_ >= settings_.max_evaluations) return give_up();
     return narrow(trial);
 }

@@ -22,7 +22,8 @@ class LineSearch {
         double c2 = 0.9;
         int max_evaluations = 20;
         double max_step = std::numeric_limits<double>::infinity();
-        int patience = 8;  // extrapolations without a bracket before it goes on in leaps
+        int patience = 8;         // extrapolations without a bracket before it goes on in leaps
+        bool to_the_end = false;  // a max_step along which phi still falls is accepted
     };
     enum class Verdict {
         kContinue,

@@ -6,8 +6,8 @@
 
 namespace schuss {
 
-RegionNewton::RegionNewton(std::int64_t n, DType iterates, const char* x0, const Limits& limits)
-    : RegionSolver(n, iterates, x0, limits, {0.25, 0.25}), model_(n) {}
+RegionNewton::RegionNewton(std::int64_t n, DType iterates, const Start& from, const Limits& limits)
+    : RegionSolver(n, iterates, from, limits, {0.25, 0.25}), model_(n) {}
 
 std::string RegionNewton::receive_hessian(const Hessian& h) {
     if (std::string fault = model_.adopt(h, run_.epsilon()); !fault.empty()) return fault;
@@ -43,9 +43,9 @@ void RegionNewton::visit(Archive& archive) {
     archive(step_, minimum_, newton_promise_);
 }
 
-PlainNewton::PlainNewton(std::int64_t n, DType iterates, const char* x0, const Limits& limits,
+PlainNewton::PlainNewton(std::int64_t n, DType iterates, const Start& from, const Limits& limits,
                          double rate)
-    : Solver(n, iterates, kFloat64, x0, limits),
+    : Solver(n, iterates, kFloat64, from, limits),
       rate_(rate),
       model_(n),
       gradient_(static_cast<std::size_t>(n)),

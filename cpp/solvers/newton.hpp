@@ -8,7 +8,7 @@ namespace schuss {
 
 class RegionNewton final : public RegionSolver {
   public:
-    RegionNewton(std::int64_t n, DType iterates, const char* x0, const Limits& limits);
+    RegionNewton(std::int64_t n, DType iterates, const Start& from, const Limits& limits);
 
     SecondOrder second_order() const override;
     Elements matrix() const override { return model_.matrix(); }
@@ -32,7 +32,8 @@ class RegionNewton final : public RegionSolver {
 // x + rate p, H p = -g: the textbook's, which goes wherever the gradient is zero.
 class PlainNewton final : public Solver {
   public:
-    PlainNewton(std::int64_t n, DType iterates, const char* x0, const Limits& limits, double rate);
+    PlainNewton(std::int64_t n, DType iterates, const Start& from, const Limits& limits,
+                double rate);
 
     SecondOrder second_order() const override;
     Elements matrix() const override { return model_.matrix(); }

@@ -15,8 +15,8 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 }  // namespace
 
-NewtonCG::NewtonCG(std::int64_t n, DType iterates, const char* x0, const Limits& limits)
-    : RegionSolver(n, iterates, x0, limits, {0.25, 0.25}),
+NewtonCG::NewtonCG(std::int64_t n, DType iterates, const Start& from, const Limits& limits)
+    : RegionSolver(n, iterates, from, limits, {0.25, 0.25}),
       step_(n, n),
       p_(static_cast<std::size_t>(n)) {}
 

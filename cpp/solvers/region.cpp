@@ -19,9 +19,9 @@ constexpr int kMostTrials = 60;   // from one point
 
 }  // namespace
 
-RegionSolver::RegionSolver(std::int64_t n, DType iterates, const char* x0, const Limits& limits,
+RegionSolver::RegionSolver(std::int64_t n, DType iterates, const Start& from, const Limits& limits,
                            const Shrinking& shrinking)
-    : Solver(n, iterates, kFloat64, x0, limits), shrinking_(shrinking) {
+    : Solver(n, iterates, kFloat64, from, limits), shrinking_(shrinking) {
     for (auto* vector : {&gradient_, &s_}) vector->resize(static_cast<std::size_t>(n));
 }
 

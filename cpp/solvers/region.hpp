@@ -16,7 +16,7 @@ class RegionSolver : public Solver {
     struct Shrinking {
         double below, to;
     };
-    RegionSolver(std::int64_t n, DType iterates, const char* x0, const Limits& limits,
+    RegionSolver(std::int64_t n, DType iterates, const Start& from, const Limits& limits,
                  const Shrinking& shrinking);
 
     void start(const VectorWork::Sizes& sizes) final;

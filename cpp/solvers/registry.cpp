@@ -25,7 +25,7 @@ constexpr std::int64_t kMostWhole = (std::int64_t{1} << 31) - 1;
 const Option kGradient{"gtol", Kind::kTolerance}, kDecrease{"ftol", Kind::kTolerance, 0.0},
     kSteps{"maxiter", Kind::kLimit, std::int64_t{15000}, 0},  // 0: x0 is evaluated
     kEvaluations{"maxfun", Kind::kLimit, std::int64_t{15000}},
-    kDamping{"damping", Kind::kFlag, false};
+    kDamping{"damping", Kind::kFlag, false}, kBox{"bounds", Kind::kBounds};
 
 // With which tests a run ends; and what a line search may be told.
 const Options kEnds{kGradient, kDecrease, kSteps, kEvaluations},
@@ -48,11 +48,11 @@ Limits limits_of(const Problem& problem) {
 // The solvers of a class that is made of n, the dtype, x0, the limits and so on.
 template <class S, class... More>
 SolverBatch::Make maker(const Problem& problem, More... more) {
-    return [n = problem.n, dtype = problem.dtype, limits = limits_of(problem),
-            more...](const char* x0) { return std::make_unique<S>(n, dtype, x0, limits, more...); };
+    return [n = problem.n, dtype = problem.dtype, limits = limits_of(problem), more...](
+               const Start& from) { return std::make_unique<S>(n, dtype, from, limits, more...); };
 }
 
-// Line searches along -H g, with H as curvature() makes it, and pairs of such a dtype.
+// Line searches along -H g, with H as curvature(bounded) makes it, and pairs of such a dtype.
 template <class F>
 SolverBatch::Make descent(const Problem& problem, DType pairs, F curvature) {
     DescentSettings settings{};
@@ -60,9 +60,11 @@ SolverBatch::Make descent(const Problem& problem, DType pairs, F curvature) {
     settings.search.c2 = problem.real("c2");
     settings.search.max_evaluations = static_cast<int>(problem.whole("maxls"));
     settings.damping = problem.options.contains("damping") && problem.get<bool>("damping");
-    return [=, n = problem.n, dtype = problem.dtype, limits = limits_of(problem)](const char* x0) {
-        return std::make_unique<Descent>(n, dtype, pairs, x0, limits, settings, curvature());
-    };
+    return
+        [=, n = problem.n, dtype = problem.dtype, limits = limits_of(problem)](const Start& from) {
+            return std::make_unique<Descent>(n, dtype, pairs, from, limits, settings,
+                                             curvature(from.bounds != nullptr));
+        };
 }
 
 SolverBatch::Make lbfgs(const Problem& problem) {
@@ -70,8 +72,9 @@ SolverBatch::Make lbfgs(const Problem& problem) {
     if (problem.given("history_dtype"))
         pairs = problem.get<std::string>("history_dtype") == "float32" ? kFloat32 : kFloat64;
     const int most = static_cast<int>(problem.whole("history_size"));
-    return descent(problem, pairs,
-                   [=, n = problem.n] { return std::make_unique<PairHistory>(n, pairs, most); });
+    return descent(problem, pairs, [=, n = problem.n](bool bounded) {
+        return std::make_unique<PairHistory>(n, pairs, most, bounded);
+    });
 }
 
 SolverBatch::Make bfgs(const Problem& problem) {
@@ -84,13 +87,12 @@ SolverBatch::Make bfgs(const Problem& problem) {
     if (!inverse.empty() && order != problem.n)
         throw std::invalid_argument("hess_inv0 has shape " + shape(order) + "; " +
                                     shape(problem.n) + " is wanted");
-    return descent(problem, kFloat64, [=, n = problem.n, dtype = problem.dtype] {
-        return std::make_unique<DenseInverse>(n, dtype, inverse);
-    });
+    return descent(problem, kFloat64,
+                   [=, n = problem.n](bool) { return std::make_unique<DenseInverse>(n, inverse); });
 }
 
 SolverBatch::Make gradient_descent(const Problem& problem) {
-    return descent(problem, problem.dtype, [n = problem.n, dtype = problem.dtype] {
+    return descent(problem, problem.dtype, [n = problem.n, dtype = problem.dtype](bool) {
         return std::make_unique<Steepest>(n, dtype);
     });
 }
@@ -120,12 +122,14 @@ const std::vector<Method>& methods() {
          {"l-bfgs", "l-bfgs-b"},
          Request::kValueAndGradient,
          Options{{"history_size", Kind::kCount, std::int64_t{10}, 1, 1000}} + kEnds + kSearch +
-             Options{kDamping, {"history_dtype", Kind::kChoice, {}, 0, 0, {"float32", "float64"}}},
+             Options{kBox,
+                     kDamping,
+                     {"history_dtype", Kind::kChoice, {}, 0, 0, {"float32", "float64"}}},
          lbfgs},
         {"bfgs",
          {},
          Request::kValueAndGradient,
-         kEnds + kSearch + Options{kDamping, {"hess_inv0", Kind::kMatrix}},
+         kEnds + kSearch + Options{kBox, kDamping, {"hess_inv0", Kind::kMatrix}},
          bfgs},
         {"sr1", {}, Request::kValueAndGradient, kEnds, maker<SR1>},
         {"newton",
@@ -144,7 +148,11 @@ const std::vector<Method>& methods() {
          Request::kHessianProduct,
          kEndsOfNewton,
          maker<NewtonCG>},
-        {"gradient_descent", {}, Request::kValueAndGradient, kEnds + kSearch, gradient_descent},
+        {"gradient_descent",
+         {},
+         Request::kValueAndGradient,
+         kEnds + kSearch + Options{kBox},
+         gradient_descent},
     };
     return rows;
 }

@@ -27,6 +27,7 @@ struct Option {
         kFlag,
         kChoice,  // one of the choices, or none where that is the usual one
         kMatrix,  // n x n, symmetric and positive definite, or none
+        kBounds,  // or none; a solver gets them with its start
     };
     std::string name;
     Kind kind;

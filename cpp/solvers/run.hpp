@@ -25,7 +25,7 @@ struct Run {
 
     const std::int64_t n;
     const DType dtype;                  // of the iterates
-    double value = 0.0, largest = 0.0;  // f and the largest |g| at the point taken last
+    double value = 0.0, largest = 0.0;  // f and the largest |g|, projected, at the point taken last
     double lowest = 0.0;                // of all values so far
     double travelled = 0.0;             // the length of all steps taken
     std::int64_t iterations = 0, evaluations = 0;

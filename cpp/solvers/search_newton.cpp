@@ -22,7 +22,7 @@ const Curvature::Place& HessianCurvature::place() {
     return place_ = {s, y, {s, y}, 0, 1};
 }
 
-const Curvature::Terms& HessianCurvature::direction(const char*) {
+const Curvature::Terms& HessianCurvature::direction(const FreeGradient&) {
     if (known && model.descend(gradient, d))
         return terms_ = {0.0, {reinterpret_cast<const char*>(d.data())}, {1.0}};
     return terms_ = {-scale_, {}, {}};

@@ -14,7 +14,7 @@ class HessianCurvature final : public Curvature {
 
     const Place& place() override;
     void learn(const Lesson&) override {}
-    const Terms& direction(const char* gradient) override;
+    const Terms& direction(const FreeGradient&) override;
     char* place_of_direction() override { return reinterpret_cast<char*>(d.data()); }
     void forget(double scale) override;
     bool empty() const override { return !known; }
@@ -33,8 +33,8 @@ class HessianCurvature final : public Curvature {
 
 class SearchNewton final : public Descent {
   public:
-    SearchNewton(std::int64_t n, DType iterates, const char* x0, const Limits& limits)
-        : SearchNewton(n, iterates, x0, limits, new HessianCurvature(n)) {}
+    SearchNewton(std::int64_t n, DType iterates, const Start& from, const Limits& limits)
+        : SearchNewton(n, iterates, from, limits, new HessianCurvature(n)) {}
 
     SecondOrder second_order() const override;
     void visit(Archive& archive) override;
@@ -46,9 +46,9 @@ class SearchNewton final : public Descent {
     void aim() override;
 
   private:
-    SearchNewton(std::int64_t n, DType iterates, const char* x0, const Limits& limits,
+    SearchNewton(std::int64_t n, DType iterates, const Start& from, const Limits& limits,
                  HessianCurvature* own)
-        : Descent(n, iterates, kFloat64, x0, limits, {}, std::unique_ptr<Curvature>(own)),
+        : Descent(n, iterates, kFloat64, from, limits, {}, std::unique_ptr<Curvature>(own)),
           own_(*own) {}
 
     HessianCurvature& own_;

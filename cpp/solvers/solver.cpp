@@ -16,18 +16,20 @@ constexpr double kFirst = 0.3;
 
 }  // namespace
 
-Solver::Solver(std::int64_t n, DType iterates, DType directions, const char* x0,
+Solver::Solver(std::int64_t n, DType iterates, DType directions, const Start& from,
                const Limits& limits)
     : n_(n),
+      bounds_(from.bounds),
       work_(n, iterates, directions),
       x_(std::make_shared<Vector>(n, iterates, 1)),
       trial_(std::make_shared<Vector>(n, iterates, 2)),
       g_(std::make_shared<Vector>(n, iterates, 3)),
       run_(n, iterates),
-      ending_(run_, limits),
+      ending_(run_, limits, bounds_ ? "projected gradient" : "gradient"),
       best_(n, iterates) {
-    std::memcpy(x_->data(), x0, static_cast<std::size_t>(x_->bytes()));
-    std::memcpy(trial_->data(), x0, static_cast<std::size_t>(x_->bytes()));
+    std::memcpy(x_->data(), from.x0, static_cast<std::size_t>(x_->bytes()));
+    if (bounds_) bounds_->clip(x_->data(), n_);
+    std::memcpy(trial_->data(), x_->data(), static_cast<std::size_t>(x_->bytes()));
 }
 
 void Solver::check_request(Request told) const {
@@ -62,20 +64,24 @@ void Solver::tell(double value, const char* gradient) {
 }
 
 void Solver::tell_first(double value, const char* gradient) {
-    const VectorWork::Sizes sizes = work_.norms(gradient);
+    const VectorWork::Sizes sizes = sizes_at_x(gradient);
     std::memcpy(g_->data(), gradient, static_cast<std::size_t>(g_->bytes()));
     run_.value = run_.lowest = run_.first_value = value;
     run_.largest = sizes.largest;
     ending_.start();
     if (!std::isfinite(value))
         return ending_.finish(Status::kNotFinite, "f is %g at the first point", value);
-    if (!std::isfinite(sizes.squares))
+    if (!sizes.finite)
         return ending_.finish(Status::kNotFinite, "the gradient is not finite at the first point");
     if (gradient_small() && gradient_decides()) return ending_.flat(run_.largest);
     run_.first_slope = std::sqrt(sizes.squares);
     run_.first_length = fair_length(run_.first_slope);
     run_.first_size = std::sqrt(work_.norms(x_->data()).squares);
     start(sizes);
+}
+
+VectorWork::Sizes Solver::sizes_at_x(const char* gradient) {
+    return bounds_ ? work_.norms(gradient, x_->data(), bounds_->box()) : work_.norms(gradient);
 }
 
 void Solver::check_unbegun() const {
@@ -128,7 +134,7 @@ void Solver::keep_if_best(double value, const char* gradient) {
 
 void Solver::conclude(double promise) {
     const double x = std::sqrt(work_.norms(x_->data()).squares);
-    ending_.conclude(promise, x * std::sqrt(work_.norms(g_->data()).squares));
+    ending_.conclude(promise, x * std::sqrt(sizes_at_x(g_->data()).squares));
 }
 
 void Solver::fresh_trial() {

@@ -9,6 +9,7 @@
 
 #include "solvers/archive.hpp"
 #include "solvers/best_point.hpp"
+#include "solvers/bounds.hpp"
 #include "solvers/ending.hpp"
 #include "solvers/hessian.hpp"
 #include "solvers/run.hpp"
@@ -36,7 +37,7 @@ class Solver {
         return waiting_for_ == Request::kValueAndGradient ? trial_ : x_;
     }
     bool done() const { return ending_.done(); }
-    bool gradient_small() const { return run_.largest <= limits().gtol; }  // at x
+    bool gradient_small() const { return run_.largest <= limits().gtol; }  // at x, projected
 
     // What was requested, at point(); std::logic_error for anything else. A gradient has n elements
     // of dtype(); a Hessian n x n, and what is wrong with it comes back, "" where nothing is; of
@@ -85,7 +86,8 @@ class Solver {
     virtual void visit(Archive& archive);
 
   protected:
-    Solver(std::int64_t n, DType iterates, DType directions, const char* x0, const Limits& limits);
+    Solver(std::int64_t n, DType iterates, DType directions, const Start& from,
+           const Limits& limits);
 
     // Whether a small gradient ends a run, or what the curvature says of it too.
     virtual bool gradient_decides() const { return true; }
@@ -112,7 +114,11 @@ class Solver {
     // scaling of x or f changes the point that it leads to.
     double fair_length(double gradient);
 
+    // Of a gradient at x_: in a box those of the projected one.
+    VectorWork::Sizes sizes_at_x(const char* gradient);
+
     std::int64_t n_;
+    std::shared_ptr<const Bounds> bounds_;  // null: none
     VectorWork work_;
     VectorPtr x_, trial_;
     VectorPtr g_;  // at x_

@@ -19,7 +19,7 @@ class Steepest final : public Curvature {
         const double scale = (s_y - s_g_new) / lesson.gradient_squares;
         if (scale > 0.0 && std::isfinite(scale)) scale_ = scale;
     }
-    const Terms& direction(const char*) override { return terms_ = {-scale_, {}, {}}; }
+    const Terms& direction(const FreeGradient&) override { return terms_ = {-scale_, {}, {}}; }
     char* place_of_direction() override { return d_.data(); }
     void forget(double scale) override { scale_ = scale; }
     bool empty() const override { return true; }

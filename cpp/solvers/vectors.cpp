@@ -1,6 +1,7 @@
 #include "solvers/vectors.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "dispatch/dispatch.hpp"
 #include "runtime/share.hpp"
@@ -71,13 +72,19 @@ VectorWork::Sizes VectorWork::norms(const char* g) {
     return probe_with(kernels().vectors[iterates_][iterates_].probe, {g, g});
 }
 
+VectorWork::Sizes VectorWork::norms(const char* g, const char* x, const Box& box) {
+    return probe_with(kernels().vectors[iterates_][iterates_].probe, {g, g, &box, x, g});
+}
+
 VectorWork::Sizes VectorWork::probe_with(ProbeKernel kernel, const Probe& by) {
-    constexpr int kSums = 3;
-    double totals[kSums];
-    blocks(2, kSums, totals, [&](std::int64_t begin, std::int64_t count, double* sums) {
-        kernel(by, begin, count, sums);
+    double totals[kBoxedSums] = {};
+    const int sums = by.box ? kBoxedSums : kProbeSums;
+    blocks(by.box ? 6 : 2, sums, totals, [&](std::int64_t begin, std::int64_t count, double* to) {
+        kernel(by, begin, count, to);
     });
-    return {totals[0], totals[1], largest(2, kSums, totals)};
+    const bool finite = std::isfinite(totals[1]) && (!by.box || std::isfinite(totals[0]));
+    return {totals[0], totals[1], largest(2, sums, totals), finite, totals[3],
+            totals[4], totals[5]};
 }
 
 VectorWork::Compared VectorWork::compare(const Trial& by) {
@@ -105,14 +112,15 @@ VectorWork::Direction VectorWork::combine(Combination by) {
     // Backwards comes first to what pair() left in the cache: 13 % where the rows are twice its
     // size (n = 10^5, 8 MiB of L3), nothing or a loss where they are much larger.
     const Order order = by.streaming ? Order::kAscending : Order::kDescending;
-    double totals[2];
+    double totals[kBoxedCombinationSums] = {};
+    const int sums = by.box ? kBoxedCombinationSums : kCombinationSums;
     blocks(
-        by.n_rows + 4, 2, totals,
-        [&](std::int64_t begin, std::int64_t count, double* sums) {
-            kernel().combination(by, begin, count, sums);
+        by.n_rows + (by.box ? 6 : 4), sums, totals,
+        [&](std::int64_t begin, std::int64_t count, double* to) {
+            kernel().combination(by, begin, count, to);
         },
         order);
-    return {totals[0], totals[1]};
+    return {totals[0], totals[1], by.box ? largest(2, sums, totals) : 0.0};
 }
 
 void VectorWork::advance(const Advance& by) {

@@ -43,10 +43,14 @@ class VectorWork {
     VectorWork(std::int64_t n, DType iterates, DType directions);
 
     struct Sizes {
-        double slope, squares, largest;  // g.d, g.g and the largest |g|
+        double slope, squares, largest;  // g.d, g.g and the largest |g|; see Probe
+        bool finite;                     // all of g
+        // Of the elements that d moves, in a box: those of the change of g, of g and of g before.
+        double change = 0.0, moved = 0.0, moved_before = 0.0;
     };
     Sizes probe(const Probe& by);
     Sizes norms(const char* g);  // the same with d = g
+    Sizes norms(const char* g, const char* x, const Box& box);
     double dot(const double* a, const double* b);
     struct Compared {
         double slope, length_squared, curvature;  // s.g, s.s and s.y
@@ -57,6 +61,7 @@ class VectorWork {
     const std::vector<double>& pair(CurvaturePair by);
     struct Direction {
         double slope, squares;  // g.d and d.d
+        double part = 0.0;      // in a box: see Combination
     };
     Direction combine(Combination by);
     void advance(const Advance& by);

@@ -16,6 +16,7 @@ from ..checks import count, flag, fraction, positive, tolerance
 from ..kinds import Kinds, as_array
 from ..structures import map_leaves
 from ..suggest import Declared
+from .bounds import Sides, flat_bounds
 from .result import Result
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ CHECKS: dict[str, Callable[[str, Any, dict[str, Any]], Any]] = {
     "flag": lambda name, value, _: flag(name, value),
     "choice": _choice,
     "matrix": lambda name, value, _: _inverse_hessian(name, value),
+    "bounds": lambda name, value, _: value,  # `flat_bounds` has looked at them
 }
 
 
@@ -171,6 +173,10 @@ class Solver(Declared):
         if not hasattr(type(self), "_method"):
             raise TypeError("Solver is a base; use one of its subclasses, such as LBFGS")
         start = starting_point(x0)
+        if options.get("bounds") is not None:
+            options["bounds"] = flat_bounds(
+                options["bounds"], start, _core.flatten(start, "x0"), dtype_of_iterates(start)
+            )
         self._solver = _core.Solver(self._method, start, checked_options(self._method, options))
 
     # -- a run -------------------------------------------------------------------------------------
@@ -227,6 +233,16 @@ class Solver(Declared):
     def size(self) -> int:
         """Variables: the elements of all arrays of x0."""
         return self._solver.size
+
+    @property
+    def bounds(self) -> Sides | None:
+        """Lower and upper bounds, one of each for all variables or n in the order of x0.
+
+        They are as the core has them: float64, rounded inwards where iterates are float32. None
+        where nothing is bounded.
+        """
+        sides: Sides | None = self._solver.bounds
+        return sides
 
     @property
     def nit(self) -> int:

@@ -10,7 +10,8 @@ import numpy as np
 from .. import _core
 from ..kinds import as_array, in_kind_of
 from .base import ROWS, checked_options
-from .minimize import method_name, settings_of
+from .bounds import batch_bounds, nothing
+from .minimize import check_bounded, method_name, settings_of
 from .result import BatchResult
 from .trace import verbosity
 
@@ -30,6 +31,7 @@ def minimize_batch(
     method: str = "lbfgs",
     tol: float | None = None,
     options: Mapping[str, Any] | None = None,
+    bounds: Any = None,
     **more: Unpack[Options],
 ) -> BatchResult:
     """Find a minimum of each of many independent functions of equally many variables.
@@ -53,6 +55,9 @@ def minimize_batch(
         tol: stands for `gtol`, with "lbfgs" for `ftol` too, where they are not given. At least 0.
         options: of the method: the keywords of its class; they are the same for all problems, and
             `maxiter` and `maxfun` count for each.
+        bounds: as in `minimize`, for the variables of all problems: a pair for all, or a pair for
+            each variable; or an object with `lb` and `ub`, each a number, in the shape of a point
+            or in that of X0.
         more: the same as keywords of their own: minimize_batch(f, X0, gtol=1e-8).
 
     Returns:
@@ -98,6 +103,9 @@ def minimize_batch(
     if settings.pop("trace", False):
         raise ValueError("trace is True; of a batch none is kept")
     flat = np.require(starts, dtype, ["C", "A"]).reshape(count, n)
+    if not nothing(bounds):
+        check_bounded(name)
+        settings["bounds"] = batch_bounds(bounds, shape, count, dtype)
     batch = _core.Batch(name, flat, checked_options(name, settings))
     args = args if isinstance(args, tuple) else (args,)
     wanted = 3 if needs == "hessian" else 2

@@ -15,12 +15,12 @@ from ..kinds import Kinds
 from ..suggest import did_you_mean
 from . import newton, quasi_newton
 from .base import ROWS, Solver
+from .bounds import Sides, nothing, projected
 from .differences import (
     Differences,
     GradientDifferences,
     copied,
     flat,
-    leaves,
     like,
     value_and_gradient,
 )
@@ -39,7 +39,11 @@ _CLASSES: list[type[Solver]] = [
 METHODS = {name: cls for name in ROWS for cls in _CLASSES if cls._method == name}
 ALIASES = {alias: name for name, row in ROWS.items() for alias in row["aliases"]}
 OPTIONS = {
-    name: [*row["options"], "disp", "finite_diff_rel_step", "trace"] for name, row in ROWS.items()
+    name: [
+        *(option for option in row["options"] if option != "bounds"),
+        *("disp", "finite_diff_rel_step", "trace"),
+    ]
+    for name, row in ROWS.items()
 }
 # By what a method needs: the argument that gives it, and what that returns.
 SECOND = {"hessian": ("hess", "Hessian"), "hessian_product": ("hessp", "product")}
@@ -85,6 +89,13 @@ def method_name(method: Any) -> str:
         near = did_you_mean(name, [*METHODS, *ALIASES])
         raise ValueError(f"method is {method!r}; one of {list(METHODS)} is wanted{near}")
     return name
+
+
+def check_bounded(method: str) -> None:
+    """Refuse bounds for a method that has none."""
+    bounded = [name for name, row in ROWS.items() if "bounds" in row["options"]]
+    if method not in bounded:
+        raise ValueError(f"bounds are given; of the methods {bounded} take them, not {method}")
 
 
 def settings_of(method: str, options: Any, more: dict[str, Any], tol: Any) -> dict[str, Any]:
@@ -187,9 +198,12 @@ def minimize(
         hessp: of "newton_cg", and of "newton" without `hess`, which then is "newton_cg":
             hessp(x, v, *args) returns the Hessian times v, in the structure of x; for "newton_cg"
             also "3-point", "2-point" or None, as for `hess`.
-        bounds: None, or bounds that are all infinite (or None), in SciPy's forms: these problems
-            are unconstrained.
-        constraints: none; these problems are unconstrained.
+        bounds: lower and upper bounds of the variables: a pair (low, high) for each, in C order;
+            one for all; an object with `lb` and `ub` such as SciPy's Bounds; or for containers of
+            arrays a structure like x0 with a pair, of numbers or of arrays, for each array. None
+            stands for an infinite one. x0 is moved inside, and every point at which fun is
+            evaluated is inside, those of differences too. Equal bounds fix a variable.
+        constraints: none; there are bounds, and no others.
         tol: stands for `gtol`, with "lbfgs" for `ftol` too, where they are not given. At least 0.
         callback: called after each iteration, as callback(intermediate_result=result) where that is
             the name of its only parameter, with x, fun, jac, nit and nfev, and as callback(x)
@@ -229,7 +243,7 @@ def minimize(
         array([2., 2.], dtype=float32)
     """
     name = method_name(method)
-    _refuse_limits(bounds, constraints)
+    _refuse_constraints(constraints)
     if name == "newton" and hess is None and hessp is not None:
         name = "newton_cg"
     needs = ROWS[name]["needs"]
@@ -245,6 +259,9 @@ def minimize(
     traced = flag("trace", settings.pop("trace", False))
     step = settings.pop("finite_diff_rel_step", None)
     step = None if step is None else positive("finite_diff_rel_step", step)
+    if not nothing(bounds):
+        check_bounded(name)
+        settings["bounds"] = bounds
     solver = METHODS[name](x0, **settings)
     core = solver._solver  # which lends x
     kinds = Kinds(x0)
@@ -259,6 +276,7 @@ def minimize(
         size=solver.size,
         step=step,
         gtol=core.gtol,
+        bounds=solver.bounds,
         lend=copied if lent else lambda x: x,
     )
 
@@ -313,7 +331,8 @@ def minimize(
     result.nfev = evaluations()
     result.njev += second.evaluations if second else 0
     if isinstance(evaluate, Differences):
-        _judge(result, evaluate, core.gtol, float(settings.get("ftol") or 0.0))
+        ftol = float(settings.get("ftol") or 0.0)
+        _judge(result, evaluate, core.gtol, ftol, solver.bounds)
         result.nfev = evaluate.evaluations
     if stopped:
         result.update(status=99, success=False, message=STOPPED)
@@ -326,9 +345,15 @@ def minimize(
     return result
 
 
-def _judge(result: Result, differences: Differences, gtol: float, ftol: float) -> None:
+def _judge(
+    result: Result,
+    differences: Differences,
+    gtol: float,
+    ftol: float,
+    bounds: Sides | None = None,
+) -> None:
     """Change the end of a run that differences made uncertain, and say so."""
-    largest = max(float(np.abs(leaf).max()) for leaf in leaves(result.jac) if leaf.size)
+    largest = float(np.abs(projected(flat(result.jac), flat(result.x), bounds)).max())
     if result.status in (0, 2, 5) and not (ftol > 0.0 and largest > gtol):
         differences.check(result.x, result.fun, result.jac)
     error = differences.error
@@ -395,37 +420,14 @@ def _second_order(
         central=given != "2-point",
         power=evaluate.power if isinstance(evaluate, Differences) else 1.0,
         step=step,
+        bounds=solver.bounds,
     )
     return (differences.hessian if needs == "hessian" else differences.product), differences
 
 
-def _refuse_limits(bounds: Any, constraints: Any) -> None:
-    """Refuse constraints, and bounds that bound something."""
-    constrained = constraints is not None and not _empty(constraints)
-    if constrained or (bounds is not None and not _empty(bounds) and not _infinite(bounds)):
+def _refuse_constraints(constraints: Any) -> None:
+    if not nothing(constraints):
         raise ValueError(
-            f"{'constraints' if constrained else 'bounds'} are given; schuss solves unconstrained "
-            "problems, and bounds come later. Until then, for x > 0 minimize over u = log(x); for "
-            "x > low over u with x = low + log(1 + exp(u)), the softplus; for low < x < high with "
-            "x = low + (high - low) / (1 + exp(-u))"
+            "constraints are given; schuss takes bounds, and no others. An equation may be solved "
+            "for a variable"
         )
-
-
-def _infinite(bounds: Any) -> bool:
-    """Whether no bound, of pairs or of an object with lb and ub, is a finite number."""
-    if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
-        pairs = [[bounds.lb, bounds.ub]]
-    else:
-        pairs = list(bounds)
-    try:
-        sides = [
-            (np.asarray(-math.inf if low is None else low), math.inf if high is None else high)
-            for low, high in pairs
-        ]
-        return all((low == -math.inf).all() and np.all(high == math.inf) for low, high in sides)
-    except (TypeError, ValueError, AttributeError):
-        return False
-
-
-def _empty(collection: Any) -> bool:
-    return hasattr(collection, "__len__") and len(collection) == 0

@@ -45,6 +45,7 @@ class LBFGS(Solver):
             count.
         c1: of sufficient decrease, in (0, 0.5).
         c2: of the curvature condition, in (c1, 1).
+        bounds: as `minimize` takes them; None: none.
         damping: change y so that sᵀy is at least 0.2 times the curvature that H expected, instead
             of leaving pairs out.
         history_dtype: "float32" or "float64", of the pairs; None: that of the iterates. "float32"
@@ -91,6 +92,7 @@ class LBFGS(Solver):
         maxls: int = 20,
         c1: float = 1e-4,
         c2: float = 0.9,
+        bounds: Any = None,
         damping: bool = False,
         history_dtype: Any = None,
     ) -> None:
@@ -104,6 +106,7 @@ class LBFGS(Solver):
             maxls=maxls,
             c1=c1,
             c2=c2,
+            bounds=bounds,
             damping=damping,
             history_dtype=history_dtype,
         )
@@ -151,6 +154,7 @@ class BFGS(Solver):
             count.
         c1: of sufficient decrease, in (0, 0.5).
         c2: of the curvature condition, in (c1, 1).
+        bounds: as `minimize` takes them; None: none.
         damping: change y so that sᵀy is at least 0.2 times the curvature that H expected, instead
             of leaving pairs out.
         hess_inv0: H at the start, n x n, symmetric and positive definite, which then does not grow
@@ -196,6 +200,7 @@ class BFGS(Solver):
         maxls: int = 20,
         c1: float = 1e-4,
         c2: float = 0.9,
+        bounds: Any = None,
         damping: bool = False,
         hess_inv0: Any = None,
     ) -> None:
@@ -208,6 +213,7 @@ class BFGS(Solver):
             maxls=maxls,
             c1=c1,
             c2=c2,
+            bounds=bounds,
             damping=damping,
             hess_inv0=hess_inv0,
         )
@@ -305,6 +311,7 @@ class GradientDescent(Solver):
             count.
         c1: of sufficient decrease, in (0, 0.5).
         c2: of the curvature condition, in (c1, 1).
+        bounds: as `minimize` takes them; None: none.
 
     Memory: 9 vectors as large as x0.
 
@@ -335,9 +342,18 @@ class GradientDescent(Solver):
         maxls: int = 20,
         c1: float = 1e-4,
         c2: float = 0.9,
+        bounds: Any = None,
     ) -> None:
         super().__init__(
-            x0, gtol=gtol, ftol=ftol, maxiter=maxiter, maxfun=maxfun, maxls=maxls, c1=c1, c2=c2
+            x0,
+            gtol=gtol,
+            ftol=ftol,
+            maxiter=maxiter,
+            maxfun=maxfun,
+            maxls=maxls,
+            c1=c1,
+            c2=c2,
+            bounds=bounds,
         )
 
 

@@ -1,0 +1,35 @@
+// Where the iterates of a run may go, and where it begins.
+#pragma once
+#include <memory>
+
+#include "solvers/vectors.hpp"
+
+namespace schuss {
+
+// lower <= x <= upper, element by element; infinite where there is no bound. Equal ones fix a
+// variable.
+class Bounds {
+  public:
+    // As many of each as there are variables, or one of each for all; within the dtype's range and
+    // in order: Python has looked at them.
+    Bounds(DType dtype, std::int64_t count, const double* lower, const double* upper);
+
+    // As kernels take them. Nothing is active where reach is 0, but what is at a bound.
+    Box box(double reach = 0.0) const;
+    double lower(std::int64_t i) const { return at(lower_, i); }
+    double upper(std::int64_t i) const { return at(upper_, i); }
+    // Moves n elements of our dtype inside.
+    void clip(char* x, std::int64_t n) const;
+
+  private:
+    double at(const Vector& of, std::int64_t i) const;
+
+    Vector lower_, upper_;
+};
+
+struct Start {
+    const char* x0;
+    std::shared_ptr<const Bounds> bounds{};  // null: anywhere
+};
+
+}  // namespace schuss
