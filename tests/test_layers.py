@@ -213,6 +213,7 @@ def test_the_core_has_few_users():
         "optimizers/base.py",
         "solvers/base.py",
         "solvers/batch.py",
+        "solvers/fit_batch.py",
         "solvers/line_search.py",
         "torch/front.py",
         "torch/solvers.py",
