@@ -107,11 +107,11 @@ struct Problem {
     }
 };
 
-class Batch {
+class FunctionBatch {
   public:
-    Batch(const Array& starts, std::int64_t m, std::optional<Array> y, std::optional<Array> weights,
-          std::optional<Flags> missing, std::optional<Array> lower, std::optional<Array> upper,
-          double tol, double maxfun)
+    FunctionBatch(const Array& starts, std::int64_t m, std::optional<Array> y,
+                  std::optional<Array> weights, std::optional<Flags> missing,
+                  std::optional<Array> lower, std::optional<Array> upper, double tol, double maxfun)
         : problem_(starts, m, 0, std::nullopt, std::move(y), std::move(weights), std::move(missing),
                    std::move(lower), std::move(upper), tol, maxfun),
           fits_(problem_.fits) {}
@@ -185,29 +185,33 @@ py::tuple evaluate(const Named& model, const Array& x, const Array& parameters) 
     return py::make_tuple(values, jacobians);
 }
 
-// Of Jacobians (count, m, n), or of a model at its parameters.
-Array triangles(const Problem& problem, const ModelRows& model, const double* jacobians) {
-    const py::ssize_t n = problem.fits.n;
-    Array result({static_cast<py::ssize_t>(problem.fits.count), n * (n + 1) / 2});
-    const py::gil_scoped_release released;
-    jacobian_triangles(problem.fits, model, jacobians, result.mutable_data());
-    return result;
+// Of Jacobians (count, m, n), or of a model at its parameters: triangles, inverses, least pivots.
+py::tuple factors(const Problem& problem, const ModelRows& model, const double* jacobians) {
+    const py::ssize_t n = problem.fits.n, count = problem.fits.count;
+    Array l({count, n * (n + 1) / 2}), inverse({count, n, n}), least(count);
+    {
+        const Factors to{l.mutable_data(), inverse.mutable_data(), least.mutable_data()};
+        const py::gil_scoped_release released;
+        factor_jacobians(problem.fits, model, jacobians, to);
+    }
+    return py::make_tuple(l, inverse, least);
 }
 
-Array given_triangles(const Array& jacobians, std::optional<Array> weights,
-                      std::optional<Flags> missing) {
-    const Array parameters({jacobians.shape(0), jacobians.shape(2)});
+py::tuple factors_of(const Array& jacobians, std::optional<Array> weights,
+                     std::optional<Flags> missing) {
+    Array parameters({jacobians.shape(0), jacobians.shape(2)});
+    std::fill_n(parameters.mutable_data(), parameters.size(), 0.0);
     const Problem problem(parameters, jacobians.shape(1), 0, {}, {}, std::move(weights),
                           std::move(missing), {}, {}, 0.0, 0.0);
-    return triangles(problem, {0, nullptr}, jacobians.data());
+    return factors(problem, {0, nullptr}, jacobians.data());
 }
 
-Array model_triangles(const Named& model, const Array& x, const Array& parameters,
-                      std::optional<Array> weights, std::optional<Flags> missing) {
+py::tuple factors_of_model(const Named& model, const Array& x, const Array& parameters,
+                           std::optional<Array> weights, std::optional<Flags> missing) {
     const ModelRows rows = model.rows();
     const Problem problem(parameters, points_of(x), rows.variables, x, {}, std::move(weights),
                           std::move(missing), {}, {}, 0.0, 0.0);
-    return triangles(problem, rows, nullptr);
+    return factors(problem, rows, nullptr);
 }
 
 // In the lanes, elementwise, in the dtype of x.
@@ -233,19 +237,19 @@ void register_fits(py::module_& m) {
         .def("fit", fit, arg("x"), arg("y"), arg("starts"), arg("weights"), arg("missing"),
              arg("lower"), arg("upper"), arg("tol"), arg("maxfun"))
         .def("evaluate", evaluate, arg("x"), arg("parameters"))
-        .def("triangles", model_triangles, arg("x"), arg("parameters"), arg("weights"),
+        .def("factors", factors_of_model, arg("x"), arg("parameters"), arg("weights"),
              arg("missing"));
-    m.def("triangles", given_triangles, arg("jacobians"), arg("weights"), arg("missing"));
-    py::class_<Batch>(m, "FitBatch")
+    m.def("factors", factors_of, arg("jacobians"), arg("weights"), arg("missing"));
+    py::class_<FunctionBatch>(m, "FitBatch")
         .def(py::init<const Array&, std::int64_t, std::optional<Array>, std::optional<Array>,
                       std::optional<Flags>, std::optional<Array>, std::optional<Array>, double,
                       double>(),
              arg("starts"), arg("m"), arg("y"), arg("weights"), arg("missing"), arg("lower"),
              arg("upper"), arg("tol"), arg("maxfun"))
-        .def("running", &Batch::running)
-        .def("points", &Batch::points)
-        .def("tell", &Batch::tell, arg("values"), arg("jacobians"))
-        .def("results", &Batch::results);
+        .def("running", &FunctionBatch::running)
+        .def("points", &FunctionBatch::points)
+        .def("tell", &FunctionBatch::tell, arg("values"), arg("jacobians"))
+        .def("results", &FunctionBatch::results);
     m.def("exp", [](const py::array& x) { return in_lanes(lane_models().exp, x); }, arg("x"));
     m.def("log", [](const py::array& x) { return in_lanes(lane_models().log, x); }, arg("x"));
 }

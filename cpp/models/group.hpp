@@ -162,7 +162,6 @@ class Group {
         }
         reach = sqrt(reach);
         at_[kRadius] = select(first, select(reach > 0.0, reach, one), at_[kRadius]);
-        end(whole & ~accepted & (predicted <= 0.5 * kLeastDecrease * *now_.squares), kFitRounding);
     }
 
     // Variables that are not held at a bound, and the Hessian as that of the others alone: rows
@@ -300,6 +299,7 @@ class Group {
                               at_[kOffset]);
         end(enough & (reached * rest <= by.tol * by.tol * maximum(squares - reached, zero)),
             kFitOffset);
+        end(enough & (reached <= kLeastDecrease * squares), kFitRounding);
         end(~enough & ~steep, kFitGradient);
         end(squares <= 2.0 * kEps * kEps * at_[kFirst], kFitExact);
     }

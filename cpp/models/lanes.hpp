@@ -207,12 +207,39 @@ void evaluate(const Fits& by, const ModelRows& model, std::int64_t first, int co
     });
 }
 
-// From Jacobians, or where they are null from a model.
-void triangles(const Fits& by, const ModelRows& model, const double* jacobians, std::int64_t first,
-               int count, char* space, double* out) {
+// W = L^-1, and W'W = (L L')^-1. Returns the least of L's diagonal in units of its rows' norms.
+SCHUSS_INLINE Reals invert(const Reals* l, std::int64_t n, Reals* w, Reals* squares) {
+    Reals least = number(1.0);
+    for (std::int64_t i = 0; i < n; ++i) {
+        const Reals* row = l + triangle(i);
+        const Reals inverse = 1.0 / row[i];
+        Reals norm{};
+        for (std::int64_t k = 0; k <= i; ++k) norm = norm + row[k] * row[k];
+        least = minimum(least, abs(row[i]) / sqrt(norm));
+        for (std::int64_t k = 0; k < i; ++k) {
+            Reals sum{};
+            for (std::int64_t e = k; e < i; ++e) sum = sum + row[e] * w[triangle(e) + k];
+            w[triangle(i) + k] = -sum * inverse;
+        }
+        w[triangle(i) + i] = inverse;
+    }
+    for (std::int64_t i = 0; i < n; ++i)
+        for (std::int64_t k = 0; k <= i; ++k) {
+            Reals sum{};
+            for (std::int64_t e = i; e < n; ++e)
+                sum = sum + w[triangle(e) + i] * w[triangle(e) + k];
+            squares[triangle(i) + k] = sum;
+        }
+    return least;
+}
+
+// Of Jacobians, or where they are null of a model's.
+void factors(const Fits& by, const ModelRows& model, const double* jacobians, std::int64_t first,
+             int count, char* space, const Factors& to) {
     const Points points(by, jacobians ? 0 : model.variables, space);
     const std::int64_t n = by.n, m = by.points.m;
-    Reals p[kMostParameters]{}, l[triangle(kMostParameters)]{};
+    constexpr std::int64_t most = triangle(kMostParameters);
+    Reals p[kMostParameters]{}, l[most]{}, w[most], squares[most];
     place(points, first, count, p);
     const double* of[kLanes] = {};
     for (int lane = 0; lane < count; ++lane)
@@ -226,9 +253,17 @@ void triangles(const Fits& by, const ModelRows& model, const double* jacobians, 
         points.weigh(i, rows);
         reflect(points.block, rows, n, l);
     });
-    for (int lane = 0; lane < count; ++lane)
-        for (std::int64_t e = 0; e < triangle(n); ++e)
-            out[(first + lane) * triangle(n) + e] = l[e][lane];
+    const Reals least = invert(l, n, w, squares);
+    for (int lane = 0; lane < count; ++lane) {
+        const std::int64_t row = first + lane;
+        to.least[row] = least[lane];
+        for (std::int64_t i = 0, e = 0; i < n; ++i)
+            for (std::int64_t k = 0; k <= i; ++k, ++e) {
+                to.l[row * triangle(n) + e] = l[e][lane];
+                double* inverse = to.inverse + row * n * n;
+                inverse[i * n + k] = inverse[k * n + i] = squares[e][lane];
+            }
+    }
 }
 
 // f of each element, in double.

@@ -43,7 +43,7 @@ const ModelTable model_table = {
     start,
     tell,
     evaluate,
-    triangles,
+    factors,
     {each_element<float, exp>, each_element<double, exp>},
     {each_element<float, log>, each_element<double, log>},
 };

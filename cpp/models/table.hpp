@@ -64,6 +64,13 @@ struct Model {
 // Memory that is handed in is aligned to kModelVector bytes.
 constexpr int kModelVector = 64;
 
+// Of Jacobians J = Q R, a row for each fit.
+struct Factors {
+    double* l;        // R', row after row
+    double* inverse;  // (J'J)^-1 from it, n x n
+    double* least;    // of R's diagonal, in units of the norms of J's columns
+};
+
 struct ModelTable {
     const Model* models;
     int n_models;
@@ -81,9 +88,9 @@ struct ModelTable {
     // Values (m) and Jacobians (m, n) at x of `count` fits from `first` on, at most the lanes.
     void (*evaluate)(const Fits&, const ModelRows&, std::int64_t first, int count, char* space,
                      double* values, double* jacobians);
-    // R', row after row, of their weighted Jacobians J = Q R: those given, else of the model at x.
-    void (*triangles)(const Fits&, const ModelRows&, const double* jacobians, std::int64_t first,
-                      int count, char* space, double* out);
+    // Of their weighted Jacobians: those given, else of the model at x.
+    void (*factors)(const Fits&, const ModelRows&, const double* jacobians, std::int64_t first,
+                    int count, char* space, const Factors&);
     // Elementwise.
     void (*exp[kDTypes])(const char* from, std::int64_t count, char* to);
     void (*log[kDTypes])(const char* from, std::int64_t count, char* to);

@@ -62,11 +62,11 @@ void evaluate_model(const Fits& fits, const ModelRows& model, double* values, do
     });
 }
 
-void jacobian_triangles(const Fits& fits, const ModelRows& model, const double* jacobians,
-                        double* out) {
+void factor_jacobians(const Fits& fits, const ModelRows& model, const double* jacobians,
+                      const Factors& to) {
     const ModelTable& table = lane_models();
     each_group(fits, table, [&](std::int64_t first, int count, char* space) {
-        table.triangles(fits, model, jacobians, first, count, space, out);
+        table.factors(fits, model, jacobians, first, count, space, to);
     });
 }
 

@@ -17,10 +17,10 @@ const Model& model_named(const std::string& name);
 void fit_model(const Fits& fits, const ModelRows& model);
 // Its values (count, m) and Jacobians (count, m, n) at x.
 void evaluate_model(const Fits& fits, const ModelRows& model, double* values, double* jacobians);
-// R', row after row (count, n (n + 1) / 2), of weighted Jacobians J = Q R: those that are given,
-// (count, m, n), or where they are null the model's at x.
-void jacobian_triangles(const Fits& fits, const ModelRows& model, const double* jacobians,
-                        double* out);
+// Of weighted Jacobians: those that are given, (count, m, n), or where they are null the model's
+// at x.
+void factor_jacobians(const Fits& fits, const ModelRows& model, const double* jacobians,
+                      const Factors& to);
 
 // Fits of a function that is evaluated outside.
 class FitBatch {

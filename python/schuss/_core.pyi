@@ -166,9 +166,9 @@ class Batch:
 MOST_PARAMETERS: int
 
 def models() -> dict[str, tuple[list[str], int]]: ...
-def triangles(
+def factors(
     jacobians: NDArray[Any], weights: NDArray[Any] | None, missing: NDArray[Any] | None
-) -> NDArray[Any]: ...
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]: ...
 def exp(x: NDArray[Any]) -> NDArray[Any]: ...
 def log(x: NDArray[Any]) -> NDArray[Any]: ...
 
@@ -189,13 +189,13 @@ class Model:
     def evaluate(
         self, x: NDArray[Any], parameters: NDArray[Any]
     ) -> tuple[NDArray[Any], NDArray[Any]]: ...
-    def triangles(
+    def factors(
         self,
         x: NDArray[Any],
         parameters: NDArray[Any],
         weights: NDArray[Any] | None,
         missing: NDArray[Any] | None,
-    ) -> NDArray[Any]: ...
+    ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]: ...
 
 class FitBatch:
     def __init__(

@@ -35,7 +35,8 @@ ENDINGS = (
 )
 NOT_FINITE = 8
 RELATIVE_STEP = np.finfo(float).eps ** (1 / 3)
-GOOD_PIVOT = 1e-6  # of a column's norm: above, a triangle is inverted as it is
+GOOD_PIVOT = 1e-6  # of a column's norm: above, triangles are inverted as they are
+LOOSE = 1e-12  # the square of a parameter's share in a direction, above rounding
 
 
 def least_squares_batch(
@@ -68,8 +69,8 @@ def least_squares_batch(
     Returns:
         A `BatchResult` with a row for each fit: `x`, `cost`, `grad` = Jᵀr, `covariance`, `stderr`,
         `dof`, `rank`, `relative_offset`, `optimality`, `active_mask`, `nit`, `nfev`, `njev`,
-        `status`, `success`, `message`. The last Jacobian is evaluated once more for the covariance,
-        2 cost/dof (JᵀJ)⁻¹, which comes from a QR factorization of J. It is NaN for parameters that
+        `status`, `success`, `message`. The covariance, 2 cost/dof (JᵀJ)⁻¹, comes from a QR
+        factorization of J, evaluated once more where the last point was not taken. It is NaN for parameters that
         are held at a bound, and infinite for those that the data do not fix.
 
     Raises:
@@ -195,8 +196,8 @@ def curve_fit_batch(
         lower, upper = _bounds(bounds, *starts.shape)
         limits = _limits(tol, maxfun, len(names))
         found = model.fit(x, y, starts, weights, missing, lower, upper, *limits)
-        triangles = model.triangles(x, found["x"], weights, missing)
-        result = _result(found, triangles, lower, upper, m, missing, absolute_sigma)
+        factors = model.factors(x, found["x"], weights, missing)
+        result = _result(found, factors, lower, upper, m, missing, absolute_sigma)
         result["names"] = names
         return result
     if not callable(f):
@@ -240,23 +241,33 @@ def _fit_function(
     count, n = starts.shape
     limits = _limits(tol, maxfun, n)
     everyone = np.arange(count)
-    first = evaluate(np.clip(starts, lower, upper), everyone)
-    m = first[0].shape[1]
+    index, points = everyone, np.clip(starts, lower, upper)
+    values, jacobians = evaluate(points, index)
+    m = values.shape[1]
     batch = _core.FitBatch(starts, m, y, weights, missing, lower, upper, *limits)
-    batch.tell(*first)
-    while (index := batch.running()).size:
-        values, jacobians = evaluate(batch.points(), index)
+    last = np.empty((count, m, n))
+    x = batch.results()["x"]  # the core's own, where each fit is, or has ended
+    again = []
+    while index.size:
         if values.shape[1] != m:
             raise ValueError(f"r has shape {values.shape}; {(len(index), m)} is wanted")
         batch.tell(values, jacobians)
-    found = batch.results()
-    triangles = _core.triangles(evaluate(found["x"], everyone)[1], weights, missing)
-    return _result(found, triangles, lower, upper, m, missing, absolute_sigma)
+        running = batch.running()
+        ended = ~np.isin(index, running, assume_unique=True)
+        last[index[ended]] = jacobians[ended]
+        again.append(index[ended][(x[index[ended]] != points[ended]).any(axis=1)])
+        index, points = running, batch.points()
+        if index.size:
+            values, jacobians = evaluate(points, index)
+    if (rows := np.concatenate([everyone[:0], *again])).size:  # the last trial was not taken
+        last[rows] = evaluate(x[rows], rows)[1]
+    factors = _core.factors(last, weights, missing)
+    return _result(batch.results(), factors, lower, upper, m, missing, absolute_sigma)
 
 
 def _result(
     found: dict[str, Any],
-    triangles: NDArray[Any],
+    factors: tuple[Any, Any, Any],
     lower: NDArray[Any],
     upper: NDArray[Any],
     m: int,
@@ -270,7 +281,7 @@ def _result(
     active[(x >= upper) & (grad < 0)] = 1
     with np.errstate(invalid="ignore"):
         projected = np.where(grad < 0, np.maximum(x - upper, grad), np.minimum(x - lower, grad))
-    covariance, rank = _inverse_squares(triangles, active != 0)
+    covariance, rank = _inverse_squares(factors, active != 0)
     dof = points - rank
     if not absolute_sigma:
         variance = np.where(dof > 0, 2 * found["cost"] / np.maximum(dof, 1), np.inf)
@@ -294,50 +305,36 @@ def _result(
     )
 
 
-def _inverse_squares(triangles: Any, held: Any) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return (JᵀJ)⁻¹ over what is not held, NaN in the rest, and ranks, from J's triangles R'."""
+def _inverse_squares(factors: tuple[Any, Any, Any], held: Any) -> tuple[Any, Any]:
+    """Return (JᵀJ)⁻¹ over what is not held, NaN in the rest, and ranks, from `_core.factors`."""
+    triangles, result, pivots = factors
     count, n = held.shape
-    lower = np.zeros((n, n, count))  # the fits last: n is small
-    lower[np.tril_indices(n)] = triangles.T
-    norms = np.sqrt((lower * lower).sum(axis=1))
-    scales = np.where(norms > 0, norms, 1.0)
-    lower /= scales[:, None]
-    result = np.full((count, n, n), np.nan)
-    rank = np.zeros(count, np.int64)
-    finite = np.isfinite(lower).all(axis=(0, 1))
-    pivots = np.abs(lower[np.arange(n), np.arange(n)]).min(axis=0, initial=1.0)
-    plain = finite & ~held.any(axis=1) & (pivots > GOOD_PIVOT)
-    if plain.any():
-        inverse = _inverse_triangles(lower[..., plain]) / scales[None, :, plain]
-        result[plain] = np.einsum("jak,jbk->kab", inverse, inverse)
-        rank[plain] = n
-    for pattern in np.unique(held[finite & ~plain], axis=0):
-        rows = np.flatnonzero(finite & ~plain & (held == pattern).all(axis=1))
-        free = np.flatnonzero(~pattern)
-        at = np.ix_(rows, free, free)
-        _, s, vt = np.linalg.svd(lower[free][:, :, rows].transpose(2, 1, 0))
-        s, vt = s[:, : free.size], vt[:, : free.size]
-        fixed = s > s[:, :1] * n * np.finfo(float).eps * 8 if free.size else s > 0
+    rank = np.full(count, n)
+    left = held.any(axis=1) | ~(pivots > GOOD_PIVOT)
+    if not left.any():
+        return result, rank
+    result[left], rank[left] = np.nan, 0
+    left &= np.isfinite(triangles).all(axis=1)
+    r = np.zeros((count, n, n))
+    r[:, *np.tril_indices(n)[::-1]] = triangles
+    scales = np.sqrt((r * r).sum(axis=1))
+    scales[scales == 0] = 1.0
+    r /= scales[:, None]
+    for pattern in np.unique(held[left], axis=0):
+        rows, free = np.flatnonzero(left & (held == pattern).all(axis=1)), np.flatnonzero(~pattern)
+        if not free.size:
+            continue
+        _, s, vt = np.linalg.svd(r[np.ix_(rows, np.arange(n), free)], full_matrices=False)
+        fixed = s > s[:, :1] * n * 8 * np.finfo(float).eps
         part = np.where(fixed, 1 / np.where(fixed, s, 1.0), 0.0)[:, :, None] * vt
-        part /= scales[free][:, rows].T[:, None]
-        squares = np.einsum("kja,kjb->kab", part, part)
+        part /= scales[rows][:, None, free]
+        squares = part.transpose(0, 2, 1) @ part
         # What has a share in a direction that the data do not fix.
-        loose = (np.where(fixed[:, :, None], 0.0, vt) ** 2).sum(axis=1) > 1e-12
+        loose = (np.where(fixed[:, :, None], 0.0, vt) ** 2).sum(axis=1) > LOOSE
         squares[loose[:, :, None] | loose[:, None, :]] = np.inf
-        result[at] = squares
+        result[np.ix_(rows, free, free)] = squares
         rank[rows] = fixed.sum(axis=1)
     return result, rank
-
-
-def _inverse_triangles(lower: NDArray[Any]) -> NDArray[Any]:
-    """Return the inverses of lower triangles, the matrices last."""
-    n = len(lower)
-    inverse = np.zeros_like(lower)
-    for i in range(n):
-        inverse[i, i] = 1 / lower[i, i]
-        for k in range(i):
-            inverse[i, k] = -(lower[i, k:i] * inverse[k:i, k]).sum(axis=0) * inverse[i, i]
-    return inverse
 
 
 def _differences(values: Any, points: Any, index: Any, lower: Any, upper: Any) -> NDArray[Any]:
