@@ -23,6 +23,7 @@ constexpr double kAtBorder = 0.95, kRadiusError = 0.1;
 constexpr double kLeastPivot = 1e-15;  // of its diagonal element: below, columns are dependent
 constexpr double kLeastStep = 1e-14;   // of the parameter
 constexpr double kLeastDecrease = 8 * kEps;  // of the cost, that can be told from rounding
+constexpr double kNearMinimum = 1e-5;        // standard errors
 constexpr double kSufficient = 0.01;         // of the decrease that the slope promises
 constexpr int kMostShifts = 12, kMostCauchy = 60, kMostHalvings = 10;
 
@@ -303,13 +304,16 @@ class Group {
         end(~enough & ~steep, kFitGradient);
         end(squares <= 2.0 * kEps * kEps * at_[kFirst], kFitExact);
     }
-    // Where the step is rounding, or there are to be no more.
+    // Where the step is rounding, or there are to be no more. That of a wrong Jacobian is, too, in
+    // the end, but far from where it would lead.
     void end_by_step() const {
         Mask far = *now_.squares < 0.0;
         for (std::int64_t j = 0; j < n; ++j)
             far = far | ~(abs(step_[j]) <= kLeastStep * abs(x_[j]));
         const Mask near = ~far | (scaled_length(step_) <= kEps * scaled_length(x_));
-        end(near & ((at_[kRejected] == 0.0) | (*now_.squares <= kEps * at_[kFirst])), kFitStep);
+        end(near & ((at_[kRejected] == 0.0) | (at_[kOffset] <= kNearMinimum) |
+                    (*now_.squares <= kEps * at_[kFirst])),
+            kFitStep);
         end(near, kFitNoDecrease);
         end(at_[kEvaluations] >= by.maxfun, kFitMaxfun);
     }

@@ -36,6 +36,7 @@ class Points {
     // Returns how many there are.
     std::int64_t load(int lane, std::int64_t row) const {
         const FitPoints& from = by.points;
+        if (!from.missing) return load_all(lane, row);
         std::int64_t count = 0;
         for (std::int64_t i = 0; i < from.m; ++i) {
             if (missing(row, i)) continue;
@@ -55,6 +56,14 @@ class Points {
             weights_[i][lane] = 0.0;
         }
         return count;
+    }
+    // Points that all fits share are in the lanes for good.
+    void share() const {
+        if (shared())
+            for (std::int64_t i = 0; i < by.points.m; ++i)
+                for (int v = 0; v < variables; ++v)
+                    x_[i * variables + v] =
+                        broadcast<Reals>(by.points.x.data[v * by.points.x_variable + i]);
     }
     bool missing(std::int64_t row, std::int64_t i) const {
         return by.points.missing && by.points.missing[row * by.points.m + i];
@@ -79,6 +88,20 @@ class Points {
     Reals* const block;
 
   private:
+    std::int64_t load_all(int lane, std::int64_t row) const {
+        const FitPoints& from = by.points;
+        for (int v = 0; v < variables && !shared(); ++v)
+            load_rows(from.x.data + row * from.x.next + v * from.x_variable, lane, x_ + v,
+                      variables);
+        load_rows(from.y.data ? from.y.data + row * from.y.next : nullptr, lane, y_, 1);
+        if (from.weights.data)
+            load_rows(from.weights.data + row * from.weights.next, lane, weights_, 1);
+        return from.m;
+    }
+    void load_rows(const double* from, int lane, Reals* to, int step) const {
+        for (std::int64_t i = 0; i < by.points.m; ++i) to[i * step][lane] = from ? from[i] : 0.0;
+    }
+    bool shared() const { return by.points.x.next == 0 && !by.points.missing; }
     bool weighted() const { return by.points.weights.data || by.points.missing; }
     Reals *y_, *weights_, *x_;
 };
@@ -90,6 +113,7 @@ void fit(const Fits& by, const ModelRows& model, std::int64_t first, std::int64_
          char* space) {
     const Group group(by, state);
     const Points points(by, model.variables, space);
+    points.share();
     std::int64_t in_lane[kLanes], next = first;
     const auto refill = [&](int lane) {
         if (next < end) {
@@ -182,6 +206,7 @@ void tell(const Fits& by, std::int64_t first, const double* const* values,
 
 // The points of fits that are not run, and their parameters.
 SCHUSS_INLINE void place(const Points& points, std::int64_t first, int count, Reals* p) {
+    points.share();
     for (int lane = 0; lane < kLanes; ++lane) {
         const std::int64_t row = first + (lane < count ? lane : 0);
         points.load(lane, row);

@@ -36,6 +36,7 @@ ENDINGS = (
 NOT_FINITE = 8
 RELATIVE_STEP = np.finfo(float).eps ** (1 / 3)
 GOOD_PIVOT = 1e-6  # of a column's norm: above, triangles are inverted as they are
+FIRST_ROWS, CACHED_BYTES = 256, 1 << 19  # fits that run together: at first, and their Jacobians'
 LOOSE = 1e-12  # the square of a parameter's share in a direction, above rounding
 
 
@@ -124,14 +125,15 @@ def curve_fit_batch(
     - "gaussian": height exp(-(x - center)²/(2 sigma²))
     - "gaussian_2d": height exp(-(x - center_x)²/(2 sigma_x²) - (y - center_y)²/(2 sigma_y²))
     - "lorentzian": height/(1 + ((x - center)/gamma)²)
-    - "voigt": height ((1 - fraction) G + fraction L) of (center, sigma), G Gaussian and L Lorentzian
+    - "voigt": height ((1 - fraction) G + fraction L), a Gaussian G and a Lorentzian L
       of equal widths at half height
     - "exponential": amplitude exp(-rate x)
     - "biexponential": a1 exp(-k1 x) + a2 exp(-k2 x)
     - "sigmoid": height/(1 + exp(-(x - center)/width))
     - "power": amplitude x^exponent, x >= 0
 
-    with parameters in the order in which they appear here. "+offset" adds a constant, "+slope" a
+    with parameters in the order in which they appear here (of "voigt": height, center, sigma,
+    fraction). "+offset" adds a constant, "+slope" a
     term slope x, for two variables slope_x x + slope_y y; they follow, in this order.
 
     Args:
@@ -237,17 +239,48 @@ def _fit_function(
     missing: Any,
     absolute_sigma: bool,
 ) -> BatchResult:
-    """Return the fits of a function that gives values and Jacobians at points of some fits."""
+    """Return the fits of a function that gives values and Jacobians at points of some fits.
+
+    So many fits run together as leave their Jacobians in a core's cache.
+    """
     count, n = starts.shape
     limits = _limits(tol, maxfun, n)
-    everyone = np.arange(count)
-    index, points = everyone, np.clip(starts, lower, upper)
-    values, jacobians = evaluate(points, index)
-    m = values.shape[1]
+    rows, m = slice(0, FIRST_ROWS), None
+    parts = []
+    while rows.start < max(count, 1):
+        index = np.arange(count)[rows]
+        part = [a[rows] if a is not None and len(a) == count else a for a in (y, weights, missing)]
+        low, high = (b[rows] if len(b) == count else b for b in (lower, upper))
+        parts.append(_fit_rows(evaluate, index, starts[rows], low, high, limits, *part, m))
+        m = parts[0][2]
+        size = max(CACHED_BYTES // (8 * m * n + 1), 1)
+        rows = slice(rows.stop, rows.stop + size)
+    found = {key: np.concatenate([part[0][key] for part in parts]) for key in parts[0][0]}
+    factors = tuple(np.concatenate(arrays) for arrays in zip(*(p[1] for p in parts), strict=True))
+    return _result(found, factors, lower, upper, m, missing, absolute_sigma)
+
+
+def _fit_rows(
+    evaluate: Callable[[Any, Any], tuple[Any, Any]],
+    rows: NDArray[Any],
+    starts: NDArray[Any],
+    lower: NDArray[Any],
+    upper: NDArray[Any],
+    limits: tuple[float, float],
+    y: Any,
+    weights: Any,
+    missing: Any,
+    m: int | None,
+) -> tuple[dict[str, Any], tuple[Any, Any, Any], int]:
+    """Return the fits of some rows, the factors of their last Jacobians, and m."""
+    index = np.arange(len(rows))
+    points = np.clip(starts, lower, upper)
+    values, jacobians = evaluate(points, rows)
+    m = values.shape[1] if m is None else m
     batch = _core.FitBatch(starts, m, y, weights, missing, lower, upper, *limits)
-    last = np.empty((count, m, n))
-    x = batch.results()["x"]  # the core's own, where each fit is, or has ended
-    again = []
+    last = np.empty((len(rows), m, starts.shape[1]))
+    x = batch.results()["x"]  # the core's own: where each fit is, or has ended
+    again = [index[:0]]
     while index.size:
         if values.shape[1] != m:
             raise ValueError(f"r has shape {values.shape}; {(len(index), m)} is wanted")
@@ -258,11 +291,10 @@ def _fit_function(
         again.append(index[ended][(x[index[ended]] != points[ended]).any(axis=1)])
         index, points = running, batch.points()
         if index.size:
-            values, jacobians = evaluate(points, index)
-    if (rows := np.concatenate([everyone[:0], *again])).size:  # the last trial was not taken
-        last[rows] = evaluate(x[rows], rows)[1]
-    factors = _core.factors(last, weights, missing)
-    return _result(batch.results(), factors, lower, upper, m, missing, absolute_sigma)
+            values, jacobians = evaluate(points, rows[index])
+    if (untaken := np.concatenate(again)).size:
+        last[untaken] = evaluate(x[untaken], rows[untaken])[1]
+    return batch.results(), _core.factors(last, weights, missing), m
 
 
 def _result(
@@ -316,7 +348,8 @@ def _inverse_squares(factors: tuple[Any, Any, Any], held: Any) -> tuple[Any, Any
     result[left], rank[left] = np.nan, 0
     left &= np.isfinite(triangles).all(axis=1)
     r = np.zeros((count, n, n))
-    r[:, *np.tril_indices(n)[::-1]] = triangles
+    row, column = np.tril_indices(n)
+    r[:, column, row] = triangles
     scales = np.sqrt((r * r).sum(axis=1))
     scales[scales == 0] = 1.0
     r /= scales[:, None]
