@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from schuss import _core
 
-TWINS = ("gaussian gaussian_2d lorentzian voigt exponential biexponential sigmoid power").split()
+TWINS = ["gaussian", "gaussian_2d", "lorentzian", "voigt"]
+TWINS += ["exponential", "biexponential", "sigmoid", "power"]
 SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 800.0, -800.0, 709.782712893384, 709.7827128933841]
 SPECIAL += [-745.1332191019411, -745.1332191019412, 5e-324, -5e-324, 1e300, -1e300, -708.4, 1.0]
 

@@ -144,7 +144,8 @@ class Group {
         const Reals decrease = 0.5 * (*now_.squares - *new_.squares), predicted = at_[kPredicted];
         const Mask sound = whole & (predicted > 0.0);
         const Reals ratio = select(sound, decrease / select(sound, predicted, one), -one);
-        const Mask accepted = running() & (first | (sound & (ratio > kAccept) & (decrease > 0.0)));
+        // The start is taken as it is.
+        const Mask accepted = first | (running() & sound & (ratio > kAccept) & (decrease > 0.0));
         const Reals length = at_[kLength], radius = at_[kRadius];
         const Reals grown =
             select((ratio > kGrowAbove) & (length > kAtBorder * radius), 2.0 * radius, radius);
@@ -298,11 +299,11 @@ class Group {
         const Reals offset = reached * rest / maximum(squares - reached, zero);
         at_[kOffset] = select(running(), select(enough, sqrt(offset), number(__builtin_nan(""))),
                               at_[kOffset]);
+        end(squares <= 2.0 * kEps * kEps * at_[kFirst], kFitExact);
         end(enough & (reached * rest <= by.tol * by.tol * maximum(squares - reached, zero)),
             kFitOffset);
         end(enough & (reached <= kLeastDecrease * squares), kFitRounding);
         end(~enough & ~steep, kFitGradient);
-        end(squares <= 2.0 * kEps * kEps * at_[kFirst], kFitExact);
     }
     // Where the step is rounding, or there are to be no more. That of a wrong Jacobian is, too, in
     // the end, but far from where it would lead.

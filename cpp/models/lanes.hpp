@@ -240,7 +240,7 @@ SCHUSS_INLINE Reals invert(const Reals* l, std::int64_t n, Reals* w, Reals* squa
         const Reals inverse = 1.0 / row[i];
         Reals norm{};
         for (std::int64_t k = 0; k <= i; ++k) norm = norm + row[k] * row[k];
-        least = minimum(least, abs(row[i]) / sqrt(norm));
+        least = minimum(least, select(norm > 0.0, abs(row[i]) / sqrt(norm), Reals{}));
         for (std::int64_t k = 0; k < i; ++k) {
             Reals sum{};
             for (std::int64_t e = k; e < i; ++e) sum = sum + row[e] * w[triangle(e) + k];

@@ -71,8 +71,8 @@ def least_squares_batch(
         A `BatchResult` with a row for each fit: `x`, `cost`, `grad` = Jᵀr, `covariance`, `stderr`,
         `dof`, `rank`, `relative_offset`, `optimality`, `active_mask`, `nit`, `nfev`, `njev`,
         `status`, `success`, `message`. The covariance, 2 cost/dof (JᵀJ)⁻¹, comes from a QR
-        factorization of J, evaluated once more where the last point was not taken. It is NaN for parameters that
-        are held at a bound, and infinite for those that the data do not fix.
+        factorization of J, evaluated once more where the last point was not taken. It is NaN
+        for parameters that are held at a bound, and infinite for those that the data do not fix.
 
     Raises:
         ValueError, TypeError: for what does not fit in shape, dtype or range.
@@ -209,18 +209,19 @@ def curve_fit_batch(
     starts = _starts("P0", P0, count)
     lower, upper = _bounds(bounds, *starts.shape)
     x = as_array(xdata, "xdata")
-    own = x.shape[-2:] == y.shape
+    each_own = x.shape[-2:] == y.shape
 
     def values(points: Any, index: Any) -> Any:
-        at = x[..., index, :] if own else x
+        at = x[..., index, :] if each_own else x
         return _numbers("f", f(at, points), (len(index), m))
 
     def evaluate(points: Any, index: Any) -> tuple[Any, Any]:
+        at_points = values(points.copy(), index)
         if jac is None:
-            return values(points, index), _differences(values, points, index, lower, upper)
-        at = x[..., index, :] if own else x
+            return at_points, _differences(values, points, index, lower, upper)
+        at = x[..., index, :] if each_own else x
         shape = (len(index), m, starts.shape[1])
-        return values(points.copy(), index), _numbers("jac", jac(at, points.copy()), shape)
+        return at_points, _numbers("jac", jac(at, points.copy()), shape)
 
     return _fit_function(
         evaluate, starts, lower, upper, tol, maxfun, y, weights, missing, absolute_sigma
@@ -245,18 +246,23 @@ def _fit_function(
     """
     count, n = starts.shape
     limits = _limits(tol, maxfun, n)
-    rows, m = slice(0, FIRST_ROWS), None
-    parts = []
-    while rows.start < max(count, 1):
+    rows = slice(0, FIRST_ROWS)
+    m: int | None = None
+    parts: list[tuple[dict[str, Any], tuple[Any, Any, Any], int]] = []
+
+    def own(array: Any) -> Any:  # rows of what each fit has for itself
+        return array[rows] if array is not None and array.shape[:-1] == (count,) else array
+
+    while m is None or rows.start < count:
         index = np.arange(count)[rows]
-        part = [a[rows] if a is not None and len(a) == count else a for a in (y, weights, missing)]
-        low, high = (b[rows] if len(b) == count else b for b in (lower, upper))
-        parts.append(_fit_rows(evaluate, index, starts[rows], low, high, limits, *part, m))
+        limits_and_data = (own(lower), own(upper), limits, own(y), own(weights), own(missing))
+        parts.append(_fit_rows(evaluate, index, starts[rows], *limits_and_data, m))
         m = parts[0][2]
         size = max(CACHED_BYTES // (8 * m * n + 1), 1)
         rows = slice(rows.stop, rows.stop + size)
     found = {key: np.concatenate([part[0][key] for part in parts]) for key in parts[0][0]}
-    factors = tuple(np.concatenate(arrays) for arrays in zip(*(p[1] for p in parts), strict=True))
+    triangles, inverses, pivots = (np.concatenate([part[1][k] for part in parts]) for k in range(3))
+    factors = (triangles, inverses, pivots)
     return _result(found, factors, lower, upper, m, missing, absolute_sigma)
 
 
@@ -318,7 +324,8 @@ def _result(
     if not absolute_sigma:
         variance = np.where(dof > 0, 2 * found["cost"] / np.maximum(dof, 1), np.inf)
         with np.errstate(invalid="ignore"):
-            covariance = covariance * variance[:, None, None]
+            scaled = covariance * variance[:, None, None]
+        covariance = np.where(np.isinf(covariance), covariance, scaled)
     with np.errstate(invalid="ignore"):
         stderr = np.sqrt(np.einsum("kii->ki", covariance))
     status = np.array([status for status, _ in ENDINGS])[ending]
@@ -429,7 +436,7 @@ def _numbers(name: str, given: Any, shape: tuple[int | None, ...] | None) -> NDA
         if not fits:
             wanted = str(shape).replace("None", "any")
             raise ValueError(f"{name} has shape {array.shape}; {wanted} is wanted")
-    return np.require(array, np.float64, "CA")
+    return np.require(array, np.float64, ("C", "A"))
 
 
 def _starts(name: str, given: Any, count: int | None, n: int | None = None) -> NDArray[Any]:

@@ -182,7 +182,7 @@ def _power(x: Rows, z: Rows) -> list[Rows]:
 def _sigmoid(x: Rows, z: Rows) -> list[Rows]:
     """Return starts of what goes from 0 at one end to its height at the other."""
     (_, first), (_, last) = _ends(x, z)
-    height = np.where(np.abs(last) >= np.abs(first), last, first)
+    height: Rows = np.where(np.abs(last) >= np.abs(first), last, first)
     rises = np.where(np.abs(last) >= np.abs(first), 1.0, -1.0)
     part = z / height[:, None]
 
