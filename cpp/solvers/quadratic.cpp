@@ -131,6 +131,13 @@ std::string Quadratic::adopt(const Hessian& told, double epsilon) {
     return "";
 }
 
+void Quadratic::adopt(const std::vector<double>& triangle) {
+    known_ = nullptr;
+    h_ = triangle;
+    ++count_;
+    curvature_ = std::numeric_limits<double>::infinity();
+}
+
 Elements Quadratic::matrix() const {
     if (h_.empty()) return {};
     return [this](std::int64_t i, std::int64_t j) {
@@ -354,6 +361,18 @@ bool Quadratic::newton(const std::vector<double>& g, std::vector<double>& p) {
         for (std::size_t j = 0; j <= i; ++j, ++k) a[i * n + j] = a[j * n + i] = h_[k];
     for (std::size_t i = 0; i < n; ++i) p[i] = -g[i];
     return eliminate(a, p) && std::isfinite(dot(p, p));
+}
+
+bool Quadratic::definite(const std::vector<double>& g, double least, std::vector<double>& p) {
+    const Work work(*this);
+    shift_ = 0.0;
+    if (factor(0.0) >= 0) return false;
+    for (std::int64_t i = 0; i < n_; ++i) {
+        const double root = cholesky_.element(i, i);
+        if (root * root < least * h_[triangle(i) + static_cast<std::size_t>(i)]) return false;
+    }
+    solve_factored(g, p);
+    return std::isfinite(dot(p, p));
 }
 
 void Quadratic::visit(Archive& archive) {

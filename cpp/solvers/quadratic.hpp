@@ -23,6 +23,8 @@ class Quadratic {
     // differ from their mirror images by sqrt(epsilon) of the largest; their means are taken. What
     // is known of it answers the first of the questions below, which comes while it is told.
     std::string adopt(const Hessian& h, double epsilon);
+    // The same of a lower triangle, row after row.
+    void adopt(const std::vector<double>& triangle);
 
     // Three steps p, from the gradient g at the same point.
 
@@ -38,6 +40,9 @@ class Quadratic {
     bool descend(const std::vector<double>& g, std::vector<double>& p);
     // -H^-1 g whatever the signs of its eigenvalues; false where H is singular.
     bool newton(const std::vector<double>& g, std::vector<double>& p);
+    // -H^-1 g where H is positive definite and no pivot is less than such a part of its diagonal;
+    // false elsewhere.
+    bool definite(const std::vector<double>& g, double least, std::vector<double>& p);
 
     // Whether H is positive semidefinite, as far as rounding lets one tell.
     bool convex();

@@ -7,17 +7,21 @@ from . import newton, quasi_newton
 from .base import Solver
 from .batch import minimize_batch
 from .interop import scipy_method
+from .least_squares import LeastSquares, least_squares
 from .line_search import LineSearchResult, line_search
 from .minimize import minimize
 from .newton import *
 from .quasi_newton import *
-from .result import BatchResult, Result
+from .result import BatchResult, LeastSquaresResult, Result
 
 __all__ = [
     "BatchResult",
+    "LeastSquares",
+    "LeastSquaresResult",
     "LineSearchResult",
     "Result",
     "Solver",
+    "least_squares",
     "line_search",
     "minimize",
     "minimize_batch",
