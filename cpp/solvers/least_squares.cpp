@@ -13,9 +13,13 @@ namespace {
 constexpr double kTake = 1e-4, kPoor = 0.25, kGood = 0.75, kShrink = 0.25, kGrow = 2.0;
 constexpr double kAtBoundary = 0.95;
 
-// A pivot of J'J that is less than such a part of its diagonal is rounding: that column of J is a
-// sum of others.
+// A pivot of the scaled J'J that is smaller is rounding: that column of J is a sum of others, or
+// nothing beside what it was.
 constexpr double kLeastPivot = 1e-15;
+
+// Where rounding hides the cost, a point is nearer to the minimum whose gain is less than such a
+// part of the last.
+constexpr double kNearer = 0.5;
 
 // A step of no more than such a part of each variable changes nothing.
 constexpr double kStill[kDTypes] = {2.4e-7, 1e-14};
@@ -84,13 +88,19 @@ void LeastSquares::judge() {
         radius_ = kShrink * length_;
     else if (ratio > kGood && length_ > kAtBoundary * radius_)
         radius_ *= kGrow;
-    if (ratio > kTake && there_.cost < run_.value) return wait_for(Request::kJacobian);
-    if (definite_ && gain_ / 2.0 <= hidden())
-        return ending_.converge(
-            "the decrease of the cost still to be expected, %.3g, is less than rounding hides, "
-            "%.3g",
-            gain_ / 2.0, hidden());
+    // Where rounding hides what is left, only the gain at the new point tells whether it is nearer.
+    const bool hides = definite_ && gain_ / 2.0 <= hidden();
+    if ((ratio > kTake && there_.cost < run_.value) ||
+        (hides && there_.cost <= run_.lowest + hidden()))
+        return wait_for(Request::kJacobian);
+    if (hides) return end_hidden();
     propose();
+}
+
+void LeastSquares::end_hidden() {
+    ending_.converge(
+        "the decrease of the cost still to be expected, %.3g, is less than rounding hides, %.3g",
+        gain_ / 2.0, hidden());
 }
 
 void LeastSquares::back_out() {
@@ -100,6 +110,7 @@ void LeastSquares::back_out() {
 
 void LeastSquares::receive_jacobian(const double* jacobian) {
     const bool first = jacobian_.empty();
+    const double gain_before = gain_;
     if (!take(jacobian)) {
         if (!first) return back_out();
         return ending_.finish(Status::kNotFinite,
@@ -112,7 +123,7 @@ void LeastSquares::receive_jacobian(const double* jacobian) {
         radius_ = std::sqrt(squares_of(x));
         if (!(radius_ > 0.0)) radius_ = 1.0;
     }
-    if (!ends()) propose();
+    if (!ends(gain_before)) propose();
 }
 
 bool LeastSquares::take(const double* jacobian) {
@@ -180,7 +191,7 @@ bool LeastSquares::take(const double* jacobian) {
     return true;
 }
 
-bool LeastSquares::ends() {
+bool LeastSquares::ends(double gain_before) {
     const auto m = static_cast<double>(here_.residuals.size()), n = static_cast<double>(n_);
     const double tol = limits().gtol;
     const bool told = definite_ && m > n;  // the offset, by J
@@ -197,6 +208,8 @@ bool LeastSquares::ends() {
             "the largest cosine between residuals and a column of the Jacobian, %.3g, is at most "
             "tol = %.3g",
             cosine_, tol);
+    else if (definite_ && gain_ / 2.0 <= hidden() && !(gain_ < kNearer * gain_before))
+        end_hidden();
     else if (std::sqrt(squares_) <= zero)
         ending_.converge("the norm of the residuals, %.3g, is at most what rounding makes of zero, %.3g",
                  std::sqrt(squares_), zero);

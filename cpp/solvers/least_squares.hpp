@@ -45,7 +45,8 @@ class LeastSquares final : public Solver {
     void judge();                       // the trial
     void back_out();                    // from one that is not finite
     bool take(const double* jacobian);  // x_ becomes the trial, unless J is not finite there
-    bool ends();                        // what is known at x_ ends the run
+    bool ends(double gain_before);      // what is known at x_ ends the run
+    void end_hidden();                  // by rounding
     void propose();                     // a trial from x_
     double hidden() const;              // by rounding, of the cost at x_
 

@@ -369,7 +369,7 @@ bool Quadratic::definite(const std::vector<double>& g, double least, std::vector
     if (factor(0.0) >= 0) return false;
     for (std::int64_t i = 0; i < n_; ++i) {
         const double root = cholesky_.element(i, i);
-        if (root * root < least * h_[triangle(i) + static_cast<std::size_t>(i)]) return false;
+        if (root * root < least) return false;
     }
     solve_factored(g, p);
     return std::isfinite(dot(p, p));

@@ -40,8 +40,7 @@ class Quadratic {
     bool descend(const std::vector<double>& g, std::vector<double>& p);
     // -H^-1 g whatever the signs of its eigenvalues; false where H is singular.
     bool newton(const std::vector<double>& g, std::vector<double>& p);
-    // -H^-1 g where H is positive definite and no pivot is less than such a part of its diagonal;
-    // false elsewhere.
+    // -H^-1 g where H is positive definite and no pivot is less; false elsewhere.
     bool definite(const std::vector<double>& g, double least, std::vector<double>& p);
 
     // Whether H is positive semidefinite, as far as rounding lets one tell.
