@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench import bench_linalg, bench_memory, bench_newton, bench_solvers, bench_torch, required
+from bench import (
+    bench_bounds,
+    bench_linalg,
+    bench_memory,
+    bench_newton,
+    bench_solvers,
+    bench_torch,
+    required,
+)
 from bench.bench_memory import MIB
 from bench.bench_profile import (
     CURVED,
@@ -51,12 +59,14 @@ def _absent(question: str, what: str, required: str, reason: str) -> Line:
     return Line(question, what, required, "-", f"not measured ({reason})")
 
 
-def _faster(question: str, comparison: Comparison, peer: str, factor: float) -> Line:
+def _faster(
+    question: str, comparison: Comparison, peer: str, factor: float, ours: str = "schuss"
+) -> Line:
     """The peer's time over ours must be at least a factor."""
-    what, wanted = f"{peer} over schuss: {comparison.label}", f"at least {factor:g}"
-    if reason := comparison.missing("schuss", peer):
+    what, wanted = f"{peer} over {ours}: {comparison.label}", f"at least {factor:.3g}"
+    if reason := comparison.missing(ours, peer):
         return _absent(question, what, wanted, reason)
-    ratio, by_round = comparison.ratio(peer, "schuss"), comparison.round_ratio(peer, "schuss")
+    ratio, by_round = comparison.ratio(peer, ours), comparison.round_ratio(peer, ours)
     measured = f"{by_round:.2f} (of medians {ratio:.2f})"
     return Line(question, what, wanted, measured, _verdict(by_round >= factor))
 
@@ -204,6 +214,56 @@ def _trials(trials: Sequence[Trial]) -> Iterator[Line]:
                 yield line(known[group, ours], known[group, peer])
 
 
+def _bounds(results: Results) -> Iterator[Line]:
+    """Of problems with bounds."""
+    known = {(trial.group, trial.solver): trial for trial in results.trials}
+    for question, group, names, share, most in (
+        (
+            "bounds-solved",
+            bench_bounds.GROUP,
+            bench_bounds.FIRST,
+            required.BOUNDS_SOLVED,
+            required.BOUNDS_EVALUATIONS,
+        ),
+        (
+            "bounds-newton",
+            bench_bounds.CURVED,
+            bench_bounds.SECOND[:1],
+            required.CURVED_SOLVED,
+            required.CURVED_EVALUATIONS,
+        ),
+    ):
+        peer = known.get((group, bench_bounds.PEER))
+        for name in names:
+            ours = known.get((group, name))
+            if ours and peer and ours is not peer:
+                yield _within(question, ours, peer, share, most)
+    for c in results.of(bench_solvers.group(bench_bounds.METHOD)):
+        yield _faster("bounds-iteration", c, "SciPy", required.BOUNDS_LBFGS[c.length])
+        if c.length == bench_solvers.MANY:
+            bare, share = "no bounds", required.PAIR_SHARE
+            yield _faster("bounds-iteration", c, bare, required.BOUNDS_SHARE)
+            yield _faster("bounds-iteration", c, bare, share, ours="one pair")
+
+
+def _within(question: str, ours: Trial, peer: Trial, share: float, most: float) -> Line:
+    """All that the peer solves, a share of all, in so many evaluations, without a fault."""
+    total = len(ours.runs)
+    what = f"{ours.solver} against {peer.solver}, {total} {ours.group}"
+    wanted = f"all that it solves, {share:.0%} of all; evaluations at most {most:g}; no fault"
+    if reason := ours.skipped or peer.skipped:
+        return _absent(question, what, wanted, reason)
+    missing, ratio = sorted(peer.solved - ours.solved), mean_ratio(ours.costs, peer.costs)
+    measured = (
+        f"{len(ours.solved)} against {len(peer.solved)}, missing: {_names(missing)}; "
+        f"evaluations {ratio:.4f}; faults: {_names(ours.faults)} ({len(peer.faults)} of the peer)"
+    )
+    enough = len(ours.solved) >= share * total and ratio <= most
+    return Line(
+        question, what, wanted, measured, _verdict(not missing and enough and not ours.faults)
+    )
+
+
 def _vectors(memories: Sequence[Memory]) -> Iterator[Line]:
     """What a solver needs, with the peers beside ours; rounding to pages and stacks are free."""
     vector = 8 * bench_memory.SOLVER_N
@@ -263,6 +323,7 @@ def table(results: Results) -> list[Line]:
         *_torch(results),
         *_iterations(results),
         *_trials(results.trials),
+        *_bounds(results),
         *_vectors(results.memories),
         *_systems(results),
         *_newton(results),

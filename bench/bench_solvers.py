@@ -21,7 +21,7 @@ from bench.cases import Array
 from bench.harness import Candidate, Clock, Plan, interleave, tagged
 from bench.machine import available_memory
 from bench.peers import AbsentError, all_threads
-from bench.peers.solvers import HISTORY, PAUSE, SOLVERS, Limits
+from bench.peers.solvers import HISTORY, PAUSE, SOLVERS, WITH_BOUNDS, Limits
 from bench.results import Comparison, Settings
 
 SKIP = HISTORY + 2  # iterations until the history is full and all memory was touched
@@ -40,6 +40,12 @@ NAMES = {
         "torch": "torch LBFGS",
     },
     "BFGS": {"schuss": "schuss BFGS", "SciPy": "SciPy BFGS"},
+    "L-BFGS with bounds": {  # none of which is reached, so that everyone does the same
+        "schuss": "schuss L-BFGS, bounds",
+        "one pair": "schuss L-BFGS, one pair of bounds",
+        "no bounds": "schuss L-BFGS",
+        "SciPy": "SciPy L-BFGS-B, bounds",
+    },
 }
 
 
@@ -129,7 +135,7 @@ class Work:
     @property
     def bytes(self) -> int:
         """What an iteration moves by the model of the method."""
-        return (STREAMS * self.n if self.method == "L-BFGS" else self.n * self.n) * 8
+        return (self.n * self.n if self.method == "BFGS" else STREAMS * self.n) * 8
 
     @property
     def long(self) -> bool:
@@ -152,7 +158,7 @@ class Work:
 
 def _solver(work: Work, *, name: str, watch: Watch, counts: dict[str, int]) -> Candidate:
     """Runs of a fixed number of iterations; `counts` learns how many evaluations were timed."""
-    solve, start = SOLVERS[NAMES[work.method][name]], np.ones(work.n)
+    solve, start = {**SOLVERS, **WITH_BOUNDS}[NAMES[work.method][name]], np.ones(work.n)
 
     def run(iterations: int, skip: int) -> None:
         watch.begin(skip)
@@ -216,7 +222,8 @@ def compare(work: Work, settings: Settings) -> Comparison:
     return tagged(replace(measured, timings=timings), work.group, 1, work.n)
 
 
-def _measure(method: str, sizes: Iterable[int], plan: Plan) -> Iterator[Comparison]:
+def measure(method: str, sizes: Iterable[int], plan: Plan) -> Iterator[Comparison]:
+    """One method by size."""
     with all_threads(plan.threads):
         for n in sizes:
             yield compare(Work(method, n, plan.threads), plan.settings)
@@ -224,14 +231,14 @@ def _measure(method: str, sizes: Iterable[int], plan: Plan) -> Iterator[Comparis
 
 def lbfgs(plan: Plan) -> Iterator[Comparison]:
     """How long an iteration of L-BFGS takes beyond the objective, beside SciPy and torch."""
-    return _measure("L-BFGS", sorted(SIZES + (BETWEEN if plan.curves else ())), plan)
+    return measure("L-BFGS", sorted(SIZES + (BETWEEN if plan.curves else ())), plan)
 
 
 def lbfgs_huge(plan: Plan) -> Iterator[Comparison]:
     """The same at n = 10^7, and how near it comes to copies of as many bytes."""
-    return _measure("L-BFGS", [HUGE], plan)
+    return measure("L-BFGS", [HUGE], plan)
 
 
 def bfgs(plan: Plan) -> Iterator[Comparison]:
     """How long an iteration of BFGS takes beyond the objective, beside SciPy."""
-    return _measure("BFGS", [DENSE], plan)
+    return measure("BFGS", [DENSE], plan)

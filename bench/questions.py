@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable
 
 from bench import (
+    bench_bounds,
     bench_import,
     bench_isa,
     bench_linalg,
@@ -53,6 +54,11 @@ GROUPS: dict[str, dict[str, Measure]] = {
         "newton-batch": bench_newton.batch,
         "newton-profile": bench_profile.second_order,
         "newton-logistic": bench_logistic.measure_newton,
+    },
+    "bounds": {
+        "bounds-solved": bench_bounds.solved,
+        "bounds-newton": bench_bounds.second_order,
+        "bounds-iteration": bench_bounds.iterations,
     },
     "torch": {
         "torch-steps": bench_torch.steps,

@@ -55,6 +55,14 @@ BATCHES = {  # over the best peer, by n
 OF_PEAK = 0.65  # share of a core's peak: the rest may go to panels, divisions and packing
 TWO_OVER_ONE = 1.7  # one thread's time over two's: most of a second core
 
+BOUNDS_SOLVED = 0.99  # of all: what is left has gradients that rounding alone makes larger
+BOUNDS_EVALUATIONS = 1.05  # over SciPy's: without its search for the Cauchy point
+CURVED_SOLVED = 0.98  # of all, with Hessians
+CURVED_EVALUATIONS = 0.65  # over SciPy's L-BFGS-B: what a Hessian is worth
+BOUNDS_LBFGS = {100: 6.0, 10_000: 6.0, 1_000_000: 4.0}  # over SciPy's, which sorts and projects
+BOUNDS_SHARE = 1 / 1.20  # time without bounds over ours: they are 8 of 58 streams
+PAIR_SHARE = 1 / 1.08  # the same with one pair for all: 2 of 52
+
 TORCH_FUSED = {  # over torch's fused step, by the set of tensors
     "policy": 8.0,  # all is calls: torch's hooks, and a parallel region for each tensor
     "ResNet-18": 1.05,  # memory decides, for everyone

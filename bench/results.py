@@ -104,6 +104,7 @@ class Run:
     solved: bool
     success: bool  # as the solver says
     hessians: int = 0
+    fault: str = ""  # in words, of problems with bounds
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,11 @@ class Trial:
     def false_failures(self) -> list[str]:
         """Problems that were solved, with a solver that says that it failed."""
         return [run.problem for run in self.runs if run.solved and not run.success]
+
+    @property
+    def faults(self) -> list[str]:
+        """What was wrong, whether or not it solved the problem."""
+        return [f"{run.problem}: {run.fault}" for run in self.runs if run.fault]
 
     @property
     def costs(self) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Unconstrained test problems, on which solvers are compared and tested.
+"""Test problems, on which solvers are compared and tested.
 
 The first 35 are those of Moré, Garbow and Hillstrom, in their order (`mgh.py`). Those after them
 (`two_variables.py`, `any_size.py`) were collected by many, among them
@@ -13,7 +13,7 @@ The first 35 are those of Moré, Garbow and Hillstrom, in their order (`mgh.py`)
 Values of minima that have no closed form were computed here, by Newton's method in extended
 precision, and agree with the digits that were published.
 
-NIST's nonlinear fits stand apart (`nist.py`).
+Problems with bounds (`bounded.py`) and NIST's nonlinear fits (`nist.py`) stand apart.
 """
 
 from __future__ import annotations

@@ -70,6 +70,34 @@ class Problem:
         """The same from a multiple of the start."""
         return smooth(f"{self.name} x{factor}", factor * self.start, self.minima, self.evaluate)
 
+    def within(
+        self, lower: npt.ArrayLike, upper: npt.ArrayLike, minima: Iterable[float], words: str = ""
+    ) -> Bounded:
+        """The same with bounds, each for one variable or for all, and its minima there."""
+        low, high = (
+            np.broadcast_to(np.asarray(b, np.float64), self.start.shape) for b in (lower, upper)
+        )
+        known = tuple(map(float, minima))
+        return Bounded(self.name + words, self.start, known, self.evaluate, low, high)
+
+
+@dataclass(frozen=True, eq=False)
+class Bounded(Problem):
+    """A problem whose variables have bounds: infinite, equal, or with the start outside, maybe."""
+
+    lower: Array
+    upper: Array
+
+    def projected(self, x: Array) -> Array:
+        """The nearest point within the bounds."""
+        return np.clip(x, self.lower, self.upper)
+
+    def projected_gradient(self, x: Array) -> Array:
+        """The gradient without what only leads out: zero at a minimum, with x within."""
+        g, low, high = self.gradient(x), x - self.lower, x - self.upper
+        projected: Array = np.where(g < 0, np.maximum(high, g), np.minimum(low, g))
+        return projected
+
 
 def smooth(name: str, start: npt.ArrayLike, minima: Iterable[float], evaluate: Evaluate) -> Problem:
     """A problem from what is easy to write."""

@@ -80,14 +80,22 @@ Solve = Callable[[Function, Array, Limits], Answer]
 
 
 def _minimize(
-    module: str, method: str, function: Function, start: Array, limits: Limits, **own: object
+    module: str,
+    method: str,
+    function: Function,
+    start: Array,
+    limits: Limits,
+    bounds: Callable[[int], Any] = lambda n: None,
+    **own: object,
 ) -> Answer:
     """By SciPy's interface, which is ours too; `own` are options that only one has."""
     options: dict[str, object] = {"gtol": limits.gtol, "maxiter": limits.iterations} | own
     if method == "L-BFGS-B":
         options |= {"maxcor": HISTORY, "maxfun": CAP}
         options |= {} if limits.ftol is None else {"ftol": limits.ftol}
-    result = optional(module).minimize(function, start, jac=True, method=method, options=options)
+    result = optional(module).minimize(
+        function, start, jac=True, method=method, bounds=bounds(start.size), options=options
+    )
     return Answer(result.x, bool(result.success), result.nit)
 
 
@@ -128,6 +136,23 @@ SOLVERS: dict[str, Solve] = {
     "SciPy BFGS": partial(_minimize, "scipy.optimize", "BFGS"),
     "SciPy CG": partial(_minimize, "scipy.optimize", "CG"),
     "torch LBFGS": torch_lbfgs,
+}
+
+
+FAR = 1e3  # a bound that is never reached
+
+
+def _vectors(n: int) -> Any:
+    """A bound for each variable."""
+    return optional("scipy.optimize").Bounds(np.full(n, -FAR), np.full(n, FAR))
+
+
+WITH_BOUNDS: dict[str, Solve] = {
+    "schuss L-BFGS, bounds": partial(_minimize, "schuss", "L-BFGS-B", bounds=_vectors),
+    "schuss L-BFGS, one pair of bounds": partial(
+        _minimize, "schuss", "L-BFGS-B", bounds=lambda n: (-FAR, FAR)
+    ),
+    "SciPy L-BFGS-B, bounds": partial(_minimize, "scipy.optimize", "L-BFGS-B", bounds=_vectors),
 }
 
 

@@ -119,6 +119,10 @@ py::object AskTell::ask(bool copy) const {
 
 const char* AskTell::request() const { return name_of(solver_->request()); }
 
+py::object AskTell::bounds() const {
+    return options_.contains("bounds") ? py::object(options_["bounds"]) : py::none();
+}
+
 void AskTell::check_request(Request told, const char* name) const {
     if (solver_->done()) throw std::runtime_error("the solver is done: " + solver_->message());
     if (solver_->request() != told)

@@ -44,6 +44,7 @@ class AskTell {
     // the smallest curvature, whether a minimum, the shift.
     py::dict result(bool copy) const;
     const char* request() const;
+    py::object bounds() const;  // as in the options
     std::string message() const;
 
     const Solver& solver() const { return *solver_; }

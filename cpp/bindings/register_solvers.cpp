@@ -37,6 +37,7 @@ void register_solvers(py::module_& m) {
         .def("recall", &AskTell::recall, py::arg("steps"), py::arg("changes"))
         .def("result", &AskTell::result, py::arg("copy") = true)
         .def_property_readonly("request", &AskTell::request)
+        .def_property_readonly("bounds", &AskTell::bounds)
         .def_property_readonly("done", read(&Solver::done))
         .def_property_readonly("size", read(&Solver::size))
         .def_property_readonly("gtol",

@@ -34,9 +34,15 @@ double squares_of(const std::vector<double>& values) {
 
 LeastSquares::LeastSquares(std::int64_t n, DType iterates, const Start& from, const Limits& limits,
                            double loss_scale)
-    : Solver(n, iterates, kFloat64, from, limits), loss_scale_(loss_scale), model_(n) {
-    for (auto* vector : {&columns_, &scale_, &gradient_, &newton_, &step_})
+    : Solver(n, iterates, kFloat64, from, limits),
+      loss_scale_(loss_scale),
+      model_(n, true),
+      free_(n),
+      face_(n),
+      projected_(n) {
+    for (auto* vector : {&columns_, &scale_, &gradient_, &at_, &lower_, &upper_, &step_})
         vector->assign(static_cast<std::size_t>(n), 0.0);
+    held_.assign(static_cast<std::size_t>(n), 0);
     wait_for(Request::kResiduals);
 }
 
@@ -117,12 +123,10 @@ void LeastSquares::receive_jacobian(const double* jacobian) {
                               "the Jacobian is not finite at the first point");
     }
     if (first) {
-        std::vector<double> x(static_cast<std::size_t>(n_));
-        copy_as_doubles(dtype(), x_->data(), n_, x.data());
-        for (std::size_t j = 0; j < x.size(); ++j) x[j] *= scale_[j];
-        radius_ = std::sqrt(squares_of(x));
+        radius_ = std::sqrt(squares_of(at_));
         if (!(radius_ > 0.0)) radius_ = 1.0;
     }
+    look_ahead();
     if (!ends(gain_before)) propose();
 }
 
@@ -153,25 +157,7 @@ bool LeastSquares::take(const double* jacobian) {
     length = std::sqrt(length);
 
     squares_ = squares_of(there_.values());
-    size_ = cosine_ = 0.0;
-    for (std::size_t j = 0; j < n; ++j) {
-        const double column = std::sqrt(triangle[j * (j + 3) / 2]);
-        size_ += column * x[j] * (column * x[j]);
-        if (column > 0.0)
-            cosine_ = std::max(cosine_, std::abs(slopes[j]) / column / std::sqrt(squares_));
-        columns_[j] = std::max(columns_[j], column);
-        scale_[j] = columns_[j] > 0.0 ? columns_[j] : 1.0;
-    }
-    size_ = std::sqrt(size_);
-    for (std::size_t i = 0, k = 0; i < n; ++i) {
-        gradient_[i] = slopes[i] / scale_[i];
-        for (std::size_t j = 0; j <= i; ++j) triangle[k++] /= scale_[i] * scale_[j];
-    }
-    model_.adopt(triangle);
-    definite_ = model_.definite(gradient_, kLeastPivot, newton_);
-    gain_ = 0.0;
-    for (std::size_t j = 0; definite_ && j < n; ++j) gain_ -= gradient_[j] * newton_[j];
-
+    scale(x, slopes, triangle);
     const double change = there_.cost - run_.value;
     std::swap(jacobian_, rows);
     std::swap(here_, there_);
@@ -191,8 +177,47 @@ bool LeastSquares::take(const double* jacobian) {
     return true;
 }
 
+// D, and what is in variables D x.
+void LeastSquares::scale(const std::vector<double>& x, const std::vector<double>& slopes,
+                         std::vector<double>& triangle) {
+    const auto n = static_cast<std::size_t>(n_);
+    size_ = cosine_ = 0.0;
+    for (std::size_t i = 0, diagonal = 0; i < n; ++i, diagonal += i + 1) {
+        const double column = std::sqrt(triangle[diagonal]);
+        columns_[i] = std::max(columns_[i], column);
+        scale_[i] = columns_[i] > 0.0 ? columns_[i] : 1.0;
+        size_ += column * x[i] * (column * x[i]);
+        at_[i] = scale_[i] * x[i];
+        gradient_[i] = slopes[i] / scale_[i];
+        const double lower = bounds_ ? bounds_->lower(static_cast<std::int64_t>(i)) : -INFINITY;
+        const double upper = bounds_ ? bounds_->upper(static_cast<std::int64_t>(i)) : INFINITY;
+        lower_[i] = scale_[i] * lower;
+        upper_[i] = scale_[i] * upper;
+        held_[i] = lower == upper || (x[i] == lower && slopes[i] >= 0.0) ||
+                   (x[i] == upper && slopes[i] <= 0.0);
+        if (column > 0.0 && !held_[i])
+            cosine_ = std::max(cosine_, std::abs(slopes[i]) / column / std::sqrt(squares_));
+    }
+    size_ = std::sqrt(size_);
+    for (std::size_t i = 0, k = 0; i < n; ++i)
+        for (std::size_t j = 0; j <= i; ++j) triangle[k++] /= scale_[i] * scale_[j];
+    model_.adopt(triangle);
+}
+
+void LeastSquares::look_ahead() {
+    std::vector<double> slopes, newton;
+    for (std::size_t i = 0; i < held_.size(); ++i)
+        if (!held_[i]) slopes.push_back(gradient_[i]);
+    free_ = static_cast<std::int64_t>(slopes.size());
+    newton.resize(slopes.size());
+    if (free_ < n_ && free_ > 0) face_.adopt(model_, held_);
+    definite_ = free_ > 0 && (free_ < n_ ? face_ : model_).definite(slopes, kLeastPivot, newton);
+    gain_ = 0.0;
+    for (std::size_t i = 0; definite_ && i < slopes.size(); ++i) gain_ -= slopes[i] * newton[i];
+}
+
 bool LeastSquares::ends(double gain_before) {
-    const auto m = static_cast<double>(here_.residuals.size()), n = static_cast<double>(n_);
+    const auto m = static_cast<double>(here_.residuals.size()), n = static_cast<double>(free_);
     const double tol = limits().gtol;
     const bool told = definite_ && m > n;  // the offset, by J
     offset_ = std::numeric_limits<double>::quiet_NaN();
@@ -225,33 +250,55 @@ double LeastSquares::hidden() const {
 void LeastSquares::propose() {
     ending_.count();
     if (done()) return;
-    length_ = std::sqrt(squares_of(newton_));
-    const bool whole = definite_ && length_ <= radius_;
-    if (whole) {
-        step_ = newton_;
-        predicted_ = gain_ / 2.0;
-    } else {
-        predicted_ = model_.within(gradient_, radius_, step_).predicted;
-        length_ = std::sqrt(squares_of(step_));
-    }
     const auto n = static_cast<std::size_t>(n_);
-    std::vector<double> x(n), move(n);
+    Quadratic::Step found;
+    if (bounds_) {
+        found = projected_.within({at_.data(), gradient_.data(), lower_.data(), upper_.data()},
+                                  model_, radius_);
+        step_ = projected_.step();
+    } else {
+        found = model_.within(gradient_, radius_, step_);
+    }
+    predicted_ = found.predicted;
+    length_ = std::sqrt(squares_of(step_));
+    std::vector<double> x(n);
     copy_as_doubles(dtype(), x_->data(), n_, x.data());
     bool still = true;
     for (std::size_t j = 0; j < n; ++j) {
-        move[j] = step_[j] / scale_[j];
-        still = still && std::abs(move[j]) <= kStill[dtype()] * std::abs(x[j]);
+        step_[j] /= scale_[j];
+        still = still && std::abs(step_[j]) <= kStill[dtype()] * std::abs(x[j]);
     }
-    if (still && whole)
-        return ending_.converge("the step changes no variable by more than %.3g of it; %.3g counts as none",
-                        kStill[dtype()], kStill[dtype()]);
+    if (still && found.interior)
+        return ending_.converge("no variable changes by more than %.3g of it; %.3g counts as none",
+                                kStill[dtype()], kStill[dtype()]);
     if (still)
         return ending_.finish(Status::kNoDecrease,
                               "no step decreases the cost: the residuals are not smooth here, or "
                               "the Jacobian is wrong");
     fresh_trial();
-    work_.advance({x_->data(), reinterpret_cast<const char*>(move.data()), 1.0, trial_->data()});
+    work_.advance({x_->data(), reinterpret_cast<const char*>(step_.data()), 1.0, trial_->data()});
+    if (bounds_) put_inside();
     wait_for(Request::kResiduals);
+}
+
+// The trial: where the step ends on a bound, exactly there.
+void LeastSquares::put_inside() {
+    const std::vector<double>& point = projected_.point();
+    const auto each = [&](auto* values) {
+        using T = std::remove_pointer_t<decltype(values)>;
+        for (std::int64_t i = 0; i < n_; ++i) {
+            const auto k = static_cast<std::size_t>(i);
+            if (point[k] == lower_[k])
+                values[i] = static_cast<T>(bounds_->lower(i));
+            else if (point[k] == upper_[k])
+                values[i] = static_cast<T>(bounds_->upper(i));
+        }
+    };
+    if (dtype() == kFloat32)
+        each(reinterpret_cast<float*>(trial_->data()));
+    else
+        each(trial_->doubles());
+    bounds_->clip(trial_->data(), n_);
 }
 
 void LeastSquares::visit(Archive& archive) {
@@ -259,11 +306,12 @@ void LeastSquares::visit(Archive& archive) {
     here_.visit(archive);
     there_.visit(archive);
     model_.visit(archive);
-    archive(jacobian_, columns_, scale_, gradient_, definite_, newton_, step_, gain_, predicted_,
-            length_, radius_, squares_, first_squares_, size_, cosine_, offset_);
+    archive(jacobian_, columns_, scale_, gradient_, free_, definite_, gain_, length_, predicted_,
+            radius_, squares_, first_squares_, size_, cosine_, offset_, at_, lower_, upper_, held_);
     const auto n = static_cast<std::size_t>(n_);
-    for (const auto* vector : {&columns_, &scale_, &gradient_, &newton_, &step_})
+    for (const auto* vector : {&columns_, &scale_, &gradient_, &at_, &lower_, &upper_})
         Archive::require(vector->size() == n);
+    Archive::require(held_.size() == n);
 }
 
 }  // namespace schuss

@@ -5,6 +5,7 @@
 #include <limits>
 #include <vector>
 
+#include "solvers/projected_step.hpp"
 #include "solvers/quadratic.hpp"
 #include "solvers/residuals.hpp"
 #include "solvers/solver.hpp"
@@ -45,10 +46,14 @@ class LeastSquares final : public Solver {
     void judge();                       // the trial
     void back_out();                    // from one that is not finite
     bool take(const double* jacobian);  // x_ becomes the trial, unless J is not finite there
-    bool ends(double gain_before);      // what is known at x_ ends the run
-    void end_hidden();                  // by rounding
-    void propose();                     // a trial from x_
-    double hidden() const;              // by rounding, of the cost at x_
+    void scale(const std::vector<double>& x, const std::vector<double>& slopes,
+               std::vector<double>& triangle);
+    void look_ahead();              // from x_: how much there is to gain, and over what
+    bool ends(double gain_before);  // what is known at x_ ends the run
+    void end_hidden();              // by rounding
+    void propose();                 // a trial from x_
+    void put_inside();              // the trial
+    double hidden() const;          // by rounding, of the cost at x_
 
     double loss_scale_;
     Point here_, there_;            // at x_ and at the trial
@@ -56,16 +61,22 @@ class LeastSquares final : public Solver {
     std::vector<double> columns_;   // the largest |J_j| so far
     std::vector<double> scale_;     // D: the same, or 1
     std::vector<double> gradient_;  // D^-1 J'r
-    Quadratic model_;               // of the cost, in variables D x, as both steps are
-    bool definite_ = false;         // there is a Gauss-Newton step
-    std::vector<double> newton_, step_;
-    double gain_ = 0.0;       // of that step: by how much r'r falls
-    double predicted_ = 0.0;  // of the trial: by how much the cost falls
-    double length_ = 0.0, radius_ = 0.0;
+    Quadratic model_;               // of the cost, in variables D x
+    std::int64_t free_;             // variables that no bound holds at x_
+    bool definite_ = false;         // they have a Gauss-Newton step
+    double gain_ = 0.0;             // by how much r'r falls along it
+    // Of the trial: its step in variables D x, and by how much the cost falls.
+    double length_ = 0.0, predicted_ = 0.0, radius_ = 0.0;
     // At x_: r'r, and at the first point; the size of the terms of J x; the largest cosine between
     // a column of J and r.
     double squares_ = 0.0, first_squares_ = 0.0, size_ = 0.0, cosine_ = 0.0;
     double offset_ = std::numeric_limits<double>::quiet_NaN();
+    // With bounds: D x and its bounds, and steps from there.
+    std::vector<double> at_, lower_, upper_;
+    std::vector<char> held_;
+    Quadratic face_;
+    ProjectedStep projected_;
+    std::vector<double> step_;
 };
 
 }  // namespace schuss

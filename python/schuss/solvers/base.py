@@ -16,7 +16,7 @@ from ..checks import count, flag, fraction, positive, tolerance
 from ..kinds import Kinds, as_array
 from ..structures import map_leaves
 from ..suggest import Declared
-from .bounds import flat_bounds
+from .bounds import Sides, flat_bounds
 from .result import Result
 
 if TYPE_CHECKING:
@@ -137,6 +137,9 @@ def checked_options(method: str, given: dict[str, Any]) -> dict[str, Any]:
         )
     if "c1" in checked:
         check_wolfe(checked["c1"], checked["c2"])
+    way = checked.get("globalization", "trust_region")
+    if checked.get("bounds") is not None and way != "trust_region":
+        raise ValueError(f"bounds are given and globalization is {way!r}; 'trust_region' is wanted")
     return checked
 
 
@@ -234,6 +237,16 @@ class Solver(Declared):
     def size(self) -> int:
         """Variables: the elements of all arrays of x0."""
         return self._solver.size
+
+    @property
+    def bounds(self) -> Sides | None:
+        """Lower and upper bounds, one of each for all variables or n in the order of x0.
+
+        They are as the core has them: float64, rounded inwards where iterates are float32. None
+        where nothing is bounded.
+        """
+        sides: Sides | None = self._solver.bounds
+        return sides
 
     @property
     def nit(self) -> int:

@@ -8,9 +8,31 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["batch_bounds", "flat_bounds", "nothing", "two_sides"]
+__all__ = [
+    "Sides",
+    "batch_bounds",
+    "each_side",
+    "flat_bounds",
+    "nothing",
+    "projected",
+    "two_sides",
+]
 
-Sides = tuple[Any, Any]
+Sides = tuple[Any, Any]  # lower and upper bounds, of one number or of all variables
+
+
+def each_side(bounds: Sides | None, n: int) -> Sides:
+    """Return bounds of n variables."""
+    lower, upper = (-math.inf, math.inf) if bounds is None else bounds
+    return np.broadcast_to(lower, (n,)), np.broadcast_to(upper, (n,))
+
+
+def projected(gradient: Any, x: Any, bounds: Sides | None) -> Any:
+    """Return x - P(x - g) of flat x and g, P the projection into the box, without its rounding."""
+    if bounds is None:
+        return gradient
+    lower, upper = bounds
+    return np.where(gradient < 0, np.maximum(x - upper, gradient), np.minimum(x - lower, gradient))
 
 
 def flat_bounds(
@@ -24,6 +46,7 @@ def flat_bounds(
     leaves: the arrays of the start and where they are, in order.
     dtype: of the iterates: bounds are rounded to it inwards.
     """
+    names: list[tuple[str, tuple[int, ...]]]
     if nothing(bounds):
         return None
     if _is_pair(bounds):
@@ -227,7 +250,7 @@ def _checked(
         name, shape = names[0]
         at = f"[{', '.join(map(str, np.unravel_index(k, shape)))}]" if shape else ""
         room = "a float32 between them" if low <= high else "low <= high"
-        raise ValueError(f"{name}{at} is ({low:g}, {high:g}); {room} is wanted")
+        raise ValueError(f"{name}{at} is ({low!r}, {high!r}); {room} is wanted")
     if np.isinf(lower).all() and np.isinf(upper).all():
         return None
     return lower, upper

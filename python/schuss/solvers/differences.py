@@ -13,6 +13,7 @@ from ..caller import warn
 from ..kinds import as_array
 from ..structures import map_leaves
 from .base import scalar
+from .bounds import Sides, each_side, projected
 
 __all__ = ["Differences", "GradientDifferences", "JacobianDifferences", "value_and_gradient"]
 
@@ -159,12 +160,16 @@ class Differences:
     until two of them agree to a tenth of gtol or agree no better. Where the first was not that
     exact, these steps, and central differences, are kept for what follows.
 
+    With bounds fun is not evaluated outside: such a point counts as one at which f is not finite.
+    The slope along a variable that is fixed is 0.
+
     Args:
         fun: fun(x, *args); x is a copy, an array or a structure of arrays.
         args: further arguments of fun.
         central: which of the two.
         step: h / |xᵢ|, which then stays; None: as above.
         gtol: what the elements of the gradient are wanted to be within.
+        bounds: lower and upper ones, one for all variables or one for each; None: none.
 
     Attributes:
         evaluations: of fun so far.
@@ -193,7 +198,9 @@ class Differences:
         central: bool = True,
         step: float | None = None,
         gtol: float = 0.0,
+        bounds: Sides | None = None,
     ) -> None:
+        self._bounds = bounds
         self._fun = fun
         self._args = args
         self._central = central
@@ -218,7 +225,7 @@ class Differences:
         """Return the value and the gradient at x."""
         value = self._value(copied(x))
         gradient = self._slopes(x, value)
-        if (np.abs(flat(gradient)) <= self._near).all():
+        if (np.abs(projected(flat(gradient), flat(x), self._bounds)) <= self._near).all():
             self._near = self._gtol
             gradient = self._refined(x, value, gradient)
         return value, gradient
@@ -244,22 +251,34 @@ class Differences:
         """Yield for each variable where its slope belongs, and the values beside x."""
         point = copied(x)
         scale, number = sizes(flat(x)), 0
+        lower, upper = each_side(self._bounds, scale.size)
         for array, slopes in zip(leaves(point), leaves(gradient), strict=True):
             epsilon = max(rounding(array), self._coarse)
             for index in np.ndindex(array.shape):
                 here = array[index].copy()
+                low, high = lower[number], upper[number]
 
                 def at(
-                    step: float, array: Any = array, index: Any = index, here: Any = here
+                    step: float,
+                    array: Any = array,
+                    index: Any = index,
+                    here: Any = here,
+                    low: float = low,
+                    high: float = high,
                 ) -> tuple[float, float]:
                     """Return the step as it was taken, and the value there."""
                     array[index] = here + step
-                    taken, found = float(array[index]) - float(here), self._value(copied(point))
+                    inside = low <= array[index] <= high
+                    taken = float(array[index]) - float(here)
+                    found = self._value(copied(point)) if inside else math.nan
                     array[index] = here
                     return taken, found
 
-                with np.errstate(over="ignore", invalid="ignore"):
-                    yield slopes, index, _Line(at, value, epsilon, float(scale[number]), number)
+                if low == high:
+                    slopes[index] = 0.0
+                else:
+                    with np.errstate(over="ignore", invalid="ignore"):
+                        yield slopes, index, _Line(at, value, epsilon, float(scale[number]), number)
                 number += 1
 
     def _first(self, line: _Line, central: bool) -> float:
@@ -365,6 +384,8 @@ class GradientDifferences:
         central: which of the two.
         power: e.
         step: the steps as parts of sᵢ; None: as above.
+        bounds: lower and upper ones, outside of which the gradient counts as not finite, without a
+            look at it; None: none. Columns of variables that they fix are 0.
 
     Attributes:
         evaluations: of the gradient so far.
@@ -387,7 +408,9 @@ class GradientDifferences:
         central: bool = True,
         power: float = 1.0,
         step: float | None = None,
+        bounds: Sides | None = None,
     ) -> None:
+        self._bounds = bounds
         self._gradient = gradient
         self._central = central
         self._power = power
@@ -398,6 +421,9 @@ class GradientDifferences:
         self.error = math.nan
 
     def _slopes(self, x: Any) -> Any:
+        lower, upper = each_side(self._bounds, flat(x).size)
+        if not ((lower <= flat(x)) & (flat(x) <= upper)).all():
+            return np.full(lower.size, np.nan)
         self.evaluations += 1
         gradient = self._gradient(copied(x))
         self._coarse = max(self._coarse, rounding(*leaves(gradient)))
@@ -455,8 +481,10 @@ class GradientDifferences:
         self.error = 0.0
         slopes = None if self._central else self._slopes(x)
         columns = []
+        lower, upper = each_side(self._bounds, size.size)
         for unit in np.eye(size.size):
-            columns.append(self._along(x, unit, size, slopes))
+            free = (lower < upper) @ unit
+            columns.append(self._along(x, unit, size, slopes) if free else 0.0 * unit)
             if self._coarse > max(coarse, rounding(*leaves(x))):
                 return self.hessian(x)
         found = np.array(columns)
@@ -481,7 +509,7 @@ class JacobianDifferences:
 
     Args:
         residuals: residuals(x), of an x that is a copy; returns a flat array.
-        lower, upper: of all variables after each other, or one of each.
+        bounds: lower and upper ones, one for all variables or one for each; None: none.
         central: which of the two.
         step: h / |xⱼ|; None: as above.
 
@@ -489,7 +517,7 @@ class JacobianDifferences:
         evaluations: of the residuals so far.
 
     Example:
-        >>> jacobian = JacobianDifferences(lambda x: x**2, -np.inf, np.inf)
+        >>> jacobian = JacobianDifferences(lambda x: x**2)
         >>> x = np.array([1.0, 2.0])
         >>> jacobian(x, x**2).round(8), jacobian.evaluations
         (array([[2., 0.],
@@ -499,14 +527,13 @@ class JacobianDifferences:
     def __init__(
         self,
         residuals: Callable[[Any], Any],
-        lower: Any,
-        upper: Any,
         *,
         central: bool = True,
         step: float | None = None,
+        bounds: Sides | None = None,
     ) -> None:
         self._residuals = residuals
-        self._lower, self._upper = lower, upper
+        self._bounds = bounds
         self._central = central
         self._step = step
         self._seen: Any = 0.0  # how large each variable has been
@@ -517,7 +544,7 @@ class JacobianDifferences:
         """Return the Jacobian at x, where the residuals are r: a row for each."""
         here = flat(x)
         self._seen = np.maximum(self._seen, np.abs(here))
-        lower, upper = (np.broadcast_to(side, here.shape) for side in (self._lower, self._upper))
+        lower, upper = each_side(self._bounds, here.size)
         epsilon = max(rounding(*leaves(x)), rounding(r))
         part = epsilon ** (1 / 3 if self._central else 1 / 2) if self._step is None else self._step
         r = np.asarray(r, np.float64).ravel()
@@ -604,11 +631,13 @@ def value_and_gradient(
     size: int,
     step: float | None = None,
     gtol: float = 0.0,
+    bounds: Sides | None = None,
     lend: Callable[[Any], Any] = lambda x: x,
 ) -> Evaluate:
     """Return what takes x to (f, g), from `fun` and `jac` as `minimize` takes them.
 
-    step, gtol: of differences, see there. lend: makes of x what the first of two functions gets.
+    step, gtol, bounds: of differences, see there. lend: makes of x what the first of two functions
+    gets.
     """
     if not callable(fun):
         raise TypeError(f"fun is {fun!r}; a function is wanted")
@@ -636,7 +665,8 @@ def value_and_gradient(
             "jac='3-point', or '2-point', which costs n + 1 and is less exact",
             UserWarning,
         )
-        return Differences(fun, args, step=step, gtol=gtol)
+        return Differences(fun, args, step=step, gtol=gtol, bounds=bounds)
     if isinstance(jac, str) and jac in ("2-point", "3-point"):
-        return Differences(fun, args, central=jac == "3-point", step=step, gtol=gtol)
+        central = jac == "3-point"
+        return Differences(fun, args, central=central, step=step, gtol=gtol, bounds=bounds)
     raise ValueError(f"jac is {jac!r}; True, a function, '2-point', '3-point' or None is wanted")

@@ -15,7 +15,7 @@ from ..checks import flag, positive
 from ..kinds import Kinds, as_array
 from ..suggest import explain
 from .base import Solver
-from .bounds import two_sides
+from .bounds import each_side, projected, two_sides
 from .differences import JacobianDifferences, copied, flat, leaves, like
 from .losses import loss_function
 from .minimize import STOPPED, wants_result
@@ -185,17 +185,13 @@ class LeastSquares(Solver):
             gradient = map_leaves(lambda leaf: np.full_like(leaf, math.nan), gradient)
             cost = cost if r.size else math.nan
         here, slopes = flat(x), flat(gradient)
-        lower, upper = (np.broadcast_to(side, here.shape) for side in self._sides())
+        lower, upper = each_side(self._bounds, here.size)
         active = np.where(here == upper, 1, 0) - np.where(here == lower, 1, 0)
         fixed = (here == lower) | (here == upper)
         known = covariance(J, cost, fixed)
         message = found["message"]
         names = element_names(x)
         message += known.remark(names)
-        with np.errstate(invalid="ignore"):
-            projected = np.where(
-                slopes < 0, np.maximum(slopes, here - upper), np.minimum(slopes, here - lower)
-            )
         evaluations = found["nfev"]
         return LeastSquaresResult(
             x=x,
@@ -203,7 +199,7 @@ class LeastSquares(Solver):
             fun=r,
             jac=J,
             grad=gradient,
-            optimality=float(np.abs(projected).max()),
+            optimality=float(np.abs(projected(slopes, here, self._bounds)).max()),
             active_mask=np.where(lower == upper, -1, active),
             nit=found["nit"],
             nfev=evaluations,
@@ -218,9 +214,6 @@ class LeastSquares(Solver):
             relative_offset=fit["offset"],
             names=names,
         )
-
-    def _sides(self) -> tuple[Any, Any]:
-        return (-math.inf, math.inf) if self._bounds is None else self._bounds
 
     def _state(self) -> tuple[Any, ...]:
         if self._function is not None:
@@ -534,9 +527,9 @@ class Evaluator:
             )
         return JacobianDifferences(
             lambda x: as_array(self._fun(x), "residuals"),
-            *self._solver._sides(),
             central=jac != "2-point",
             step=None if step is None else positive("diff_step", step),
+            bounds=self._solver._bounds,
         )
 
     @property

@@ -15,13 +15,12 @@ from ..kinds import Kinds
 from ..suggest import did_you_mean
 from . import newton, quasi_newton
 from .base import ROWS, Solver
-from .bounds import nothing
+from .bounds import Sides, nothing, projected
 from .differences import (
     Differences,
     GradientDifferences,
     copied,
     flat,
-    leaves,
     like,
     value_and_gradient,
 )
@@ -277,6 +276,7 @@ def minimize(
         size=solver.size,
         step=step,
         gtol=core.gtol,
+        bounds=solver.bounds,
         lend=copied if lent else lambda x: x,
     )
 
@@ -331,7 +331,8 @@ def minimize(
     result.nfev = evaluations()
     result.njev += second.evaluations if second else 0
     if isinstance(evaluate, Differences):
-        _judge(result, evaluate, core.gtol, float(settings.get("ftol") or 0.0))
+        ftol = float(settings.get("ftol") or 0.0)
+        _judge(result, evaluate, core.gtol, ftol, solver.bounds)
         result.nfev = evaluate.evaluations
     if stopped:
         result.update(status=99, success=False, message=STOPPED)
@@ -344,9 +345,15 @@ def minimize(
     return result
 
 
-def _judge(result: Result, differences: Differences, gtol: float, ftol: float) -> None:
+def _judge(
+    result: Result,
+    differences: Differences,
+    gtol: float,
+    ftol: float,
+    bounds: Sides | None = None,
+) -> None:
     """Change the end of a run that differences made uncertain, and say so."""
-    largest = max(float(np.abs(leaf).max()) for leaf in leaves(result.jac) if leaf.size)
+    largest = float(np.abs(projected(flat(result.jac), flat(result.x), bounds)).max())
     if result.status in (0, 2, 5) and not (ftol > 0.0 and largest > gtol):
         differences.check(result.x, result.fun, result.jac)
     error = differences.error
@@ -413,6 +420,7 @@ def _second_order(
         central=given != "2-point",
         power=evaluate.power if isinstance(evaluate, Differences) else 1.0,
         step=step,
+        bounds=solver.bounds,
     )
     return (differences.hessian if needs == "hessian" else differences.product), differences
 
