@@ -11,6 +11,7 @@ from .optimizers import *
 from .optimizers.base import Optimizer, StepInfo
 from .solvers import (
     LeastSquares,
+    curve_fit,
     least_squares,
     line_search,
     minimize,
@@ -34,6 +35,7 @@ __all__ = [
     "StepInfo",
     "clipping",
     "config",
+    "curve_fit",
     "initializers",
     "lab",
     "least_squares",

@@ -7,6 +7,7 @@ from . import newton, quasi_newton
 from .base import Solver
 from .batch import minimize_batch
 from .interop import scipy_method
+from .curve_fit import curve_fit
 from .least_squares import LeastSquares, least_squares
 from .line_search import LineSearchResult, line_search
 from .minimize import minimize
@@ -21,6 +22,7 @@ __all__ = [
     "LineSearchResult",
     "Result",
     "Solver",
+    "curve_fit",
     "least_squares",
     "line_search",
     "minimize",

@@ -219,9 +219,7 @@ def _of_tree(bounds: Any, start: Any, name: str) -> list[Sides]:
         return [_numbers(bounds, name, start.shape)]
     _check_like(name, bounds, start, ", or one pair for all,")
     return [
-        side
-        for key in _keys(start)
-        for side in _of_tree(bounds[key], start[key], f"{name}.{key}")
+        side for key in _keys(start) for side in _of_tree(bounds[key], start[key], f"{name}.{key}")
     ]
 
 

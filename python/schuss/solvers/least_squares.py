@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from .. import _core
 from ..caller import warn
 from ..checks import flag, positive
 from ..kinds import Kinds, as_array
-from ..suggest import explain
+from ..suggest import did_you_mean, explain
 from .base import Solver
 from .bounds import each_side, projected, two_sides
 from .differences import JacobianDifferences, copied, flat, leaves, like
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LeastSquares", "least_squares"]
 
+# A relative offset at which a fit that is not exact enough for more, by differences, is done.
+NEAR = 1e-4
 # A variable that data do not fix is part of a direction along which J is zero.
 UNFIXED = 1e-8
 
@@ -126,6 +129,7 @@ class LeastSquares(Solver):
             maxfun=maxfun,
         )
         self._function = None if named else loss
+        self._names: list[str] | None = None  # other ones for the variables
         self._set_loss()
         for path, leaf in _core.flatten(self._solver.ask(), "x0"):
             if not np.isfinite(leaf).all():
@@ -190,7 +194,7 @@ class LeastSquares(Solver):
         fixed = (here == lower) | (here == upper)
         known = covariance(J, cost, fixed)
         message = found["message"]
-        names = element_names(x)
+        names = self._names or element_names(x)
         message += known.remark(names)
         evaluations = found["nfev"]
         return LeastSquaresResult(
@@ -223,7 +227,7 @@ class LeastSquares(Solver):
     @classmethod
     def _from_state(cls, state: tuple[Any, ...]) -> Self:
         solver = super()._from_state(state)
-        solver._function = None
+        solver._function = solver._names = None
         solver._set_loss()
         return solver
 
@@ -421,40 +425,83 @@ def least_squares(
         >>> float(result.x["rate"].round(4)), float(result.stderr["rate"].round(4)), result.dof
         (0.4733, 0.0419, 3)
     """
-    if not callable(fun):
-        raise TypeError(f"fun is {fun!r}; a function is wanted")
-    if not (isinstance(x_scale, str) and x_scale == "jac"):
-        warn(f"x_scale is {x_scale!r}, which changes nothing: scales come from J", UserWarning)
-    warn_unused(
-        {
-            "method": method,
-            "ftol": ftol,
-            "xtol": xtol,
-            "gtol": gtol,
-            "tr_solver": tr_solver,
-            "tr_options": tr_options,
-            "jac_sparsity": jac_sparsity,
-        }
-    )
     if maxfun is not None and max_nfev is not None:
         raise ValueError(f"maxfun is {maxfun!r} and max_nfev {max_nfev!r}; one of them is wanted")
-    limit = max_nfev if maxfun is None else maxfun
+    return fit(
+        fun,
+        x0,
+        jac,
+        bounds,
+        loss=loss,
+        f_scale=f_scale,
+        x_scale=x_scale,
+        tol=tol,
+        maxfun=max_nfev if maxfun is None else maxfun,
+        args=args,
+        kwargs=kwargs,
+        callback=callback,
+        trace=trace,
+        verbose=verbose,
+        diff_step=diff_step,
+        method=method,
+        ftol=ftol,
+        xtol=xtol,
+        gtol=gtol,
+        tr_solver=tr_solver,
+        tr_options=tr_options,
+        jac_sparsity=jac_sparsity,
+    )
+
+
+def fit(
+    fun: Callable[..., Any],
+    x0: Any,
+    jac: Any,
+    bounds: Any,
+    *,
+    names: list[str] | None = None,
+    loss: Any = "linear",
+    f_scale: float = 1.0,
+    x_scale: Any = "jac",
+    tol: float = 1e-8,
+    maxfun: int | None = None,
+    args: Any = (),
+    kwargs: Mapping[str, Any] | None = None,
+    callback: Callable[..., Any] | None = None,
+    trace: bool = False,
+    verbose: int = 0,
+    diff_step: float | None = None,
+    **unused: Any,
+) -> LeastSquaresResult:
+    """Run `least_squares`, with names for the variables; unused: arguments that SciPy has."""
+    if not callable(fun):
+        raise TypeError(f"fun is {fun!r}; a function is wanted")
+    for name in unused:
+        if name not in INSTEAD:
+            known = [*inspect.signature(fit).parameters, *INSTEAD]
+            raise TypeError(f"there is no argument {name!r}{did_you_mean(name, known)}")
+    if not (isinstance(x_scale, str) and x_scale == "jac"):
+        warn(f"x_scale is {x_scale!r}, which changes nothing: scales come from J", UserWarning)
+    warn_unused(unused)
     solver = LeastSquares(
         x0,
         bounds=bounds,
         loss=loss,
         f_scale=f_scale,
         tol=tol,
-        **({} if limit is None else {"maxfun": limit}),
+        **({} if maxfun is None else {"maxfun": maxfun}),
     )
+    solver._names = names
     disp, traced = verbosity(verbose), flag("trace", trace)
     kinds = Kinds(x0)
     further = args if isinstance(args, tuple) else (args,)
     keywords = dict(kwargs or {})
 
     def called(function: Callable[..., Any]) -> Callable[[Any], Any]:
-        return kinds.taken_by(lambda x: function(x, *further, **keywords)) if kinds else (
-            lambda x: function(x, *further, **keywords)
+        return (
+            kinds.taken_by(lambda x: function(x, *further, **keywords))
+            if kinds
+            else (lambda x: function(x, *further, **keywords))
         )
 
     evaluate = Evaluator(solver, called(fun), called(jac) if callable(jac) else jac, diff_step)
@@ -474,6 +521,13 @@ def least_squares(
             nit = solver.nit
     result = solver._result(copy=not solver.done)
     result.nfev = evaluate.evaluations
+    if evaluate.by_differences and result.status == 2 and result.relative_offset <= NEAR:
+        result.update(
+            status=0,
+            success=True,
+            message=f"the cost decreases no more along a Jacobian by differences; the step that is "
+            f"left is {result.relative_offset:.3g} standard errors",
+        )
     if stopped:
         result.update(status=99, success=False, message=STOPPED)
     if kinds:
@@ -531,6 +585,10 @@ class Evaluator:
             step=None if step is None else positive("diff_step", step),
             bounds=self._solver._bounds,
         )
+
+    @property
+    def by_differences(self) -> bool:
+        return self._differences is not None
 
     @property
     def evaluations(self) -> int:
