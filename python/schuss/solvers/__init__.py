@@ -6,8 +6,8 @@ from ..suggest import explain
 from . import newton, quasi_newton
 from .base import Solver
 from .batch import minimize_batch
-from .interop import scipy_method
 from .curve_fit import curve_fit
+from .interop import scipy_method
 from .least_squares import LeastSquares, least_squares
 from .line_search import LineSearchResult, line_search
 from .minimize import minimize

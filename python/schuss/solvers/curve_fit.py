@@ -235,7 +235,9 @@ def curve_fit(
             _finite("xdata", xdata)
     elif nan_policy is not None:
         xdata, ydata, sigma = _without_nan(xdata, ydata, sigma, nan_policy)
-    whiten = (lambda rows: rows) if sigma is None else _whitener(sigma, ydata.size)
+    whiten: Callable[[Any], Any] = (
+        (lambda rows: rows) if sigma is None else _whitener(sigma, ydata.size)
+    )
 
     start = None if p0 is None else np.ravel(starting_point(p0))
     names = parameter_names(f, None if start is None else start.size)

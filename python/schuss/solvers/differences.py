@@ -604,10 +604,10 @@ class JacobianDifferences:
         """Return the steps to take, and others where r is not finite there."""
         up, down = min(step, above), min(step, below)
         if not self._central:
-            sides = [(up,), (-down,)]
+            sides: list[tuple[float, ...]] = [(up,), (-down,)]
             return sides if above >= below or up == step else sides[::-1]
         ahead, behind = min(2 * step, above), min(2 * step, below)
-        one_sided = [(ahead / 2, ahead), (-behind / 2, -behind)]
+        one_sided: list[tuple[float, ...]] = [(ahead / 2, ahead), (-behind / 2, -behind)]
         if above < below:
             one_sided.reverse()
         return ([(step, -step)] if up == step == down else []) + one_sided

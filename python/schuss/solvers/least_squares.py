@@ -14,6 +14,7 @@ from .. import _core
 from ..caller import warn
 from ..checks import flag, positive
 from ..kinds import Kinds, as_array
+from ..structures import map_leaves
 from ..suggest import did_you_mean, explain
 from .base import Solver
 from .bounds import each_side, projected, two_sides
@@ -21,7 +22,6 @@ from .differences import JacobianDifferences, copied, flat, leaves, like
 from .losses import loss_function
 from .minimize import STOPPED, wants_result
 from .result import LeastSquaresResult
-from ..structures import map_leaves
 from .trace import Trace, verbosity
 
 if TYPE_CHECKING:
@@ -397,7 +397,8 @@ def least_squares(
             of.
         tol: the relative offset at which a run has converged, at least 0.
         maxfun: points at most, those of differences not counted; None: 15,000.
-        args, kwargs: further arguments of fun and jac: a tuple, or one that is no tuple; a dict.
+        args: further arguments of fun and jac: a tuple, or one that is no tuple.
+        kwargs: and further keywords, a dict.
         callback: called after each iteration, as callback(intermediate_result=result) where that is
             the name of its only parameter, with x, cost, grad, nit and nfev, and as callback(x)
             otherwise; in copies. Raise StopIteration to end the run.
@@ -405,8 +406,13 @@ def least_squares(
         verbose: 0 prints nothing, 1 a line at the end, 2 a line for each iteration too.
         diff_step: h / |xⱼ| of differences, above 0; None: by the dtype.
         max_nfev: the same as maxfun.
-        method, ftol, xtol, gtol, tr_solver, tr_options, jac_sparsity: SciPy's, which change nothing
-            here, as a warning says.
+        method: SciPy's, which changes nothing here, as a warning says.
+        ftol: likewise.
+        xtol: likewise.
+        gtol: likewise.
+        tr_solver: likewise.
+        tr_options: likewise.
+        jac_sparsity: likewise.
 
     Returns:
         A `LeastSquaresResult`. Printed, it is a table of variables and standard errors.
@@ -618,13 +624,13 @@ class Evaluator:
 
 def _pair(returned: Any) -> tuple[Any, Any]:
     try:
-        r, J = returned
+        r, jacobian = returned
     except (TypeError, ValueError):
         raise TypeError(
             f"fun returned an object of type {type(returned).__name__}; with jac=True a pair "
             "(residuals, Jacobian) is wanted"
         ) from None
-    return r, J
+    return r, jacobian
 
 
 def _watcher(

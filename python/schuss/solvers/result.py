@@ -140,7 +140,7 @@ class Result(_Fields):
         return super()._text(name)
 
 
-class LeastSquaresResult(_Fields):
+class LeastSquaresResult(Result):
     """What `least_squares` found: SciPy's fields, and how exact the variables are.
 
     Printed, it is a table of the variables with their standard errors, and how the run ended.
@@ -183,26 +183,17 @@ class LeastSquaresResult(_Fields):
             dof: 3
     """
 
-    x: Any
     cost: float
-    fun: NDArray[Any]
-    jac: NDArray[Any]
+    fun: Any
     grad: Any
     optimality: float
     active_mask: NDArray[Any]
-    nit: int
-    nfev: int
-    njev: int
-    status: int
-    success: bool
-    message: str
     covariance: NDArray[Any]
     stderr: Any
     dof: int
     rank: int
     relative_offset: float
     names: list[str]
-    trace: dict[str, NDArray[Any]]
 
     def _rows(self) -> list[tuple[str, str]]:
         """Return the verdict, the table and what else there is."""
@@ -224,17 +215,12 @@ class LeastSquaresResult(_Fields):
         texts = [f"{value:.{8}g}" for value in values[:MOST]]
         width = max(map(len, texts)) if len(texts) > 1 else 0
         rows = []
-        for name, text, value, error in zip(self["names"], texts, values, errors):
+        for name, text, value, error in zip(self["names"], texts, values, errors, strict=False):
             part = f" ({100 * error / abs(value):.2g} %)" if 0 < error < np.inf and value else ""
             rows.append((name, f"{text:>{width}} ± {error:.4g}{part}"))
         if many:
             rows.append(("...", f"{len(values) - MOST} more in x, stderr and names"))
         return rows
-
-    def _text(self, name: str) -> str:
-        if name == "message":
-            return str(self[name])
-        return super()._text(name)
 
 
 class BatchResult(_Fields):
