@@ -10,7 +10,10 @@ from .batches import minibatches
 from .optimizers import *
 from .optimizers.base import Optimizer, StepInfo
 from .solvers import (
+    LeastSquares,
+    curve_fit,
     curve_fit_batch,
+    least_squares,
     least_squares_batch,
     line_search,
     minimize,
@@ -29,13 +32,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CheckpointError",
+    "LeastSquares",
     "Optimizer",
     "StepInfo",
     "clipping",
     "config",
+    "curve_fit",
     "curve_fit_batch",
     "initializers",
     "lab",
+    "least_squares",
     "least_squares_batch",
     "linalg",
     "line_search",
