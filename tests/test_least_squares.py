@@ -547,8 +547,8 @@ def test_a_printed_result_is_a_table():
     ("error", "words", "given"),
     [
         (ValueError, r"x0\[1\] is nan; finite is wanted", {"x0": [1.0, np.nan, 0.2]}),
-        (ValueError, r"bounds\[2\] is \(1, 0\)", {"bounds": ([0, 0, 1], [1, 1, 0])}),
-        (ValueError, r"bounds\[1\] is \(nan, 1\)", {"bounds": ([0, np.nan, 0], [1, 1, 1])}),
+        (ValueError, r"bounds\[2\] is \(1.0, 0.0\)", {"bounds": ([0, 0, 1], [1, 1, 0])}),
+        (ValueError, r"bounds\[1\] is \(nan, 1.0\)", {"bounds": ([0, np.nan, 0], [1, 1, 1])}),
         (ValueError, r"bounds\[0\] has shape \(2,\)", {"bounds": ([0, 0], [1, 1])}),
         (ValueError, "bounds is", {"bounds": [(0, 1), (0, 1), (0, 1)]}),
         (ValueError, "loss is 'hubert'", {"loss": "hubert"}),

@@ -23,6 +23,7 @@ class LeastSquares final : public Solver {
         const Point& known = here_.residuals.empty() ? there_ : here_;
         return static_cast<std::int64_t>(known.residuals.size());
     }
+    SecondOrder second_order() const override { return {.hessians = jacobians_}; }
     void visit(Archive& archive) override;
 
   protected:
@@ -56,6 +57,7 @@ class LeastSquares final : public Solver {
     double hidden() const;          // by rounding, of the cost at x_
 
     double loss_scale_;
+    std::int64_t jacobians_ = 0;    // so far
     Point here_, there_;            // at x_ and at the trial
     std::vector<double> jacobian_;  // at x_; empty before the first
     std::vector<double> columns_;   // the largest |J_j| so far
