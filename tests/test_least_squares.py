@@ -137,19 +137,16 @@ def test_requests_are_kept_apart():
 
 
 @pytest.mark.parametrize("shape", [(3000, 41), (40, 30), (20000, 5), (129, 1)])
-def test_threads_change_no_bit(shape, rng):
+def test_threads_change_no_bit(shape, rng, threads):
     A, y = rng.standard_normal(shape), rng.standard_normal(shape[0])
     found = []
-    for threads in (1, 2, 5):
-        schuss.config.set_num_threads(threads)
-        try:
-            result = schuss.least_squares(
-                lambda x: np.tanh(A @ x) - y,
-                np.full(shape[1], 0.01),
-                lambda x: A / np.cosh(A @ x)[:, None] ** 2,
-            )
-        finally:
-            schuss.config.set_num_threads(None)
+    for count in (1, 2, 5):
+        threads(count)
+        result = schuss.least_squares(
+            lambda x: np.tanh(A @ x) - y,
+            np.full(shape[1], 0.01),
+            lambda x: A / np.cosh(A @ x)[:, None] ** 2,
+        )
         found.append(bits(result))
     assert found[0] == found[1] == found[2]
 
@@ -218,7 +215,7 @@ def test_bounds_against_scipy(box, jac):
         full, inside[free], bounds=(lower[free], upper[free]), xtol=1e-15, ftol=1e-15, gtol=1e-15
     )
     assert result.cost <= theirs.cost * (1 + 1e-9)
-    np.testing.assert_allclose(result.x[free], theirs.x, rtol=2e-4)
+    np.testing.assert_allclose(result.x[free], theirs.x, rtol=2e-4, atol=1e-9)
     active = np.where(result.x == upper, 1, 0) - np.where((result.x == lower) | ~free, 1, 0)
     np.testing.assert_array_equal(result.active_mask, np.where(free, active, -1))
     on = (result.x == lower) | (result.x == upper)
@@ -443,17 +440,17 @@ def test_walls_are_backed_out_of():
     assert result.success, result.message
 
 
-@pytest.mark.parametrize("factor", [-1.0, 0.0])
-def test_a_wrong_jacobian_is_no_success(factor):
+def test_a_wrong_jacobian_is_no_success():
     def jac(p):
         J = decay_jacobian(p)
-        J[:, 1] *= factor
-        J[:, 0] += (1 - factor) * 0.3
+        J[:, 1] *= -1
+        J[:, 0] += 0.6
         return J
 
     result = schuss.least_squares(decay, [1.0, 1.0, 0.2], jac)
     best = schuss.least_squares(decay, [1.0, 1.0, 0.2], decay_jacobian)
-    assert not result.success or result.cost <= best.cost * (1 + 1e-9)
+    assert not result.success
+    assert result.cost > best.cost
 
 
 def test_the_limit_of_evaluations():
