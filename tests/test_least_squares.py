@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 import pytest
 import schuss
+
 from problems import nist
 
 scipy_optimize = pytest.importorskip("scipy.optimize")
@@ -234,9 +235,7 @@ def test_a_start_outside_is_moved_inside_and_starts_on_bounds_are_normal():
 def test_infinite_bounds_change_no_bit():
     plain = schuss.least_squares(decay, [1.0, 1.0, 0.2], decay_jacobian)
     bounds = scipy_optimize.Bounds([-np.inf] * 3, np.inf)
-    assert bits(plain) == bits(
-        schuss.least_squares(decay, [1.0, 1.0, 0.2], decay_jacobian, bounds)
-    )
+    assert bits(plain) == bits(schuss.least_squares(decay, [1.0, 1.0, 0.2], decay_jacobian, bounds))
 
 
 def test_structures_of_arrays():
@@ -464,7 +463,7 @@ def test_the_limit_of_evaluations():
 def test_float32():
     y = DECAY_Y.astype(np.float32)
     result = schuss.least_squares(
-        lambda p: (p[0] * np.exp(-p[1] * DECAY_T.astype(np.float32)) + p[2] - y),
+        lambda p: p[0] * np.exp(-p[1] * DECAY_T.astype(np.float32)) + p[2] - y,
         np.array([1.0, 1.0, 0.2], np.float32),
         "3-point",
     )
@@ -481,9 +480,7 @@ def test_jac_true_args_and_kwargs():
     def both(p, scale, *, shift):
         return scale * decay(p) + shift, scale * decay_jacobian(p)
 
-    result = schuss.least_squares(
-        both, [1.0, 1.0, 0.2], True, args=(2.0,), kwargs={"shift": 0.25}
-    )
+    result = schuss.least_squares(both, [1.0, 1.0, 0.2], True, args=(2.0,), kwargs={"shift": 0.25})
     plain = schuss.least_squares(
         lambda p: 2 * decay(p) + 0.25, [1.0, 1.0, 0.2], lambda p: 2 * decay_jacobian(p)
     )
