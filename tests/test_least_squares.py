@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 import pytest
 import schuss
+
 from problems import nist
 
 scipy_optimize = pytest.importorskip("scipy.optimize")
@@ -137,19 +138,16 @@ def test_requests_are_kept_apart():
 
 
 @pytest.mark.parametrize("shape", [(3000, 41), (40, 30), (20000, 5), (129, 1)])
-def test_threads_change_no_bit(shape, rng):
+def test_threads_change_no_bit(shape, rng, threads):
     A, y = rng.standard_normal(shape), rng.standard_normal(shape[0])
     found = []
-    for threads in (1, 2, 5):
-        schuss.config.set_num_threads(threads)
-        try:
-            result = schuss.least_squares(
-                lambda x: np.tanh(A @ x) - y,
-                np.full(shape[1], 0.01),
-                lambda x: A / np.cosh(A @ x)[:, None] ** 2,
-            )
-        finally:
-            schuss.config.set_num_threads(None)
+    for count in (1, 2, 5):
+        threads(count)
+        result = schuss.least_squares(
+            lambda x: np.tanh(A @ x) - y,
+            np.full(shape[1], 0.01),
+            lambda x: A / np.cosh(A @ x)[:, None] ** 2,
+        )
         found.append(bits(result))
     assert found[0] == found[1] == found[2]
 
@@ -218,7 +216,7 @@ def test_bounds_against_scipy(box, jac):
         full, inside[free], bounds=(lower[free], upper[free]), xtol=1e-15, ftol=1e-15, gtol=1e-15
     )
     assert result.cost <= theirs.cost * (1 + 1e-9)
-    np.testing.assert_allclose(result.x[free], theirs.x, rtol=2e-4)
+    np.testing.assert_allclose(result.x[free], theirs.x, rtol=2e-4, atol=1e-9)
     active = np.where(result.x == upper, 1, 0) - np.where((result.x == lower) | ~free, 1, 0)
     np.testing.assert_array_equal(result.active_mask, np.where(free, active, -1))
     on = (result.x == lower) | (result.x == upper)
@@ -237,9 +235,7 @@ def test_a_start_outside_is_moved_inside_and_starts_on_bounds_are_normal():
 def test_infinite_bounds_change_no_bit():
     plain = schuss.least_squares(decay, [1.0, 1.0, 0.2], decay_jacobian)
     bounds = scipy_optimize.Bounds([-np.inf] * 3, np.inf)
-    assert bits(plain) == bits(
-        schuss.least_squares(decay, [1.0, 1.0, 0.2], decay_jacobian, bounds)
-    )
+    assert bits(plain) == bits(schuss.least_squares(decay, [1.0, 1.0, 0.2], decay_jacobian, bounds))
 
 
 def test_structures_of_arrays():
@@ -443,17 +439,17 @@ def test_walls_are_backed_out_of():
     assert result.success, result.message
 
 
-@pytest.mark.parametrize("factor", [-1.0, 0.0])
-def test_a_wrong_jacobian_is_no_success(factor):
+def test_a_wrong_jacobian_is_no_success():
     def jac(p):
         J = decay_jacobian(p)
-        J[:, 1] *= factor
-        J[:, 0] += (1 - factor) * 0.3
+        J[:, 1] *= -1
+        J[:, 0] += 0.6
         return J
 
     result = schuss.least_squares(decay, [1.0, 1.0, 0.2], jac)
     best = schuss.least_squares(decay, [1.0, 1.0, 0.2], decay_jacobian)
-    assert not result.success or result.cost <= best.cost * (1 + 1e-9)
+    assert not result.success
+    assert result.cost > best.cost
 
 
 def test_the_limit_of_evaluations():
@@ -467,7 +463,7 @@ def test_the_limit_of_evaluations():
 def test_float32():
     y = DECAY_Y.astype(np.float32)
     result = schuss.least_squares(
-        lambda p: (p[0] * np.exp(-p[1] * DECAY_T.astype(np.float32)) + p[2] - y),
+        lambda p: p[0] * np.exp(-p[1] * DECAY_T.astype(np.float32)) + p[2] - y,
         np.array([1.0, 1.0, 0.2], np.float32),
         "3-point",
     )
@@ -484,9 +480,7 @@ def test_jac_true_args_and_kwargs():
     def both(p, scale, *, shift):
         return scale * decay(p) + shift, scale * decay_jacobian(p)
 
-    result = schuss.least_squares(
-        both, [1.0, 1.0, 0.2], True, args=(2.0,), kwargs={"shift": 0.25}
-    )
+    result = schuss.least_squares(both, [1.0, 1.0, 0.2], True, args=(2.0,), kwargs={"shift": 0.25})
     plain = schuss.least_squares(
         lambda p: 2 * decay(p) + 0.25, [1.0, 1.0, 0.2], lambda p: 2 * decay_jacobian(p)
     )
@@ -547,8 +541,8 @@ def test_a_printed_result_is_a_table():
     ("error", "words", "given"),
     [
         (ValueError, r"x0\[1\] is nan; finite is wanted", {"x0": [1.0, np.nan, 0.2]}),
-        (ValueError, r"bounds\[2\] is \(1, 0\)", {"bounds": ([0, 0, 1], [1, 1, 0])}),
-        (ValueError, r"bounds\[1\] is \(nan, 1\)", {"bounds": ([0, np.nan, 0], [1, 1, 1])}),
+        (ValueError, r"bounds\[2\] is \(1.0, 0.0\)", {"bounds": ([0, 0, 1], [1, 1, 0])}),
+        (ValueError, r"bounds\[1\] is \(nan, 1.0\)", {"bounds": ([0, np.nan, 0], [1, 1, 1])}),
         (ValueError, r"bounds\[0\] has shape \(2,\)", {"bounds": ([0, 0], [1, 1])}),
         (ValueError, "bounds is", {"bounds": [(0, 1), (0, 1), (0, 1)]}),
         (ValueError, "loss is 'hubert'", {"loss": "hubert"}),

@@ -168,8 +168,8 @@ void AskTell::tell(py::handle value, py::handle gradient) {
 
 namespace {
 
-constexpr int kPlain = py::array::c_style | py::array::forcecast |
-                       py::detail::npy_api::constants::NPY_ARRAY_ALIGNED_;
+constexpr int kPlain =
+    py::array::c_style | py::array::forcecast | py::detail::npy_api::constants::NPY_ARRAY_ALIGNED_;
 using Doubles = py::array_t<double, kPlain>;
 
 // An array of reals as contiguous doubles.
@@ -181,8 +181,7 @@ Doubles doubles_of(py::handle given, const char* name) {
     return result;
 }
 
-void check_shape(const Doubles& array, const char* name,
-                 const std::vector<std::int64_t>& wanted) {
+void check_shape(const Doubles& array, const char* name, const std::vector<std::int64_t>& wanted) {
     if (shape_of(array.ptr()) != wanted)
         throw py::value_error(std::string(name) + " has shape " + text_of(shape_of(array.ptr())) +
                               "; " + text_of(wanted) + " is wanted");
@@ -247,10 +246,10 @@ py::object AskTell::fitted() const {
     };
     const auto m = static_cast<py::ssize_t>(found->residuals.size());
     const bool known = !found->jacobian.empty();
-    return py::dict("residuals"_a = array(found->residuals, {m}),
-                    "jacobian"_a = known ? py::object(array(found->jacobian, {m, size_})) : py::none(),
-                    "scale"_a = array(found->scale, {py::ssize_t{size_}}),
-                    "offset"_a = found->offset);
+    return py::dict(
+        "residuals"_a = array(found->residuals, {m}),
+        "jacobian"_a = known ? py::object(array(found->jacobian, {m, size_})) : py::none(),
+        "scale"_a = array(found->scale, {py::ssize_t{size_}}), "offset"_a = found->offset);
 }
 
 py::object AskTell::direction(bool writeable) const {

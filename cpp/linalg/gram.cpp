@@ -60,8 +60,7 @@ void gram(const TallMatrix& a, double* triangle) {
 void multiply_transposed(const TallMatrix& a, const double* b, double* product) {
     std::fill_n(product, a.columns, 0.0);
     for (std::int64_t i = 0; i < a.rows; ++i)
-        for (std::int64_t j = 0; j < a.columns; ++j)
-            product[j] += a.data[i * a.columns + j] * b[i];
+        for (std::int64_t j = 0; j < a.columns; ++j) product[j] += a.data[i * a.columns + j] * b[i];
 }
 
 }  // namespace schuss

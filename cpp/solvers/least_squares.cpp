@@ -62,8 +62,8 @@ LeastSquares::Point LeastSquares::point_of(const Residuals& told) const {
     const double *rho = told.rho, *first = rho + told.count, *second = first + told.count;
     for (std::int64_t i = 0; i < told.count; ++i) {
         const double r = told.values[i], z = r / loss_scale_ * (r / loss_scale_);
-        const double weight = std::sqrt(std::max(first[i] + 2.0 * second[i] * z,
-                                                 std::numeric_limits<double>::epsilon()));
+        const double weight = std::sqrt(
+            std::max(first[i] + 2.0 * second[i] * z, std::numeric_limits<double>::epsilon()));
         point.cost += rho[i];
         point.weights.push_back(weight);
         point.scaled.push_back(r * (first[i] / weight));
@@ -115,12 +115,13 @@ void LeastSquares::back_out() {
 }
 
 void LeastSquares::receive_jacobian(const double* jacobian) {
+    ++jacobians_;
     const bool first = jacobian_.empty();
     const double gain_before = gain_;
     if (!take(jacobian)) {
         if (!first) return back_out();
-        return ending_.finish(Status::kNotFinite,
-                              "the Jacobian is not finite at the first point");
+        here_ = there_;
+        return ending_.finish(Status::kNotFinite, "the Jacobian is not finite at the first point");
     }
     if (first) {
         radius_ = std::sqrt(squares_of(at_));
@@ -156,7 +157,7 @@ bool LeastSquares::take(const double* jacobian) {
     }
     length = std::sqrt(length);
 
-    squares_ = squares_of(there_.values());
+    squares_ = 2.0 * there_.cost;
     scale(x, slopes, triangle);
     const double change = there_.cost - run_.value;
     std::swap(jacobian_, rows);
@@ -236,8 +237,9 @@ bool LeastSquares::ends(double gain_before) {
     else if (definite_ && gain_ / 2.0 <= hidden() && !(gain_ < kNearer * gain_before))
         end_hidden();
     else if (std::sqrt(squares_) <= zero)
-        ending_.converge("the norm of the residuals, %.3g, is at most what rounding makes of zero, %.3g",
-                 std::sqrt(squares_), zero);
+        ending_.converge(
+            "the norm of the residuals, %.3g, is at most what rounding makes of zero, %.3g",
+            std::sqrt(squares_), zero);
     return done();
 }
 
@@ -306,8 +308,9 @@ void LeastSquares::visit(Archive& archive) {
     here_.visit(archive);
     there_.visit(archive);
     model_.visit(archive);
-    archive(jacobian_, columns_, scale_, gradient_, free_, definite_, gain_, length_, predicted_,
-            radius_, squares_, first_squares_, size_, cosine_, offset_, at_, lower_, upper_, held_);
+    archive(jacobians_, jacobian_, columns_, scale_, gradient_, free_, definite_, gain_, length_,
+            predicted_, radius_, squares_, first_squares_, size_, cosine_, offset_, at_, lower_,
+            upper_, held_);
     const auto n = static_cast<std::size_t>(n_);
     for (const auto* vector : {&columns_, &scale_, &gradient_, &at_, &lower_, &upper_})
         Archive::require(vector->size() == n);

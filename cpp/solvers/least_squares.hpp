@@ -23,6 +23,7 @@ class LeastSquares final : public Solver {
         const Point& known = here_.residuals.empty() ? there_ : here_;
         return static_cast<std::int64_t>(known.residuals.size());
     }
+    SecondOrder second_order() const override { return {.hessians = jacobians_}; }
     void visit(Archive& archive) override;
 
   protected:
@@ -56,6 +57,7 @@ class LeastSquares final : public Solver {
     double hidden() const;          // by rounding, of the cost at x_
 
     double loss_scale_;
+    std::int64_t jacobians_ = 0;    // so far
     Point here_, there_;            // at x_ and at the trial
     std::vector<double> jacobian_;  // at x_; empty before the first
     std::vector<double> columns_;   // the largest |J_j| so far
@@ -67,8 +69,8 @@ class LeastSquares final : public Solver {
     double gain_ = 0.0;             // by how much r'r falls along it
     // Of the trial: its step in variables D x, and by how much the cost falls.
     double length_ = 0.0, predicted_ = 0.0, radius_ = 0.0;
-    // At x_: r'r, and at the first point; the size of the terms of J x; the largest cosine between
-    // a column of J and r.
+    // At x_, twice the cost, which is r'r but for a loss, and at the first point; the size of the
+    // terms of J x; the largest cosine between a column of J and r.
     double squares_ = 0.0, first_squares_ = 0.0, size_ = 0.0, cosine_ = 0.0;
     double offset_ = std::numeric_limits<double>::quiet_NaN();
     // With bounds: D x and its bounds, and steps from there.

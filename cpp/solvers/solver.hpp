@@ -72,7 +72,7 @@ class Solver {
     Best best() const;
     // What second-order methods know at the last point taken.
     struct SecondOrder {
-        std::int64_t hessians = 0;  // or products, so far
+        std::int64_t hessians = 0;  // or products, or Jacobians of residuals, so far
         double curvature = 0.0;     // the smallest seen
         bool minimum = false;       // to second order
         double shift = 0.0;         // of the Hessian, in the last step
