@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 from helpers import CLASSES, same_bits
-from schuss import minimize, minimize_batch, set_num_threads
+from schuss import minimize, minimize_batch
 
 METHODS = ["newton", "newton_cg", "sr1"]
 CURVED = METHODS[:2]  # they know whether they are at a minimum
@@ -138,12 +138,9 @@ def test_indefinite_quadratics_end_in_local_minima(method, seed):
     if method in CURVED:
         assert result.is_minimum
         if free.any():
-            least = np.linalg.eigvalsh(f.hessian(result.x)[np.ix_(free, free)])[0]
-            assert least > 0
-            if method == "newton":
-                assert result.min_curvature == pytest.approx(least, rel=0.5)
-        else:
-            assert result.min_curvature > 0 or method == "newton_cg"
+            curvatures = np.linalg.eigvalsh(f.hessian(result.x)[np.ix_(free, free)])
+            assert curvatures[0] > 0
+            assert curvatures[0] * (1 - 1e-9) <= result.min_curvature <= curvatures[-1]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -170,7 +167,8 @@ def test_starts_outside_and_on_bounds(method, x0):
     result = f.solve(method, x0)
     assert result.success
     assert same_bits(f.points[0], np.clip(x0, f.lower, f.upper))
-    assert result.x.tolist() == f.solve(method, [0, 1, 0, 1]).x.tolist()
+    assert abs(f.projected(result.x)).max() <= 1e-5
+    assert 0.5 in result.x
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -298,23 +296,20 @@ def test_pickles_go_on_with_the_same_bits(method, name):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_threads_change_no_bit(method):
-    def points(threads):
-        set_num_threads(threads)
+def test_threads_change_no_bit(method, threads):
+    found = []
+    for n_threads in (1, 2, 5):
+        threads(n_threads)
         f = random_quadratic(3, 150, -1)
         f.solve(method, np.zeros(150))
-        return np.array(f.points)
-
-    try:
-        one = points(1)
-        assert all(same_bits(one, points(threads)) for threads in (2, 5))
-    finally:
-        set_num_threads(None)
+        found.append(np.array(f.points))
+    assert len(found[0]) > 3
+    assert all(same_bits(found[0], other) for other in found[1:])
 
 
 @pytest.mark.parametrize("method", ["newton", "sr1"])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_a_batch_has_the_bits_of_each_alone(method, dtype):
+def test_a_batch_has_the_bits_of_each_alone(method, dtype, threads):
     rng = np.random.default_rng(5)
     count, n = 60, 5
     a = rng.standard_normal((count, 2 * n, n))
@@ -322,6 +317,7 @@ def test_a_batch_has_the_bits_of_each_alone(method, dtype):
     lower, upper = -rng.random((2, count, n)) * [[[1]], [[-1]]]
     lower[::3], upper[::3] = -np.inf, np.inf  # the lanes' steps serve those
     upper[1::3] += 1
+    lower, upper = (side.astype(np.float32).astype(float) for side in (lower, upper))
     starts = (2 * rng.standard_normal((count, n))).astype(dtype)
 
     def one(k, x):
@@ -337,12 +333,9 @@ def test_a_batch_has_the_bits_of_each_alone(method, dtype):
 
     box = scipy.optimize.Bounds(lower, upper)
     results = []
-    try:
-        for threads in (1, 2):
-            set_num_threads(threads)
-            results.append(minimize_batch(many, starts, method=method, bounds=box))
-    finally:
-        set_num_threads(None)
+    for n_threads in (1, 2):
+        threads(n_threads)
+        results.append(minimize_batch(many, starts, method=method, bounds=box))
     batch, other = results
     assert same_bits(batch.x, other.x)
     second = {"hess": lambda x, k: one(k, x)[2]} if method == "newton" else {}
@@ -358,13 +351,13 @@ def test_a_batch_has_the_bits_of_each_alone(method, dtype):
             **second,
         )
         assert same_bits(batch.x[k], alone.x)
-        assert (batch.nfev[k], batch.message[k]) == (alone.nfev, alone.message)
+        assert (batch.nfev[k], batch.status[k]) == (alone.nfev, alone.status)
         active += int(((alone.x == lower[k]) | (alone.x == upper[k])).sum())
         if method == "newton":
             assert batch.min_curvature[k] == alone.min_curvature
             assert batch.is_minimum[k] == alone.is_minimum
             assert batch.shift[k] == alone.shift
-    assert active > (20 if dtype == "float64" else 0)
+    assert active > 20
 
 
 @pytest.mark.parametrize("method", METHODS)

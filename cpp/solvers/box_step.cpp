@@ -13,7 +13,7 @@ constexpr double kFall = 0.01, kShorter = 0.1;
 constexpr int kMostShorter = 20, kMostHalves = 10;
 constexpr int kMostRounds = 10;
 constexpr double kTouch = 1e-12;  // of a way to a bound, as what counts as there
-constexpr double kEnough = 0.1;  // of the slope, as what rounds may leave of it
+constexpr double kEnough = 0.1;   // of the slope, as what rounds may leave of it
 
 }  // namespace
 
@@ -33,7 +33,9 @@ double BoxStep::dot(const std::vector<double>& a, const double* b) const {
     return sum;
 }
 
-double BoxStep::slope(const std::vector<double>& p) const { return dot(p, at_.g) + dot(p, h_s_.data()); }
+double BoxStep::slope(const std::vector<double>& p) const {
+    return dot(p, at_.g) + dot(p, h_s_.data());
+}
 
 // s_i = P(x + step) - x, rounded outwards at bounds; returns x + s there.
 double BoxStep::place(std::vector<double>& s, std::int64_t i, double step) const {
@@ -55,8 +57,7 @@ bool BoxStep::hold_at_bounds(const Boxed& at, double flat) {
     bool doubtful = false;
     for (std::int64_t k = 0; k < n_; ++k) {
         const bool inside = at.lower[k] < at.x[k] && at.x[k] < at.upper[k];
-        const bool is_flat =
-            !inside && at.lower[k] < at.upper[k] && std::abs(at.g[k]) <= flat;
+        const bool is_flat = !inside && at.lower[k] < at.upper[k] && std::abs(at.g[k]) <= flat;
         held_[static_cast<std::size_t>(k)] = !inside && !is_flat;
         free_ += inside || is_flat;
         doubtful = doubtful || is_flat;

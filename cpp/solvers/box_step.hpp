@@ -1,6 +1,6 @@
-// A step of a trust region in a box: from x an s with |s| <= radius and lower <= x + s <= upper that
-// makes q(s) = g.s + s.H s / 2 small. Conn, Gould and Toint, Trust-Region Methods, 2000, chapter 12;
-// Lin and Moré 1999.
+// A step of a trust region in a box: from x an s with |s| <= radius and lower <= x + s <= upper
+// that makes q(s) = g.s + s.H s / 2 small. Conn, Gould and Toint, Trust-Region Methods, 2000,
+// chapter 12; Lin and Moré 1999.
 //
 // First the step of the face, on which variables stay at the bound beyond which -g leads. Where it
 // meets no bound it is the step. Else the better of its projection and of the projected Cauchy step
