@@ -65,7 +65,8 @@ void for_lower_triangle(int threads, std::int64_t n, const F& f) {
 const Smallest kSmallest{
     kRounding, 4, {1.0, 1.25, 1.5, 1.0625, 1.3125, 1.5625, 1.125, 1.375, 1.625, 1.1875, 1.4375}};
 
-Quadratic::Quadratic(std::int64_t n) : n_(n), cholesky_(n, kFloat64) {
+Quadratic::Quadratic(std::int64_t n, bool semidefinite)
+    : n_(n), cholesky_(n, kFloat64), semidefinite_(semidefinite) {
     // In a batch the threads must not run out of memory.
     h_.reserve(triangle(n));
     curvature_ = std::numeric_limits<double>::infinity();
@@ -131,6 +132,13 @@ std::string Quadratic::adopt(const Hessian& told, double epsilon) {
     return "";
 }
 
+void Quadratic::adopt(const std::vector<double>& triangle) {
+    known_ = nullptr;
+    h_ = triangle;
+    ++count_;
+    curvature_ = std::numeric_limits<double>::infinity();
+}
+
 void Quadratic::adopt(Quadratic& whole, const std::vector<char>& held) {
     whole.known_ = known_ = nullptr;
     h_.clear();
@@ -143,6 +151,7 @@ void Quadratic::adopt(Quadratic& whole, const std::vector<char>& held) {
         ++n_;
     }
     cholesky_ = Cholesky(n_, kFloat64);
+    semidefinite_ = whole.semidefinite_;
     curvature_ = std::numeric_limits<double>::infinity();
 }
 
@@ -332,6 +341,9 @@ Quadratic::Step Quadratic::within(const std::vector<double>& g, double radius,
         const double next = lambda + length * length / reach * (length - radius) / radius;
         if (length > radius) {
             low = std::max(low, lambda);
+        } else if (semidefinite_) {
+            high = std::min(high, lambda);
+            if (lambda <= std::numeric_limits<double>::epsilon() * largest_of(h_)) break;
         } else {
             // Perhaps the hard case: along z the model hardly rises from p to the boundary.
             high = std::min(high, lambda);
@@ -388,6 +400,18 @@ bool Quadratic::newton(const std::vector<double>& g, std::vector<double>& p) {
         for (std::size_t j = 0; j <= i; ++j, ++k) a[i * n + j] = a[j * n + i] = h_[k];
     for (std::size_t i = 0; i < n; ++i) p[i] = -g[i];
     return eliminate(a, p) && std::isfinite(dot(p, p));
+}
+
+bool Quadratic::definite(const std::vector<double>& g, double least, std::vector<double>& p) {
+    const Work work(*this);
+    shift_ = 0.0;
+    if (factor(0.0) >= 0) return false;
+    for (std::int64_t i = 0; i < n_; ++i) {
+        const double root = cholesky_.element(i, i);
+        if (root * root < least) return false;
+    }
+    solve_factored(g, p);
+    return std::isfinite(dot(p, p));
 }
 
 void Quadratic::visit(Archive& archive) {

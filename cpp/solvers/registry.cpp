@@ -5,6 +5,7 @@
 
 #include "solvers/bfgs.hpp"
 #include "solvers/lbfgs.hpp"
+#include "solvers/least_squares.hpp"
 #include "solvers/newton.hpp"
 #include "solvers/newton_cg.hpp"
 #include "solvers/search_newton.hpp"
@@ -104,6 +105,14 @@ SolverBatch::Make newton(const Problem& problem) {
     return maker<PlainNewton>(problem, problem.real("learning_rate"));
 }
 
+SolverBatch::Make least_squares(const Problem& problem) {
+    const Limits limits{problem.real("tol"), 0.0, kNoLimit, problem.whole("maxfun")};
+    return [=, n = problem.n, dtype = problem.dtype,
+            scale = problem.real("f_scale")](const Start& from) {
+        return std::make_unique<LeastSquares>(n, dtype, from, limits, scale);
+    };
+}
+
 }  // namespace
 
 double Problem::real(const std::string& option) const {
@@ -154,6 +163,20 @@ const std::vector<Method>& methods() {
          Request::kValueAndGradient,
          kEnds + kSearch + Options{kBox},
          gradient_descent},
+        {"least_squares",
+         {},
+         Request::kJacobian,
+         {{"tol", Kind::kTolerance, 1e-8},
+          kEvaluations,
+          {"loss",
+           Kind::kChoice,
+           "linear",
+           0,
+           0,
+           {"linear", "soft_l1", "huber", "cauchy", "arctan"}},
+          {"f_scale", Kind::kPositive, 1.0},
+          kBox},
+         least_squares},
     };
     return rows;
 }

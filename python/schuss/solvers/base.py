@@ -171,13 +171,14 @@ class Solver(Declared):
     """
 
     _method: ClassVar[str]
+    _read_bounds: ClassVar[Callable[..., Any]] = staticmethod(flat_bounds)
 
     def __init__(self, x0: Any, **options: Any) -> None:
         if not hasattr(type(self), "_method"):
             raise TypeError("Solver is a base; use one of its subclasses, such as LBFGS")
         start = starting_point(x0)
         if options.get("bounds") is not None:
-            options["bounds"] = flat_bounds(
+            options["bounds"] = self._read_bounds(
                 options["bounds"], start, _core.flatten(start, "x0"), dtype_of_iterates(start)
             )
         self._solver = _core.Solver(self._method, start, checked_options(self._method, options))
