@@ -12,6 +12,8 @@ import scipy.optimize
 from helpers import CLASSES, same_bits
 from schuss import minimize, minimize_batch
 
+from problems.bounded import bounded_problems
+
 METHODS = ["newton", "newton_cg", "sr1"]
 CURVED = METHODS[:2]  # they know whether they are at a minimum
 
@@ -141,6 +143,16 @@ def test_indefinite_quadratics_end_in_local_minima(method, seed):
             curvatures = np.linalg.eigvalsh(f.hessian(result.x)[np.ix_(free, free)])
             assert curvatures[0] > 0
             assert curvatures[0] * (1 - 1e-9) <= result.min_curvature <= curvatures[-1]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_rounds_reach_the_first_bound(method):
+    """Shortened by halves alone they end beside it: hundreds of evaluations."""
+    (problem,) = (p for p in bounded_problems(9) if p.name == "watson n=9, Gay's bounds")
+    f = Function(problem.fun, problem.gradient, problem.hessian, problem.lower, problem.upper)
+    result = f.solve(method, problem.start)
+    assert result.success
+    assert result.nfev <= {"newton": 20, "newton_cg": 60, "sr1": 150}[method]
 
 
 @pytest.mark.parametrize("method", METHODS)
