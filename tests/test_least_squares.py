@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -116,7 +117,7 @@ def test_jacobians_are_asked_for_where_it_goes_and_nowhere_else():
         else:
             assert solver.request == "residuals"
             solver.tell(fit.residuals(x))
-    assert all(b <= a * (1 + 1e-10) for a, b in zip(costs, costs[1:], strict=False))
+    assert all(b <= a * (1 + 1e-10) for a, b in pairwise(costs))
     assert len(costs) == solver.result().njev < solver.nfev
     assert solver.request is None
 
@@ -259,7 +260,7 @@ def test_structures_of_arrays():
 
 
 def test_matrices_as_variables_and_residuals_of_any_shape(rng):
-    A, B = rng.standard_normal((6, 3)), rng.standard_normal((6, 2))
+    A, right = rng.standard_normal((6, 3)), rng.standard_normal((6, 2))
 
     def jac(x):
         J = np.zeros((6, 2, 3, 2))
@@ -267,8 +268,8 @@ def test_matrices_as_variables_and_residuals_of_any_shape(rng):
             J[:, k, :, k] = A
         return J
 
-    result = schuss.least_squares(lambda x: A @ x - B, np.zeros((3, 2)), jac)
-    np.testing.assert_allclose(result.x, np.linalg.lstsq(A, B, rcond=None)[0], rtol=1e-10)
+    result = schuss.least_squares(lambda x: A @ x - right, np.zeros((3, 2)), jac)
+    np.testing.assert_allclose(result.x, np.linalg.lstsq(A, right, rcond=None)[0], rtol=1e-10)
     assert result.jac.shape == (12, 6)
     assert result.names[3] == "x[1, 1]"
 
