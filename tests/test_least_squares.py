@@ -85,12 +85,12 @@ def bits(result):
 
 
 @pytest.mark.parametrize("name", ["MGH09/1", "Hahn1/2", "BoxBOD/1"])
-@pytest.mark.parametrize("bounds", [None, (0.0, 1e4)])
-def test_copies_in_mid_search_go_on_bit_for_bit(name, bounds):
+@pytest.mark.parametrize("options", [{}, {"bounds": (0.0, 1e4)}, {"loss": "huber"}])
+def test_copies_in_mid_search_go_on_bit_for_bit(name, options):
     fit = FITS[name]
-    whole = drive(schuss.LeastSquares(fit.start, bounds=bounds), fit).result()
+    whole = drive(schuss.LeastSquares(fit.start, **options), fit).result()
     for steps in (0, 1, 2, 5, 12):
-        begun = drive(schuss.LeastSquares(fit.start, bounds=bounds), fit, steps)
+        begun = drive(schuss.LeastSquares(fit.start, **options), fit, steps)
         for other in (pickle.loads(pickle.dumps(begun)), copy.deepcopy(begun), begun):
             assert bits(drive(other, fit).result()) == bits(whole)
 
