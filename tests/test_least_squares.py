@@ -153,6 +153,18 @@ def test_threads_change_no_bit(shape, rng, threads):
     assert found[0] == found[1] == found[2]
 
 
+@pytest.mark.parametrize("name", ["Hahn1/1", "ENSO/1", "MGH10/2"])
+def test_instruction_sets_change_no_bit(name, isa):
+    found = drive(schuss.LeastSquares(FITS[name].start), FITS[name]).result()
+    assert bits(found) == bits(drive_as_usual(name))
+
+
+@cache
+def drive_as_usual(name):
+    with schuss.config.use_isa(schuss.config.available_isas()[0]):
+        return drive(schuss.LeastSquares(FITS[name].start), FITS[name]).result()
+
+
 def test_a_line_is_one_step(rng):
     A, y = rng.standard_normal((50, 7)), rng.standard_normal(50)
     result = schuss.least_squares(lambda x: A @ x - y, np.ones(7), lambda x: A)
