@@ -31,6 +31,11 @@ STATE_FORMAT = _core.STATE_FORMAT  # of the bytes in `Solver._state`, which begi
 # -- structures ------------------------------------------------------------------------------------
 
 
+def named_leaves(tree: Any, name: str) -> list[tuple[str, Any]]:
+    """Return the arrays of a structure, and where they are; "" where it is one array."""
+    return _core.flatten(tree, name)
+
+
 def scalar(f: Any) -> float:
     """Return a function's value as a float: a real number, or an array with one element."""
     return _core.function_value(f)
@@ -229,7 +234,8 @@ class Solver(Declared):
     def request(self) -> str | None:
         """What it waits for; None when it is done.
 
-        "value_and_gradient"; of `Newton` also "hessian", of `NewtonCG` "hessian_product".
+        "value_and_gradient"; of `Newton` also "hessian", of `NewtonCG` "hessian_product"; of
+        `LeastSquares` "residuals" and "jacobian".
         """
         return self._solver.request
 
