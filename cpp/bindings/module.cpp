@@ -7,4 +7,5 @@ PYBIND11_MODULE(_core, m) {
     schuss::register_torch(m);
     schuss::register_solvers(m);
     schuss::register_linalg(m);
+    schuss::register_fits(m);
 }

@@ -9,6 +9,7 @@ namespace schuss {
 
 Nonfinite nonfinite_from(const std::string& name);
 
+void register_fits(pybind11::module_& m);
 void register_linalg(pybind11::module_& m);
 void register_runtime(pybind11::module_& m);
 void register_solvers(pybind11::module_& m);

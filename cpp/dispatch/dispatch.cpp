@@ -12,6 +12,7 @@ namespace schuss {
     namespace name {                       \
     extern const KernelTable kernel_table; \
     extern const DenseTable dense_table;   \
+    extern const ModelTable model_table;   \
     }
 #include "dispatch/isas.def"
 #undef SCHUSS_ISA
@@ -22,12 +23,14 @@ struct Isa {
     const char* name;
     const KernelTable* kernels;
     const DenseTable* dense;
+    const ModelTable* models;
     bool (*supported)();
 };
 
 constexpr Isa kIsas[] = {
-#define SCHUSS_ISA(name, supported) \
-    {#name, &name::kernel_table, &name::dense_table, [] { return bool(supported); }},
+#define SCHUSS_ISA(name, supported)                                      \
+    {#name, &name::kernel_table, &name::dense_table, &name::model_table, \
+     [] { return bool(supported); }},
 #include "dispatch/isas.def"
 #undef SCHUSS_ISA
 };
@@ -59,6 +62,8 @@ std::string active_isa() { return active.load()->name; }
 const KernelTable& kernels() { return *active.load()->kernels; }
 
 const DenseTable& dense() { return *active.load()->dense; }
+
+const ModelTable& lane_models() { return *active.load()->models; }
 
 void use_isa(const std::string& name) { activate(name, "ISA"); }
 

@@ -6,6 +6,7 @@
 
 #include "dense/table.hpp"
 #include "kernels/table.hpp"
+#include "models/table.hpp"
 
 namespace schuss {
 
@@ -13,6 +14,7 @@ std::vector<std::string> available_isas();  // best first
 std::string active_isa();
 const KernelTable& kernels();  // of the active ISA
 const DenseTable& dense();
+const ModelTable& lane_models();
 
 // Both throw std::invalid_argument for a name that is unknown or that this CPU lacks.
 void use_isa(const std::string& name);

@@ -165,6 +165,58 @@ class Batch:
     def tell(self, values: NDArray[Any], gradients: NDArray[Any], hessians: Any) -> None: ...
     def results(self) -> dict[str, Any]: ...
 
+MOST_PARAMETERS: int
+
+def models() -> dict[str, tuple[list[str], int]]: ...
+def factors(
+    jacobians: NDArray[Any], weights: NDArray[Any] | None, missing: NDArray[Any] | None
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]: ...
+def exp(x: NDArray[Any]) -> NDArray[Any]: ...
+def log(x: NDArray[Any]) -> NDArray[Any]: ...
+
+class Model:
+    def __init__(self, name: str, offset: bool, slope: bool) -> None: ...
+    def fit(
+        self,
+        x: NDArray[Any],
+        y: NDArray[Any],
+        starts: NDArray[Any],
+        weights: NDArray[Any] | None,
+        missing: NDArray[Any] | None,
+        lower: NDArray[Any] | None,
+        upper: NDArray[Any] | None,
+        tol: float,
+        maxfun: float,
+    ) -> dict[str, Any]: ...
+    def evaluate(
+        self, x: NDArray[Any], parameters: NDArray[Any]
+    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def factors(
+        self,
+        x: NDArray[Any],
+        parameters: NDArray[Any],
+        weights: NDArray[Any] | None,
+        missing: NDArray[Any] | None,
+    ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]: ...
+
+class FitBatch:
+    def __init__(
+        self,
+        starts: NDArray[Any],
+        m: int,
+        y: NDArray[Any] | None,
+        weights: NDArray[Any] | None,
+        missing: NDArray[Any] | None,
+        lower: NDArray[Any] | None,
+        upper: NDArray[Any] | None,
+        tol: float,
+        maxfun: float,
+    ) -> None: ...
+    def running(self) -> NDArray[Any]: ...
+    def points(self) -> NDArray[Any]: ...
+    def tell(self, values: NDArray[Any], jacobians: NDArray[Any]) -> None: ...
+    def results(self) -> dict[str, Any]: ...
+
 class LineSearch:
     def __init__(
         self,

@@ -6,6 +6,7 @@ from ..suggest import explain
 from . import newton, quasi_newton
 from .base import Solver
 from .batch import minimize_batch
+from .fit_batch import curve_fit_batch, least_squares_batch
 from .interop import scipy_method
 from .line_search import LineSearchResult, line_search
 from .minimize import minimize
@@ -18,6 +19,8 @@ __all__ = [
     "LineSearchResult",
     "Result",
     "Solver",
+    "curve_fit_batch",
+    "least_squares_batch",
     "line_search",
     "minimize",
     "minimize_batch",

@@ -159,6 +159,20 @@ class BatchResult(_Fields):
         is_minimum: with "newton", of each.
         shift: with "newton", of each.
 
+    Of `least_squares_batch` and `curve_fit_batch` it has no fun, jac and nhev, but:
+
+    Attributes:
+        cost: half the sums of squared residuals.
+        grad: their gradients, Jᵀr.
+        optimality: the largest element of the projected gradient of each.
+        active_mask: -1 or 1 for parameters held at their lower or upper bound, else 0.
+        relative_offset: how many standard errors are left, as the last step had it.
+        covariance: of the parameters of each, (count, n, n).
+        stderr: the roots of its diagonals.
+        dof: points less rank.
+        rank: of the Jacobians, without what is held.
+        names: of models by name, those of the parameters.
+
     Example:
         >>> import numpy as np
         >>> fits = BatchResult(status=np.array([0, 1, 0]), success=np.array([True, False, True]))
@@ -180,6 +194,16 @@ class BatchResult(_Fields):
     min_curvature: NDArray[Any]
     is_minimum: NDArray[Any]
     shift: NDArray[Any]
+    cost: NDArray[Any]
+    grad: NDArray[Any]
+    optimality: NDArray[Any]
+    active_mask: NDArray[Any]
+    relative_offset: NDArray[Any]
+    covariance: NDArray[Any]
+    stderr: NDArray[Any]
+    dof: NDArray[Any]
+    rank: NDArray[Any]
+    names: list[str]
 
     def _text(self, name: str) -> str:
         value = self[name]

@@ -1,0 +1,257 @@
+// Least-squares fits in lanes. What comes was checked in Python: C-contiguous float64 arrays, and
+// truth values for points that are missing.
+#include <pybind11/numpy.h>
+#include <pybind11/stl.h>
+
+#include <array>
+#include <atomic>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bindings/arrays.hpp"
+#include "bindings/busy.hpp"
+#include "bindings/register.hpp"
+#include "dispatch/dispatch.hpp"
+#include "solvers/fits.hpp"
+
+namespace schuss {
+namespace {
+
+using Array = py::array_t<double, py::array::c_style>;
+using Flags = py::array_t<bool, py::array::c_style>;
+using Count = py::array_t<std::int64_t>;
+
+// Rows of `size` numbers: one for all, or one for each fit.
+Rows rows_of(const Array& array, std::int64_t size) {
+    return {array.data(), array.size() == size ? 0 : size};
+}
+Rows rows_of(const std::optional<Array>& array, std::int64_t size) {
+    return array ? rows_of(*array, size) : Rows{nullptr, 0};
+}
+
+struct Named {
+    std::string name;
+    bool offset, slope;
+    ModelRows rows() const { return model_named(name).with[offset][slope]; }
+};
+
+// Fits and the arrays that they read and write.
+struct Problem {
+    Array x0, lower, upper;
+    std::optional<Array> x, y, weights;
+    std::optional<Flags> missing;
+    Array found, cost, gradient, offset;
+    Count nit, nfev;
+    py::array_t<std::uint8_t> ending;
+    Fits fits{};
+
+    // x: (variables, m), or (variables, count, m).
+    Problem(Array starts, std::int64_t m, int variables, std::optional<Array> at,
+            std::optional<Array> data, std::optional<Array> weight, std::optional<Flags> mask,
+            std::optional<Array> low, std::optional<Array> high, double tol, double maxfun)
+        : x0(std::move(starts)),
+          lower(low ? *low : filled(-INFINITY)),
+          upper(high ? *high : filled(INFINITY)),
+          x(std::move(at)),
+          y(std::move(data)),
+          weights(std::move(weight)),
+          missing(std::move(mask)),
+          found(shape(x0.shape(1))),
+          cost(x0.shape(0)),
+          gradient(shape(x0.shape(1))),
+          offset(x0.shape(0)),
+          nit(x0.shape(0)),
+          nfev(x0.shape(0)),
+          ending(x0.shape(0)) {
+        const std::int64_t count = x0.shape(0), n = x0.shape(1);
+        Rows points{nullptr, 0};
+        std::int64_t next_variable = 0;
+        if (x) {
+            next_variable = x->size() / variables;
+            points = {x->data(), next_variable == m ? 0 : m};
+        }
+        fits = {count,
+                static_cast<int>(n),
+                tol,
+                maxfun,
+                {m, points, next_variable, rows_of(y, m), rows_of(weights, m),
+                 missing ? reinterpret_cast<const std::uint8_t*>(missing->data()) : nullptr},
+                rows_of(x0, count * n),
+                rows_of(lower, n),
+                rows_of(upper, n),
+                found.mutable_data(),
+                cost.mutable_data(),
+                gradient.mutable_data(),
+                offset.mutable_data(),
+                nit.mutable_data(),
+                nfev.mutable_data(),
+                ending.mutable_data()};
+        fits.starts.next = n;
+        std::copy_n(x0.data(), count * n, found.mutable_data());
+    }
+
+    py::dict results() const {
+        using namespace py::literals;
+        return py::dict("x"_a = found, "cost"_a = cost, "grad"_a = gradient,
+                        "relative_offset"_a = offset, "nit"_a = nit, "nfev"_a = nfev,
+                        "ending"_a = ending);
+    }
+
+  private:
+    std::array<py::ssize_t, 2> shape(py::ssize_t n) const { return {x0.shape(0), n}; }
+    Array filled(double value) const {
+        Array array(x0.shape(1));
+        std::fill_n(array.mutable_data(), array.size(), value);
+        return array;
+    }
+};
+
+class FunctionBatch {
+  public:
+    FunctionBatch(const Array& starts, std::int64_t m, std::optional<Array> y,
+                  std::optional<Array> weights, std::optional<Flags> missing,
+                  std::optional<Array> lower, std::optional<Array> upper, double tol, double maxfun)
+        : problem_(starts, m, 0, std::nullopt, std::move(y), std::move(weights), std::move(missing),
+                   std::move(lower), std::move(upper), tol, maxfun),
+          fits_(problem_.fits) {}
+
+    Count running() const {
+        const Busy busy(busy_, "batch");
+        const std::vector<std::int64_t>& rows = fits_.running();
+        return Count(static_cast<py::ssize_t>(rows.size()), rows.data());
+    }
+    Array points() const {
+        const Busy busy(busy_, "batch");
+        const std::vector<std::int64_t>& rows = fits_.running();
+        const py::ssize_t n = problem_.fits.n;
+        Array result(std::array<py::ssize_t, 2>{static_cast<py::ssize_t>(rows.size()), n});
+        for (std::size_t k = 0; k < rows.size(); ++k)
+            std::copy_n(problem_.fits.x + rows[k] * n, n,
+                        result.mutable_data() + static_cast<py::ssize_t>(k) * n);
+        return result;
+    }
+    void tell(const Array& values, const Array& jacobians) {
+        const Busy busy(busy_, "batch");
+        const py::gil_scoped_release released;
+        fits_.tell(values.data(), jacobians.data());
+    }
+    py::dict results() const {
+        const Busy busy(busy_, "batch");
+        return problem_.results();
+    }
+
+  private:
+    Problem problem_;
+    FitBatch fits_;
+    mutable std::atomic<bool> busy_{false};
+};
+
+py::dict models() {
+    py::dict result;
+    const ModelTable& table = lane_models();
+    for (int k = 0; k < table.n_models; ++k) {
+        const Model& model = table.models[k];
+        result[model.name] =
+            py::make_tuple(py::str(model.parameters).attr("split")(), model.with[0][0].variables);
+    }
+    return result;
+}
+
+std::int64_t points_of(const Array& x) { return x.shape(x.ndim() - 1); }
+
+py::dict fit(const Named& model, const Array& x, const Array& y, const Array& starts,
+             std::optional<Array> weights, std::optional<Flags> missing, std::optional<Array> lower,
+             std::optional<Array> upper, double tol, double maxfun) {
+    const ModelRows rows = model.rows();
+    const Problem problem(starts, points_of(x), rows.variables, x, y, std::move(weights),
+                          std::move(missing), std::move(lower), std::move(upper), tol, maxfun);
+    {
+        const py::gil_scoped_release released;
+        fit_model(problem.fits, rows);
+    }
+    return problem.results();
+}
+
+py::tuple evaluate(const Named& model, const Array& x, const Array& parameters) {
+    const ModelRows rows = model.rows();
+    const py::ssize_t count = parameters.shape(0), n = parameters.shape(1), m = points_of(x);
+    const Problem problem(parameters, m, rows.variables, x, {}, {}, {}, {}, {}, 0.0, 0.0);
+    Array values({count, m}), jacobians({count, m, n});
+    {
+        const py::gil_scoped_release released;
+        evaluate_model(problem.fits, rows, values.mutable_data(), jacobians.mutable_data());
+    }
+    return py::make_tuple(values, jacobians);
+}
+
+// Of Jacobians (count, m, n), or of a model at its parameters: triangles, inverses, least pivots.
+py::tuple factors(const Problem& problem, const ModelRows& model, const double* jacobians) {
+    const py::ssize_t n = problem.fits.n, count = problem.fits.count;
+    Array l({count, n * (n + 1) / 2}), inverse({count, n, n}), least(count);
+    {
+        const Factors to{l.mutable_data(), inverse.mutable_data(), least.mutable_data()};
+        const py::gil_scoped_release released;
+        factor_jacobians(problem.fits, model, jacobians, to);
+    }
+    return py::make_tuple(l, inverse, least);
+}
+
+py::tuple factors_of(const Array& jacobians, std::optional<Array> weights,
+                     std::optional<Flags> missing) {
+    Array parameters({jacobians.shape(0), jacobians.shape(2)});
+    std::fill_n(parameters.mutable_data(), parameters.size(), 0.0);
+    const Problem problem(parameters, jacobians.shape(1), 0, {}, {}, std::move(weights),
+                          std::move(missing), {}, {}, 0.0, 0.0);
+    return factors(problem, {0, nullptr}, jacobians.data());
+}
+
+py::tuple factors_of_model(const Named& model, const Array& x, const Array& parameters,
+                           std::optional<Array> weights, std::optional<Flags> missing) {
+    const ModelRows rows = model.rows();
+    const Problem problem(parameters, points_of(x), rows.variables, x, {}, std::move(weights),
+                          std::move(missing), {}, {}, 0.0, 0.0);
+    return factors(problem, rows, nullptr);
+}
+
+// In the lanes, elementwise, in the dtype of x.
+py::array in_lanes(void (*const f[])(const char*, std::int64_t, char*), const py::array& x) {
+    py::array result(x.dtype(), py::array::ShapeContainer(x.shape(), x.shape() + x.ndim()));
+    f[x.itemsize() == 4 ? kFloat32 : kFloat64](static_cast<const char*>(x.data()), x.size(),
+                                               static_cast<char*>(result.mutable_data()));
+    return result;
+}
+
+}  // namespace
+
+void register_fits(py::module_& m) {
+    using py::arg;
+    m.attr("MOST_PARAMETERS") = kMostParameters;
+    m.def("models", models);
+    py::class_<Named>(m, "Model")
+        .def(py::init([](const std::string& name, bool offset, bool slope) {
+                 model_named(name);
+                 return Named{name, offset, slope};
+             }),
+             arg("name"), arg("offset"), arg("slope"))
+        .def("fit", fit, arg("x"), arg("y"), arg("starts"), arg("weights"), arg("missing"),
+             arg("lower"), arg("upper"), arg("tol"), arg("maxfun"))
+        .def("evaluate", evaluate, arg("x"), arg("parameters"))
+        .def("factors", factors_of_model, arg("x"), arg("parameters"), arg("weights"),
+             arg("missing"));
+    m.def("factors", factors_of, arg("jacobians"), arg("weights"), arg("missing"));
+    py::class_<FunctionBatch>(m, "FitBatch")
+        .def(py::init<const Array&, std::int64_t, std::optional<Array>, std::optional<Array>,
+                      std::optional<Flags>, std::optional<Array>, std::optional<Array>, double,
+                      double>(),
+             arg("starts"), arg("m"), arg("y"), arg("weights"), arg("missing"), arg("lower"),
+             arg("upper"), arg("tol"), arg("maxfun"))
+        .def("running", &FunctionBatch::running)
+        .def("points", &FunctionBatch::points)
+        .def("tell", &FunctionBatch::tell, arg("values"), arg("jacobians"))
+        .def("results", &FunctionBatch::results);
+    m.def("exp", [](const py::array& x) { return in_lanes(lane_models().exp, x); }, arg("x"));
+    m.def("log", [](const py::array& x) { return in_lanes(lane_models().log, x); }, arg("x"));
+}
+
+}  // namespace schuss
