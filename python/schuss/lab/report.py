@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from schuss.lab.comparison import ENGINES
+from schuss.lab.fits import with_error
 from schuss.suggest import explain
 
 if TYPE_CHECKING:
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from schuss.lab.comparison import Comparison
+    from schuss.lab.fits import Fits
     from schuss.lab.search import Search
     from schuss.lab.surfaces import Landscape
 
-__all__ = ["best", "ends", "progress_bar", "table"]
+__all__ = ["best", "ends", "fits", "progress_bar", "table"]
 
 
 @contextmanager
@@ -173,6 +175,80 @@ def best(result: Search, rows: int = 10) -> Table:
             result.as_text(trial.score),
             f"{trial.seconds:.2f}",
         )
+    return table
+
+
+def fits(result: Fits, rows: int = 12) -> Table:
+    """The parameters of a fit, one row each; of groups a row each, for `rich.print`.
+
+    Args:
+        result: what `schuss.lab.fit` returned.
+        rows: groups at most; of more, the first and the last, and the medians of all.
+
+    Example:
+        >>> import numpy as np
+        >>> from schuss import lab
+        >>> t = np.linspace(0, 3, 20)
+        >>> fits(lab.fit({"t": t, "signal": 2 * np.exp(-t)}, "exponential", "t", "signal")).row_count
+        2
+    """
+    return _groups(result, rows) if result.by else _parameters(result)
+
+
+def _parameters(result: Fits) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    found = result.result
+    spread = f", root of chi2/dof {result.spread[0]:.3g}" if found.dof[0] > 0 else ""
+    table = Table(
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        title=result.summary(),
+        caption=f"chi2 {result.chi2[0]:.6g}, {found.dof[0]} degrees of freedom{spread}\n"
+        + found.message[0],
+    )
+    table.add_column("parameter", no_wrap=True)
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("standard error", justify="right", no_wrap=True)
+    for name, value, error in zip(found.names, found.x[0], found.stderr[0], strict=True):
+        table.add_row(name, f"{value:.8g}", f"{error:.3g}")
+    return table
+
+
+def _groups(result: Fits, most: int) -> Table:
+    import numpy as np
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    found, count = result.result, len(result.groups)
+    table = Table(
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        title=result.summary(),
+        caption="\n".join(f"{number:,} {end}" for end, number in result.endings()),
+    )
+    table.add_column(result.by, no_wrap=True)
+    for name in (*found.names, "root of\nchi2/dof"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("end", no_wrap=True)
+
+    def row(label: str, values: Any, errors: Any, spread: float, end: str) -> None:
+        cells = map(with_error, values.tolist(), errors.tolist())
+        table.add_row(label, *cells, f"{spread:.3g}", end)
+
+    half = most // 2
+    shown = range(count) if count <= most else [*range(half), *range(count - half, count)]
+    for k in shown:
+        if count > most and k == count - half:
+            table.add_row("...")
+        end = "converged" if found.success[k] else "not converged"
+        row(result.groups[k], found.x[k], found.stderr[k], result.spread[k], end)
+    if count > most:
+        with np.errstate(all="ignore"):
+            middle = [np.median(each, axis=0) for each in (found.x, found.stderr)]
+        end = f"{np.count_nonzero(found.success):,} of {count:,}"
+        row("median", *middle, float(np.median(result.spread)), end)
     return table
 
 
