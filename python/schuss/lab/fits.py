@@ -302,13 +302,9 @@ def _columns(
             raise ValueError(f"data has no column {name!r}; it has {', '.join(there)}{near}")
     found = {name: np.asarray(data[name], float) for name in numbers}
     spelt = {name: [str(cell) for cell in data[name]] for name in words}
-    lengths = {name: np.shape(column) for name, column in {**found, **spelt}.items()}
-    if (
-        len(set(lengths.values())) > 1
-        or len(lengths[numbers[0]]) != 1
-        or lengths[numbers[0]] == (0,)
-    ):
-        raise ValueError(f"the columns of data have shapes {lengths}; (rows,) for all is wanted")
+    shapes = {name: np.asarray(data[name]).shape for name in (*numbers, *words)}
+    if len(set(shapes.values())) > 1 or len(shapes[numbers[0]]) != 1 or not len(found[numbers[0]]):
+        raise ValueError(f"the columns of data have shapes {shapes}; (rows,) for all is wanted")
     for name, column in found.items():
         if (bad := np.flatnonzero(~np.isfinite(column))).size:
             at = int(bad[0])

@@ -189,7 +189,8 @@ def fits(result: Fits, rows: int = 12) -> Table:
         >>> import numpy as np
         >>> from schuss import lab
         >>> t = np.linspace(0, 3, 20)
-        >>> fits(lab.fit({"t": t, "signal": 2 * np.exp(-t)}, "exponential", "t", "signal")).row_count
+        >>> found = lab.fit({"t": t, "signal": 2 * np.exp(-t)}, "exponential", "t", "signal")
+        >>> fits(found).row_count
         2
     """
     return _groups(result, rows) if result.by else _parameters(result)
@@ -244,11 +245,11 @@ def _groups(result: Fits, most: int) -> Table:
             table.add_row("...")
         end = "converged" if found.success[k] else "not converged"
         row(result.groups[k], found.x[k], found.stderr[k], result.spread[k], end)
-    if count > most:
-        with np.errstate(all="ignore"):
-            middle = [np.median(each, axis=0) for each in (found.x, found.stderr)]
-        end = f"{np.count_nonzero(found.success):,} of {count:,}"
-        row("median", *middle, float(np.median(result.spread)), end)
+    if count > most and found.success.any():
+        good = found.success
+        values, errors = (np.median(each[good], axis=0) for each in (found.x, found.stderr))
+        end = f"{np.count_nonzero(good):,} of {count:,}"
+        row("median", values, errors, float(np.median(result.spread[good])), end)
     return table
 
 
