@@ -259,23 +259,33 @@ def curve(f: str | Callable[..., Any], x: Any, popt: Any, pcov: Any) -> tuple[Ar
         return values, np.sqrt(squares)
 
 
-def with_error(value: float, error: float) -> str:
+def with_error(value: float, error: float, *, short: bool = False) -> str:
     """A number and its standard error, with two figures of the error.
+
+    Args:
+        value: of a parameter.
+        error: its standard error.
+        short: write those two figures in brackets, in units of the last one of the number.
 
     Example:
         >>> with_error(3.14159, 0.0123), with_error(1234.5, 67.8), with_error(2.5, float("inf"))
         ('3.142 ± 0.012', '1234 ± 68', '2.5 ± inf')
+        >>> with_error(3.14159, 0.0123, short=True), with_error(1e-9, 2e-11, short=True)
+        ('3.142(12)', '1.000(20)e-09')
     """
-    if not 0 < error < math.inf or not math.isfinite(value):
-        return f"{value:.4g}" if math.isnan(error) else f"{value:.4g} ± {error:.2g}"
-    last = 1 - math.floor(math.log10(float(f"{error:.1e}")))  # decimals of the second figure
-    largest = max(abs(value), error)
-    if largest >= 1e6 or last > 8:
-        power = math.floor(math.log10(largest))
-        scale, digits = 10.0**power, max(last + power, 0)
-        return f"({value / scale:.{digits}f} ± {error / scale:.{digits}f})e{power}"
-    digits = max(last, 0)
-    return f"{value:.{digits}f} ± {error:.{digits}f}"
+    power = ""
+    if math.isfinite(value) and 0 < error < math.inf:
+        largest = max(abs(value), error)
+        exponent = math.floor(math.log10(largest))
+        if not -4 <= exponent < 6:
+            power, value, error = f"e{exponent:+03}", value / 10.0**exponent, error / 10.0**exponent
+        digits = max(1 - math.floor(math.log10(float(f"{error:.1e}"))), 0)
+        number, spread = f"{value:.{digits}f}", f"{error:.{digits}f}"
+    else:
+        number, spread = f"{value:.4g}", f"{error:.2g}"
+    if short:
+        return f"{number}({spread.replace('.', '').lstrip('0') or '0'}){power}"
+    return f"({number} ± {spread}){power}" if power else f"{number} ± {spread}"
 
 
 def _limits(

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from schuss.lab.comparison import ENGINES
 from schuss.lab.fits import with_error
 from schuss.suggest import explain
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, Group
     from rich.table import Table
 
     from schuss.lab.comparison import Comparison
@@ -178,64 +180,58 @@ def best(result: Search, rows: int = 10) -> Table:
     return table
 
 
-def fits(result: Fits, rows: int = 12) -> Table:
+def fits(result: Fits, rows: int = 12) -> Group:
     """The parameters of a fit, one row each; of groups a row each, for `rich.print`.
 
     Args:
         result: what `schuss.lab.fit` returned.
-        rows: groups at most; of more, the first and the last, and the medians of all.
+        rows: groups at most; of more, the first and the last, and the medians of those that
+            converged.
 
     Example:
         >>> import numpy as np
         >>> from schuss import lab
         >>> t = np.linspace(0, 3, 20)
         >>> found = lab.fit({"t": t, "signal": 2 * np.exp(-t)}, "exponential", "t", "signal")
-        >>> fits(found).row_count
+        >>> title, table, *ends = fits(found).renderables
+        >>> table.row_count
         2
     """
     return _groups(result, rows) if result.by else _parameters(result)
 
 
-def _parameters(result: Fits) -> Table:
+def _parameters(result: Fits) -> Group:
     from rich.box import SIMPLE_HEAD
+    from rich.console import Group
     from rich.table import Table
 
     found = result.result
-    spread = f", root of chi2/dof {result.spread[0]:.3g}" if found.dof[0] > 0 else ""
-    table = Table(
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-        title=result.summary(),
-        caption=f"chi2 {result.chi2[0]:.6g}, {found.dof[0]} degrees of freedom{spread}\n"
-        + found.message[0],
-    )
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("parameter", no_wrap=True)
     table.add_column("value", justify="right", no_wrap=True)
     table.add_column("standard error", justify="right", no_wrap=True)
     for name, value, error in zip(found.names, found.x[0], found.stderr[0], strict=True):
         table.add_row(name, f"{value:.8g}", f"{error:.3g}")
-    return table
+    spread = f", root of chi2/dof {result.spread[0]:.3g}" if found.dof[0] > 0 else ""
+    numbers = f"chi2 {result.chi2[0]:.6g}, {found.dof[0]} degrees of freedom{spread}"
+    return Group(result.summary(), table, numbers, found.message[0])
 
 
-def _groups(result: Fits, most: int) -> Table:
-    import numpy as np
+def _groups(result: Fits, most: int) -> Group:
     from rich.box import SIMPLE_HEAD
+    from rich.console import Group
     from rich.table import Table
 
     found, count = result.result, len(result.groups)
-    table = Table(
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-        title=result.summary(),
-        caption="\n".join(f"{number:,} {end}" for end, number in result.endings()),
-    )
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column(result.by, no_wrap=True)
     for name in (*found.names, "root of\nchi2/dof"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("end", no_wrap=True)
+    table.add_column("", no_wrap=True)
 
     def row(label: str, values: Any, errors: Any, spread: float, end: str) -> None:
-        cells = map(with_error, values.tolist(), errors.tolist())
+        pairs = zip(values.tolist(), errors.tolist(), strict=True)
+        cells = (with_error(value, error, short=True) for value, error in pairs)
         table.add_row(label, *cells, f"{spread:.3g}", end)
 
     half = most // 2
@@ -243,14 +239,15 @@ def _groups(result: Fits, most: int) -> Table:
     for k in shown:
         if count > most and k == count - half:
             table.add_row("...")
-        end = "converged" if found.success[k] else "not converged"
+        end = "" if found.success[k] else "not converged"
         row(result.groups[k], found.x[k], found.stderr[k], result.spread[k], end)
     if count > most and found.success.any():
         good = found.success
         values, errors = (np.median(each[good], axis=0) for each in (found.x, found.stderr))
-        end = f"{np.count_nonzero(good):,} of {count:,}"
-        row("median", values, errors, float(np.median(result.spread[good])), end)
-    return table
+        row("median", values, errors, float(np.median(result.spread[good])), "")
+    note = "In brackets the standard error, in units of the last figure"
+    ends = (f"{number:,} {end}" for end, number in result.endings())
+    return Group(result.summary(), table, note, *ends)
 
 
 def _solvers_note(result: Comparison) -> str:

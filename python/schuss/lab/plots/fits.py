@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import textwrap
 from collections.abc import Callable, Sequence
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -28,9 +29,8 @@ Array = npt.NDArray[Any]
 POINTS = 300  # of a curve
 MOST_PANELS, COLUMNS = 12, 4
 BANDS = ((0.95, 0.16), (0.68, 0.28))  # what they hold, and how dense they are; the wide one first
-NOTE = "bands: 68 % and 95 % for the curve"
+NOTE = "bands: where the curve is, with 68 and 95 %"
 COLOR = COLORS[0]
-SMALL: dict[str, Any] = {"fontsize": 9.5, "color": GRAY}
 
 
 class Panel(NamedTuple):
@@ -129,7 +129,12 @@ def fits(result: Fits) -> Figure:
     shown = _chosen(result)
     columns = min(COLUMNS, len(shown))
     rows = math.ceil(len(shown) / columns)
-    figure = Figure(figsize=(max(3.1 * columns, 6.2), 2.1 * rows + 0.7), layout="constrained")
+    width, height = max(3.1 * columns, 6.2) + 0.6, 2.1 * rows + 1.2
+    # Set by hand: to lay out twelve panels takes as long as to draw them.
+    figure = Figure(figsize=(width, height))
+    figure.subplots_adjust(
+        0.75 / width, 0.65 / height, 1 - 0.15 / width, 1 - 0.8 / height, wspace=0.22, hspace=0.4
+    )
     panels = figure.subplots(rows, columns, squeeze=False).flat
     for axes, group in zip(panels, shown, strict=False):
         _draw_curve(axes, _panel(result, group))
@@ -138,9 +143,11 @@ def fits(result: Fits) -> Figure:
         headline(axes, plain(_heading(result, group)))
     for axes in list(panels)[len(shown) :]:
         axes.remove()
-    figure.supxlabel(plain(result.x_name), fontsize="medium")
-    figure.supylabel(plain(result.y_name), fontsize="medium")
-    figure.suptitle(plain(_caption(result, len(shown))), **SMALL)
+    figure.supxlabel(plain(result.x_name), y=0.15 / height, fontsize="medium")
+    figure.supylabel(plain(result.y_name), x=0.2 / width, fontsize="medium")
+    figure.suptitle(
+        plain(_caption(result, len(shown))), y=1 - 0.1 / height, fontsize=9.5, color=GRAY
+    )
     return figure
 
 
@@ -188,15 +195,16 @@ def _single(
     figure.align_ylabels()
     bottom.set_xlabel(plain(x_name))
     headline(top, plain(title))
-    banded = np.isfinite(panel.pcov).all()
-    figure.suptitle(NOTE if banded else "no bands: the covariance is not finite", **SMALL)
     with np.errstate(invalid="ignore"):
         errors = np.sqrt(np.diag(panel.pcov))
     found = zip(names, panel.popt.tolist(), errors.tolist(), strict=True)
+    lines = [f"{name}\n  {with_error(*value)}" for name, *value in found]
+    banded = np.isfinite(panel.pcov).all()
+    note = NOTE if banded else "no bands: infinite or unknown standard errors"
     top.text(
         1.02,
         1.0,
-        plain("\n".join(f"{name}\n  {with_error(*value)}" for name, *value in found)),
+        plain("\n".join([*lines, "", *textwrap.wrap(note, 20)])),
         transform=top.transAxes,
         va="top",
         fontsize="small",
