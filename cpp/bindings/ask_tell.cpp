@@ -166,6 +166,29 @@ void AskTell::tell(py::handle value, py::handle gradient) {
     without_gil_if(size_ >= kLongSolve, [&] { solver_->tell(f, data); });
 }
 
+namespace {
+
+constexpr int kPlain =
+    py::array::c_style | py::array::forcecast | py::detail::npy_api::constants::NPY_ARRAY_ALIGNED_;
+using Doubles = py::array_t<double, kPlain>;
+
+// An array of reals as contiguous doubles.
+Doubles doubles_of(py::handle given, const char* name) {
+    const py::object array = native_array(py::reinterpret_borrow<py::object>(given), name);
+    check_grad(array.ptr(), name);
+    const Doubles result = Doubles::ensure(array);
+    if (!result) throw py::error_already_set();
+    return result;
+}
+
+void check_shape(const Doubles& array, const char* name, const std::vector<std::int64_t>& wanted) {
+    if (shape_of(array.ptr()) != wanted)
+        throw py::value_error(std::string(name) + " has shape " + text_of(shape_of(array.ptr())) +
+                              "; " + text_of(wanted) + " is wanted");
+}
+
+}  // namespace
+
 void AskTell::tell_hessian(py::handle hessian) {
     const Busy busy(busy_, "solver");
     check_request(Request::kHessian, "Hessian");
@@ -173,18 +196,60 @@ void AskTell::tell_hessian(py::handle hessian) {
     check_grad(given.ptr(), "hessian");
     if (size_ == 1 && py::cast<py::ssize_t>(given.attr("size")) == 1)
         given = given.attr("reshape")(1, 1);
-    constexpr int kPlain = py::array::c_style | py::array::forcecast |
-                           py::detail::npy_api::constants::NPY_ARRAY_ALIGNED_;
-    const auto square = py::array_t<double, kPlain>::ensure(given);
+    const auto square = Doubles::ensure(given);
     if (!square) throw py::error_already_set();
-    if (square.ndim() != 2 || square.shape(0) != size_ || square.shape(1) != size_)
-        throw py::value_error("hessian has shape " + text_of(shape_of(given.ptr())) + "; (" +
-                              std::to_string(size_) + ", " + std::to_string(size_) + ") is wanted");
+    check_shape(square, "hessian", {size_, size_});
     const double* h = square.data();
     const std::string fault =
         without_gil_if(size_ * size_ >= kLongSolve, [&] { return solver_->tell_hessian({h}); });
     if (!fault.empty())
         throw py::value_error("hessian " + fault + "; a finite and symmetric one is wanted");
+}
+
+void AskTell::tell_residuals(py::handle residuals, py::handle rho) {
+    const Busy busy(busy_, "solver");
+    check_request(Request::kResiduals, "residual");
+    const Doubles values = doubles_of(residuals, "residuals");
+    const std::int64_t m = values.size(), known = solver_->residual_count();
+    if (m == 0) throw py::value_error("residuals has no elements; at least one is wanted");
+    if (known != 0 && m != known)
+        throw py::value_error("residuals has " + std::to_string(m) + " elements; " +
+                              std::to_string(known) + " are wanted, as at the first point");
+    Doubles of_loss;
+    if (!rho.is_none()) {
+        of_loss = doubles_of(rho, "rho");
+        check_shape(of_loss, "rho", {3, m});
+    }
+    const Residuals told{values.data(), m, rho.is_none() ? nullptr : of_loss.data()};
+    without_gil_if(m >= kLongSolve, [&] { solver_->tell_residuals(told); });
+}
+
+void AskTell::tell_jacobian(py::handle jacobian) {
+    const Busy busy(busy_, "solver");
+    check_request(Request::kJacobian, "Jacobian");
+    const Doubles j = doubles_of(jacobian, "jacobian");
+    const std::int64_t m = solver_->residual_count();
+    check_shape(j, "jacobian", {m, size_});
+    const double* data = j.data();
+    without_gil_if(m * size_ >= kLongSolve, [&] { solver_->tell_jacobian(data); });
+}
+
+py::object AskTell::fitted() const {
+    using namespace py::literals;
+    const Busy busy(busy_, "solver");
+    const std::optional<Fitted> found = solver_->fitted();
+    if (!found) return py::none();
+    const auto array = [](const std::vector<double>& values, std::vector<py::ssize_t> shape) {
+        py::array_t<double> result(std::move(shape));
+        std::copy(values.begin(), values.end(), result.mutable_data());
+        return result;
+    };
+    const auto m = static_cast<py::ssize_t>(found->residuals.size());
+    const bool known = !found->jacobian.empty();
+    return py::dict(
+        "residuals"_a = array(found->residuals, {m}),
+        "jacobian"_a = known ? py::object(array(found->jacobian, {m, size_})) : py::none(),
+        "scale"_a = array(found->scale, {py::ssize_t{size_}}), "offset"_a = found->offset);
 }
 
 py::object AskTell::direction(bool writeable) const {

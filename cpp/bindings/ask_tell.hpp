@@ -27,12 +27,17 @@ class AskTell {
     void tell_hessian(py::handle hessian);
     py::object direction(bool writeable) const;  // what the Hessian is to be multiplied by
     void tell_product(py::handle product);
+    // Residuals of any shape, as many each time; rho: (3, m), the values of a robust loss and its
+    // two derivatives, or None. Their Jacobian is m x n.
+    void tell_residuals(py::handle residuals, py::handle rho);
+    void tell_jacobian(py::handle jacobian);
     void stop(const std::string& message);
     // The best point, its gradient, its value: copies, or the solver's own vectors, which it may
     // only give away when it is done and not asked again.
     py::tuple best(bool copy) const;
     py::object history() const;    // Solver::pairs as (S, Y), a pair a row, or None
     py::object matrix() const;     // Solver::matrix, or None
+    py::object fitted() const;     // Solver::fitted as a dict, or None
     void inherit(AskTell& other);  // Solver::inherit
     void recall(const py::array& s, const py::array& y);  // Solver::recall, a pair a row
     // All that is known of the run at one moment, by name. second_order: Hessians or products told,

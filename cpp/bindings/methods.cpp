@@ -22,6 +22,10 @@ const char* name_of(Request request) {
             return "hessian";
         case Request::kHessianProduct:
             return "hessian_product";
+        case Request::kResiduals:
+            return "residuals";
+        case Request::kJacobian:
+            return "jacobian";
         case Request::kValueAndGradient:
             return "value_and_gradient";
     }

@@ -31,7 +31,7 @@ class Cholesky {
     // y = L^-1 y and y = L'^-1 y with the leading rows and columns; padded() elements.
     void forward(char* y, std::int64_t order) const;
     void backward(char* y, std::int64_t order) const;
-    std::int64_t padded() const { return panels_ * kernels_.rows; }
+    std::int64_t padded() const { return panels_ * kernels_->rows; }
 
     bool parallel = true;
 
@@ -50,7 +50,7 @@ class Cholesky {
 
     std::int64_t n_;
     DType dtype_;
-    const PanelKernels& kernels_;
+    const PanelKernels* kernels_;
     std::int64_t panels_;
     std::int64_t carried_ = 0;  // right-hand sides that went along
     char *data_ = nullptr, *inverse_ = nullptr;

@@ -68,6 +68,13 @@ void Ending::count() {
                static_cast<long long>(limits_.maxfun));
 }
 
+void Ending::converge(const char* format, double found, double wanted) {
+    char text[256];
+    std::snprintf(text, sizeof text, format, found, wanted);
+    finish(Status::kConverged, "%s", text);
+    doubt();
+}
+
 void Ending::flat(double largest) {
     finish(Status::kConverged, "the largest element of the %s, %.3g, is at most gtol = %.3g",
            gradient_, largest, limits_.gtol);

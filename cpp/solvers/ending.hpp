@@ -62,6 +62,8 @@ class Ending {
     // expected, without which a small one means nothing. gradient_decides: whether a small gradient
     // ends it, or what the curvature says of it too.
     bool ends_at(double value, double largest, double promise, bool gradient_decides);
+    // By a test of the method's own, in words with what was found and what was wanted.
+    void converge(const char* format, double found, double wanted);
     // A gradient that is small enough: it has converged.
     void flat(double largest);
     // Ends a run whose last points are many orders of magnitude away and below: whether it did.

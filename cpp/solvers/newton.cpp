@@ -7,39 +7,60 @@
 namespace schuss {
 
 RegionNewton::RegionNewton(std::int64_t n, DType iterates, const Start& from, const Limits& limits)
-    : RegionSolver(n, iterates, from, limits, {0.25, 0.25}), model_(n) {}
+    : RegionSolver(n, iterates, from, limits, {0.25, 0.25}), model_(n) {
+    if (bounds_) projected_.emplace(n);
+}
 
 std::string RegionNewton::receive_hessian(const Hessian& h) {
     if (std::string fault = model_.adopt(h, run_.epsilon()); !fault.empty()) return fault;
-    if (gradient_small() && model_.convex()) {
-        minimum_ = true;
-        ending_.flat(run_.largest);
-        return "";
-    }
     propose();
     return "";
 }
 
 void RegionNewton::propose() {
-    step_ = model_.within(gradient_, radius_, s_);  // which is free until the trial is told
+    if (projected_) {
+        const Boxed at = boxed();
+        if (gradient_small()) {
+            const auto step = projected_->leave(at, model_, radius_, limits().gtol);
+            if (!step) return end_flat();
+            step_ = *step;
+        } else {
+            step_ = projected_->within(at, model_, radius_);
+        }
+        std::copy_n(projected_->step().begin(), n_, s_.begin());
+    } else {
+        if (trials_ == 0 && gradient_small() && model_.convex()) return end_flat();
+        step_ = model_.within(gradient_, radius_, s_);  // s_ is free until the trial is told
+    }
     if (trials_ == 0)
         newton_promise_ =
             step_.interior ? step_.predicted : std::numeric_limits<double>::infinity();
     try_step(s_);
 }
 
+void RegionNewton::end_flat() {
+    minimum_ = certain();
+    ending_.flat(run_.largest);
+}
+
+bool RegionNewton::certain() {
+    return !projected_ || projected_->certain(boxed(), model_, limits().gtol);
+}
+
 void RegionNewton::give_up() {
     conclude(newton_promise_);
-    minimum_ = status() == Status::kConverged;  // only a Newton step promises anything
+    minimum_ = status() == Status::kConverged && certain();  // only a Newton step promises anything
 }
 
 Solver::SecondOrder RegionNewton::second_order() const {
-    return {model_.count(), model_.curvature(), minimum_, model_.shift()};
+    if (!projected_) return {model_.count(), model_.curvature(), minimum_, model_.shift()};
+    return {model_.count(), projected_->curvature(), minimum_, projected_->shift()};
 }
 
 void RegionNewton::visit(Archive& archive) {
     RegionSolver::visit(archive);
     model_.visit(archive);
+    if (projected_) projected_->visit(archive);
     archive(step_, minimum_, newton_promise_);
 }
 

@@ -1,6 +1,10 @@
 // Newton's method with a dense Hessian. It is asked for at points that were taken and nowhere else;
-// before a small gradient counts, so does its curvature.
+// before a small gradient counts, so does its curvature. With bounds what is said of the gradient and
+// of the curvature is said of the free variables.
 #pragma once
+#include <optional>
+
+#include "solvers/projected_step.hpp"
 #include "solvers/quadratic.hpp"
 #include "solvers/region.hpp"
 
@@ -23,7 +27,11 @@ class RegionNewton final : public RegionSolver {
     void give_up() override;
 
   private:
+    void end_flat();
+    bool certain();  // that bounds leave no doubt of a minimum
+
     Quadratic model_;
+    std::optional<ProjectedStep> projected_;  // with bounds
     Quadratic::Step step_{};
     bool minimum_ = false;
     double newton_promise_ = 0.0;  // what the Newton step from x_ was to gain

@@ -1,11 +1,12 @@
 // Newton's method in a trust region from products with the Hessian alone, for many variables. The
-// step is Steihaug's; before a small gradient counts, conjugate gradients look for negative
-// curvature.
+// step is Steihaug's, with bounds projected; before a small gradient counts, conjugate gradients look
+// for negative curvature, of the free variables first and then of those too that are at a bound and
+// have next to no gradient.
 #pragma once
 #include <vector>
 
+#include "solvers/projected_cg.hpp"
 #include "solvers/region.hpp"
-#include "solvers/steihaug.hpp"
 
 namespace schuss {
 
@@ -27,14 +28,18 @@ class NewtonCG final : public RegionSolver {
 
   private:
     void look_for_curvature();
+    void look_further();
     void follow_curvature();
 
-    Steihaug step_;
+    void end_flat(bool minimum);
+
+    ProjectedCG step_;
     std::vector<double> p_;
     double predicted_ = 0.0;
     double newton_promise_ = 0.0;  // what the first step from x_ was to gain
     double least_ = 0.0;           // the smallest curvature seen at x_
     bool looking_ = false;         // for negative curvature from x_, where the gradient is small
+    bool doubtful_ = false;        // and those at a bound are looked at too
     bool minimum_ = false;
     std::int64_t products_ = 0;
 };

@@ -65,7 +65,8 @@ void for_lower_triangle(int threads, std::int64_t n, const F& f) {
 const Smallest kSmallest{
     kRounding, 4, {1.0, 1.25, 1.5, 1.0625, 1.3125, 1.5625, 1.125, 1.375, 1.625, 1.1875, 1.4375}};
 
-Quadratic::Quadratic(std::int64_t n) : n_(n), cholesky_(n, kFloat64) {
+Quadratic::Quadratic(std::int64_t n, bool semidefinite)
+    : n_(n), cholesky_(n, kFloat64), semidefinite_(semidefinite) {
     // In a batch the threads must not run out of memory.
     h_.reserve(triangle(n));
     curvature_ = std::numeric_limits<double>::infinity();
@@ -129,6 +130,41 @@ std::string Quadratic::adopt(const Hessian& told, double epsilon) {
     ++count_;
     curvature_ = std::numeric_limits<double>::infinity();
     return "";
+}
+
+void Quadratic::adopt(const std::vector<double>& triangle) {
+    known_ = nullptr;
+    h_ = triangle;
+    ++count_;
+    curvature_ = std::numeric_limits<double>::infinity();
+}
+
+void Quadratic::adopt(Quadratic& whole, const std::vector<char>& held) {
+    whole.known_ = known_ = nullptr;
+    h_.clear();
+    n_ = 0;
+    const double* row = whole.h_.data();
+    for (std::size_t i = 0; i < held.size(); row += ++i) {
+        if (held[i]) continue;
+        for (std::size_t j = 0; j <= i; ++j)
+            if (!held[j]) h_.push_back(row[j]);
+        ++n_;
+    }
+    cholesky_ = Cholesky(n_, kFloat64);
+    semidefinite_ = whole.semidefinite_;
+    curvature_ = std::numeric_limits<double>::infinity();
+}
+
+void Quadratic::multiply(const double* v, double* to) const {
+    const double* h = h_.data();
+    for (std::int64_t i = 0; i < n_; ++i) {
+        double sum = 0.0;
+        for (std::int64_t j = 0; j < i; ++j, ++h) {
+            sum += *h * v[j];
+            to[j] += *h * v[i];
+        }
+        to[i] = sum + *h++ * v[i];
+    }
 }
 
 Elements Quadratic::matrix() const {
@@ -234,6 +270,13 @@ bool Quadratic::convex() {
     return true;
 }
 
+bool Quadratic::definite() {
+    known_ = nullptr;
+    const Work work(*this);
+    const double largest = largest_of(h_);
+    return largest > 0.0 && factor(-kSmallest.rounding * largest) < 0;
+}
+
 // Gershgorin's circles and the diagonal bound lambda, where |g| / radius is the pull.
 void Quadratic::bound(double pull, double& low, double& high) const {
     double* others = w_;  // the sums beside the diagonal
@@ -298,6 +341,9 @@ Quadratic::Step Quadratic::within(const std::vector<double>& g, double radius,
         const double next = lambda + length * length / reach * (length - radius) / radius;
         if (length > radius) {
             low = std::max(low, lambda);
+        } else if (semidefinite_) {
+            high = std::min(high, lambda);
+            if (lambda <= std::numeric_limits<double>::epsilon() * largest_of(h_)) break;
         } else {
             // Perhaps the hard case: along z the model hardly rises from p to the boundary.
             high = std::min(high, lambda);
@@ -354,6 +400,18 @@ bool Quadratic::newton(const std::vector<double>& g, std::vector<double>& p) {
         for (std::size_t j = 0; j <= i; ++j, ++k) a[i * n + j] = a[j * n + i] = h_[k];
     for (std::size_t i = 0; i < n; ++i) p[i] = -g[i];
     return eliminate(a, p) && std::isfinite(dot(p, p));
+}
+
+bool Quadratic::definite(const std::vector<double>& g, double least, std::vector<double>& p) {
+    const Work work(*this);
+    shift_ = 0.0;
+    if (factor(0.0) >= 0) return false;
+    for (std::int64_t i = 0; i < n_; ++i) {
+        const double root = cholesky_.element(i, i);
+        if (root * root < least) return false;
+    }
+    solve_factored(g, p);
+    return std::isfinite(dot(p, p));
 }
 
 void Quadratic::visit(Archive& archive) {

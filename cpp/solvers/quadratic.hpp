@@ -17,12 +17,18 @@ extern const Smallest kSmallest;
 
 class Quadratic {
   public:
-    explicit Quadratic(std::int64_t n);
+    // semidefinite: no H has negative curvature but by rounding. Steps then go along none in which
+    // it is nearly zero, even where that is nearly as good.
+    explicit Quadratic(std::int64_t n, bool semidefinite = false);
 
     // H at a new point; what is wrong with it, and then nothing has changed, or "". Elements may
     // differ from their mirror images by sqrt(epsilon) of the largest; their means are taken. What
     // is known of it answers the first of the questions below, which comes while it is told.
     std::string adopt(const Hessian& h, double epsilon);
+    // The same of its lower triangle, row after row.
+    void adopt(const std::vector<double>& triangle);
+    // The rows and columns of a whole that are not held; what is known of the whole is forgotten.
+    void adopt(Quadratic& whole, const std::vector<char>& held);
 
     // Three steps p, from the gradient g at the same point.
 
@@ -38,9 +44,14 @@ class Quadratic {
     bool descend(const std::vector<double>& g, std::vector<double>& p);
     // -H^-1 g whatever the signs of its eigenvalues; false where H is singular.
     bool newton(const std::vector<double>& g, std::vector<double>& p);
+    // -H^-1 g where H is positive definite and no pivot is less; false elsewhere.
+    bool definite(const std::vector<double>& g, double least, std::vector<double>& p);
 
     // Whether H is positive semidefinite, as far as rounding lets one tell.
     bool convex();
+    // Whether H is positive definite beyond rounding.
+    bool definite();
+    void multiply(const double* v, double* to) const;  // to = H v
     // The smallest z.H z / z.z of the directions looked at since H was set.
     double curvature() const { return curvature_; }
     double shift() const { return shift_; }        // of the last step
@@ -81,6 +92,7 @@ class Quadratic {
     double *z_ = nullptr, *w_ = nullptr;  // padded() elements each
     double curvature_, shift_ = 0.0;
     std::int64_t count_ = 0;
+    bool semidefinite_;
     const LaneModel* known_ = nullptr;  // of H, until something is asked
 };
 

@@ -23,24 +23,38 @@ RegionSolver::RegionSolver(std::int64_t n, DType iterates, const Start& from, co
                            const Shrinking& shrinking)
     : Solver(n, iterates, kFloat64, from, limits), shrinking_(shrinking) {
     for (auto* vector : {&gradient_, &s_}) vector->resize(static_cast<std::size_t>(n));
+    if (!bounds_) return;
+    box_ = bounds_->box();
+    for (auto* vector : {&place_, &lower_, &upper_}) vector->resize(static_cast<std::size_t>(n));
+    for (std::int64_t i = 0; i < n; ++i) {
+        lower_[static_cast<std::size_t>(i)] = bounds_->lower(i);
+        upper_[static_cast<std::size_t>(i)] = bounds_->upper(i);
+    }
+}
+
+Boxed RegionSolver::boxed() {
+    if (!bounds_) return {};
+    copy_as_doubles(dtype(), x_->data(), n_, place_.data());
+    return {place_.data(), gradient_.data(), lower_.data(), upper_.data()};
 }
 
 void RegionSolver::try_step(const std::vector<double>& p) {
     fresh_trial();
-    work_.advance({x_->data(), reinterpret_cast<const char*>(p.data()), 1.0, trial_->data()});
+    work_.advance({x_->data(), reinterpret_cast<const char*>(p.data()), 1.0, trial_->data(),
+                   box_ ? &*box_ : nullptr});
     wait_for(Request::kValueAndGradient);
 }
 
-void RegionSolver::start(const VectorWork::Sizes&) {
+void RegionSolver::start(const VectorWork::Sizes& sizes) {
     copy_as_doubles(dtype(), g_->data(), n_, gradient_.data());
-    radius_ = kFirst * fair_length(std::sqrt(dot(gradient_, gradient_)));
+    radius_ = kFirst * fair_length(std::sqrt(sizes.squares));
     arrive();
 }
 
 void RegionSolver::receive(double value, const char* gradient) {
     const VectorWork::Compared seen =
         work_.compare({x_->data(), trial_->data(), gradient, gradient_.data(), s_.data(),
-                       y_.empty() ? nullptr : y_.data()});
+                       y_.empty() ? nullptr : y_.data(), box_ ? &*box_ : nullptr});
     const double length = std::sqrt(seen.length_squared);
     const bool finite = std::isfinite(value) && std::isfinite(seen.squares) && !run_.beyond(length);
     const double predicted = predict(), slope = seen.slope;

@@ -3,6 +3,7 @@
 #pragma once
 #include <vector>
 
+#include "solvers/box_step.hpp"
 #include "solvers/solver.hpp"
 
 namespace schuss {
@@ -21,7 +22,9 @@ class RegionSolver : public Solver {
 
     void start(const VectorWork::Sizes& sizes) final;
     void receive(double value, const char* gradient) final;
-    // The trial x_ + p.
+    // x_ and the gradient in their bounds, where there are any.
+    Boxed boxed();
+    // The trial x_ + p, moved inside.
     void try_step(const std::vector<double>& p);
     double dot(const std::vector<double>& a, const std::vector<double>& b) {
         return work_.dot(a.data(), b.data());
@@ -48,6 +51,8 @@ class RegionSolver : public Solver {
 
   private:
     Shrinking shrinking_;
+    std::optional<Box> box_;
+    std::vector<double> place_, lower_, upper_;  // with bounds: x_ and they, in double
 };
 
 }  // namespace schuss

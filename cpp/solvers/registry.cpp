@@ -5,6 +5,7 @@
 
 #include "solvers/bfgs.hpp"
 #include "solvers/lbfgs.hpp"
+#include "solvers/least_squares.hpp"
 #include "solvers/newton.hpp"
 #include "solvers/newton_cg.hpp"
 #include "solvers/search_newton.hpp"
@@ -104,6 +105,14 @@ SolverBatch::Make newton(const Problem& problem) {
     return maker<PlainNewton>(problem, problem.real("learning_rate"));
 }
 
+SolverBatch::Make least_squares(const Problem& problem) {
+    const Limits limits{problem.real("tol"), 0.0, kNoLimit, problem.whole("maxfun")};
+    return [=, n = problem.n, dtype = problem.dtype,
+            scale = problem.real("f_scale")](const Start& from) {
+        return std::make_unique<LeastSquares>(n, dtype, from, limits, scale);
+    };
+}
+
 }  // namespace
 
 double Problem::real(const std::string& option) const {
@@ -131,7 +140,7 @@ const std::vector<Method>& methods() {
          Request::kValueAndGradient,
          kEnds + kSearch + Options{kBox, kDamping, {"hess_inv0", Kind::kMatrix}},
          bfgs},
-        {"sr1", {}, Request::kValueAndGradient, kEnds, maker<SR1>},
+        {"sr1", {}, Request::kValueAndGradient, kEnds + Options{kBox}, maker<SR1>},
         {"newton",
          {"dogleg", "trust-exact"},
          Request::kHessian,
@@ -141,18 +150,33 @@ const std::vector<Method>& methods() {
                                   0,
                                   0,
                                   {"trust_region", "line_search", "none"}},
-                                 {"learning_rate", Kind::kPositive, 1.0}},
+                                 {"learning_rate", Kind::kPositive, 1.0},
+                                 kBox},
          newton},
         {"newton_cg",
          {"newton-cg", "trust-krylov", "trust-ncg"},
          Request::kHessianProduct,
-         kEndsOfNewton,
+         kEndsOfNewton + Options{kBox},
          maker<NewtonCG>},
         {"gradient_descent",
          {},
          Request::kValueAndGradient,
          kEnds + kSearch + Options{kBox},
          gradient_descent},
+        {"least_squares",
+         {},
+         Request::kJacobian,
+         {{"tol", Kind::kTolerance, 1e-8},
+          kEvaluations,
+          {"loss",
+           Kind::kChoice,
+           "linear",
+           0,
+           0,
+           {"linear", "soft_l1", "huber", "cauchy", "arctan"}},
+          {"f_scale", Kind::kPositive, 1.0},
+          kBox},
+         least_squares},
     };
     return rows;
 }

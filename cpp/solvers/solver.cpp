@@ -49,6 +49,19 @@ void Solver::tell_product(const double* product) {
     receive_product(product);
 }
 
+void Solver::tell_residuals(const Residuals& told) {
+    check_request(Request::kResiduals);
+    const FloatEnvironment pinned;
+    ++run_.evaluations;
+    receive_residuals(told);
+}
+
+void Solver::tell_jacobian(const double* jacobian) {
+    check_request(Request::kJacobian);
+    const FloatEnvironment pinned;
+    receive_jacobian(jacobian);
+}
+
 void Solver::tell(double value, const char* gradient) {
     check_request(Request::kValueAndGradient);
     const FloatEnvironment pinned;

@@ -12,6 +12,7 @@
 #include "solvers/bounds.hpp"
 #include "solvers/ending.hpp"
 #include "solvers/hessian.hpp"
+#include "solvers/residuals.hpp"
 #include "solvers/run.hpp"
 #include "solvers/vectors.hpp"
 
@@ -20,7 +21,14 @@ namespace schuss {
 // Rounding errors of a gradient that a difference of two must be longer than to say anything.
 constexpr double kGradientNoise = 10.0;
 
-enum class Request : int { kNone, kValueAndGradient, kHessian, kHessianProduct };
+enum class Request : int {
+    kNone,
+    kValueAndGradient,
+    kHessian,
+    kHessianProduct,
+    kResiduals,
+    kJacobian
+};
 
 class Solver {
   public:
@@ -34,17 +42,22 @@ class Solver {
     Request request() const { return done() ? Request::kNone : waiting_for_; }
     // To be evaluated; kept as long as it is held. Hessians are those at points that were taken.
     const VectorPtr& point() const {
-        return waiting_for_ == Request::kValueAndGradient ? trial_ : x_;
+        const bool at_x =
+            waiting_for_ == Request::kHessian || waiting_for_ == Request::kHessianProduct;
+        return at_x ? x_ : trial_;
     }
     bool done() const { return ending_.done(); }
     bool gradient_small() const { return run_.largest <= limits().gtol; }  // at x, projected
 
     // What was requested, at point(); std::logic_error for anything else. A gradient has n elements
     // of dtype(); a Hessian n x n, and what is wrong with it comes back, "" where nothing is; of
-    // products with a Hessian, direction() is the other factor.
+    // products with a Hessian, direction() is the other factor; residuals are as many each time,
+    // and their Jacobian has a row for each.
     void tell(double value, const char* gradient);
     std::string tell_hessian(const Hessian& h);
     void tell_product(const double* product);
+    void tell_residuals(const Residuals& told);
+    void tell_jacobian(const double* jacobian);
     virtual const double* direction() const { return nullptr; }
     void stop(const std::string& message);    // by the caller
     void refuse(const std::string& message);  // what was told cannot be used
@@ -59,7 +72,7 @@ class Solver {
     Best best() const;
     // What second-order methods know at the last point taken.
     struct SecondOrder {
-        std::int64_t hessians = 0;  // or products, so far
+        std::int64_t hessians = 0;  // or products, or Jacobians of residuals, so far
         double curvature = 0.0;     // the smallest seen
         bool minimum = false;       // to second order
         double shift = 0.0;         // of the Hessian, in the last step
@@ -73,6 +86,9 @@ class Solver {
         std::vector<const char*> s, y;
     };
     virtual std::optional<Pairs> pairs() const { return {}; }
+    // Of a sum of squares, what is known at x.
+    virtual std::optional<Fitted> fitted() const { return {}; }
+    virtual std::int64_t residual_count() const { return 0; }  // 0 before they are told
     // Before anything is told, what an earlier run learned of the Hessian: that of another solver
     // of the same method, size and options, which ends with it; or pairs in our dtype.
     // std::logic_error for a method that has no use for it.
@@ -97,6 +113,8 @@ class Solver {
     virtual void receive(double value, const char* gradient) = 0;
     virtual std::string receive_hessian(const Hessian&) { return ""; }
     virtual void receive_product(const double*) {}
+    virtual void receive_residuals(const Residuals&) {}
+    virtual void receive_jacobian(const double*) {}
     void wait_for(Request request) { waiting_for_ = request; }
 
     // The taking of a trial, at such a distance from x_. g_ is the solver's to renew.

@@ -15,13 +15,13 @@ constexpr double kFar = 100.0;
 }  // namespace
 
 SR1::SR1(std::int64_t n, DType iterates, const Start& from, const Limits& limits)
-    : RegionSolver(n, iterates, from, limits, {0.1, 0.5}), b_(n), step_(n, b_.padded()) {
+    : RegionSolver(n, iterates, from, limits, {0.1, 0.5}), b_(n), step_(n, b_.padded(), bounds_ != nullptr) {
     for (auto* vector : {&gradient_, &s_, &y_, &b_s_, &b_direction_})
         vector->resize(static_cast<std::size_t>(b_.padded()));
 }
 
 void SR1::propose() {
-    step_.start(gradient_, radius_, 2 * n_, 0.1);
+    step_.start(gradient_, radius_, boxed());
     while (!step_.done()) {
         b_.multiply(step_.direction().data(), b_direction_.data());
         step_.tell(b_direction_.data());
@@ -61,7 +61,7 @@ void SR1::learn(double ratio, double gradient_length) {
 
 // B = scale I puts the minimum of the first model on the boundary.
 void SR1::begin() {
-    const double gradient = std::sqrt(dot(gradient_, gradient_));
+    const double gradient = std::sqrt(sizes_at_x(g_->data()).squares);
     radius_ = fair_length(gradient);
     b_.set_identity(gradient / radius_);
     scaled_ = false;

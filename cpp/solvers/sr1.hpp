@@ -3,12 +3,12 @@
 //
 //   B <- B + r r' / r.s,   r = y - B s,   unless |r.s| < 1e-8 |r| |s|.
 //
-// The step is Steihaug's.
+// The step is Steihaug's, with bounds projected.
 #pragma once
 #include <vector>
 
+#include "solvers/projected_cg.hpp"
 #include "solvers/region.hpp"
-#include "solvers/steihaug.hpp"
 #include "solvers/symmetric.hpp"
 
 namespace schuss {
@@ -33,7 +33,7 @@ class SR1 final : public RegionSolver {
     void begin();
 
     Symmetric b_;
-    Steihaug step_;
+    ProjectedCG step_;
     std::vector<double> b_s_, b_direction_;
     bool scaled_ = false;  // B has had the scale of a first pair
     bool restarted_ = false;

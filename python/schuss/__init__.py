@@ -9,7 +9,15 @@ from . import clipping, config, linalg, optimizers, solvers
 from .batches import minibatches
 from .optimizers import *
 from .optimizers.base import Optimizer, StepInfo
-from .solvers import line_search, minimize, minimize_batch, scipy_method
+from .solvers import (
+    LeastSquares,
+    curve_fit,
+    least_squares,
+    line_search,
+    minimize,
+    minimize_batch,
+    scipy_method,
+)
 from .solvers.newton import *
 from .solvers.quasi_newton import *
 from .suggest import did_you_mean
@@ -22,12 +30,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CheckpointError",
+    "LeastSquares",
     "Optimizer",
     "StepInfo",
     "clipping",
     "config",
+    "curve_fit",
     "initializers",
     "lab",
+    "least_squares",
     "linalg",
     "line_search",
     "load",

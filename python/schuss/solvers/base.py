@@ -137,6 +137,9 @@ def checked_options(method: str, given: dict[str, Any]) -> dict[str, Any]:
         )
     if "c1" in checked:
         check_wolfe(checked["c1"], checked["c2"])
+    way = checked.get("globalization", "trust_region")
+    if checked.get("bounds") is not None and way != "trust_region":
+        raise ValueError(f"bounds are given and globalization is {way!r}; 'trust_region' is wanted")
     return checked
 
 
@@ -168,13 +171,14 @@ class Solver(Declared):
     """
 
     _method: ClassVar[str]
+    _read_bounds: ClassVar[Callable[..., Any]] = staticmethod(flat_bounds)
 
     def __init__(self, x0: Any, **options: Any) -> None:
         if not hasattr(type(self), "_method"):
             raise TypeError("Solver is a base; use one of its subclasses, such as LBFGS")
         start = starting_point(x0)
         if options.get("bounds") is not None:
-            options["bounds"] = flat_bounds(
+            options["bounds"] = self._read_bounds(
                 options["bounds"], start, _core.flatten(start, "x0"), dtype_of_iterates(start)
             )
         self._solver = _core.Solver(self._method, start, checked_options(self._method, options))

@@ -8,9 +8,23 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Sides", "batch_bounds", "flat_bounds", "nothing", "projected"]
+__all__ = [
+    "Sides",
+    "batch_bounds",
+    "each_side",
+    "flat_bounds",
+    "nothing",
+    "projected",
+    "two_sides",
+]
 
 Sides = tuple[Any, Any]  # lower and upper bounds, of one number or of all variables
+
+
+def each_side(bounds: Sides | None, n: int) -> Sides:
+    """Return bounds of n variables."""
+    lower, upper = (-math.inf, math.inf) if bounds is None else bounds
+    return np.broadcast_to(lower, (n,)), np.broadcast_to(upper, (n,))
 
 
 def projected(gradient: Any, x: Any, bounds: Sides | None) -> Any:
@@ -47,6 +61,49 @@ def flat_bounds(
         sides = np.concatenate(lower), np.concatenate(upper)
         names = [(f"bounds.{path}", leaf.shape) for path, leaf in leaves]
     return _checked(sides, names, dtype)
+
+
+def two_sides(
+    bounds: Any, start: Any, leaves: list[tuple[str, Any]], dtype: np.dtype[Any]
+) -> Sides | None:
+    """Return bounds as `flat_bounds` does, from all lower ones and all upper ones.
+
+    bounds: None; (lower, upper) or an object with lb and ub, each one number for all, or an array
+        or a structure like the start. None is infinite.
+    """
+    if nothing(bounds):
+        return None
+    if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
+        given = {"bounds.lb": bounds.lb, "bounds.ub": bounds.ub}
+    elif isinstance(bounds, (tuple, list, np.ndarray)) and len(bounds) == 2:
+        given = {"bounds[0]": bounds[0], "bounds[1]": bounds[1]}
+    else:
+        _refused("bounds", bounds, "(lower, upper), or an object with lb and ub, is wanted")
+    lower, upper = (
+        _of_side(name, side, infinite, start)
+        for (name, side), infinite in zip(given.items(), (-math.inf, math.inf), strict=True)
+    )
+    names = [(f"bounds.{path}" if path else "bounds", leaf.shape) for path, leaf in leaves]
+    return _checked((lower, upper), names, dtype)
+
+
+def _of_side(name: str, side: Any, infinite: float, start: Any) -> Any:
+    if isinstance(start, np.ndarray):
+        return _side(name, side, infinite, start.shape)
+    if _is_number(side):
+        return np.concatenate([_of_side(name, side, infinite, child) for child in _children(start)])
+    _check_like(name, side, start)
+    return np.concatenate(
+        [_of_side(f"{name}.{key}", side[key], infinite, start[key]) for key in _keys(start)]
+    )
+
+
+def _keys(start: Any) -> list[Any]:
+    return list(start) if isinstance(start, dict) else list(range(len(start)))
+
+
+def _children(start: Any) -> list[Any]:
+    return [start[key] for key in _keys(start)]
 
 
 def batch_bounds(
@@ -160,13 +217,19 @@ def _of_tree(bounds: Any, start: Any, name: str) -> list[Sides]:
         if not isinstance(bounds, (tuple, list)) or len(bounds) != 2:
             _refused(name, bounds, "a pair (low, high) of numbers or arrays, or None, is wanted")
         return [_numbers(bounds, name, start.shape)]
+    _check_like(name, bounds, start, ", or one pair for all,")
+    return [
+        side for key in _keys(start) for side in _of_tree(bounds[key], start[key], f"{name}.{key}")
+    ]
+
+
+def _check_like(name: str, given: Any, start: Any, instead: str = "") -> None:
+    """Refuse what is not a container with the entries of one of x0's."""
     named = isinstance(start, dict)
-    keys = list(start) if named else range(len(start))
-    alike = isinstance(bounds, dict if named else (list, tuple)) and len(bounds) == len(start)
-    if not alike or (named and set(bounds) != set(start)):
-        shown = f"keys {keys}" if named else f"{len(start)} entries"
-        _refused(name, bounds, f"a structure like x0, with {shown}, or one pair for all, is wanted")
-    return [side for key in keys for side in _of_tree(bounds[key], start[key], f"{name}.{key}")]
+    alike = isinstance(given, dict if named else (list, tuple)) and len(given) == len(start)
+    if not alike or (named and set(given) != set(start)):
+        shown = f"keys {list(start)}" if named else f"{len(start)} entries"
+        _refused(name, given, f"a structure like x0, with {shown}{instead} is wanted")
 
 
 def _checked(

@@ -13,9 +13,9 @@ from ..caller import warn
 from ..kinds import as_array
 from ..structures import map_leaves
 from .base import scalar
-from .bounds import Sides, projected
+from .bounds import Sides, each_side, projected
 
-__all__ = ["Differences", "GradientDifferences", "value_and_gradient"]
+__all__ = ["Differences", "GradientDifferences", "JacobianDifferences", "value_and_gradient"]
 
 Evaluate = Callable[[Any], tuple[Any, Any]]
 
@@ -253,7 +253,7 @@ class Differences:
         """Yield for each variable where its slope belongs, and the values beside x."""
         point = copied(x)
         scale, number = sizes(flat(x)), 0
-        lower, upper = _each(self._bounds, scale.size)
+        lower, upper = each_side(self._bounds, scale.size)
         for array, slopes in zip(leaves(point), leaves(gradient), strict=True):
             epsilon = max(rounding(array), self._coarse)
             for index in np.ndindex(array.shape):
@@ -424,7 +424,7 @@ class GradientDifferences:
         self.error = math.nan
 
     def _slopes(self, x: Any) -> Any:
-        lower, upper = _each(self._bounds, flat(x).size)
+        lower, upper = each_side(self._bounds, flat(x).size)
         if not ((lower <= flat(x)) & (flat(x) <= upper)).all():
             return np.full(lower.size, np.nan)
         self.evaluations += 1
@@ -484,7 +484,7 @@ class GradientDifferences:
         self.error = 0.0
         slopes = None if self._central else self._slopes(x)
         columns = []
-        lower, upper = _each(self._bounds, size.size)
+        lower, upper = each_side(self._bounds, size.size)
         for unit in np.eye(size.size):
             free = (lower < upper) @ unit
             columns.append(self._along(x, unit, size, slopes) if free else 0.0 * unit)
@@ -494,10 +494,136 @@ class GradientDifferences:
         return (found + found.T) / 2
 
 
-def _each(bounds: Sides | None, n: int) -> Sides:
-    """Return bounds of n variables."""
-    lower, upper = (-math.inf, math.inf) if bounds is None else bounds
-    return np.broadcast_to(lower, (n,)), np.broadcast_to(upper, (n,))
+class JacobianDifferences:
+    """The Jacobian of residuals by differences: instead of `jac` of `least_squares`.
+
+    With ε the rounding error of x or of r, the coarser of both::
+
+        central:  the slope at x of the parabola through r(x), r(x + h eⱼ) and r(x - h eⱼ),
+                  h = ε^(1/3) |xⱼ|
+        forward:  (r(x + h eⱼ) - r(x)) / h,    h = ε^(1/2) |xⱼ|
+
+    A variable counts as no less than a thousandth of the largest it has been; one that has always
+    been zero as what changes the residuals by as much as they are, which is looked for. Every point
+    is inside the bounds: where one is in the way, both points of a parabola lie on the other side,
+    and between near bounds steps are shorter. A variable whose bounds are equal is left out: its
+    column is zero. Where r is not finite on one side, the other is used; where it is on neither, h
+    is divided by ten.
+
+    Args:
+        residuals: residuals(x), of an x that is a copy; returns a flat array.
+        bounds: lower and upper ones, one for all variables or one for each; None: none.
+        central: which of the two.
+        step: h / |xⱼ|; None: as above.
+
+    Attributes:
+        evaluations: of the residuals so far.
+
+    Example:
+        >>> jacobian = JacobianDifferences(lambda x: x**2)
+        >>> x = np.array([1.0, 2.0])
+        >>> jacobian(x, x**2).round(8), jacobian.evaluations
+        (array([[2., 0.],
+               [0., 4.]]), 4)
+    """
+
+    def __init__(
+        self,
+        residuals: Callable[[Any], Any],
+        *,
+        central: bool = True,
+        step: float | None = None,
+        bounds: Sides | None = None,
+    ) -> None:
+        self._residuals = residuals
+        self._bounds = bounds
+        self._central = central
+        self._step = step
+        self._seen: Any = 0.0  # how large each variable has been
+        self._found: dict[int, float] = {}  # sizes of variables that have always been zero
+        self.evaluations = 0
+
+    def __call__(self, x: Any, r: Any) -> Any:
+        """Return the Jacobian at x, where the residuals are r: a row for each."""
+        here = flat(x)
+        self._seen = np.maximum(self._seen, np.abs(here))
+        lower, upper = each_side(self._bounds, here.size)
+        epsilon = max(rounding(*leaves(x)), rounding(r))
+        part = epsilon ** (1 / 3 if self._central else 1 / 2) if self._step is None else self._step
+        r = np.asarray(r, np.float64).ravel()
+        jacobian = np.zeros((r.size, here.size))
+        for j in range(here.size):
+            if lower[j] == upper[j]:
+                continue
+
+            def at(offset: float, j: int = j) -> tuple[float, Any]:
+                """Return the step as it was taken, inside, and the change of the residuals."""
+                point = here.copy()
+                point[j] = min(max(here[j] + offset, lower[j]), upper[j])
+                moved = like(x, point)
+                self.evaluations += 1
+                taken = float(flat(moved)[j]) - float(here[j])
+                return taken, np.asarray(self._residuals(moved), np.float64).ravel() - r
+
+            size = max(abs(here[j]), SHRUNK * self._seen[j]) or self._size(j, at, part, r)
+            room = here[j] - lower[j], upper[j] - here[j]
+            with np.errstate(all="ignore"):
+                jacobian[:, j] = self._slope(at, part * size, *room)
+        return jacobian
+
+    def _size(self, j: int, at: Callable[[float], tuple[float, Any]], part: float, r: Any) -> float:
+        """Return how large a variable counts that is zero."""
+        if j not in self._found:
+            size, wanted = 1.0, part * float(np.abs(r).max(initial=0.0))
+            for _ in range(TRIES):
+                with np.errstate(all="ignore"):
+                    taken, change = at(part * size)
+                    if taken == 0.0:
+                        taken, change = at(-part * size)
+                    largest = float(np.abs(change).max(initial=0.0))
+                    if not math.isfinite(largest):
+                        size /= 1000
+                    elif wanted > 0.0 and largest > 10 * wanted:
+                        size *= max(wanted / largest, 1e-6)
+                    else:
+                        break
+            self._found[j] = size
+        return self._found[j]
+
+    def _slope(
+        self, at: Callable[[float], tuple[float, Any]], step: float, below: float, above: float
+    ) -> Any:
+        """Return one column, of which there is so much room on both sides."""
+        slope: Any = math.nan
+        for _ in range(TRIES):
+            for offsets in self._offsets(step, below, above):
+                seen = [at(offset) for offset in offsets]
+                if all(taken != 0.0 and np.isfinite(change).all() for taken, change in seen):
+                    return _slope_through(*seen)
+            step /= 10
+        return slope
+
+    def _offsets(self, step: float, below: float, above: float) -> list[tuple[float, ...]]:
+        """Return the steps to take, and others where r is not finite there."""
+        up, down = min(step, above), min(step, below)
+        if not self._central:
+            sides: list[tuple[float, ...]] = [(up,), (-down,)]
+            return sides if above >= below or up == step else sides[::-1]
+        ahead, behind = min(2 * step, above), min(2 * step, below)
+        one_sided: list[tuple[float, ...]] = [(ahead / 2, ahead), (-behind / 2, -behind)]
+        if above < below:
+            one_sided.reverse()
+        return ([(step, -step)] if up == step == down else []) + one_sided
+
+
+def _slope_through(first: tuple[float, Any], second: tuple[float, Any] | None = None) -> Any:
+    """Return the slope at zero of the line or parabola through zero and one or two points."""
+    a, change = first
+    if second is None:
+        return change / a
+    b, beyond = second
+    # Divided differences; where a = -b the same as (change - beyond) / (a - b).
+    return (change * (b / a) - beyond * (a / b)) / (b - a)
 
 
 def value_and_gradient(

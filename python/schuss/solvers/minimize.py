@@ -93,7 +93,7 @@ def method_name(method: Any) -> str:
 
 def check_bounded(method: str) -> None:
     """Refuse bounds for a method that has none."""
-    bounded = [name for name, row in ROWS.items() if "bounds" in row["options"]]
+    bounded = [name for name in METHODS if "bounds" in ROWS[name]["options"]]
     if method not in bounded:
         raise ValueError(f"bounds are given; of the methods {bounded} take them, not {method}")
 

@@ -90,6 +90,7 @@ class Newton(Solver):
         maxfun: evaluations at most, at least 1; None: no limit.
         globalization: "trust_region", "line_search" or "none".
         learning_rate: η of "none", above 0; the others have no use for it.
+        bounds: as `minimize` takes them, with "trust_region"; None: none.
 
     The result adds `hess`, the Hessian at the last point taken; `nhev`; `min_curvature`, the
     smallest zᵀH z / zᵀz of the directions z looked at there, infinite where none was;
@@ -131,6 +132,7 @@ class Newton(Solver):
         maxfun: int | None = 15000,
         globalization: str = "trust_region",
         learning_rate: float = 1.0,
+        bounds: Any = None,
     ) -> None:
         super().__init__(
             x0,
@@ -139,6 +141,7 @@ class Newton(Solver):
             maxfun=maxfun,
             globalization=globalization,
             learning_rate=learning_rate,
+            bounds=bounds,
         )
 
     def tell_hessian(self, H: Any) -> None:
@@ -196,6 +199,7 @@ class NewtonCG(Solver):
             at least 0; None: 1e-5 for float64 iterates and 1e-3 for float32.
         maxiter: steps at most, at least 0, which evaluates x0 alone; None: no limit.
         maxfun: evaluations at most, at least 1; None: no limit.
+        bounds: as `minimize` takes them; None: none.
 
     The result adds `nhev`, the products so far; `min_curvature`, the smallest vᵀH v / vᵀv at the
     last point taken, infinite before the first; and `is_minimum`, whether those products met no
@@ -235,8 +239,9 @@ class NewtonCG(Solver):
         gtol: float | None = None,
         maxiter: int | None = 15000,
         maxfun: int | None = 15000,
+        bounds: Any = None,
     ) -> None:
-        super().__init__(x0, gtol=gtol, maxiter=maxiter, maxfun=maxfun)
+        super().__init__(x0, gtol=gtol, maxiter=maxiter, maxfun=maxfun, bounds=bounds)
 
     @property
     def direction(self) -> Any:

@@ -244,6 +244,7 @@ class SR1(Solver):
             more was to be expected; at least 0, which is off.
         maxiter: steps at most, at least 0, which evaluates x0 alone; None: no limit.
         maxfun: evaluations at most, at least 1; None: no limit.
+        bounds: as `minimize` takes them; None: none.
 
     Memory: 4 n² bytes, the lower triangle of B in float64, and about 16 vectors. `result()` makes
     the whole matrix for `hess`, 8 n² bytes more.
@@ -281,8 +282,9 @@ class SR1(Solver):
         ftol: float = 0.0,
         maxiter: int | None = 15000,
         maxfun: int | None = 15000,
+        bounds: Any = None,
     ) -> None:
-        super().__init__(x0, gtol=gtol, ftol=ftol, maxiter=maxiter, maxfun=maxfun)
+        super().__init__(x0, gtol=gtol, ftol=ftol, maxiter=maxiter, maxfun=maxfun, bounds=bounds)
 
     def _more(self, found: dict[str, Any]) -> dict[str, Any]:
         return {"hess": found["matrix"]}

@@ -14,10 +14,11 @@ from ..suggest import did_you_mean
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["BatchResult", "Result"]
+__all__ = ["BatchResult", "LeastSquaresResult", "Result"]
 
 LINES = 15  # of a printed result at most
 WIDTH = 100
+MOST = 40  # rows of a table
 SHOWN = 6  # elements of an array that are printed one by one
 
 FIRST = ("success", "message", "status", "fun", "x")  # the verdict, and what was asked for
@@ -139,6 +140,89 @@ class Result(_Fields):
         return super()._text(name)
 
 
+class LeastSquaresResult(Result):
+    """What `least_squares` found: SciPy's fields, and how exact the variables are.
+
+    Printed, it is a table of the variables with their standard errors, and how the run ended.
+
+    Attributes:
+        x: the best point that was taken, in the structure and shapes of x0.
+        cost: ½ Σ r², or with a loss ½ f_scale² Σ ρ((r / f_scale)²).
+        fun: the residuals r at x, m of them.
+        jac: their Jacobian J at x, m x n; with a loss that of the linear model of the cost.
+        grad: the gradient of the cost, in the structure of x.
+        optimality: its largest element, projected onto the bounds.
+        active_mask: -1 for variables on a lower bound, 1 on an upper one, 0 for free ones.
+        nit: iterations, which are steps taken.
+        nfev: evaluations of the residuals, those for differences too.
+        njev: Jacobians.
+        status: why it ended: 0 converged, 1 maxfun, 2 no decrease could be found, 3 the residuals
+            or the Jacobian are not finite, 5 the Jacobian does not belong to the residuals, 99
+            stopped by the caller; -1 while the solver runs.
+        success: whether it converged: status == 0.
+        message: the same in words, with the numbers that decided, and which variables have no
+            standard error.
+        covariance: of the variables, n x n: s² (JᵀJ)⁻¹ from the singular values of J, with
+            s² = 2 cost / (m - rank). NaN for variables on a bound, infinite for those that the data
+            do not determine, and where m = rank.
+        stderr: standard errors, the roots of its diagonal, in the structure of x.
+        dof: degrees of freedom, m - rank.
+        rank: of J over the variables that are not on a bound.
+        relative_offset: how far x is from the minimum, in parts of what the noise of the residuals
+            makes uncertain; NaN where J does not tell it.
+        names: of the variables.
+        trace: with `trace=True`: see `Result`; `fun` is the cost.
+
+    Example:
+        >>> import numpy as np
+        >>> LeastSquaresResult(
+        ...     success=True, names=["a"], x=np.array([2.0]), stderr=np.array([0.5]), dof=3
+        ... )
+        success: True
+              a: 2 ± 0.5 (25 %)
+            dof: 3
+    """
+
+    cost: float
+    fun: Any
+    grad: Any
+    optimality: float
+    active_mask: NDArray[Any]
+    covariance: NDArray[Any]
+    stderr: Any
+    dof: int
+    rank: int
+    relative_offset: float
+    names: list[str]
+
+    def _rows(self) -> list[tuple[str, str]]:
+        """Return the verdict, the table and what else there is."""
+        first = [name for name in ("success", "message", "cost") if name in self]
+        shown = [*first, "x", "stderr", "names"]
+        rows = [(name, self._text(name)) for name in first]
+        if "names" in self:
+            rows += self._table()
+        rest = [name for name in ("dof", "rank", "relative_offset", "nfev", "nit") if name in self]
+        rows += [(name, self._text(name)) for name in rest]
+        more = [name for name in self if name not in (*shown, *rest)]
+        if more:
+            rows.append(("and", ", ".join(more)))
+        return [(name, text if name == "message" else _cut(text)) for name, text in rows]
+
+    def _table(self) -> list[tuple[str, str]]:
+        values, errors = (_elements(self[name]) for name in ("x", "stderr"))
+        many = len(values) > MOST
+        texts = [f"{value:.{8}g}" for value in values[:MOST]]
+        width = max(map(len, texts)) if len(texts) > 1 else 0
+        rows = []
+        for name, text, value, error in zip(self["names"], texts, values, errors, strict=False):
+            part = f" ({100 * error / abs(value):.2g} %)" if 0 < error < np.inf and value else ""
+            rows.append((name, f"{text:>{width}} ± {error:.4g}{part}"))
+        if many:
+            rows.append(("...", f"{len(values) - MOST} more in x, stderr and names"))
+        return rows
+
+
 class BatchResult(_Fields):
     """What `minimize_batch` found: the fields of `Result`, with a row for each problem.
 
@@ -245,6 +329,12 @@ def _of_array(array: NDArray[Any]) -> str:
         return f"<{shape}{_range(array)}>"
     ends = np.array2string(array, separator=", ", threshold=SHOWN, edgeitems=2, precision=4)
     return f"{' '.join(ends.split())} <{array.size} elements{_range(array)}>"
+
+
+def _elements(tree: Any) -> NDArray[Any]:
+    arrays: list[NDArray[Any]] = []
+    map_leaves(lambda leaf: arrays.append(as_array(leaf, "x").ravel()), tree)
+    return np.concatenate(arrays)
 
 
 def _of_structure(tree: Any) -> str:

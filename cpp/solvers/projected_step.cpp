@@ -1,0 +1,76 @@
+#include "solvers/projected_step.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace schuss {
+
+ProjectedStep::ProjectedStep(std::int64_t n) : box_(n, n), block_(n) {
+    for (auto* vector : {&p_, &product_, &face_g_, &face_p_})
+        vector->resize(static_cast<std::size_t>(n));
+}
+
+Quadratic& ProjectedStep::face(Quadratic& model) {
+    if (box_.free() == static_cast<std::int64_t>(p_.size())) return model;
+    block_.adopt(model, box_.held());
+    return block_;
+}
+
+Quadratic::Step ProjectedStep::face_step(Quadratic& model, const double* g, double radius) {
+    Quadratic& part = face(model);
+    const std::vector<char>& held = box_.held();
+    std::size_t free = 0;
+    for (std::size_t i = 0; i < held.size(); ++i)
+        if (!held[i]) face_g_[free++] = g[i];
+    const Quadratic::Step step = part.within(face_g_, radius, face_p_);
+    curvature_ = part.curvature();
+    shift_ = part.shift();
+    for (std::size_t i = held.size(); i-- > 0;) p_[i] = held[i] ? 0.0 : face_p_[--free];
+    return step;
+}
+
+Quadratic::Step ProjectedStep::within(const Boxed& at, Quadratic& model, double radius) {
+    box_.start(at, radius);
+    while (box_.wants() != BoxStep::Wants::kNothing) {
+        if (box_.wants() == BoxStep::Wants::kProduct) {
+            model.multiply(box_.direction().data(), product_.data());
+            box_.tell_product(product_.data());
+        } else {
+            const Quadratic::Step step =
+                face_step(model, box_.face_gradient().data(), box_.face_radius());
+            box_.tell_face_step(p_, step.predicted, step.interior);
+        }
+    }
+    return {box_.predicted(), box_.interior()};
+}
+
+bool ProjectedStep::certain(const Boxed& at, Quadratic& model, double gtol) {
+    return !box_.hold_at_bounds(at, gtol) || face(model).definite();
+}
+
+std::optional<Quadratic::Step> ProjectedStep::leave(const Boxed& at, Quadratic& model,
+                                                    double radius, double gtol) {
+    constexpr double kNone = -1.0;  // no gradient is as small
+    curvature_ = std::numeric_limits<double>::infinity();
+    for (const double flat : {kNone, gtol}) {
+        if (!box_.hold_at_bounds(at, flat) && flat != kNone) continue;
+        if (box_.free() == 0) continue;
+        Quadratic& part = face(model);
+        const bool convex = part.convex();
+        curvature_ = part.curvature();
+        if (convex) continue;
+        const Quadratic::Step step = face_step(model, at.g, radius);
+        if (box_.take_inside(at, p_, step.predicted)) return step;
+        model.multiply(p_.data(), product_.data());
+        double curvature = 0.0, squares = 0.0;
+        for (std::size_t i = 0; i < p_.size(); ++i) {
+            curvature += p_[i] * product_[i];
+            squares += p_[i] * p_[i];
+        }
+        if (box_.leave(at, p_, curvature / squares, radius))
+            return Quadratic::Step{box_.predicted(), false};
+    }
+    return {};
+}
+
+}  // namespace schuss
