@@ -16,7 +16,7 @@ SOURCES = [
     HERE / "optim.cpp",
     *(
         source
-        for part in ("kernels", "optim", "dense", "dispatch", "runtime")
+        for part in ("kernels", "optim", "dense", "models", "dispatch", "runtime")
         for source in sorted((CPP / part).glob("*.cpp"))
     ),
 ]

@@ -27,7 +27,7 @@ LAYERS = {
     "linalg": {"runtime", "dispatch", "dense", "core"},
     "optim": {"runtime", "dispatch", "core"},
     "solvers": {"linalg", "runtime", "dispatch", "kernels", "dense", "models", "core"},
-    "bindings": {*("solvers", "optim", "linalg", "runtime", "dispatch", "kernels", "models"), "core"},
+    "bindings": {"solvers", "optim", "linalg", "runtime", "dispatch", "kernels", "models", "core"},
 }
 # Module or package of schuss -> what of schuss it may import, beside itself and `checks`, of which
 # everybody may. `__init__` sees all, `lab` and `commands` all but each other's insides.

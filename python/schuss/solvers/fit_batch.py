@@ -323,9 +323,11 @@ def _result(
     dof = points - rank
     if not absolute_sigma:
         variance = np.where(dof > 0, 2 * found["cost"] / np.maximum(dof, 1), np.inf)
+        short = np.flatnonzero(rank < x.shape[1])
+        loose = np.isinf(covariance[short])  # whatever the variance
         with np.errstate(invalid="ignore"):
-            scaled = covariance * variance[:, None, None]
-        covariance = np.where(np.isinf(covariance), covariance, scaled)
+            covariance *= variance[:, None, None]
+        covariance[short] = np.where(loose, np.inf, covariance[short])
     with np.errstate(invalid="ignore"):
         stderr = np.sqrt(np.einsum("kii->ki", covariance))
     status = np.array([status for status, _ in ENDINGS])[ending]
