@@ -159,12 +159,9 @@ def _heading(result: Fits, group: int) -> str:
 def _caption(result: Fits, shown: int) -> str:
     there = len(result.groups)
     good = int(np.count_nonzero(result.result.success))
-    which = (
-        f"{shown} of {there:,} groups, from the nearest to its curve to the farthest"
-        if shown < there
-        else f"{there} groups"
-    )
-    return f"{result.summary()}\n{which}; {good:,} of {there:,} converged; {NOTE}"
+    which = f"{shown} of them, from the nearest to its curve to the farthest; "
+    ends = f"{good:,} of {there:,} converged; {NOTE}"
+    return f"{result.summary()}\n{which if shown < there else ''}{ends}"
 
 
 def _chosen(result: Fits) -> list[int]:
