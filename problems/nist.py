@@ -81,7 +81,7 @@ MODELS: dict[str, Model] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fit:
     """A model, its data, one of its two starts, and what NIST certifies."""
 

@@ -79,7 +79,8 @@ void Descent::forget() {
 void Descent::inherit(Solver& other) {
     auto* from = dynamic_cast<Descent*>(&other);
     check_unbegun();
-    if (from == nullptr || from == this || from->n_ != n_ || from->dtype() != dtype())
+    if (from == nullptr || from == this || from->n_ != n_ || from->dtype() != dtype() ||
+        !from->bounds_ != !bounds_)
         throw std::logic_error("a solver of the same kind is wanted");
     std::swap(curvature_, from->curvature_);
     from->direction_ = nullptr;

@@ -407,6 +407,32 @@ def test_minimize_structures(method):
     repr(result)
 
 
+def test_minimize_within_bounds():
+    """Bounds that no narrow dtype has are rounded inwards to it."""
+    seen = []
+
+    def fun(p):
+        seen.append((p["a"].detach().clone(), p["rest"][0].detach().clone()))
+        return valley({"a": p["a"], "rest": (p["rest"][0].double(), p["rest"][1])})
+
+    start = {
+        "a": torch.full((2,), -0.5, dtype=torch.float64),
+        "rest": (torch.zeros(2, dtype=torch.bfloat16), torch.tensor(0.0)),
+    }
+    upper = torch.tensor([0.6, 0.31])
+    result = minimize(
+        fun, start, bounds={"a": (None, 0.7), "rest": ((-0.1, upper), None)}, gtol=1e-3
+    )
+    assert result.x["a"].max() == 0.7
+    assert all((b.double() <= upper.double()).all() and b.min() >= -0.1 for _, b in seen)
+    assert all(a.max() <= 0.7 for a, _ in seen)
+    assert (result.x["rest"][0].double() > upper.double() - 0.01).any()
+    with pytest.raises(ValueError, match=r"^bounds.a\[1\] is \(3.0, 1.0\)"):
+        minimize(fun, start, bounds={"a": ([0, 3], 1), "rest": (None, None)})
+    with pytest.raises(ValueError, match="complex"):
+        minimize(lambda z: z.abs().sum(), torch.zeros(2, dtype=torch.complex64), bounds=(0, 1))
+
+
 def test_minimize_hessians_row_by_row_too():
     start = torch.tensor([2.0, -1.0], dtype=torch.float64)
 

@@ -31,6 +31,11 @@ class LBFGS(Solver):
     leaves of equal gradients) are left out. The first step is along -g, as long as 0.3 |x| or
     |f| / |g|, whichever is less, so that no units of x or f change what comes of it.
 
+    With bounds a bound is active where -γ g would lead to it. H acts on the gradient of the other
+    variables, which go no farther than to their bounds; active ones go to theirs, and y is 0 where
+    s is. The gradient that decides is the projected one, of which element i is max(xᵢ - uᵢ, gᵢ)
+    where gᵢ < 0 and min(xᵢ - lᵢ, gᵢ) elsewhere.
+
     Args:
         x0: where to start; see `Solver`.
         history_size: m, pairs kept, 1 to 1000.
@@ -68,7 +73,9 @@ class LBFGS(Solver):
     Liu and Nocedal, On the Limited Memory BFGS Method, Math. Programming 45, 1989, whose scaling M3
     is γ; Byrd, Nocedal and Schnabel, Representations of Quasi-Newton Matrices, Math. Programming
     63, 1994, equation 3.1, the form in which H g is computed; Moré and Thuente, Line Search
-    Algorithms with Guaranteed Sufficient Decrease, ACM TOMS 20, 1994; Hager and Zhang, A New
+    Algorithms with Guaranteed Sufficient Decrease, ACM TOMS 20, 1994; Bertsekas, Projected Newton
+    Methods for Optimization Problems with Simple Constraints, SIAM J. Control Optim. 20, 1982;
+    Hager and Zhang, A New
     Conjugate Gradient Method, SIAM J. Optim. 16, 2005, section 4; Powell, Algorithms for Nonlinear
     Constraints, Math. Programming 14, 1978 (damping).
 

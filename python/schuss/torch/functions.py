@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from .. import _core, solvers
+from ..solvers.bounds import flat_bounds
 from ..solvers.minimize import method_name, wants_result
 from ..structures import map_leaves
 from .front import increment_version
@@ -144,6 +146,32 @@ class Function:
         rest = iter(tensors)
         return map_leaves(lambda _: next(rest), self._params)
 
+    def bounds(self, given: Any) -> Any:
+        """Return bounds in the structure of params as a pair for each element of the vector."""
+        shapes = map_leaves(lambda leaf: np.broadcast_to(0.0, leaf.shape), self._params)
+        leaves = _core.flatten(shapes, "params")
+        sides = flat_bounds(given, shapes, leaves, np.dtype(np.float64))
+        if sides is None:
+            return None
+        if any(dtype.is_complex for _, dtype in self.flat.layout):
+            raise ValueError("params has complex tensors, which bounds cannot be for")
+        inner = [
+            self._inwards(np.broadcast_to(side, self.start.shape), towards)
+            for side, towards in zip(sides, (math.inf, -math.inf), strict=True)
+        ]
+        return np.stack(inner, axis=1)
+
+    def _inwards(self, side: NDArray[Any], towards: float) -> NDArray[Any]:
+        """Return bounds as numbers of the parameters' own dtypes, none of them farther out."""
+        inner = []
+        parts = self.flat.parts(torch.from_numpy(side.copy()))
+        for part, (_, dtype) in zip(parts, self.flat.layout, strict=True):
+            narrow = part.to(dtype)
+            inwards = torch.nextafter(narrow, torch.full_like(narrow, towards))
+            past = narrow < part if towards > 0 else narrow > part
+            inner.append(torch.where(past, inwards, narrow).double().reshape(-1))
+        return torch.cat(inner).numpy()
+
     def value(self, tensors: Iterable[Tensor]) -> Tensor:
         """Return the value at tensors, with its graph."""
         loss = self._fun(self._filled(tensors))
@@ -208,6 +236,7 @@ def minimize(
     params: Any,
     method: str | None = "lbfgs",
     *,
+    bounds: Any = None,
     tol: float | None = None,
     callback: Callable[..., Any] | None = None,
     options: Mapping[str, Any] | None = None,
@@ -226,7 +255,8 @@ def minimize(
         method: as in `schuss.minimize`. "newton" takes Hessians from `torch.func`, or row by row
             where that cannot go through fun; "newton_cg" takes products by differentiating
             twice.
-        tol: as in `schuss.minimize`.
+        bounds: as in `schuss.minimize`; of real parameters only.
+        tol: likewise.
         callback: likewise; it gets tensors in the structure of params.
         options: likewise.
         more: likewise, such as gtol=1e-8 or history_size=100.
@@ -266,6 +296,7 @@ def minimize(
         function.start,
         method=name,
         jac=True,
+        bounds=function.bounds(bounds),
         tol=tol,
         callback=None if callback is None else _with_tensors(callback, function),
         options=options,
