@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import schuss
 from cases import CASES, VARIANTS
-from schuss import _core
+from schuss.solvers.minimize import METHODS
 
 STORED = Path(__file__).parent / "data" / "bits.json"
 DTYPES = ("float32", "float64")
 SOLVERS = {
-    **{name: {} for name in _core.methods()},
+    **{name: {} for name in METHODS},
     "newton, line search": {"globalization": "line_search"},
     "newton, none": {"globalization": "none"},
 }

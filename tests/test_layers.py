@@ -46,7 +46,7 @@ PYTHON_LAYERS = {
     "linalg": {"_core", "kinds", "suggest"},
     "clipping": {"_core", "kinds", "structures", "suggest"},
     "optimizers": {"_core", "caller", "structures", "suggest", "schedules"},
-    "solvers": {"_core", "caller", "kinds", "structures", "suggest"},
+    "solvers": {"_core", "caller", "kinds", "linalg", "structures", "suggest"},
     "torch": {"_core", "caller", "optimizers", "solvers", "structures", "suggest"},
     "checkpoint": {"optimizers", "solvers", "schedules", "tensor_file", "__version__"},
 }

@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 import pickle
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import schuss
+
 from problems import nist
 
 scipy_optimize = pytest.importorskip("scipy.optimize")
@@ -115,7 +117,7 @@ def test_jacobians_are_asked_for_where_it_goes_and_nowhere_else():
         else:
             assert solver.request == "residuals"
             solver.tell(fit.residuals(x))
-    assert all(b <= a * (1 + 1e-10) for a, b in zip(costs, costs[1:], strict=False))
+    assert all(b <= a * (1 + 1e-10) for a, b in pairwise(costs))
     assert len(costs) == solver.result().njev < solver.nfev
     assert solver.request is None
 
@@ -137,19 +139,16 @@ def test_requests_are_kept_apart():
 
 
 @pytest.mark.parametrize("shape", [(3000, 41), (40, 30), (20000, 5), (129, 1)])
-def test_threads_change_no_bit(shape, rng):
+def test_threads_change_no_bit(shape, rng, threads):
     A, y = rng.standard_normal(shape), rng.standard_normal(shape[0])
     found = []
-    for threads in (1, 2, 5):
-        schuss.config.set_num_threads(threads)
-        try:
-            result = schuss.least_squares(
-                lambda x: np.tanh(A @ x) - y,
-                np.full(shape[1], 0.01),
-                lambda x: A / np.cosh(A @ x)[:, None] ** 2,
-            )
-        finally:
-            schuss.config.set_num_threads(None)
+    for count in (1, 2, 5):
+        threads(count)
+        result = schuss.least_squares(
+            lambda x: np.tanh(A @ x) - y,
+            np.full(shape[1], 0.01),
+            lambda x: A / np.cosh(A @ x)[:, None] ** 2,
+        )
         found.append(bits(result))
     assert found[0] == found[1] == found[2]
 
@@ -218,7 +217,7 @@ def test_bounds_against_scipy(box, jac):
         full, inside[free], bounds=(lower[free], upper[free]), xtol=1e-15, ftol=1e-15, gtol=1e-15
     )
     assert result.cost <= theirs.cost * (1 + 1e-9)
-    np.testing.assert_allclose(result.x[free], theirs.x, rtol=2e-4)
+    np.testing.assert_allclose(result.x[free], theirs.x, rtol=2e-4, atol=1e-9)
     active = np.where(result.x == upper, 1, 0) - np.where((result.x == lower) | ~free, 1, 0)
     np.testing.assert_array_equal(result.active_mask, np.where(free, active, -1))
     on = (result.x == lower) | (result.x == upper)
@@ -237,9 +236,7 @@ def test_a_start_outside_is_moved_inside_and_starts_on_bounds_are_normal():
 def test_infinite_bounds_change_no_bit():
     plain = schuss.least_squares(decay, [1.0, 1.0, 0.2], decay_jacobian)
     bounds = scipy_optimize.Bounds([-np.inf] * 3, np.inf)
-    assert bits(plain) == bits(
-        schuss.least_squares(decay, [1.0, 1.0, 0.2], decay_jacobian, bounds)
-    )
+    assert bits(plain) == bits(schuss.least_squares(decay, [1.0, 1.0, 0.2], decay_jacobian, bounds))
 
 
 def test_structures_of_arrays():
@@ -263,7 +260,7 @@ def test_structures_of_arrays():
 
 
 def test_matrices_as_variables_and_residuals_of_any_shape(rng):
-    A, B = rng.standard_normal((6, 3)), rng.standard_normal((6, 2))
+    A, right = rng.standard_normal((6, 3)), rng.standard_normal((6, 2))
 
     def jac(x):
         J = np.zeros((6, 2, 3, 2))
@@ -271,8 +268,8 @@ def test_matrices_as_variables_and_residuals_of_any_shape(rng):
             J[:, k, :, k] = A
         return J
 
-    result = schuss.least_squares(lambda x: A @ x - B, np.zeros((3, 2)), jac)
-    np.testing.assert_allclose(result.x, np.linalg.lstsq(A, B, rcond=None)[0], rtol=1e-10)
+    result = schuss.least_squares(lambda x: A @ x - right, np.zeros((3, 2)), jac)
+    np.testing.assert_allclose(result.x, np.linalg.lstsq(A, right, rcond=None)[0], rtol=1e-10)
     assert result.jac.shape == (12, 6)
     assert result.names[3] == "x[1, 1]"
 
@@ -443,17 +440,17 @@ def test_walls_are_backed_out_of():
     assert result.success, result.message
 
 
-@pytest.mark.parametrize("factor", [-1.0, 0.0])
-def test_a_wrong_jacobian_is_no_success(factor):
+def test_a_wrong_jacobian_is_no_success():
     def jac(p):
         J = decay_jacobian(p)
-        J[:, 1] *= factor
-        J[:, 0] += (1 - factor) * 0.3
+        J[:, 1] *= -1
+        J[:, 0] += 0.6
         return J
 
     result = schuss.least_squares(decay, [1.0, 1.0, 0.2], jac)
     best = schuss.least_squares(decay, [1.0, 1.0, 0.2], decay_jacobian)
-    assert not result.success or result.cost <= best.cost * (1 + 1e-9)
+    assert not result.success
+    assert result.cost > best.cost
 
 
 def test_the_limit_of_evaluations():
@@ -467,7 +464,7 @@ def test_the_limit_of_evaluations():
 def test_float32():
     y = DECAY_Y.astype(np.float32)
     result = schuss.least_squares(
-        lambda p: (p[0] * np.exp(-p[1] * DECAY_T.astype(np.float32)) + p[2] - y),
+        lambda p: p[0] * np.exp(-p[1] * DECAY_T.astype(np.float32)) + p[2] - y,
         np.array([1.0, 1.0, 0.2], np.float32),
         "3-point",
     )
@@ -484,9 +481,7 @@ def test_jac_true_args_and_kwargs():
     def both(p, scale, *, shift):
         return scale * decay(p) + shift, scale * decay_jacobian(p)
 
-    result = schuss.least_squares(
-        both, [1.0, 1.0, 0.2], True, args=(2.0,), kwargs={"shift": 0.25}
-    )
+    result = schuss.least_squares(both, [1.0, 1.0, 0.2], True, args=(2.0,), kwargs={"shift": 0.25})
     plain = schuss.least_squares(
         lambda p: 2 * decay(p) + 0.25, [1.0, 1.0, 0.2], lambda p: 2 * decay_jacobian(p)
     )

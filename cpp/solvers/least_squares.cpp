@@ -120,6 +120,7 @@ void LeastSquares::receive_jacobian(const double* jacobian) {
     const double gain_before = gain_;
     if (!take(jacobian)) {
         if (!first) return back_out();
+        here_ = there_;
         return ending_.finish(Status::kNotFinite, "the Jacobian is not finite at the first point");
     }
     if (first) {
@@ -156,7 +157,7 @@ bool LeastSquares::take(const double* jacobian) {
     }
     length = std::sqrt(length);
 
-    squares_ = squares_of(there_.values());
+    squares_ = 2.0 * there_.cost;
     scale(x, slopes, triangle);
     const double change = there_.cost - run_.value;
     std::swap(jacobian_, rows);

