@@ -23,9 +23,9 @@ from bench.results import Comparison, Run, Trial
 from problems.bounded import bounded_problems
 from problems.problem import Bounded
 
-GROUP, CURVED = "problems with bounds", "problems with bounds and Hessians"
+GROUP, CURVED = "problems with bounds", "small problems with bounds"
 GTOL = 1e-5
-SMALL = 50  # variables up to which there are Hessians
+SMALL = 50  # variables up to which methods have matrices
 SOLVERS = {  # module and method
     "schuss L-BFGS": ("schuss", "lbfgs"),
     "schuss BFGS": ("schuss", "bfgs"),
@@ -35,8 +35,8 @@ SOLVERS = {  # module and method
     "SciPy L-BFGS-B, ftol=0": ("scipy.optimize", "L-BFGS-B"),
 }
 PEER = "SciPy L-BFGS-B, ftol=0"
-FIRST = ("schuss L-BFGS", "schuss BFGS", PEER)  # without Hessians
-SECOND = ("schuss Newton", "schuss SR1", "schuss Newton-CG", PEER)
+FIRST = ("schuss L-BFGS", PEER)
+SECOND = ("schuss Newton", "schuss Newton-CG", "schuss BFGS", "schuss SR1", PEER)
 METHOD = "L-BFGS with bounds"  # of iterations
 SIZES = (100, 10_000, bench_solvers.MANY)
 
@@ -131,7 +131,7 @@ def solved(plan: Plan) -> Iterator[Trial]:
 
 
 def second_order(plan: Plan) -> Iterator[Trial]:
-    """The same with Hessians, beside SciPy's L-BFGS-B without."""
+    """The same with matrices and with Hessians, of at most 50 variables."""
     problems = bounded_problems(SMALL)
     with all_threads(plan.threads):
         for solver in SECOND:

@@ -472,8 +472,7 @@ def test_verdicts_on_bounds_and_fits() -> None:
         return tuple(Run(p, evaluations, True, True, 0, fault, digits) for p in "pq")
 
     trials = [
-        Trial(BOUNDS, "schuss L-BFGS", runs(21)),
-        Trial(BOUNDS, "schuss BFGS", runs(20, "outside")),
+        Trial(BOUNDS, "schuss L-BFGS", runs(21, "outside")),
         Trial(BOUNDS, PEER, runs(20)),
         Trial(CURVED_BOUNDS, "schuss Newton", runs(14)),
         Trial(CURVED_BOUNDS, PEER, runs(20)),
@@ -488,7 +487,6 @@ def test_verdicts_on_bounds_and_fits() -> None:
     ]
     lines = acceptance.table(Results("", MACHINE, SETTINGS, comparisons, [], trials))
     assert [(line.question, line.verdict) for line in lines] == [
-        ("bounds-solved", "pass"),
         ("bounds-solved", "FAIL"),
         ("bounds-newton", "FAIL"),
         ("bounds-iteration", "pass"),
@@ -500,10 +498,10 @@ def test_verdicts_on_bounds_and_fits() -> None:
         ("fits-batch", "FAIL"),
         ("fits-batch", "pass"),
     ]
-    wanted = "2 against 2, missing: none; evaluations 1.0500; faults: none (0 of the peer)"
-    assert lines[0].measured == wanted
-    assert "faults: p: outside, q: outside" in lines[1].measured
-    assert lines[7].measured == "54 to 4, 54 to 6, 54 to 8; faults: none"
+    wanted = "2 against 2, missing: none; evaluations 1.0500; faults: "
+    assert lines[0].measured == wanted + "p: outside, q: outside (0 of the peer)"
+    assert lines[1].measured.endswith("evaluations 0.7000; faults: none (0 of the peer)")
+    assert lines[6].measured == "54 to 4, 54 to 6, 54 to 8; faults: none"
 
 
 def test_the_witness_sees_an_ulp_and_what_was_not_told() -> None:

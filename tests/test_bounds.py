@@ -26,6 +26,9 @@ class Sides:
     def __init__(self, lb, ub):
         self.lb, self.ub = lb, ub
 
+    def __repr__(self):
+        return f"Sides({self.lb}, {self.ub})"
+
 
 def quadratic(x):
     g = SCALES * (x - CENTER)

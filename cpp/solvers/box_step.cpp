@@ -8,12 +8,11 @@ namespace schuss {
 namespace {
 
 // The part of what the slope promises by which q has to fall; how much shorter a Cauchy step that
-// does not becomes, and how often; how often that of a round is halved.
+// does not becomes, and how often.
 constexpr double kFall = 0.01, kShorter = 0.1;
-constexpr int kMostShorter = 20, kMostHalves = 10;
-constexpr int kMostRounds = 10;
+constexpr int kMostShorter = 20, kMostRounds = 10;
 constexpr double kTouch = 1e-12;  // of a way to a bound, as what counts as there
-constexpr double kEnough = 0.1;  // of the slope, as what rounds may leave of it
+constexpr double kEnough = 0.1;   // of the slope, as what rounds may leave of it
 
 }  // namespace
 
@@ -33,20 +32,19 @@ double BoxStep::dot(const std::vector<double>& a, const double* b) const {
     return sum;
 }
 
-double BoxStep::slope(const std::vector<double>& p) const { return dot(p, at_.g) + dot(p, h_s_.data()); }
+double BoxStep::slope(const std::vector<double>& p) const {
+    return dot(p, at_.g) + dot(p, h_s_.data());
+}
 
-// s_i = P(x + step) - x, rounded outwards at bounds; returns x + s there.
-double BoxStep::place(std::vector<double>& s, std::int64_t i, double step) const {
-    const double x = at_.x[i], lower = at_.lower[i], upper = at_.upper[i], to = x + step;
+// s_i = P(x + step) - x, rounded outwards at bounds.
+void BoxStep::place(std::vector<double>& s, std::int64_t i, double step) const {
+    const double room = (step < 0.0 ? at_.lower[i] : at_.upper[i]) - at_.x[i];
+    const double far = std::copysign(std::numeric_limits<double>::infinity(), step);
     double& si = s[static_cast<std::size_t>(i)];
-    if (lower < to && to < upper) {
+    if (std::abs(step) * (1.0 + kTouch) < std::abs(room))
         si = step;
-        return to;
-    }
-    const double bound = to <= lower ? lower : upper, way = bound - x;
-    const double outwards = bound == lower ? -1.0 : 1.0;
-    si = way == 0.0 ? 0.0 : std::nextafter(way, outwards * std::numeric_limits<double>::infinity());
-    return bound;
+    else
+        si = room == 0.0 ? 0.0 : std::nextafter(room, far);
 }
 
 bool BoxStep::hold_at_bounds(const Boxed& at, double flat) {
@@ -55,8 +53,7 @@ bool BoxStep::hold_at_bounds(const Boxed& at, double flat) {
     bool doubtful = false;
     for (std::int64_t k = 0; k < n_; ++k) {
         const bool inside = at.lower[k] < at.x[k] && at.x[k] < at.upper[k];
-        const bool is_flat =
-            !inside && at.lower[k] < at.upper[k] && std::abs(at.g[k]) <= flat;
+        const bool is_flat = !inside && at.lower[k] < at.upper[k] && std::abs(at.g[k]) <= flat;
         held_[static_cast<std::size_t>(k)] = !inside && !is_flat;
         free_ += inside || is_flat;
         doubtful = doubtful || is_flat;
@@ -98,9 +95,14 @@ void BoxStep::tell_face_step(const std::vector<double>& p, double predicted, boo
         by_ = 1.0;
         return ask_for_trial(Phase::kProjected);
     }
-    for (std::size_t i = 0; i < held_.size(); ++i) p_[i] = held_[i] ? 0.0 : p[i] - s_[i];
+    by_ = to_bound_ = 1.0;
+    for (std::int64_t k = 0; k < n_; ++k) {
+        const auto i = static_cast<std::size_t>(k);
+        p_[i] = held_[i] ? 0.0 : p[i] - s_[i];
+        const double bound = p_[i] < 0.0 ? at_.lower[k] : at_.upper[k];
+        if (p_[i] != 0.0) to_bound_ = std::min(to_bound_, (bound - at_.x[k] - s_[i]) / p_[i]);
+    }
     if (!(slope(p_) < 0.0)) return finish();
-    by_ = 1.0;
     ask_for_trial(Phase::kRound);
 }
 
@@ -199,8 +201,9 @@ void BoxStep::tell_product(const double* product) {
                 ++rounds_;
                 return next_round();
             }
-            by_ /= 2.0;
-            if (std::ilogb(by_) < -kMostHalves) return finish();
+            // Towards the least q of the face it falls, up to the first bound at least.
+            if (by_ <= to_bound_) return finish();
+            by_ = std::max(by_ / 2.0, to_bound_);
             return ask_for_trial(Phase::kRound);
         }
     }
@@ -255,12 +258,7 @@ bool BoxStep::leave(const Boxed& at, const std::vector<double>& p, double curvat
             reached = side * room;
         }
     }
-    for (std::int64_t k = 0; k < n_; ++k) {
-        const double step = reached * p[static_cast<std::size_t>(k)];
-        const double room = step < 0.0 ? at.lower[k] - at.x[k] : at.upper[k] - at.x[k];
-        // The variable that gives the room goes to its bound whatever rounding says.
-        place(s_, k, std::abs(step) * (1.0 + kTouch) < std::abs(room) ? step : room);
-    }
+    for (std::int64_t k = 0; k < n_; ++k) place(s_, k, reached * p[static_cast<std::size_t>(k)]);
     q_ = -best;
     interior_ = false;
     finish();
@@ -269,7 +267,7 @@ bool BoxStep::leave(const Boxed& at, const std::vector<double>& p, double curvat
 
 void BoxStep::visit(Archive& archive) {
     archive(radius_, phase_, wants_, s_, h_s_, z_, direction_, p_, face_gradient_, held_, free_, q_,
-            face_radius_, enough_, by_, shorter_, rounds_, interior_, face_interior_);
+            face_radius_, enough_, by_, to_bound_, shorter_, rounds_, interior_, face_interior_);
     Archive::require(held_.size() == static_cast<std::size_t>(n_));
     for (const auto* vector : {&s_, &h_s_, &z_, &direction_, &p_, &face_gradient_})
         Archive::require(vector->size() >= held_.size());

@@ -1,6 +1,6 @@
-// A step of a trust region in a box: from x an s with |s| <= radius and lower <= x + s <= upper that
-// makes q(s) = g.s + s.H s / 2 small. Conn, Gould and Toint, Trust-Region Methods, 2000, chapter 12;
-// Lin and Moré 1999.
+// A step of a trust region in a box: from x an s with |s| <= radius and lower <= x + s <= upper
+// that makes q(s) = g.s + s.H s / 2 small. Conn, Gould and Toint, Trust-Region Methods, 2000,
+// chapter 12; Lin and Moré 1999.
 //
 // First the step of the face, on which variables stay at the bound beyond which -g leads. Where it
 // meets no bound it is the step. Else the better of its projection and of the projected Cauchy step
@@ -65,7 +65,7 @@ class BoxStep {
     void ask_for_trial(Phase phase);
     double dot(const std::vector<double>& a, const double* b) const;
     double slope(const std::vector<double>& p) const;  // of q at s, along p
-    double place(std::vector<double>& s, std::int64_t i, double step) const;
+    void place(std::vector<double>& s, std::int64_t i, double step) const;
     double trial_value(const double* product) const;
     void adopt(double value, const double* product);
     void try_cauchy();
@@ -82,8 +82,9 @@ class BoxStep {
     std::vector<char> held_;
     std::int64_t free_ = 0;
     double q_ = 0.0, face_radius_ = 0.0;
-    double enough_ = 0.0;  // a slope of the face
-    double by_ = 0.0;      // how far along p_ or -face_gradient_
+    double enough_ = 0.0;    // a slope of the face
+    double by_ = 0.0;        // how far along p_ or -face_gradient_
+    double to_bound_ = 0.0;  // how far along p_ a bound is met, at most 1
     int rounds_ = 0, shorter_ = 0;
     bool interior_ = false, face_interior_ = false;
 };

@@ -1,6 +1,6 @@
 // Newton's method with a dense Hessian. It is asked for at points that were taken and nowhere else;
-// before a small gradient counts, so does its curvature. With bounds what is said of the gradient and
-// of the curvature is said of the free variables.
+// before a small gradient counts, so does its curvature. With bounds what is said of the gradient
+// and of the curvature is said of the free variables.
 #pragma once
 #include <optional>
 

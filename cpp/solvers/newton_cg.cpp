@@ -35,14 +35,19 @@ void NewtonCG::propose() {
 
 // From a gradient with signs and sizes that no symmetry of a problem is likely to share.
 void NewtonCG::look_for_curvature() {
+    const Boxed at = boxed();
     if (bounds_) {
-        const bool flat = step_.box().hold_at_bounds(boxed(), doubtful_ ? limits().gtol : kNone);
+        const bool flat = step_.box().hold_at_bounds(at, doubtful_ ? limits().gtol : kNone);
         if (doubtful_ && !flat) return end_flat(true);
         if (step_.box().free() == 0) return look_further();
     }
     for (std::int64_t i = 0; i < n_; ++i) {
         const std::int64_t mixed = i * 2654435761 % 4294967296;
-        p_[static_cast<std::size_t>(i)] = static_cast<double>(mixed) / 2147483648.0 - 0.99;
+        double& pi = p_[static_cast<std::size_t>(i)];
+        pi = static_cast<double>(mixed) / 2147483648.0 - 0.99;
+        // Conjugate gradients begin with -p: into the box.
+        if (doubtful_ && at.x[i] <= at.lower[i]) pi = -std::abs(pi);
+        if (doubtful_ && at.x[i] >= at.upper[i]) pi = std::abs(pi);
     }
     step_.look(p_, std::min(n_, kMostLooks));
     wait_for(Request::kHessianProduct);

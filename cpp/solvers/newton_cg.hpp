@@ -1,7 +1,7 @@
 // Newton's method in a trust region from products with the Hessian alone, for many variables. The
-// step is Steihaug's, with bounds projected; before a small gradient counts, conjugate gradients look
-// for negative curvature, of the free variables first and then of those too that are at a bound and
-// have next to no gradient.
+// step is Steihaug's, with bounds projected; before a small gradient counts, conjugate gradients
+// look for negative curvature, of the free variables first and then of those too that are at a
+// bound and have next to no gradient.
 #pragma once
 #include <vector>
 

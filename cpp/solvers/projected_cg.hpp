@@ -1,5 +1,5 @@
-// The step of a trust region from products with B alone: Steihaug's, and with bounds that of BoxStep
-// whose faces are Steihaug's.
+// The step of a trust region from products with B alone: Steihaug's, and with bounds that of
+// BoxStep whose faces are Steihaug's.
 #pragma once
 #include <optional>
 #include <vector>

@@ -48,6 +48,27 @@ bool ProjectedStep::certain(const Boxed& at, Quadratic& model, double gtol) {
     return !box_.hold_at_bounds(at, gtol) || face(model).definite();
 }
 
+// Along p_ or -p_, without the variables at a bound that it would lead out. Where some may be, what
+// is left of it may no longer curve down.
+bool ProjectedStep::leave_along(const Boxed& at, Quadratic& model, double radius, bool at_bounds) {
+    std::vector<double>& z = face_p_;
+    for (const double side : {1.0, -1.0}) {
+        double curvature = 0.0, squares = 0.0;
+        for (std::size_t i = 0; i < p_.size(); ++i) {
+            const double zi = side * p_[i];
+            const bool out =
+                (zi < 0.0 && at.x[i] <= at.lower[i]) || (zi > 0.0 && at.x[i] >= at.upper[i]);
+            z[i] = out ? 0.0 : zi;
+            squares += z[i] * z[i];
+        }
+        model.multiply(z.data(), product_.data());
+        for (std::size_t i = 0; i < p_.size(); ++i) curvature += z[i] * product_[i];
+        if (at_bounds && !(curvature < 0.0)) continue;
+        if (box_.leave(at, z, curvature / squares, radius)) return true;
+    }
+    return false;
+}
+
 std::optional<Quadratic::Step> ProjectedStep::leave(const Boxed& at, Quadratic& model,
                                                     double radius, double gtol) {
     constexpr double kNone = -1.0;  // no gradient is as small
@@ -61,13 +82,7 @@ std::optional<Quadratic::Step> ProjectedStep::leave(const Boxed& at, Quadratic& 
         if (convex) continue;
         const Quadratic::Step step = face_step(model, at.g, radius);
         if (box_.take_inside(at, p_, step.predicted)) return step;
-        model.multiply(p_.data(), product_.data());
-        double curvature = 0.0, squares = 0.0;
-        for (std::size_t i = 0; i < p_.size(); ++i) {
-            curvature += p_[i] * product_[i];
-            squares += p_[i] * p_[i];
-        }
-        if (box_.leave(at, p_, curvature / squares, radius))
+        if (leave_along(at, model, radius, flat != kNone))
             return Quadratic::Step{box_.predicted(), false};
     }
     return {};

@@ -17,7 +17,7 @@ class ProjectedStep {
     Quadratic::Step within(const Boxed& at, Quadratic& model, double radius);
     // The same, at a point where the projected gradient is at most gtol, if f curves down there:
     // along the free variables, or along those too that are at a bound and of which the gradient is
-    // at most gtol. Else nothing, and the model has a minimum there or minimum() is false.
+    // at most gtol. Else nothing.
     std::optional<Quadratic::Step> leave(const Boxed& at, Quadratic& model, double radius,
                                          double gtol);
     // Whether no variable at a bound leaves that in doubt: those with a gradient of at most gtol
@@ -36,6 +36,7 @@ class ProjectedStep {
     Quadratic& face(Quadratic& model);  // of the variables that are not held
     // Of the face, with zeros where variables are held, into p_.
     Quadratic::Step face_step(Quadratic& model, const double* g, double radius);
+    bool leave_along(const Boxed& at, Quadratic& model, double radius, bool at_bounds);
 
     BoxStep box_;
     Quadratic block_;

@@ -15,7 +15,9 @@ constexpr double kFar = 100.0;
 }  // namespace
 
 SR1::SR1(std::int64_t n, DType iterates, const Start& from, const Limits& limits)
-    : RegionSolver(n, iterates, from, limits, {0.1, 0.5}), b_(n), step_(n, b_.padded(), bounds_ != nullptr) {
+    : RegionSolver(n, iterates, from, limits, {0.1, 0.5}),
+      b_(n),
+      step_(n, b_.padded(), bounds_ != nullptr) {
     for (auto* vector : {&gradient_, &s_, &y_, &b_s_, &b_direction_})
         vector->resize(static_cast<std::size_t>(b_.padded()));
 }

@@ -11,7 +11,7 @@ from .. import _core
 from ..kinds import as_array, in_kind_of
 from .base import ROWS, checked_options
 from .bounds import batch_bounds, nothing
-from .minimize import check_bounded, method_name, settings_of
+from .minimize import method_name, settings_of
 from .result import BatchResult
 from .trace import verbosity
 
@@ -104,7 +104,6 @@ def minimize_batch(
         raise ValueError("trace is True; of a batch none is kept")
     flat = np.require(starts, dtype, ["C", "A"]).reshape(count, n)
     if not nothing(bounds):
-        check_bounded(name)
         settings["bounds"] = batch_bounds(bounds, shape, count, dtype)
     batch = _core.Batch(name, flat, checked_options(name, settings))
     args = args if isinstance(args, tuple) else (args,)

@@ -91,13 +91,6 @@ def method_name(method: Any) -> str:
     return name
 
 
-def check_bounded(method: str) -> None:
-    """Refuse bounds for a method that has none."""
-    bounded = [name for name in METHODS if "bounds" in ROWS[name]["options"]]
-    if method not in bounded:
-        raise ValueError(f"bounds are given; of the methods {bounded} take them, not {method}")
-
-
 def settings_of(method: str, options: Any, more: dict[str, Any], tol: Any) -> dict[str, Any]:
     """Return the options of a method, `disp` among them, under our names."""
     if options is not None and not isinstance(options, Mapping):
@@ -260,7 +253,6 @@ def minimize(
     step = settings.pop("finite_diff_rel_step", None)
     step = None if step is None else positive("finite_diff_rel_step", step)
     if not nothing(bounds):
-        check_bounded(name)
         settings["bounds"] = bounds
     solver = METHODS[name](x0, **settings)
     core = solver._solver  # which lends x

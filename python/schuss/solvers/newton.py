@@ -82,6 +82,15 @@ class Newton(Solver):
             else:
                 solver.tell(f(x), gradient(x))
 
+    With bounds the variables stay that are at the bound beyond which -g leads, and p is the step of
+    the others. Where it meets a bound, the better of its projection and of a projected step along
+    -g is bettered in up to 10 rounds: the variables that have come to a bound are held, and the
+    others take the step of their block of H, projected and shortened until the model falls. What is
+    said here of the gradient and of curvature is then said of the free variables and of the
+    projected gradient. A variable at a bound whose gradient is at most gtol may leave it, if f
+    curves down there; `is_minimum` asks that H be positive definite over such variables and the
+    free ones.
+
     Args:
         x0: where to start; see `Solver`.
         gtol: converged where no element of the gradient is larger and no curvature negative, at
@@ -115,7 +124,8 @@ class Newton(Solver):
 
     Reference: Moré and Sorensen, Computing a Trust Region Step, SIAM J. Sci. Stat. Comput. 4, 1983;
     Conn, Gould and Toint, Trust-Region Methods, SIAM, 2000, sections 7.3 and 17.1; Nocedal and
-    Wright, Numerical Optimization, 2006, algorithm 3.3, for τ.
+    Wright, Numerical Optimization, 2006, algorithm 3.3, for τ; Lin and Moré, Newton's Method for
+    Large Bound-Constrained Optimization Problems, SIAM J. Optim. 9, 1999.
 
     Where we differ: where the decrease of f is within its rounding error, the slopes at both ends
     stand for it.
@@ -192,6 +202,10 @@ class NewtonCG(Solver):
 
     Where the gradient is small, up to 30 products look for negative curvature from a direction that
     no symmetry of the problem is likely to share. Where they meet some, the run goes on downhill.
+
+    With bounds the step is projected as that of `Newton`, in some more products, and curvature is
+    looked for among the free variables, then also among those at a bound whose gradient is at most
+    gtol.
 
     Args:
         x0: where to start; see `Solver`.

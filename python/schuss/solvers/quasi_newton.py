@@ -242,6 +242,7 @@ class SR1(Solver):
     where the model was exact to a tenth more than three times in a row. It begins as 0.3 |x| or
     |f| / |g|, whichever is less, and B as |g| / Δ I. B also
     learns from steps that are not taken. It follows curvature of both signs, which BFGS cannot.
+    With bounds the step is projected as that of `Newton`.
 
     Args:
         x0: where to start; see `Solver`.
