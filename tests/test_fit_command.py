@@ -173,6 +173,23 @@ def test_the_table_of_groups_and_the_files(many, run, tmp_path):
     assert (tmp_path / "a.svg").stat().st_size > 10_000
 
 
+def test_groups_that_cannot_be_fitted_say_so(one, run, tmp_path):
+    file, _ = one
+    rows = [line.split(",")[:2] for line in file.read_text().splitlines()[1:]]
+    few = [["few", *row] for row in rows[:2]]
+    text = "\n".join(",".join(row) for row in [*(["good", *row] for row in rows), *few])
+    (tmp_path / "two.csv").write_text(f"site,t,signal\n{text}\n")
+    status, out, _ = run("two.csv", *GAUSSIAN, "--by", "site")
+    assert status == 0
+    lines = {line.split()[0]: line for line in out.splitlines() if line.split()}
+    assert lines["few"].rstrip().endswith("not determined")
+    assert "not" not in lines["good"]
+    assert "1 with parameters that the points do not determine" in out
+    figure = lab.plots.fits(lab.fit("two.csv", "gaussian+offset", "t", "signal", by="site"))
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles == ["site good", "site few: not determined"]
+
+
 def test_p0_and_bounds(one, run):
     file, _ = one
     words = ("--bounds", "sigma=..0.5", "--bounds", "offset=0..", "--p0", "-3,5,1,0.5")
@@ -361,6 +378,8 @@ def test_a_picture_for_each_group_up_to_twelve(many):
         )
     }
     few["pixel"] = np.repeat(["a", "$b$", "c"], 30)
+    few = {name: [*column, *column[:60]] for name, column in few.items()}  # a row and a half
+    few["pixel"][90:] = np.repeat(["d", "e"], 30)
     figure = lab.plots.fits(lab.fit(few, "gaussian+offset", "t", "signal", by="pixel"))
     titles = [axes.get_title(loc="left") for axes in figure.axes]
-    assert titles == ["pixel a", r"pixel \$b\$", "pixel c"]
+    assert titles == ["pixel a", r"pixel \$b\$", "pixel c", "pixel d", "pixel e"]

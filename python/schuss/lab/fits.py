@@ -86,9 +86,20 @@ class Fits:
         points = sum(map(len, self.x))
         return f"{self.source}: {what}, {len(self.groups):,} groups by {self.by}, {points:,} points"
 
+    def trouble(self, group: int) -> str:
+        """Return "not converged", or "not determined" by its points, or "" for a good fit."""
+        if not self.result.success[group]:
+            return "not converged"
+        return "not determined" if np.isinf(self.result.stderr[group]).any() else ""
+
     def endings(self) -> list[tuple[str, int]]:
-        """Return how fits ended, in words, and how many did so, the most frequent first."""
-        return Counter(self.result.message).most_common()
+        """Return how fits ended, in words, and how many did so, the most frequent first.
+
+        Last, how many have parameters that the points do not determine, where there are any.
+        """
+        loose = int(np.isinf(self.result.stderr).any(axis=1).sum())
+        note = [("with parameters that the points do not determine", loose)] if loose else []
+        return [*Counter(self.result.message).most_common(), *note]
 
     def header(self) -> list[str]:
         """Return the names of what `rows` has."""

@@ -224,23 +224,24 @@ def _groups(result: Fits, most: int) -> Group:
 
     found, count = result.result, len(result.groups)
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column(result.by, no_wrap=True)
+    half = most // 2
+    shown = range(count) if count <= most else [*range(half), *range(count - half, count)]
+    widest = max(len(word) for word in ("median", *(result.groups[k] for k in shown)))
+    table.add_column(result.by, no_wrap=True, min_width=min(widest, 16))
     for name in (*found.names, "root of\nchi2/dof"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
+    table.add_column()
 
     def row(label: str, values: Any, errors: Any, spread: float, end: str) -> None:
         pairs = zip(values.tolist(), errors.tolist(), strict=True)
         cells = (with_error(value, error, short=True) for value, error in pairs)
         table.add_row(label, *cells, f"{spread:.3g}", end)
 
-    half = most // 2
-    shown = range(count) if count <= most else [*range(half), *range(count - half, count)]
     for k in shown:
         if count > most and k == count - half:
             table.add_row("...")
-        end = "" if found.success[k] else "not converged"
-        row(result.groups[k], found.x[k], found.stderr[k], result.spread[k], end)
+        own = found.x[k], found.stderr[k], result.spread[k]
+        row(result.groups[k], *own, result.trouble(k))
     if count > most and found.success.any():
         good = found.success
         values, errors = (np.median(each[good], axis=0) for each in (found.x, found.stderr))

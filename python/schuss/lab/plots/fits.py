@@ -135,13 +135,13 @@ def fits(result: Fits) -> Figure:
     figure.subplots_adjust(
         0.75 / width, 0.65 / height, 1 - 0.15 / width, 1 - 0.8 / height, wspace=0.22, hspace=0.4
     )
-    panels = figure.subplots(rows, columns, squeeze=False).flat
+    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes, group in zip(panels, shown, strict=False):
         _draw_curve(axes, _panel(result, group))
         axes.locator_params(nbins=4, steps=[1, 2, 5, 10])
         axes.tick_params(labelsize="small")
         headline(axes, plain(_heading(result, group)))
-    for axes in list(panels)[len(shown) :]:
+    for axes in panels[len(shown) :]:
         axes.remove()
     figure.supxlabel(plain(result.x_name), y=0.15 / height, fontsize="medium")
     figure.supylabel(plain(result.y_name), x=0.2 / width, fontsize="medium")
@@ -152,8 +152,8 @@ def fits(result: Fits) -> Figure:
 
 
 def _heading(result: Fits, group: int) -> str:
-    end = "" if result.result.success[group] else ": not converged"
-    return f"{result.by} {result.groups[group]}{end}"
+    end = result.trouble(group)
+    return f"{result.by} {result.groups[group]}{end and ': '}{end}"
 
 
 def _caption(result: Fits, shown: int) -> str:
