@@ -182,12 +182,12 @@ def test_groups_that_cannot_be_fitted_say_so(one, run, tmp_path):
     status, out, _ = run("two.csv", *GAUSSIAN, "--by", "site")
     assert status == 0
     lines = {line.split()[0]: line for line in out.splitlines() if line.split()}
-    assert lines["few"].rstrip().endswith("not determined")
+    assert lines["few"].rstrip().endswith("not fixed")
     assert "not" not in lines["good"]
     assert "1 with parameters that the points do not determine" in out
     figure = lab.plots.fits(lab.fit("two.csv", "gaussian+offset", "t", "signal", by="site"))
     titles = [axes.get_title(loc="left") for axes in figure.axes]
-    assert titles == ["site good", "site few: not determined"]
+    assert titles == ["site good", "site few: not fixed"]
 
 
 def test_p0_and_bounds(one, run):
@@ -285,6 +285,7 @@ def test_columns_of_a_table_are_checked():
         (3.14159, 0.00996, "3.142 ± 0.010", "3.142(10)"),
         (12.34, 1.5, "12.3 ± 1.5", "12.3(15)"),
         (1234.5, 67.8, "1234 ± 68", "1234(68)"),
+        (289449, 38074, "(2.89 ± 0.38)e+05", "2.89(38)e+05"),
         (-2.5e9, 3e7, "(-2.500 ± 0.030)e+09", "-2.500(30)e+09"),
         (2.5e-6, 1e-8, "(2.500 ± 0.010)e-06", "2.500(10)e-06"),
         (2.5, np.inf, "2.5 ± inf", "2.5(inf)"),

@@ -87,10 +87,10 @@ class Fits:
         return f"{self.source}: {what}, {len(self.groups):,} groups by {self.by}, {points:,} points"
 
     def trouble(self, group: int) -> str:
-        """Return "not converged", or "not determined" by its points, or "" for a good fit."""
+        """Return "failed", or "not fixed" where its points do not determine it, or ""."""
         if not self.result.success[group]:
-            return "not converged"
-        return "not determined" if np.isinf(self.result.stderr[group]).any() else ""
+            return "failed"
+        return "not fixed" if np.isinf(self.result.stderr[group]).any() else ""
 
     def endings(self) -> list[tuple[str, int]]:
         """Return how fits ended, in words, and how many did so, the most frequent first.
@@ -288,7 +288,7 @@ def with_error(value: float, error: float, *, short: bool = False) -> str:
     if math.isfinite(value) and 0 < error < math.inf:
         largest = max(abs(value), error)
         exponent = math.floor(math.log10(largest))
-        if not -4 <= exponent < 6:
+        if not -4 <= exponent < 6 or error >= 99.5:
             power, value, error = f"e{exponent:+03}", value / 10.0**exponent, error / 10.0**exponent
         digits = max(1 - math.floor(math.log10(float(f"{error:.1e}"))), 0)
         number, spread = f"{value:.{digits}f}", f"{error:.{digits}f}"
