@@ -97,6 +97,8 @@ def pictures() -> dict[str, Callable[[], Figure]]:
         "inits": draw_inits,
         "search": draw_search,
         "batch": draw_batch,
+        "fit-pasture": draw_fit,
+        "fit-petals": draw_fits,
     }
     return found
 
@@ -247,6 +249,33 @@ def draw_landscape(name: str) -> Figure:
 def draw_range_test() -> Figure:
     """The learning-rate range test of momentum."""
     return lab.plots.range_test(lab.find_learning_rate("momentum"))
+
+
+def draw_fit() -> Figure:
+    """The curve of the page on fitting: Rat42 of NIST."""
+    days = np.array([9.0, 14, 21, 28, 42, 57, 63, 70, 79])
+    crop = np.array([8.93, 10.8, 18.59, 22.33, 39.35, 56.11, 61.73, 64.62, 67.08])
+
+    def growth(x: Any, height: float, b: float, rate: float) -> Any:
+        return height / (1 + np.exp(b - rate * x))
+
+    popt, pcov = schuss.curve_fit(growth, days, crop, p0=[100, 1, 0.1])
+    return lab.plots.fit(growth, days, crop, popt, pcov)
+
+
+def draw_fits() -> Figure:
+    """What `schuss fit --by species` draws there: how long the petals of iris are."""
+    from sklearn.datasets import load_iris
+
+    iris = load_iris()
+    edges = np.arange(0.8, 7.3, 0.2)
+    counts = [np.histogram(iris.data[iris.target == kind, 2], edges)[0] for kind in range(3)]
+    columns = {
+        "species": np.repeat(iris.target_names, edges.size - 1),
+        "length": np.tile((edges[1:] + edges[:-1]) / 2, 3),
+        "flowers": np.concatenate(counts),
+    }
+    return lab.plots.fits(lab.fit(columns, "gaussian", "length", "flowers", by="species"))
 
 
 def draw_comparison() -> Figure:

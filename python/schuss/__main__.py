@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from typing import NoReturn
 
 import schuss
-from schuss.commands import compare, info, landscape, lr_find, search
+from schuss.commands import compare, fit, info, landscape, lr_find, search
 from schuss.suggest import did_you_mean
 
 __all__ = ["main"]
@@ -17,6 +17,7 @@ __all__ = ["main"]
 COMMANDS = {
     "info": info,
     "compare": compare,
+    "fit": fit,
     "landscape": landscape,
     "lr-find": lr_find,
     "search": search,
@@ -82,7 +83,7 @@ def _joined(words: Sequence[str]) -> list[str]:
     """Return `--start -1,2` as `--start=-1,2`; argparse takes -1,2 for an option."""
     joined: list[str] = []
     for word in words:
-        if joined and joined[-1] in ("--start", "--box"):
+        if joined and joined[-1] in ("--start", "--box", "--p0"):
             joined[-1] += "=" + word
         else:
             joined.append(word)

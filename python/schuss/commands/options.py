@@ -227,8 +227,10 @@ def save_json(file: Path | None, results: dict[str, Any]) -> None:
 
 
 def say_where(arguments: argparse.Namespace) -> None:
-    """Name the plot, where it does not mix with JSON."""
+    """Name the plot and the table, where they do not mix with JSON."""
     to = sys.stderr if arguments.json == STDOUT else sys.stdout
+    if getattr(arguments, "output", None) is not None:
+        print(f"table: {arguments.output}", file=to)
     print(f"plot: {arguments.plot}", file=to)
 
 
@@ -241,7 +243,7 @@ def check_outputs(arguments: argparse.Namespace) -> None:
     ):
         if find_spec(module) is None:  # imported later: names are checked before anything slow
             raise ModuleNotFoundError(f"No module named {module!r}", name=module)
-    for path in (arguments.plot, arguments.json):
+    for path in (arguments.plot, arguments.json, getattr(arguments, "output", None)):
         if path is not None and path != STDOUT and (path.is_dir() or not path.parent.is_dir()):
             raise ValueError(f"{path}: cannot be written, {path.parent} is no directory")
     moves = {"gif"} if arguments.command == "landscape" else set()

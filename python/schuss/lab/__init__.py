@@ -15,6 +15,7 @@ from __future__ import annotations
 from schuss.lab import data, network, plots, report, surfaces, textbook
 from schuss.lab.catalog import available
 from schuss.lab.comparison import Comparison, Result, Start, compare, schedule_names
+from schuss.lab.fits import Fits, fit
 from schuss.lab.interrupt import Interrupted
 from schuss.lab.range_test import RangeTest, find_learning_rate, range_test
 from schuss.lab.search import Search, Trial, search
@@ -24,6 +25,7 @@ from schuss.suggest import explain
 __all__ = [
     "SURFACES",
     "Comparison",
+    "Fits",
     "Interrupted",
     "Landscape",
     "Path",
@@ -37,6 +39,7 @@ __all__ = [
     "compare",
     "data",
     "find_learning_rate",
+    "fit",
     "landscape",
     "network",
     "plots",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import itertools
 import textwrap
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from schuss.lab import separated
 from schuss.suggest import explain
 
 __all__ = ["Dataset", "digits", "get", "load", "split"]
@@ -25,7 +25,6 @@ Array = npt.NDArray[Any]
 
 TEST_EVERY = 5
 BLOCK = 512  # rows that are worked on at once, so that a file needs little memory
-SEPARATORS = "\t;|, "
 MISSING = ("", "nan", "na", "n/a", "#n/a", "<na>", "null")  # as labels, in any case
 
 
@@ -278,47 +277,21 @@ def _array(arrays: Any, name: str) -> Array:
 
 def _read_csv(path: Path) -> tuple[Array, Array]:
     try:
-        with path.open(newline="", encoding=_encoding(path)) as file:
+        with path.open(newline="", encoding=separated.encoding(path)) as file:
             return _parse(file)
     except (UnicodeError, csv.Error) as error:
         raise ValueError("not a text file of separated values") from error
 
 
-def _encoding(path: Path) -> str:
-    """UTF-16 with its mark, UTF-8, or what Windows writes; of the latter Latin-1 is a part."""
-    with path.open("rb") as file:
-        if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-            return "utf-16"
-        for encoding in ("utf-8-sig", "cp1252", "latin-1"):
-            decoder = codecs.getincrementaldecoder(encoding)()
-            file.seek(0)
-            try:
-                for chunk in iter(lambda: file.read(1 << 16), b""):
-                    if b"\0" in chunk:
-                        raise ValueError("not a text file of separated values")
-                    decoder.decode(chunk)
-                decoder.decode(b"", final=True)
-            except UnicodeDecodeError:
-                continue
-            break
-    return encoding
-
-
 def _parse(file: Iterable[str]) -> tuple[Array, Array]:
-    lines = iter(file)
-    skipped = 0
-    for line in lines:
-        if line.strip() and not line.lstrip().startswith(("#", "sep=")):  # Excel's own first line
-            lines = itertools.chain([line], lines)
-            break
-        skipped += 1
+    lines, skipped = separated.begin(file)
     sample = list(itertools.islice(lines, 50))
     if not sample:
         raise ValueError("no rows of numbers")
-    separator = max(SEPARATORS, key=lambda each: _fit(sample, each))
+    separator = max(separated.SEPARATORS, key=lambda each: _fit(sample, each))
     decimal = "," if separator != "," else "."
-    _check_ends([row for _, row in _rows(sample, separator)])
-    rows = _rows(itertools.chain(sample, lines), separator)
+    _check_ends([row for _, row in separated.rows(sample, separator)])
+    rows = separated.rows(itertools.chain(sample, lines), separator)
     columns = 0
     blocks: list[Array] = []
     block, numbers = array("d"), array("q")  # of cells, and of the line of each row
@@ -335,14 +308,14 @@ def _parse(file: Iterable[str]) -> tuple[Array, Array]:
                 raise ValueError(
                     "there is one column; at least two are wanted, the last one the label"
                 )
-            if any(cell.strip() and not _is_number(cell, decimal) for cell in row[:-1]):
+            if any(cell.strip() and not separated.is_number(cell, decimal) for cell in row[:-1]):
                 continue  # a header
         if len(row) != columns:
             raise ValueError(f"line {line_number} has {len(row)} columns; {columns} are wanted")
         try:
-            block.extend([_number(cell, decimal) for cell in row[:-1]])
+            block.extend([separated.number(cell, decimal) for cell in row[:-1]])
         except ValueError:
-            at = next(k for k, cell in enumerate(row) if not _is_number(cell, decimal))
+            at = next(k for k, cell in enumerate(row) if not separated.is_number(cell, decimal))
             raise ValueError(
                 f"line {line_number}: {row[at].strip()!r} is not a number (column {at + 1})"
             ) from None
@@ -368,8 +341,8 @@ def _parse(file: Iterable[str]) -> tuple[Array, Array]:
             raise ValueError(
                 f"line {numbers[labels.index(code)]}: the label is missing (column {columns})"
             )
-    numeric = all(_is_number(word, decimal) for word in spelt)
-    if numeric and any(_number(word, decimal) % 1 for word in spelt):
+    numeric = all(separated.is_number(word, decimal) for word in spelt)
+    if numeric and any(separated.number(word, decimal) % 1 for word in spelt):
         raise ValueError("y holds fractions: labels are whole numbers or words, not quantities")
     x = np.concatenate(blocks)
     bad = np.argwhere(~np.isfinite(x))
@@ -389,49 +362,21 @@ def _check_ends(rows: list[list[str]]) -> None:
         raise ValueError("the label column is empty (a separator at the end of each line?)")
 
 
-def _is_comment(row: list[str]) -> bool:
-    """Not #N/A and its like, which stand for a number that is missing."""
-    begin = row[0].strip()
-    return begin == "#" or begin.startswith(("# ", "##", "#!"))
-
-
-def _rows(lines: Iterable[str], separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Each row that is neither empty nor a comment, and the number of its last line."""
-    if separator == " ":
-        lines = (line.strip() for line in lines)
-    reader = csv.reader(lines, delimiter=separator, skipinitialspace=separator != "\t")
-    for row in reader:
-        if (len(row) > 1 or (row and row[0].strip())) and not _is_comment(row):
-            yield reader.line_num, row
-
-
 def _fit(sample: list[str], separator: str) -> tuple[float, int]:
     """How well a separator makes rows of numbers with a label: in how many, and of what length."""
     decimal = "," if separator != "," else "."
     try:
-        rows = [row for _, row in _rows(sample, separator)]
+        rows = [row for _, row in separated.rows(sample, separator)]
     except csv.Error:
         return 0.0, 0
     if not rows or len(rows[0]) < 2:
         return 0.0, 0
     good = sum(
         len(row) == len(rows[0])
-        and all(not cell.strip() or _is_number(cell, decimal) for cell in row[:-1])
+        and all(not cell.strip() or separated.is_number(cell, decimal) for cell in row[:-1])
         for row in rows
     )
     return good / len(rows), len(rows[0])
-
-
-def _number(text: str, decimal: str) -> float:
-    return float(text.replace(",", ".", 1) if decimal == "," else text)
-
-
-def _is_number(text: str, decimal: str) -> bool:
-    try:
-        _number(text, decimal)
-    except ValueError:
-        return False
-    return True
 
 
 def _narrow(cells: array[float], columns: int) -> Array:

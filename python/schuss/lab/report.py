@@ -5,20 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from schuss.lab.comparison import ENGINES
+from schuss.lab.fits import with_error
 from schuss.suggest import explain
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, Group
     from rich.table import Table
 
     from schuss.lab.comparison import Comparison
+    from schuss.lab.fits import Fits
     from schuss.lab.search import Search
     from schuss.lab.surfaces import Landscape
 
-__all__ = ["best", "ends", "progress_bar", "table"]
+__all__ = ["best", "ends", "fits", "progress_bar", "table"]
 
 
 @contextmanager
@@ -174,6 +178,77 @@ def best(result: Search, rows: int = 10) -> Table:
             f"{trial.seconds:.2f}",
         )
     return table
+
+
+def fits(result: Fits, rows: int = 12) -> Group:
+    """The parameters of a fit, one row each; of groups a row each, for `rich.print`.
+
+    Args:
+        result: what `schuss.lab.fit` returned.
+        rows: groups at most; of more, the first and the last, and the medians of those that
+            converged.
+
+    Example:
+        >>> import numpy as np
+        >>> from schuss import lab
+        >>> t = np.linspace(0, 3, 20)
+        >>> found = lab.fit({"t": t, "signal": 2 * np.exp(-t)}, "exponential", "t", "signal")
+        >>> title, table, *ends = fits(found).renderables
+        >>> table.row_count
+        2
+    """
+    return _groups(result, rows) if result.by else _parameters(result)
+
+
+def _parameters(result: Fits) -> Group:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Group
+    from rich.table import Table
+
+    found = result.result
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("parameter", no_wrap=True)
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("standard error", justify="right", no_wrap=True)
+    for name, value, error in zip(found.names, found.x[0], found.stderr[0], strict=True):
+        table.add_row(name, f"{value:.8g}", f"{error:.3g}")
+    spread = f", root of chi2/dof {result.spread[0]:.3g}" if found.dof[0] > 0 else ""
+    numbers = f"chi2 {result.chi2[0]:.6g}, {found.dof[0]} degrees of freedom{spread}"
+    return Group(result.summary(), table, numbers, found.message[0])
+
+
+def _groups(result: Fits, most: int) -> Group:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Group
+    from rich.table import Table
+
+    found, count = result.result, len(result.groups)
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    half = most // 2
+    shown = range(count) if count <= most else [*range(half), *range(count - half, count)]
+    widest = max(len(word) for word in ("median", *(result.groups[k] for k in shown)))
+    table.add_column(result.by, no_wrap=True, min_width=min(widest, 16))
+    for name in (*found.names, "root of\nchi2/dof"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column()
+
+    def row(label: str, values: Any, errors: Any, spread: float, end: str) -> None:
+        pairs = zip(values.tolist(), errors.tolist(), strict=True)
+        cells = (with_error(value, error, short=True) for value, error in pairs)
+        table.add_row(label, *cells, f"{spread:.3g}", end)
+
+    for k in shown:
+        if count > most and k == count - half:
+            table.add_row("...")
+        own = found.x[k], found.stderr[k], result.spread[k]
+        row(result.groups[k], *own, result.trouble(k))
+    if count > most and found.success.any():
+        good = found.success
+        values, errors = (np.median(each[good], axis=0) for each in (found.x, found.stderr))
+        row("median", values, errors, float(np.median(result.spread[good])), "")
+    note = "In brackets the standard error, in units of the last figure"
+    ends = (f"{number:,} {end}" for end, number in result.endings())
+    return Group(result.summary(), table, note, *ends)
 
 
 def _solvers_note(result: Comparison) -> str:

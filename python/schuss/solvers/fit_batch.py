@@ -183,7 +183,7 @@ def curve_fit_batch(
             raise ValueError(
                 "jac is given beside a model by name, which has its own; None is wanted"
             )
-        model, names, variables = _model(f)
+        model, names, variables = named_model(f)
         x = _numbers("xdata", xdata, None)
         own = (m,) if variables == 1 else (variables, m)
         each = (count, m) if variables == 1 else (variables, count, m)
@@ -398,7 +398,7 @@ def _differences(values: Any, points: Any, index: Any, lower: Any, upper: Any) -
 # -- arguments -------------------------------------------------------------------------------------
 
 
-def _model(name: str) -> tuple[_core.Model, list[str], int]:
+def named_model(name: str) -> tuple[_core.Model, list[str], int]:
     """Return a model, the names of its parameters, and how many variables it has."""
     known = _core.models()
     base, *terms = name.split("+")

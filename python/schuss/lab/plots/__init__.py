@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from schuss.lab.plots.convergence import convergence
+from schuss.lab.plots.fits import fit, fits
 from schuss.lab.plots.paths import animation, landscape
 from schuss.lab.plots.rates import range_test
 from schuss.lab.plots.scores import search
@@ -14,6 +15,8 @@ __all__ = [
     "comparison",
     "convergence",
     "diagnostics",
+    "fit",
+    "fits",
     "landscape",
     "range_test",
     "search",
