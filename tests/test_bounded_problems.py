@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 
 import pytest
-from schuss import _core
 
 from bench import required
 from bench.bench_bounds import PEER, SMALL, SOLVERS, attempt
@@ -14,9 +13,7 @@ from bench.results import Trial
 from problems.bounded import LARGE, bounded_problems
 
 PROBLEMS = {p.name: p for p in bounded_problems(SMALL)}
-METHODS = [name for name, row in _core.methods().items() if "bounds" in row["options"]]
 OURS = [name for name, (module, method) in SOLVERS.items() if module == "schuss"]
-SOLVING = [name for name in OURS if SOLVERS[name][1] in METHODS]
 
 # Where values end, far above gtol, and the message says so.
 ROUNDING = {
@@ -37,7 +34,7 @@ def trial(solver):
 
 
 @pytest.mark.filterwarnings("ignore:hess")
-@pytest.mark.parametrize("solver", SOLVING)
+@pytest.mark.parametrize("solver", OURS)
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_solved(solver, name):
     found = run(solver, name)
@@ -53,12 +50,8 @@ def test_gradient_descent_is_as_it_says(name):
 @pytest.mark.parametrize(
     ("solver", "share", "evaluations"),
     [
-        case
-        for case in (
-            ("schuss L-BFGS", required.BOUNDS_SOLVED, required.BOUNDS_EVALUATIONS),
-            ("schuss Newton", required.CURVED_SOLVED, required.CURVED_EVALUATIONS),
-        )
-        if case[0] in SOLVING
+        ("schuss L-BFGS", required.BOUNDS_SOLVED, required.BOUNDS_EVALUATIONS),
+        ("schuss Newton", required.CURVED_SOLVED, required.CURVED_EVALUATIONS),
     ],
 )
 def test_as_much_as_lbfgsb_solves(solver, share, evaluations):

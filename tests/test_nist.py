@@ -6,14 +6,12 @@ from functools import cache
 
 import numpy as np
 import pytest
-import schuss
 
 from bench import bench_fits, required
 from bench.bench_fits import Peaks, attempt, digits
 from problems.nist import fits
 
 FITS = {fit.name: fit for fit in fits()}
-READY = [name for name in required.FITS if hasattr(schuss, name.partition(",")[0].split()[1])]
 
 cached = cache(attempt)
 
@@ -58,13 +56,13 @@ def test_digits():
     assert digits(np.array([-5.0]), np.array([1.0])) == 0
 
 
-@pytest.mark.parametrize("solver", READY)
+@pytest.mark.parametrize("solver", required.FITS)
 @pytest.mark.parametrize("name", FITS)
 def test_no_fault(solver, name):
     assert not run(solver, name).fault
 
 
-@pytest.mark.parametrize("solver", READY)
+@pytest.mark.parametrize("solver", required.FITS)
 def test_digits_of_all_fits(solver):
     found = [run(solver, name).digits for name in FITS]
     for right, least in required.FITS[solver].items():
