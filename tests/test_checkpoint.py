@@ -570,6 +570,7 @@ SOLVERS = {cls.__name__: partial(cls, gtol=0.0, maxfun=40) for cls in CLASSES.va
     "LBFGS-float32": lambda x: schuss.LBFGS(x, history_dtype="float32", gtol=0.0, maxfun=60),
     "BFGS-damped": lambda x: schuss.BFGS(x, damping=True, gtol=0.0, maxfun=60),
     "Newton-line_search": lambda x: schuss.Newton(x, globalization="line_search", maxfun=40),
+    "LeastSquares": lambda x: schuss.LeastSquares(x, tol=0.0, loss="soft_l1", maxfun=40),
     "Newton-none": lambda x: schuss.Newton(x, globalization="none", learning_rate=0.5, maxfun=40),
 }
 N = 6
@@ -590,6 +591,10 @@ def answer(solver):
     elif solver.request == "hessian_product":
         v = np.concatenate([np.ravel(leaf) for leaf in leaves(solver.direction)])
         solver.tell_product(shaped(hessian(x) @ v))
+    elif solver.request == "residuals":
+        solver.tell(x**2 - np.arange(x.size))
+    elif solver.request == "jacobian":
+        solver.tell_jacobian(np.diag(2 * x))
     else:
         f, g = FUNCTION(x)
         solver.tell(f, shaped(g))
@@ -620,7 +625,8 @@ def test_a_solver_goes_on_bit_for_bit_at_any_point(name, form, dtype, path):
         if not steady.done:
             assert same(found.ask(), steady.ask())
     assert steady.done
-    assert requests == {"value_and_gradient", _core.methods()[steady._method]["needs"]}
+    first = "residuals" if name == "LeastSquares" else "value_and_gradient"
+    assert requests == {first, _core.methods()[steady._method]["needs"]}
 
 
 def test_every_solver_is_in_the_list():

@@ -85,12 +85,12 @@ def bits(result):
 
 
 @pytest.mark.parametrize("name", ["MGH09/1", "Hahn1/2", "BoxBOD/1"])
-@pytest.mark.parametrize("bounds", [None, (0.0, 1e4)])
-def test_copies_in_mid_search_go_on_bit_for_bit(name, bounds):
+@pytest.mark.parametrize("options", [{}, {"bounds": (0.0, 1e4)}, {"loss": "huber"}])
+def test_copies_in_mid_search_go_on_bit_for_bit(name, options):
     fit = FITS[name]
-    whole = drive(schuss.LeastSquares(fit.start, bounds=bounds), fit).result()
+    whole = drive(schuss.LeastSquares(fit.start, **options), fit).result()
     for steps in (0, 1, 2, 5, 12):
-        begun = drive(schuss.LeastSquares(fit.start, bounds=bounds), fit, steps)
+        begun = drive(schuss.LeastSquares(fit.start, **options), fit, steps)
         for other in (pickle.loads(pickle.dumps(begun)), copy.deepcopy(begun), begun):
             assert bits(drive(other, fit).result()) == bits(whole)
 
@@ -151,6 +151,18 @@ def test_threads_change_no_bit(shape, rng, threads):
         )
         found.append(bits(result))
     assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.parametrize("name", ["Hahn1/1", "ENSO/1", "MGH10/2"])
+def test_instruction_sets_change_no_bit(name, isa):
+    found = drive(schuss.LeastSquares(FITS[name].start), FITS[name]).result()
+    assert bits(found) == bits(drive_as_usual(name))
+
+
+@cache
+def drive_as_usual(name):
+    with schuss.config.use_isa(schuss.config.available_isas()[0]):
+        return drive(schuss.LeastSquares(FITS[name].start), FITS[name]).result()
 
 
 def test_a_line_is_one_step(rng):

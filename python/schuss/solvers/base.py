@@ -234,7 +234,8 @@ class Solver(Declared):
     def request(self) -> str | None:
         """What it waits for; None when it is done.
 
-        "value_and_gradient"; of `Newton` also "hessian", of `NewtonCG` "hessian_product".
+        "value_and_gradient"; of `Newton` also "hessian", of `NewtonCG` "hessian_product"; of
+        `LeastSquares` "residuals" and "jacobian".
         """
         return self._solver.request
 

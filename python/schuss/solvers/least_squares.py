@@ -18,7 +18,7 @@ from ..suggest import did_you_mean, explain
 from .base import Solver, named_leaves
 from .bounds import each_side, projected, two_sides
 from .differences import JacobianDifferences, copied, flat, leaves, like
-from .losses import loss_function
+from .losses import LOSSES
 from .minimize import STOPPED, wants_result
 from .result import LeastSquaresResult
 from .trace import Trace, verbosity
@@ -138,7 +138,7 @@ class LeastSquares(Solver):
     def _set_loss(self) -> None:
         options = self._solver.__getstate__()[2]
         self._f_scale = float(options["f_scale"])
-        self._rho = loss_function(self._function or options["loss"], self._f_scale)
+        self._rho = self._function or LOSSES[options["loss"]]
         self._bounds = options["bounds"]
 
     def tell(self, r: Any) -> None:  # type: ignore[override]
@@ -153,7 +153,11 @@ class LeastSquares(Solver):
             RuntimeError: when no residuals are asked for.
         """
         r = as_array(r, "residuals")
-        self._solver.tell_residuals(r, None if self._rho is None else self._rho(r))
+        rho = None
+        if self._rho is not None:
+            with np.errstate(all="ignore"):
+                rho = self._rho((r.ravel() / self._f_scale) ** 2)
+        self._solver.tell_residuals(r, rho)
 
     def tell_jacobian(self, J: Any) -> None:
         """Take the Jacobian of the residuals at the point that was asked for.
@@ -311,7 +315,7 @@ def covariance(J: Any, cost: float, fixed: Any, absolute: bool = False) -> Covar
     columns = J[:, free] / largest
     lengths = np.linalg.norm(columns, axis=0)
     lengths[lengths == 0] = 1.0
-    _, values, rows = np.linalg.svd(columns / lengths, full_matrices=True)
+    _, values, rows = np.linalg.svd(np.linalg.qr(columns / lengths, mode="r"))
     least = max(m, n) * np.finfo(float).eps * values.max(initial=0.0)
     rank = int((values > least).sum())
     dof = m - rank

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["LOSSES", "loss_function"]
+__all__ = ["LOSSES"]
 
 Loss = Callable[[Any], Any]
 
@@ -46,16 +46,3 @@ LOSSES: dict[str, Loss | None] = {
     "cauchy": _cauchy,
     "arctan": _arctan,
 }
-
-
-def loss_function(loss: Any, f_scale: float) -> Loss | None:
-    """Return what takes residuals to the rows that the core wants, or None for plain squares."""
-    rho = LOSSES[loss] if isinstance(loss, str) else loss
-    if rho is None:
-        return None
-
-    def of_residuals(r: Any) -> Any:
-        with np.errstate(all="ignore"):
-            return rho((np.ravel(r) / f_scale) ** 2)
-
-    return of_residuals
