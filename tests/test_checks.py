@@ -77,7 +77,12 @@ def test_one_sentence(check, wanted):
 
 ROOT = Path(__file__).parents[1]
 OTHER_FORMS = re.compile(r"\bmust\b|\bgot\b|(^|: )expected\b|\bneeds? (at|to)\b|[<>]=")
-SCIPYS_OWN = "must return a scalar value."
+SCIPYS_OWN = (
+    "must return a scalar value.",
+    "array must not contain infs or NaNs",
+    "it must not be empty",
+    "must be positive definite.",
+)
 
 
 def raised(text):
@@ -105,7 +110,7 @@ def test_errors_have_one_form():
         for files, pieces in ((python, raised), (cpp, literals))
         for file in files
         for line, part in pieces(file.read_text())
-        if OTHER_FORMS.search(part) and SCIPYS_OWN not in part
+        if OTHER_FORMS.search(part) and not any(words in part for words in SCIPYS_OWN)
     ]
     assert not found, "\n".join(found)
 

@@ -76,15 +76,20 @@ class Archive {
                (std::endian::native == std::endian::little ? "little" : "big") + "-endian";
     }
 
+    // No structs as they are: bytes between members have no value.
     template <class T>
-    void member(T& value)
-        requires std::is_trivially_copyable_v<T>
-    {
-        raw(&value, sizeof value);
+    static constexpr bool kNumber = std::is_arithmetic_v<T> || std::is_enum_v<T>;
+
+    template <class T>
+    void member(T& value) {
+        if constexpr (kNumber<T>)
+            raw(&value, sizeof value);
+        else
+            value.visit(*this);
     }
     template <class T>
     void member(std::vector<T>& values)
-        requires std::is_trivially_copyable_v<T>
+        requires kNumber<T>
     {
         std::size_t size = values.size();
         raw(&size, sizeof size);

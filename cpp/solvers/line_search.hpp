@@ -11,6 +11,8 @@
 #include <cstdint>
 #include <limits>
 
+#include "solvers/archive.hpp"
+
 namespace schuss {
 
 constexpr double kTelling = 100.0;  // rounding errors that a change of f must stand out from
@@ -24,6 +26,10 @@ class LineSearch {
         double max_step = std::numeric_limits<double>::infinity();
         int patience = 8;         // extrapolations without a bracket before it goes on in leaps
         bool to_the_end = false;  // a max_step along which phi still falls is accepted
+
+        void visit(Archive& archive) {
+            archive(c1, c2, max_evaluations, max_step, patience, to_the_end);
+        }
     };
     enum class Verdict {
         kContinue,
@@ -43,6 +49,8 @@ class LineSearch {
 
     struct Point {
         double step = 0.0, value = 0.0, slope = 0.0;
+
+        void visit(Archive& archive) { archive(step, value, slope); }
     };
     const Point& start() const { return start_; }
     const Point& best() const { return best_; }  // the lowest value so far; the start at first
@@ -55,6 +63,12 @@ class LineSearch {
     double promise() const;
     int evaluations() const { return evaluations_; }
     int not_finite() const { return not_finite_; }
+
+    void visit(Archive& archive) {
+        archive(settings_, start_, best_, telling_, promise_, x_, y_, highest_, noise_, trial_,
+                low_, high_, width_, width_before_, stretch_, wall_, bracketed_, first_stage_,
+                falling_, extrapolated_, evaluations_, not_finite_);
+    }
 
   private:
     Verdict give_up() const;

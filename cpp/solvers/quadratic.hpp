@@ -37,6 +37,8 @@ class Quadratic {
     struct Step {
         double predicted;  // the decrease of q
         bool interior;     // the Newton step itself: H is positive definite
+
+        void visit(Archive& archive) { archive(predicted, interior); }
     };
     Step within(const std::vector<double>& g, double radius, std::vector<double>& p);
     // -(H + shift I)^-1 g, shift 0 where H is positive definite: Nocedal and Wright 2006, algorithm

@@ -38,6 +38,7 @@ struct Run {
         bool single = false, twice = false;
         void see(double number);
         bool coarse() const { return single && !twice; }
+        void visit(Archive& archive) { archive(single, twice); }
     };
     Bits values_, slopes_;  // of f and of g
 };

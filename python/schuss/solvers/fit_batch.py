@@ -485,7 +485,7 @@ def _bounds(given: Any, count: int, n: int) -> tuple[NDArray[Any], NDArray[Any]]
         raise ValueError(
             f"bounds: lower and upper are {low} and {high} for parameter {column}"
             + (f" of row {row}" if len(right) > 1 else "")
-            + "; lower <= upper is wanted"
+            + "; a lower one that is no larger than the upper one is wanted"
         )
     return np.ascontiguousarray(lower), np.ascontiguousarray(upper)
 

@@ -44,6 +44,7 @@ OPTIONS = {
         *("disp", "finite_diff_rel_step", "trace"),
     ]
     for name, row in ROWS.items()
+    if name in METHODS
 }
 # By what a method needs: the argument that gives it, and what that returns.
 SECOND = {"hessian": ("hess", "Hessian"), "hessian_product": ("hessp", "product")}
