@@ -10,48 +10,42 @@ struct Unbounded {
     static constexpr bool kBounded = false;
 };
 
-// One pair for all.
-struct BoundPair {
-    static constexpr bool kBounded = true;
-    double low, high, reach;
-
-    template <class V>
-    SCHUSS_INLINE V lower(std::int64_t) const {
-        return broadcast<V>(low);
-    }
-    template <class V>
-    SCHUSS_INLINE V upper(std::int64_t) const {
-        return broadcast<V>(high);
-    }
-};
-
-// One of type T for each, from the first of the block on.
+// One of type T for each element of a block; of a pair for all there are copies for one round of
+// lanes, which every round reads again.
 template <class T>
-struct BoundVectors {
+struct Bounded {
     static constexpr bool kBounded = true;
+    static constexpr std::int64_t kRound = 16;
     const char *low, *high;
     double reach;
+    std::int64_t repeat;  // bits of an index that count
 
     template <class V>
     SCHUSS_INLINE V lower(std::int64_t i) const {
-        return read<T, V>(low + i * kSize<T>);
+        return read<T, V>(low + (i & repeat) * kSize<T>);
     }
     template <class V>
     SCHUSS_INLINE V upper(std::int64_t i) const {
-        return read<T, V>(high + i * kSize<T>);
+        return read<T, V>(high + (i & repeat) * kSize<T>);
     }
 };
 
 // Calls body with the bounds of the block that begins there.
 template <class T, class Body>
 SCHUSS_INLINE void with_bounds(const Box* box, std::int64_t begin, const Body& body) {
-    const std::int64_t at = begin * kSize<T>;
-    if (!box)
-        body(Unbounded{});
-    else if (box->lower)
-        body(BoundVectors<T>{box->lower + at, box->upper + at, box->reach});
-    else
-        body(BoundPair{box->low, box->high, box->reach});
+    if (!box) return body(Unbounded{});
+    constexpr std::int64_t kRound = Bounded<T>::kRound;
+    T low[kRound], high[kRound];
+    Bounded<T> bounds{box->lower + begin * kSize<T>, box->upper + begin * kSize<T>, box->reach, -1};
+    if (!box->lower) {
+        for (std::int64_t k = 0; k < kRound; ++k) {
+            low[k] = static_cast<T>(box->low);
+            high[k] = static_cast<T>(box->high);
+        }
+        bounds = {reinterpret_cast<const char*>(low), reinterpret_cast<const char*>(high),
+                  box->reach, kRound - 1};
+    }
+    body(bounds);
 }
 
 template <class V>

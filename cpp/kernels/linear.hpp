@@ -203,6 +203,18 @@ SCHUSS_INLINE void row_products(const char* const* rows, std::int64_t begin, con
     }
 }
 
+// One copy of the code for all kinds of bounds.
+template <class D>
+__attribute__((noinline)) void products(const CurvaturePair& by, std::int64_t begin,
+                                        const double* y, const double* g, std::int64_t count,
+                                        double* out) {
+    int r = 0;
+    for (; r + kRowsAbreast <= by.n_rows; r += kRowsAbreast)
+        row_products<kRowsAbreast, D>(by.rows + r, begin, y, g, count, by.streaming, out + 2 * r);
+    for (; r < by.n_rows; ++r)
+        row_products<1, D>(by.rows + r, begin, y, g, count, by.streaming, out + 2 * r);
+}
+
 // The whole block as doubles: in place where it is so already.
 template <class T>
 SCHUSS_INLINE const double* as_doubles(const char* from, std::int64_t count, double* buffer) {
@@ -244,11 +256,7 @@ SCHUSS_INLINE void pair_in(const B& bounds, const CurvaturePair& by, std::int64_
         });
     const double* ys = as_doubles<D>(y, count, y_buffer);
     const double* gs = B::kBounded ? g_buffer : as_doubles<T>(g, count, g_buffer);
-    int r = 0;
-    for (; r + kRowsAbreast <= by.n_rows; r += kRowsAbreast)
-        row_products<kRowsAbreast, D>(by.rows + r, begin, ys, gs, count, by.streaming, out + 2 * r);
-    for (; r < by.n_rows; ++r)
-        row_products<1, D>(by.rows + r, begin, ys, gs, count, by.streaming, out + 2 * r);
+    products<D>(by, begin, ys, gs, count, out);
 }
 
 template <class T, class D>
@@ -273,6 +281,17 @@ SCHUSS_INLINE void add_rows(const char* const* rows, std::int64_t begin, const d
     });
 }
 
+// One copy of the code for all kinds of bounds.
+template <class D>
+__attribute__((noinline)) void sum_rows(const Combination& by, std::int64_t begin, double* d,
+                                        std::int64_t count) {
+    int r = 0;
+    for (; r + 4 <= by.n_rows; r += 4)
+        add_rows<4, D>(by.rows + r, begin, by.on_rows + r, d, count, by.streaming);
+    for (; r < by.n_rows; ++r)
+        add_rows<1, D>(by.rows + r, begin, by.on_rows + r, d, count, by.streaming);
+}
+
 template <class T, class D, class B>
 SCHUSS_INLINE void combination_in(const B& bounds, const Combination& by, std::int64_t begin,
                                   std::int64_t count, double* out) {
@@ -285,11 +304,7 @@ SCHUSS_INLINE void combination_in(const B& bounds, const Combination& by, std::i
             gi = Sides<V>(bounds, i, read<T, V>(x + i * kSize<T>), gi).free(gi);
         store(reinterpret_cast<char*>(direction + i), by.on_g * gi);
     });
-    int r = 0;
-    for (; r + 4 <= by.n_rows; r += 4)
-        add_rows<4, D>(by.rows + r, begin, by.on_rows + r, direction, count, by.streaming);
-    for (; r < by.n_rows; ++r)
-        add_rows<1, D>(by.rows + r, begin, by.on_rows + r, direction, count, by.streaming);
+    sum_rows<D>(by, begin, direction, count);
     Sum along, squares;
     Largest part;
     walk(count, [&]<class V>(std::int64_t i, int slot) {
