@@ -104,8 +104,8 @@ SCHUSS_INLINE void probe_in(const B& bounds, const Probe& by, std::int64_t begin
 template <class T, class D>
 void probe(const Probe& by, std::int64_t begin, std::int64_t count, double* out) {
     if (by.box)
-        return with_bounds<T>(by.box, begin, [&](const auto& bounds) {
-            if constexpr (bounds.kBounded) probe_in<T, D>(bounds, by, begin, count, out);
+        return with_bounds<T>(by.box, begin, [&]<class B>(const B& bounds) {
+            if constexpr (B::kBounded) probe_in<T, D>(bounds, by, begin, count, out);
         });
     const char* g = by.g + begin * kSize<T>;
     const char* d = by.d + begin * kSize<D>;
