@@ -1,6 +1,7 @@
 // The bounds of a block of variables, and which of them are active.
 #pragma once
 #include "core/types.hpp"
+#include "kernels/reduce.hpp"
 #include "simd/vec.hpp"
 
 namespace schuss::SCHUSS_TARGET {
@@ -10,23 +11,22 @@ struct Unbounded {
     static constexpr bool kBounded = false;
 };
 
-// One of type T for each element of a block; of a pair for all there are copies for one round of
-// lanes, which every round reads again.
+// One of type T for each element of a block; of a pair for all there are copies for one vector,
+// which all read again, at a stride of 0.
 template <class T>
 struct Bounded {
     static constexpr bool kBounded = true;
-    static constexpr std::int64_t kRound = 16;
     const char *low, *high;
     double reach;
-    std::int64_t repeat;  // bits of an index that count
+    std::int64_t stride;
 
     template <class V>
     SCHUSS_INLINE V lower(std::int64_t i) const {
-        return read<T, V>(low + (i & repeat) * kSize<T>);
+        return read<T, V>(low + i * stride);
     }
     template <class V>
     SCHUSS_INLINE V upper(std::int64_t i) const {
-        return read<T, V>(high + (i & repeat) * kSize<T>);
+        return read<T, V>(high + i * stride);
     }
 };
 
@@ -34,17 +34,17 @@ struct Bounded {
 template <class T, class Body>
 SCHUSS_INLINE void with_bounds(const Box* box, std::int64_t begin, const Body& body) {
     if (!box) return body(Unbounded{});
-    constexpr std::int64_t kRound = Bounded<T>::kRound;
-    T low[kRound], high[kRound];
-    Bounded<T> bounds{box->lower + begin * kSize<T>, box->upper + begin * kSize<T>, box->reach, -1};
-    if (!box->lower) {
-        for (std::int64_t k = 0; k < kRound; ++k) {
+    T low[kDoubles], high[kDoubles];
+    Bounded<T> bounds{reinterpret_cast<const char*>(low), reinterpret_cast<const char*>(high),
+                      box->reach, 0};
+    if (box->lower)
+        bounds = {box->lower + begin * kSize<T>, box->upper + begin * kSize<T>, box->reach,
+                  kSize<T>};
+    else
+        for (std::int64_t k = 0; k < kDoubles; ++k) {
             low[k] = static_cast<T>(box->low);
             high[k] = static_cast<T>(box->high);
         }
-        bounds = {reinterpret_cast<const char*>(low), reinterpret_cast<const char*>(high),
-                  box->reach, kRound - 1};
-    }
     body(bounds);
 }
 
