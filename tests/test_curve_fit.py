@@ -120,6 +120,8 @@ def test_methods_and_losses_are_taken():
     spoilt[3] += 50
     robust, _ = schuss.curve_fit(decay, T, spoilt, plain, loss="cauchy", f_scale=0.05)
     np.testing.assert_allclose(robust, plain, rtol=0.1)
+    led_astray, _ = schuss.curve_fit(decay, T, spoilt, plain)
+    assert np.abs(led_astray / plain - 1).max() > 1
 
 
 def test_nan_policy():

@@ -297,7 +297,6 @@ def test_one_bad_fit_spoils_no_other(rng, isa):
 def test_flat_data_are_told():
     found = curve_fit_batch("gaussian+offset", T, np.ones((3, 30)))
     assert found.success.all()
-    np.testing.assert_allclose(found.x[:, 3] + found.x[:, 0], 1, atol=1)
     np.testing.assert_allclose(found.cost, 0, atol=1e-20)
     assert (found.rank < 4).all()
     assert np.isinf(found.stderr).any(axis=1).all()

@@ -19,7 +19,7 @@ from .base import Solver, named_leaves
 from .bounds import each_side, projected, two_sides
 from .differences import JacobianDifferences, copied, flat, leaves, like
 from .losses import LOSSES
-from .minimize import STOPPED, wants_result
+from .minimize import STOPPED, watcher
 from .result import LeastSquaresResult
 from .trace import Trace, verbosity
 
@@ -514,7 +514,12 @@ def fit(
         )
 
     evaluate = Evaluator(solver, called(fun), called(jac) if callable(jac) else jac, diff_step)
-    watch = None if callback is None else _watcher(callback, solver, kinds, evaluate)
+
+    def state(x: Any, grad: Any, cost: float) -> LeastSquaresResult:
+        nfev = evaluate.evaluations
+        return LeastSquaresResult(x=x, cost=cost, grad=grad, nit=solver.nit, nfev=nfev)
+
+    watch = None if callback is None else watcher(callback, solver, kinds, state)
     rows = (
         Trace(solver, lambda: evaluate.evaluations, printed=disp == 2)
         if traced or disp == 2
@@ -634,35 +639,6 @@ def _pair(returned: Any) -> tuple[Any, Any]:
             "(residuals, Jacobian) is wanted"
         ) from None
     return r, jacobian
-
-
-def _watcher(
-    callback: Callable[..., Any], solver: LeastSquares, kinds: Kinds, evaluate: Evaluator
-) -> Callable[[], bool]:
-    """Return what calls back after an iteration, and is True when that asks for the end."""
-    if not callable(callback):
-        raise TypeError(f"callback is {callback!r}; a function or None is wanted")
-    takes_result = wants_result(callback)
-
-    def watch() -> bool:
-        x, grad, cost = solver._best()
-        if kinds:
-            x, grad = kinds(x), kinds(grad)
-        try:
-            if takes_result:
-                nfev = evaluate.evaluations
-                callback(
-                    intermediate_result=LeastSquaresResult(
-                        x=x, cost=cost, grad=grad, nit=solver.nit, nfev=nfev
-                    )
-                )
-            else:
-                callback(x)
-        except StopIteration:
-            return True
-        return False
-
-    return watch
 
 
 explain(__name__)

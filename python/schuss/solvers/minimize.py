@@ -122,10 +122,16 @@ def wants_result(callback: Callable[..., Any]) -> bool:
         return False
 
 
-def _watcher(
-    callback: Callable[..., Any], solver: Solver, kinds: Kinds, evaluations: Callable[[], int]
+def watcher(
+    callback: Callable[..., Any],
+    solver: Solver,
+    kinds: Kinds,
+    state: Callable[[Any, Any, float], Result],
 ) -> Callable[[], bool]:
-    """Return what calls back after an iteration, and is True when that asks for the end."""
+    """Return what calls back after an iteration, and is True when that asks for the end.
+
+    state: makes what is shown of x, the gradient there and the value.
+    """
     if not callable(callback):
         raise TypeError(f"callback is {callback!r}; a function or None is wanted")
     takes_result = wants_result(callback)
@@ -136,8 +142,7 @@ def _watcher(
             x, jac = kinds(x), kinds(jac)
         try:
             if takes_result:
-                state = Result(x=x, fun=fun, jac=jac, nit=solver.nit, nfev=evaluations())
-                callback(intermediate_result=state)
+                callback(intermediate_result=state(x, jac, fun))
             else:
                 callback(x)
         except StopIteration:
@@ -305,7 +310,11 @@ def minimize(
             values()
 
     answer = values if of_second is None else values_or_second_order
-    watch = None if callback is None else _watcher(callback, solver, kinds, evaluations)
+
+    def state(x: Any, jac: Any, fun: float) -> Result:
+        return Result(x=x, fun=fun, jac=jac, nit=solver.nit, nfev=evaluations())
+
+    watch = None if callback is None else watcher(callback, solver, kinds, state)
     trace = Trace(solver, evaluations, printed=disp == 2) if traced or disp == 2 else None
     if watch is None and trace is None:
         while not core.done:
