@@ -46,6 +46,8 @@ struct Fits {
     double* x;  // where fits are to be evaluated; of those that ended, the best point
     double *cost, *gradient, *offset;
     std::int64_t *nit, *nfev;
+    std::int64_t* active;  // which parameters the bounds hold: -1 at a lower one, 1 at an upper one
+    double* optimality;    // the largest element of the projected gradient
     std::uint8_t* ending;
 };
 
