@@ -102,8 +102,7 @@ struct Problem {
         using namespace py::literals;
         return py::dict("x"_a = found, "cost"_a = cost, "grad"_a = gradient,
                         "relative_offset"_a = offset, "nit"_a = nit, "nfev"_a = nfev,
-                        "active_mask"_a = active, "optimality"_a = optimality,
-                        "ending"_a = ending);
+                        "active_mask"_a = active, "optimality"_a = optimality, "ending"_a = ending);
     }
 
   private:

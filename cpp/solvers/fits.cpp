@@ -24,14 +24,15 @@ int threads_of(const Fits& fits, std::int64_t count, double evaluations) {
 template <class F>
 void each_group(const Fits& fits, const ModelTable& table, const F& f) {
     const std::int64_t lanes = table.lanes, groups = (fits.count + lanes - 1) / lanes;
-    share_evenly(
-        threads_of(fits, fits.count, 1.0), groups, [&](int, std::int64_t first_group, std::int64_t end_group) {
-            const Scratch space(table.space_bytes(fits));
-            for (std::int64_t group = first_group; group < end_group; ++group) {
-                const std::int64_t first = group * lanes;
-                f(first, static_cast<int>(std::min(lanes, fits.count - first)), space.get());
-            }
-        });
+    share_evenly(threads_of(fits, fits.count, 1.0), groups,
+                 [&](int, std::int64_t first_group, std::int64_t end_group) {
+                     const Scratch space(table.space_bytes(fits));
+                     for (std::int64_t group = first_group; group < end_group; ++group) {
+                         const std::int64_t first = group * lanes;
+                         f(first, static_cast<int>(std::min(lanes, fits.count - first)),
+                           space.get());
+                     }
+                 });
 }
 
 // What the bounds make of the gradients where fits [first, end) ended.

@@ -298,7 +298,11 @@ def _draw_squares(axes: Axes, panel: Panel, heights: Array, **colors: Any) -> No
     """Points in the plane of two variables, in the colors of heights."""
     box = axes.get_window_extent()
     size = min(box.width, box.height) * 72 / axes.figure.dpi / math.sqrt(heights.size)
-    axes.scatter(*panel.x, max(size * size / 2, 4.0), heights, "s", linewidths=0, **colors)
+    area = max(size * size / 2, 4.0)
+    axes.scatter(*panel.x, s=area, c=heights, marker="s", linewidths=0, **colors)
+    for limit, row in zip((axes.set_xlim, axes.set_ylim), panel.x, strict=True):
+        margin = 0.05 * np.ptp(row) or 1.0
+        limit(row.min() - margin, row.max() + margin)
     axes.spines[["top", "right"]].set_visible(False)
 
 
