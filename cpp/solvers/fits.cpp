@@ -11,7 +11,7 @@
 namespace schuss {
 namespace {
 
-constexpr std::int64_t kAtATime = 256;  // fits that a thread takes
+constexpr std::int64_t kAtATime = 1024;  // fits that a thread takes
 constexpr double kEvaluations = 8.0;    // of a fit, about
 
 int threads_of(const Fits& fits, std::int64_t count, double evaluations) {

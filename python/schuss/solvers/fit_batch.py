@@ -383,7 +383,9 @@ def _inverse_squares(factors: tuple[Any, Any, Any], held: Any) -> tuple[Any, Any
     triangles, result, pivots = factors
     count, n = held.shape
     rank = np.full(count, n)
-    left = held.any(axis=1) | ~(pivots > GOOD_PIVOT)
+    left = ~(pivots > GOOD_PIVOT)
+    if held.any():
+        left |= held.any(axis=1)
     if not left.any():
         return result, rank
     result[left], rank[left] = np.nan, 0
