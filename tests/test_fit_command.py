@@ -368,9 +368,7 @@ def test_the_bands_are_those_of_a_straight_line(absolute_sigma, quantiles):
     x = np.linspace(0, 4, 9)
     p, cov = np.array([1.0, 0.5]), np.array([[0.04, -0.01], [-0.01, 0.01]])
     y = line(x, *p) + 0.1 * np.cos(5 * x)
-    top, bottom = lab.plots.fit(
-        line, x, y, p, cov, sigma=0.1, absolute_sigma=absolute_sigma
-    ).axes
+    top, bottom = lab.plots.fit(line, x, y, p, cov, sigma=0.1, absolute_sigma=absolute_sigma).axes
     for axes, middle, heights in ((top, line(x, *p), y), (bottom, np.zeros(9), y - line(x, *p))):
         assert np.array_equal(axes.lines[0].get_xdata(), x)
         assert np.allclose(axes.lines[0].get_ydata(), heights)

@@ -23,6 +23,7 @@ constexpr double kAtBorder = 0.95, kRadiusError = 0.1;
 constexpr double kLeastPivot = 1e-15;  // of its diagonal element: below, columns are dependent
 constexpr double kLeastStep = 1e-14;   // of the parameter
 constexpr double kLeastDecrease = 8 * kEps;  // of the cost, that can be told from rounding
+constexpr double kLeastSquares = 0x1p-900;   // at the start, unless zero: below, digits are lost
 constexpr double kNearMinimum = 1e-5;        // standard errors
 constexpr double kSufficient = 0.01;         // of the decrease that the slope promises
 constexpr int kMostShifts = 12, kMostCauchy = 60, kMostHalvings = 10;
@@ -136,9 +137,13 @@ class Group {
     void judge() const {
         const Reals one = number(1.0), zero{};
         Mask whole = finite(*new_.squares);
-        for (std::int64_t j = 0; j < n; ++j)
+        Mask some = *new_.squares > 0.0;
+        for (std::int64_t j = 0; j < n; ++j) {
             whole = whole & finite(new_.g[j]) & finite(new_.h[triangle(j) + j]);
+            some = some | (abs(new_.g[j]) > 0.0);
+        }
         const Mask first = at_[kEvaluations] == 0.0;
+        whole = whole & ~(first & some & (*new_.squares < kLeastSquares));
         at_[kEvaluations] = at_[kEvaluations] + select(running(), one, zero);
         end(first & ~whole, kFitNotFinite);
         const Reals decrease = 0.5 * (*now_.squares - *new_.squares), predicted = at_[kPredicted];

@@ -197,10 +197,8 @@ def fit(
     _, names, variables = named_model(model)
     of_x = [x] if isinstance(x, str) else list(x)
     if len(of_x) != variables:
-        count = "column is" if variables == 1 else "columns are"
-        raise ValueError(
-            f"x is {', '.join(of_x)}; {variables} {count} wanted, as many as {model!r} has variables"
-        )
+        wanted = f"{variables} column{' is' if variables == 1 else 's are'} wanted"
+        raise ValueError(f"x is {', '.join(of_x)}; {wanted}, as many as {model!r} has variables")
     limits = _limits(names, bounds)
     if p0 is not None and len(p0) != len(names):
         wanted = f"{len(names)}: {', '.join(names)}"
@@ -216,7 +214,8 @@ def fit(
 
     def found(kept: Sequence[int], result: BatchResult) -> Fits:
         mine = [[part[k] for k in kept] for part in parts]
-        own_x = mine[0] if variables == 1 else [np.array(pair) for pair in zip(*mine[:variables], strict=True)]
+        pairs = zip(*mine[:variables], strict=True)
+        own_x = mine[0] if variables == 1 else [np.stack(pair) for pair in pairs]
         return Fits(
             model=model,
             source=source,

@@ -34,7 +34,7 @@ MESSAGES = np.array(
         "converged: the decrease that is left is rounding",
         "maxfun evaluations are used up",
         "no decrease could be found: do the derivatives belong to the function?",
-        "the function, its Jacobian or their squares are not finite at the start",
+        "the function, its Jacobian or their squares are not finite or out of range at the start",
     ],
     dtype=object,
 )

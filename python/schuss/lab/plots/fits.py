@@ -299,11 +299,17 @@ def _draw_squares(axes: Axes, panel: Panel, heights: Array, **colors: Any) -> No
     box = axes.get_window_extent()
     size = min(box.width, box.height) * 72 / axes.figure.dpi / math.sqrt(heights.size)
     area = max(size * size / 2, 4.0)
-    axes.scatter(*panel.x, s=area, c=heights, marker="s", linewidths=0, **colors)
-    for limit, row in zip((axes.set_xlim, axes.set_ylim), panel.x, strict=True):
-        margin = 0.05 * np.ptp(row) or 1.0
-        limit(row.min() - margin, row.max() + margin)
+    across, up = panel.x
+    axes.scatter(across, up, s=area, c=heights, marker="s", linewidths=0, **colors)
+    axes.set_xlim(*_around(across))
+    axes.set_ylim(*_around(up))
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _around(values: Array) -> tuple[float, float]:
+    """Their range, and a margin."""
+    margin = 0.05 * float(np.ptp(values)) or 1.0
+    return float(values.min()) - margin, float(values.max()) + margin
 
 
 def _draw_bands(axes: Axes, at: Array, middle: Array, errors: Array, dof: float) -> None:
