@@ -82,7 +82,8 @@ def least_squares_batch(
         `dof`, `rank`, `relative_offset`, `optimality`, `active_mask`, `nit`, `nfev`, `njev`,
         `status`, `success`, `message`. The covariance, 2 cost/dof (JᵀJ)⁻¹, comes from a QR
         factorization of J, evaluated once more where the last point was not taken. It is NaN
-        for parameters that are held at a bound, and infinite for those that the data do not fix.
+        for parameters that are held at a bound and for fits whose start is not finite or out of
+        range (status 3), and infinite for parameters that the data do not fix.
 
     Raises:
         ValueError, TypeError: for what does not fit in shape, dtype or range.
@@ -363,6 +364,7 @@ def _result(
             loose = np.isinf(covariance[short])  # whatever the variance
             covariance *= variance[:, None, None]
             covariance[short] = np.where(loose, np.inf, covariance[short])
+        covariance[ending == NOT_FINITE] = np.nan
         stderr = np.sqrt(np.einsum("kii->ki", covariance))
     status = STATUSES[ending]
     return BatchResult(
