@@ -12,7 +12,7 @@ namespace schuss {
 namespace {
 
 constexpr std::int64_t kAtATime = 1024;  // fits that a thread takes
-constexpr double kEvaluations = 8.0;    // of a fit, about
+constexpr double kEvaluations = 8.0;     // of a fit, about
 
 int threads_of(const Fits& fits, std::int64_t count, double evaluations) {
     const double products = static_cast<double>(fits.points.m) * fits.n * fits.n + 200.0;
