@@ -16,7 +16,7 @@ def main() -> int:
     """Print what is wrong; 0 when all is well."""
     wheel = Path(sys.argv[1])
     size = wheel.stat().st_size
-    wrong = [] if size < 2_000_000 else [f"{size} bytes"]
+    wrong = [] if size < 1_600_000 else [f"{size} bytes"]
     with zipfile.ZipFile(wheel) as archive, tempfile.TemporaryDirectory() as folder:
         names = archive.namelist()
         metadata = archive.read(next(n for n in names if n.endswith("METADATA"))).decode()

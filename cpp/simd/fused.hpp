@@ -155,7 +155,8 @@ SCHUSS_INLINE double rounded(Long x, std::uint64_t sign) {
     return rounded(large, more ? sign : other);
 }
 
-SCHUSS_INLINE Doubles<16> subtract_product(Doubles<16> a, Doubles<16> b, Doubles<16> c) {
+[[maybe_unused, gnu::noinline]] Doubles<16> subtract_product(Doubles<16> a, Doubles<16> b,
+                                                             Doubles<16> c) {
     using V = Doubles<16>;
     const V product = a * b, size = abs(product);
     // Where no part of a product underflows and nothing overflows; nowhere with a NaN.
@@ -177,7 +178,8 @@ SCHUSS_INLINE Doubles<16> subtract_product(Doubles<16> a, Doubles<16> b, Doubles
 }
 
 // Products are exact in double, and their sums have bits enough.
-SCHUSS_INLINE Floats<16> subtract_product(Floats<16> a, Floats<16> b, Floats<16> c) {
+[[maybe_unused, gnu::noinline]] Floats<16> subtract_product(Floats<16> a, Floats<16> b,
+                                                            Floats<16> c) {
     using V = Doubles<32>;
     const V product = __builtin_convertvector(a, V) * __builtin_convertvector(b, V);
     return __builtin_convertvector(odd_sum<32>(__builtin_convertvector(c, V), -product),
