@@ -189,8 +189,8 @@ void Ending::conclude(double promise, double x_times_g) {
 }
 
 void Ending::visit(Archive& archive) {
-    archive(status_, message_, disagreement_, agreed_, suspicion_, record_value_, record_gradient_, seen_,
-            idle_, progressed_);
+    archive(status_, message_, disagreement_, agreed_, suspicion_, record_value_, record_gradient_,
+            seen_, idle_, progressed_);
 }
 
 }  // namespace schuss
