@@ -20,7 +20,6 @@ ROUNDING = {
     "meyer, Gay's bounds",
     "meyer in a box",
     "diagonal quadratic 1e+06 n=50 in a box, start outside",
-    "analytic center n=1000",
 }
 
 

@@ -10,6 +10,8 @@ import pytest
 import schuss
 from solver_cases import START, rosenbrock
 
+from problems.bounded import box_qp
+
 INF = np.inf
 BOUNDED = ["lbfgs", "bfgs", "gradient_descent"]
 # Of a quadratic with this minimum; x0 and bounds of four variables.
@@ -365,3 +367,14 @@ def test_through_scipy(method):
 def test_a_trace_of_projected_gradients():
     result = schuss.minimize(coupled, np.full(6, -1.2), jac=True, bounds=(-1, 0.5), trace=True)
     assert result.trace["gmax"][-1] <= 1e-5 < np.abs(result.jac).max()
+
+
+def test_on_a_bound_or_away_from_it():
+    problem = box_qp(10)  # where a step of another length than 1 comes to a bound
+    bounds = list(zip(problem.lower, problem.upper, strict=True))
+    found = schuss.minimize(
+        problem.value_and_gradient, problem.start, jac=True, method="lbfgs", bounds=bounds
+    )
+    gaps = np.concatenate([found.x - problem.lower, problem.upper - found.x])
+    assert (gaps == 0).sum() >= 5
+    assert not ((gaps > 0) & (gaps < 1e-13)).any()

@@ -53,6 +53,19 @@ SCHUSS_INLINE V clamp(V x, V lower, V upper) {
     return minimum(maximum(x, lower), upper);
 }
 
+template <class T>
+constexpr double kRounding = sizeof(T) == sizeof(double) ? __DBL_EPSILON__ : __FLT_EPSILON__;
+
+// x + s inside, of an x of type T and an s of type D: on a bound where their rounding alone is
+// between the two.
+template <class T, class D, class V>
+SCHUSS_INLINE V landed(V x, V s, V lower, V upper) {
+    const V to = clamp(x + s, lower, upper);
+    const V near = 2.0 * kRounding<T> * abs(x) + 2.0 * kRounding<D> * abs(s);
+    const V low = select(to - lower <= near, lower, to);
+    return select(s == V{}, x, select(upper - to <= near, upper, low));
+}
+
 // x - P(x - g) without its rounding, P the projection.
 template <class V>
 SCHUSS_INLINE V projected(V g, V x, V lower, V upper) {

@@ -73,6 +73,20 @@ struct Largest {
     }
 };
 
+// The largest length as a part of the room there is for it. Division is slow: only where it may
+// lead to a larger part is there one.
+struct LargestPart {
+    double largest = 0.0, surpassed = 0.0;  // below that none is larger, whatever rounding does
+
+    template <class V>
+    SCHUSS_INLINE void add(V length, V room) {
+        if (!any_below(broadcast<V>(surpassed) * room, length)) return;
+        const V part = select(length == V{}, V{}, length / room);
+        largest = maximum(largest, largest_lane(part));
+        surpassed = largest * (1.0 - 4.0 * __DBL_EPSILON__);
+    }
+};
+
 template <class T, class D, class B>
 SCHUSS_INLINE void probe_in(const B& bounds, const Probe& by, std::int64_t begin,
                             std::int64_t count, double* out) {
@@ -306,27 +320,24 @@ SCHUSS_INLINE void combination_in(const B& bounds, const Combination& by, std::i
     });
     sum_rows<D>(by, begin, direction, count);
     Sum along, squares;
-    Largest part;
+    LargestPart part;
     walk(count, [&]<class V>(std::int64_t i, int slot) {
         V di = load<V>(reinterpret_cast<const char*>(direction + i));
         const V xi = read<T, V>(x + i * kSize<T>), gi = read<T, V>(g + i * kSize<T>);
         if constexpr (B::kBounded) {
-            const Sides<V> to(bounds, i, xi, gi);
-            const V room = select(di < V{}, xi - to.lower, to.upper - xi);
-            const V inside = clamp(xi + di, to.lower, to.upper);
-            const V target =
-                select(to.fixed, xi, select(to.down, to.lower, select(to.up, to.upper, inside)));
-            const V moved = target - xi;
-            const V free_part = select(di == V{}, V{}, di / room);
-            const V active_part = select(moved == V{}, V{}, broadcast<V>(1.0));
-            part.add(select(to.fixed | to.down | to.up, active_part, free_part));
+            const Sides<V> sides(bounds, i, xi, gi);
+            // Active variables may be at their bound alone.
+            const V low = select(sides.up, sides.upper, sides.lower);
+            const V high = select(sides.down, sides.lower, sides.upper);
+            const V target = clamp(xi + di, low, high), moved = target - xi;
+            const V led = select(low == high, moved, di);
+            part.add(abs(led), select(led < V{}, xi - low, high - xi));
             write<D>(d + i * kSize<D>, moved);
             di = read<D, V>(d + i * kSize<D>);  // as it was rounded
-            // On a bound to the last bit.
-            const auto there = (target == to.lower) | (target == to.upper);
-            const V stepped = clamp(xi + by.step * di, to.lower, to.upper);
-            write<T>(x_new + i * kSize<T>,
-                     by.step < 1.0 ? stepped : select(there, target, stepped));
+            V to = target;
+            if (by.step != 1.0 || kSize<D> < kSize<T>)
+                to = landed<T, D>(xi, by.step * di, sides.lower, sides.upper);
+            write<T>(x_new + i * kSize<T>, to);
         } else {
             write<D>(d + i * kSize<D>, di);
             di = read<D, V>(d + i * kSize<D>);  // as it was rounded
@@ -337,7 +348,7 @@ SCHUSS_INLINE void combination_in(const B& bounds, const Combination& by, std::i
     });
     out[0] = along.total();
     out[1] = squares.total();
-    if constexpr (B::kBounded) out[2] = part.total();
+    if constexpr (B::kBounded) out[2] = part.largest;
 }
 
 template <class T, class D>
@@ -353,10 +364,13 @@ void advance(const Advance& by, std::int64_t begin, std::int64_t count) {
     char* x_new = by.x_new + begin * kSize<T>;
     with_bounds<T>(by.box, begin, [&]<class B>(const B& bounds) {
         walk(count, [&]<class V>(std::int64_t i, int) {
-            V to = read<T, V>(x + i * kSize<T>) + by.step * read<D, V>(d + i * kSize<D>);
+            const V xi = read<T, V>(x + i * kSize<T>);
+            const V si = by.step * read<D, V>(d + i * kSize<D>);
             if constexpr (B::kBounded)
-                to = clamp(to, bounds.template lower<V>(i), bounds.template upper<V>(i));
-            write<T>(x_new + i * kSize<T>, to);
+                write<T>(x_new + i * kSize<T>, landed<T, D>(xi, si, bounds.template lower<V>(i),
+                                                            bounds.template upper<V>(i)));
+            else
+                write<T>(x_new + i * kSize<T>, xi + si);
         });
     });
 }

@@ -99,6 +99,28 @@ SCHUSS_INLINE V abs(V x) {
     return select(x < V{}, -x, x);
 }
 
+// Whether a < b in any lane.
+SCHUSS_INLINE bool any_below(double a, double b) { return a < b; }
+SCHUSS_INLINE bool any_below(Vector<double> a, Vector<double> b) {
+#if defined(__AVX512F__)
+    return _mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_LT_OQ) != 0;
+#elif defined(__AVX2__)
+    return _mm256_movemask_pd((__m256d)(a < b)) != 0;
+#elif defined(__SSE2__)
+    return _mm_movemask_pd((__m128d)(a < b)) != 0;
+#else
+    return (a[0] < b[0]) | (a[1] < b[1]);
+#endif
+}
+
+SCHUSS_INLINE double largest_lane(double value) { return value; }
+SCHUSS_INLINE double largest_lane(Vector<double> values) {
+    double largest = values[0];
+    for (unsigned k = 1; k < sizeof(values) / sizeof(values[0]); ++k)
+        largest = maximum(largest, static_cast<double>(values[k]));
+    return largest;
+}
+
 // Square root is the one operation that the vector extensions lack.
 SCHUSS_INLINE float sqrt(float x) { return __builtin_sqrtf(x); }
 SCHUSS_INLINE double sqrt(double x) { return __builtin_sqrt(x); }

@@ -31,7 +31,9 @@ constexpr double kHidden = 10.0;
 
 // The gradient has become smaller when it is below this part of the smallest so far.
 constexpr double kProgress = 0.9;
-constexpr int kMostIdle = 40;  // evaluations
+// Evaluations without progress. Where rounding decides, few steps lead to a value lower than all
+// before: one that does, if only by a little, counts a tenth.
+constexpr double kMostIdle = 40.0, kLower = 0.1;
 
 // Where f would change by more than this part of its size if x did by its own, and the gradient
 // stayed, one direction without promise does not make a minimum. Float32 cannot tell: points as
@@ -56,7 +58,7 @@ void Ending::finish(Status status, const char* format, ...) {
 }
 
 void Ending::start() {
-    record_value_ = run_.value;
+    record_value_ = seen_ = run_.value;
     record_gradient_ = run_.largest;
 }
 
@@ -157,10 +159,11 @@ bool Ending::idle(int evaluations) {
         disagreement_ = 0.0;
         record_value_ = std::min(record_value_, run_.value);
         record_gradient_ = std::min(record_gradient_, run_.largest);
-        idle_ = 0;
+        idle_ = 0.0;
     } else {
-        idle_ += evaluations;
+        idle_ += run_.value < seen_ ? kLower * evaluations : evaluations;
     }
+    seen_ = std::min(seen_, run_.value);
     return idle_ >= kMostIdle;
 }
 
@@ -187,7 +190,7 @@ void Ending::conclude(double promise, double x_times_g) {
 
 void Ending::visit(Archive& archive) {
     archive(status_, message_, disagreement_, agreed_, suspicion_, record_value_, record_gradient_,
-            idle_, progressed_);
+            seen_, idle_, progressed_);
 }
 
 }  // namespace schuss

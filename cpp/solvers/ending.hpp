@@ -77,7 +77,7 @@ class Ending {
     // gradient has become smaller. Near a minimum, where rounding decides, that may go on for ever.
     bool idle(int evaluations);
     bool progressed() const { return progressed_; }  // whether that step made one smaller
-    void wait_again() { idle_ = 0; }
+    void wait_again() { idle_ = 0.0; }
     // Nothing helps any more, for a direction that promised so much, at a point where |x| |g| is
     // that: why?
     void conclude(double promise, double x_times_g);
@@ -100,7 +100,8 @@ class Ending {
     // they agree.
     double suspicion_ = 0.0;
     double record_value_ = 0.0, record_gradient_ = 0.0;
-    int idle_ = 0;  // evaluations since either record was broken
+    double seen_ = 0.0;  // the lowest value taken, if only by a little
+    double idle_ = 0.0;  // evaluations since either record was broken, by their weights
     bool progressed_ = true;
 };
 
