@@ -20,6 +20,10 @@ constexpr double kPowell = 0.2;
 // orders of magnitude: a search reaches them in leaps.
 constexpr int kPatience = 2;
 
+// In a box, what an evaluation without progress counts that led to a value lower than all before,
+// if only by a little: where rounding decides, few do.
+constexpr double kCreeps = 0.1;
+
 // A direction whose angle with -g is closer to a right one is not used.
 constexpr double kRight = 1e-14;
 
@@ -169,7 +173,7 @@ void Descent::take(double value, const char* gradient, const VectorWork::Sizes& 
     move(value, sizes.largest, length);
     look_back();
     if (ending_.runs_away()) return;
-    if (ending_.idle(search_.evaluations())) {
+    if (ending_.idle(search_.evaluations(), bounds_ ? kCreeps : 1.0)) {
         if (restarted_)
             conclude(promise_);
         else

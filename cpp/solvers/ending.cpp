@@ -31,9 +31,7 @@ constexpr double kHidden = 10.0;
 
 // The gradient has become smaller when it is below this part of the smallest so far.
 constexpr double kProgress = 0.9;
-// Evaluations without progress. Where rounding decides, few steps lead to a value lower than all
-// before: one that does, if only by a little, counts a tenth.
-constexpr double kMostIdle = 40.0, kLower = 0.1;
+constexpr double kMostIdle = 40.0;  // evaluations without progress
 
 // Where f would change by more than this part of its size if x did by its own, and the gradient
 // stayed, one direction without promise does not make a minimum. Float32 cannot tell: points as
@@ -152,7 +150,7 @@ void Ending::look(const Step& step) {
         disagreement_ = disagreement(step);
 }
 
-bool Ending::idle(int evaluations) {
+bool Ending::idle(int evaluations, double lower) {
     progressed_ = run_.value < record_value_ - kTelling * run_.noise() ||
                   run_.largest < kProgress * record_gradient_;
     if (progressed_) {
@@ -161,7 +159,7 @@ bool Ending::idle(int evaluations) {
         record_gradient_ = std::min(record_gradient_, run_.largest);
         idle_ = 0.0;
     } else {
-        idle_ += run_.value < seen_ ? kLower * evaluations : evaluations;
+        idle_ += run_.value < seen_ ? lower * evaluations : evaluations;
     }
     seen_ = std::min(seen_, run_.value);
     return idle_ >= kMostIdle;

@@ -75,7 +75,8 @@ class Ending {
     void look(const Step& step);
     // After a step that cost so many evaluations: whether, for long, neither the value nor the
     // gradient has become smaller. Near a minimum, where rounding decides, that may go on for ever.
-    bool idle(int evaluations);
+    // lower: what such an evaluation counts where the value is lower than all before all the same.
+    bool idle(int evaluations, double lower = 1.0);
     bool progressed() const { return progressed_; }  // whether that step made one smaller
     void wait_again() { idle_ = 0.0; }
     // Nothing helps any more, for a direction that promised so much, at a point where |x| |g| is
