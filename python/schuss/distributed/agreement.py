@@ -9,13 +9,24 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from ..tensor_file import CheckpointError
 from .communicators import Communicator, allgather_bytes
 
 __all__ = ["agree"]
 
-KINDS: dict[str, type[Exception]] = {
+# What is raised on the other ranks is the first of these that the error is.
+KINDS = {
     kind.__name__: kind
-    for kind in (ValueError, TypeError, FloatingPointError, RuntimeError, OSError)
+    for kind in (
+        CheckpointError,
+        ValueError,
+        TypeError,
+        FloatingPointError,
+        ArithmeticError,
+        OSError,
+        ImportError,
+        RuntimeError,
+    )
 }
 
 

@@ -95,8 +95,9 @@ def read_meta(folder: Path) -> dict[str, Any]:
     return found
 
 
-def read_range(folder: Path, meta: dict[str, Any], begin: int, end: int) -> dict[str, Any]:
-    """Return the elements [begin, end) of what `save` was given as `own`."""
+def read_range(folder: Path, meta: dict[str, Any], elements: slice) -> Any:
+    """Return these elements of what `save` was given as `own`."""
+    begin, end = elements.start, elements.stop
     shards = meta["shards"]
     found: list[dict[str, Any]] = []
     for name, first, after in [s for s in shards if begin < s[2] and s[1] < end] or shards[:1]:

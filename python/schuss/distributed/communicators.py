@@ -39,6 +39,19 @@ class Communicator(Protocol):
         """Fill the rows of full, in place: row `rank` is this rank's, row k comes from rank k."""
 
 
+class _EndsAll:
+    """What Python calls with an error that nobody catches: the other ranks would wait for ever."""
+
+    def __init__(self, comm: Any, inner: Any) -> None:
+        self._comm, self._inner = comm, inner
+
+    def __call__(self, *error: Any) -> None:
+        self._inner(*error)
+        rank, size = self._comm.Get_rank(), self._comm.Get_size()
+        print(f"rank {rank} of {size} ends all ranks after this error", file=sys.stderr, flush=True)
+        self._comm.Abort(1)
+
+
 class _MPI:
     """A communicator of mpi4py, known by its methods."""
 
@@ -47,6 +60,8 @@ class _MPI:
         self.alltoall, self.reduce_scatter = comm.Alltoall, comm.Reduce_scatter_block
         self._comm = comm
         self._in_place = sys.modules[type(comm).__module__].IN_PLACE
+        if self.size > 1 and not isinstance(sys.excepthook, _EndsAll):
+            sys.excepthook = _EndsAll(comm, sys.excepthook)
 
     def allgather(self, full: NDArray[Any]) -> None:
         self._comm.Allgather(self._in_place, full)
@@ -56,21 +71,26 @@ class _TorchGroup:
     """A process group of torch.distributed on the CPU, as gloo's."""
 
     def __init__(self, torch: Any, group: Any) -> None:
-        self._torch, self._group, self._dist = torch, group, torch.distributed
-        self.rank, self.size = self._dist.get_rank(group), self._dist.get_world_size(group)
+        dist = torch.distributed
+        self.rank, self.size = dist.get_rank(group), dist.get_world_size(group)
+        self._tensor, self._group = torch.from_numpy, group
+        self._alltoall = dist.all_to_all_single
+        # The newer names first: torch warns of the older ones.
+        self._gather = getattr(dist, "all_gather_single", None) or dist.all_gather_into_tensor
+        self._reduce = getattr(dist, "reduce_scatter_single", None) or dist.reduce_scatter_tensor
 
-    def _flat(self, array: NDArray[Any]) -> Any:
-        return self._torch.from_numpy(array.reshape(-1))
+    def _call(self, collective: Any, send: NDArray[Any], recv: NDArray[Any]) -> None:
+        to, own = (self._tensor(array.reshape(-1)) for array in (recv, send))
+        collective(to, own, group=self._group)
 
     def alltoall(self, send: NDArray[Any], recv: NDArray[Any]) -> None:
-        self._dist.all_to_all_single(self._flat(recv), self._flat(send), group=self._group)
+        self._call(self._alltoall, send, recv)
 
     def reduce_scatter(self, send: NDArray[Any], recv: NDArray[Any]) -> None:
-        self._dist.reduce_scatter_tensor(self._flat(recv), self._flat(send), group=self._group)
+        self._call(self._reduce, send, recv)
 
     def allgather(self, full: NDArray[Any]) -> None:
-        own = self._flat(full[self.rank].copy())
-        self._dist.all_gather_into_tensor(self._flat(full), own, group=self._group)
+        self._call(self._gather, full[self.rank].copy(), full)
 
 
 def torch_group(group: Any = None) -> Communicator:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,18 +19,17 @@ from ..tensor_file import Path, path_text
 from . import checkpoint_folder
 from .agreement import agree
 from .communicators import allgather_bytes, communicator
-from .tree import PairwiseSum, own_parts, reduce_scatter
+from .flat import BLOCK, Flat
+from .gradients import Gradients
+from .tree import own_parts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["Sharded"]
 
-BLOCK = 4096  # elements; the core's sums of squares do not cross a multiple of it
 REDUCTIONS = ("fixed-tree", "native")
 STORAGE = ("float32", "float64", "bfloat16", "float16")
-# Where the sum of squares leaves this range it is taken again of scaled gradients, as in the core.
-SMALLEST, LARGEST, SCALE = 2.0**-900, 2.0**1000, 2.0**600
 
 
 class Sharded:
@@ -42,9 +42,10 @@ class Sharded:
     order. Every rank calls the same methods in the same order.
 
     What can fail is checked on all ranks before any of them writes: they raise the same error,
-    which names the rank, and the gradients of that step are forgotten. An error in code of yours on
-    one rank is not known to the others, which would wait for it: start the ranks by ``mpiexec -n 4
-    python -m mpi4py program.py``, or by ``torchrun``, which end them all.
+    which names the rank, and the gradients of that step are forgotten. Of an error in code of yours
+    on one rank the others do not know; they would wait for it. One that nobody catches ends all
+    ranks of mpi4py, as ``torchrun`` does with those of torch. A rank that is killed is noticed by
+    ``mpiexec`` and ``torchrun``.
 
     Args:
         optimizer: an optimizer of schuss that has taken no step. Its `max_norm`, `nonfinite`,
@@ -106,8 +107,8 @@ class Sharded:
             )
         self._reduction = reduction
         self._optimizer = optimizer
-        self._adopted = False
-        self._forget()
+        self._model: _Model | None = None
+        self._error: Exception | None = None  # of accumulate, which step raises on all ranks
 
     @property
     def optimizer(self) -> Optimizer:
@@ -138,7 +139,7 @@ class Sharded:
     # -- parameters --------------------------------------------------------------------------------
 
     def adopt(self, params: Any) -> Any:
-        """Move the parameters into the flat buffer, once; every rank gets those of rank 0.
+        """Move the parameters into one flat buffer, once; every rank gets those of rank 0.
 
         Args:
             params: arrays of one dtype, float32, float64, bfloat16 or float16, in any structure. Of
@@ -152,27 +153,25 @@ class Sharded:
             TypeError, ValueError: for arrays that do not fit, or that differ between ranks.
             RuntimeError: parameters have been adopted before.
         """
-        error, leaves = None, []
+        error: Exception | None = None
+        leaves: list[tuple[str, Any, NDArray[Any]]] = []
         try:
-            if self._adopted:
+            if self._model is not None:
                 raise RuntimeError("parameters have been adopted before; once is wanted")
-            leaves = self._checked(params)
+            leaves = _adoptable(params)
         except Exception as e:
             error = e
-        shapes = {path: list(array.shape) for path, _, array in leaves}
-        facts = {f"params[{path!r}].shape": shape for path, shape in shapes.items()}
-        dtype = leaves[0][2].dtype if leaves else None
-        agree(self._comm, error, {**facts, "the dtype of params": str(dtype), **self._facts()})
+        described = {f"params[{path!r}]": _description(array) for path, _, array in leaves}
+        agree(self._comm, error, {**self._facts(), **described})
 
-        self._lay_out([array.size for _, _, array in leaves], dtype)
-        views = [
-            self._flat[a : a + array.size].reshape(array.shape)
-            for a, (_, _, array) in zip(self._offsets, leaves, strict=False)
-        ]
-        structure = iter(views)
-        tree = map_leaves(lambda _: next(structure), params)
+        shapes = {path: array.shape for path, _, array in leaves}
+        flat = Flat(self._comm, shapes, leaves[0][2].dtype)
+        views = flat.views(flat.values)
+        order = iter(views)
+        tree = map_leaves(lambda _: next(order), params)
         try:
-            stepper = self._optimizer._bind(tree, self._optimizer.rule, self._range)
+            own = flat.shard.start, flat.shard.stop
+            stepper = self._optimizer._bind(tree, self._optimizer.rule, own)
             self._optimizer._configure(stepper)
         except Exception as e:
             error = e
@@ -180,79 +179,47 @@ class Sharded:
 
         for view, (_, _, array) in zip(views, leaves, strict=True):
             view[...] = array
-        self._broadcast(self._flat.view(np.int64).reshape(self._comm.size, -1))
-        self._owners = [leaf for _, leaf, array in leaves if leaf is not array]
+        flat.broadcast()
+        tensors = []
         for view, (_, leaf, array) in zip(views, leaves, strict=True):
             if leaf is not array:
                 leaf.data = in_kind_of(leaf, view)
+                tensors.append(leaf)
+        gradients = Gradients(flat, self._parts, tree=self._reduction == "fixed-tree")
         self._optimizer._stepper = stepper
-        self._shapes = [tuple(shape) for shape in shapes.values()]
-        self._tree, self._paths, self._adopted = tree, stepper.paths, True
-        kept = iter(
-            [leaf if leaf is not array else v for v, (_, leaf, array) in zip(views, leaves)]
+        self._model = _Model(flat, tree, tensors, stepper, gradients)
+        adopted = iter(
+            view if leaf is array else leaf
+            for view, (_, leaf, array) in zip(views, leaves, strict=True)
         )
-        return map_leaves(lambda _: next(kept), params)
+        return map_leaves(lambda _: next(adopted), params)
 
-    @staticmethod
-    def _checked(params: Any) -> list[tuple[str, Any, Any]]:
-        """Return the leaves that can be adopted, with their paths and arrays."""
-        leaves = _core.views(params, "params", True)
-        seen: dict[int, str] = {}
-        for path, leaf, array in leaves:
-            if not isinstance(array, np.ndarray) or array.dtype.name not in STORAGE:
-                what = f"an array of {array.dtype}" if isinstance(array, np.ndarray) else repr(leaf)
-                raise TypeError(
-                    f"params[{path!r}] is {what}; one of {', '.join(STORAGE)} is wanted"
-                )
-            if leaf is not array and not hasattr(leaf, "data"):
-                raise TypeError(
-                    f"params[{path!r}] is {type(leaf).__name__}; an array of NumPy or a tensor of "
-                    "PyTorch is wanted"
-                )
-            first = leaves[0][2].dtype
-            if array.dtype != first:
-                raise TypeError(
-                    f"params[{path!r}] is {array.dtype}, and params[{leaves[0][0]!r}] is {first}; "
-                    "one dtype for all is wanted"
-                )
-            if id(leaf) in seen:
-                raise ValueError(
-                    f"params[{path!r}] is params[{seen[id(leaf)]!r}]; each array once is wanted"
-                )
-            seen[id(leaf)] = path
-        if not leaves:
-            raise ValueError("params has no arrays; at least one is wanted")
-        return leaves
+    def _adopted(self) -> _Model:
+        if self._model is None:
+            raise RuntimeError("there are no parameters yet; adopt(params) comes first")
+        return self._model
 
-    def _lay_out(self, sizes: list[int], dtype: np.dtype[Any]) -> None:
-        """Make room for parameters: a shard is whole blocks, and the last ones end in zeros."""
-        ranks = self._comm.size
-        self._offsets = [0, *np.cumsum(sizes).tolist()]
-        self._n = self._offsets[-1]
-        self._shard = -(-self._n // (ranks * BLOCK)) * BLOCK
-        self._flat = np.zeros(ranks * self._shard, dtype)
-        self._compute = np.dtype(np.float64 if dtype == np.float64 else np.float32)
-        self._range = (self._comm.rank * self._shard, (self._comm.rank + 1) * self._shard)
-        self._received: NDArray[Any] | None = None
-
-    def _broadcast(self, rows: NDArray[Any]) -> None:
-        """Give all ranks what rank 0 has: each gets its row from there, and the others' after it."""
-        received = np.empty_like(rows)
-        self._comm.alltoall(rows, received)
-        rows[self._comm.rank] = received[0]
-        self._comm.allgather(rows)
+    def _facts(self) -> dict[str, Any]:
+        """What all ranks must have in common."""
+        optimizer = self._optimizer
+        settings: dict[str, Any] = {}
+        for setting in optimizer._settings():
+            value = optimizer.__dict__[setting.name]
+            settings[setting.name] = "a schedule" if callable(value) else value
+        names = [*RULES[optimizer.rule]["hyper"], *COMMON]
+        for name, values in zip(names, zip(*optimizer._hyper, strict=True), strict=False):
+            settings[f"{name} at step {optimizer.step_count}"] = values
+        return {
+            **settings,
+            "optimizer": type(optimizer).__name__,
+            "ema": optimizer.__dict__["ema"],
+            "overrides": sorted(optimizer._overrides),
+            "reduction": self._reduction,
+            "parts": self._parts,
+            "step_count": optimizer.step_count,
+        }
 
     # -- a step ------------------------------------------------------------------------------------
-
-    def _forget(self) -> None:
-        """Begin a step without gradients."""
-        sums: PairwiseSum | None = getattr(self, "_sums", None)
-        free = [] if sums is None else [*sums.free, *(array for _, _, array in sums.nodes)]
-        self._sums = PairwiseSum()
-        self._sums.free = free
-        self._count = 0
-        self._present: set[int] = set()
-        self._error: Exception | None = None
 
     def accumulate(self, grads: Any) -> None:
         """Take in the gradients of the next of `own_parts`.
@@ -267,64 +234,12 @@ class Sharded:
         Raises:
             RuntimeError: before `adopt`.
         """
-        if not self._adopted:
-            raise RuntimeError("there are no parameters yet; adopt(params) comes first")
-        if self._error is not None:
-            return
-        try:
-            if self._count == len(self._own_parts):
-                raise ValueError(
-                    f"accumulate was called more than {self._count} times; once for each of "
-                    f"own_parts, {self._own_parts}, is wanted"
-                )
-            self._take(self._fitting(grads))
-            self._count += 1
-        except Exception as error:
-            self._error = error
-
-    def _fitting(self, grads: Any) -> list[NDArray[Any] | None]:
-        """Return the gradients in the order of the parameters, if they fit."""
-        found = _core.views(grads, "grads", False)
-        if [path for path, _, _ in found] != self._paths:
-            raise ValueError(
-                f"grads has the arrays {[path for path, _, _ in found]}; {self._paths} are wanted"
-            )
-        for (path, _, array), shape in zip(found, self._shapes, strict=True):
-            if array is None:
-                continue
-            kind = getattr(getattr(array, "dtype", None), "kind", "O")
-            if not (kind in "fiu" or array.dtype.name == "bfloat16"):
-                raise TypeError(f"grads[{path!r}] is {array!r}; an array of real numbers is wanted")
-            if array.shape != shape:
-                raise ValueError(f"grads[{path!r}] has shape {array.shape}; {shape} is wanted")
-        return [array for _, _, array in found]
-
-    def _take(self, grads: list[NDArray[Any] | None]) -> None:
-        """Copy the gradients of a part, or add them to those of its brother."""
-        part, nodes, free = self._own_parts[self._count], self._sums.nodes, self._sums.free
-        native = self._reduction == "native"
-        adds = bool(nodes) and (native or (part % 2 == 1 and nodes[-1][:2] == (0, part - 1)))
-        if adds:
-            to = nodes.pop()[2]
-        else:
-            to = free.pop() if free else np.zeros(self._flat.size, self._compute)
-        for k, g in enumerate(grads):
-            own = to[self._offsets[k] : self._offsets[k + 1]].reshape(self._shapes[k])
-            if g is None:
-                if not adds:
-                    own[...] = 0
-                continue
-            self._present.add(k)
-            if adds:
-                np.add(own, g, out=own, dtype=self._compute, casting="unsafe")
-            else:
-                np.copyto(own, g, casting="unsafe")
-        if native:
-            nodes.append((0, 0, to))
-        elif adds:
-            self._sums.add(1, part // 2, to)
-        else:
-            self._sums.add(0, part, to)
+        gradients = self._adopted().gradients
+        if self._error is None:
+            try:
+                gradients.add(grads)
+            except Exception as error:
+                self._error = error
 
     def step(self) -> None:
         """Take a step with the mean of the gradients of all parts; the same on every rank.
@@ -335,127 +250,77 @@ class Sharded:
             FloatingPointError: with nonfinite="raise"; nothing has been written.
             RuntimeError: before `adopt`.
         """
-        if not self._adopted:
-            raise RuntimeError("there are no parameters yet; adopt(params) comes first")
-        stepper = self._optimizer._stepper
-        assert stepper is not None
+        model = self._adopted()
         try:
-            self._step(stepper)
+            if self._open(model):
+                self._run(model)
         finally:
-            self._forget()
+            model.gradients.begin()
+            self._error = None
 
-    def _step(self, stepper: _core.Stepper) -> None:
-        error = self._error
-        if error is None and self._count < len(self._own_parts):
-            error = ValueError(
-                f"accumulate was called {self._count} times; once for each of own_parts, "
-                f"{self._own_parts}, is wanted"
-            )
+    def _open(self, model: _Model) -> bool:
+        """Agree on a step, and open it on all ranks or on none; False where it is skipped."""
+        optimizer, gradients, error = self._optimizer, model.gradients, self._error
         if error is None:
             try:
-                self._optimizer._refresh(stepper)
+                gradients.check_complete()
+                optimizer._refresh(model.stepper)
             except Exception as e:
                 error = e
-        absent = agree(self._comm, error, self._facts(), len(self._shapes) - len(self._present))
-        present = self._present if not any(absent) else self._present_anywhere()
-
-        shard = self._mean()
-        grads = self._gradients(stepper, present)
-        measured = self._checks or self._optimizer.max_norm is not None
-        norm = self._norm(shard, present) if measured else None
-        opened, error = False, None
+        missing = len(model.flat.shapes) - len(gradients.present)
+        absent: set[str] = set()
+        if any(agree(self._comm, error, self._facts(), missing)):
+            absent = gradients.absent_everywhere()
+        mean = gradients.mean()
+        checks = optimizer.nonfinite != "propagate"
+        norm = None
+        if checks or optimizer.max_norm is not None:
+            norm = self._norm(model, mean[model.flat.shard], absent)
+        grads = [
+            None if path in absent else view
+            for path, view in zip(model.flat.shapes, model.flat.views(mean), strict=True)
+        ]
+        opened = False
         try:
-            opened = stepper.open(self._tree, grads, None, norm)
+            opened = model.stepper.open(model.params, model.stepper.unflatten(grads), None, norm)
         except Exception as e:
             error = e
         try:
-            unfit = sum(agree(self._comm, error, number=stepper.unfit if opened else 0))
+            unfit = sum(agree(self._comm, error, number=model.stepper.unfit if opened else 0))
         except Exception:
             if opened:
-                stepper.cancel()
+                model.stepper.cancel()
             raise
-        # The others have nothing where one rank has it all.
-        if opened and self._checks and (self._range[0] > 0 or self._range[1] < self._n):
-            opened = stepper.decide(unfit)
-        if not opened:
-            return
+        # A rank that has all elements has decided already.
+        return model.stepper.decide(unfit) if opened and checks and not model.flat.alone else opened
+
+    def _run(self, model: _Model) -> None:
+        """Take the step that is open."""
+        stepper = model.stepper
         sums = stepper.gather()
         if RULES[stepper.rule]["sums"]:
             every = allgather_bytes(self._comm, np.array(sums, np.float64).tobytes())
-            stepper.settle(np.frombuffer(b"".join(every), np.float64).tolist())
-        stepper.run(range(len(self._shapes)))
+            sums = np.frombuffer(b"".join(every), np.float64).tolist()
+            stepper.settle(sums)
+        stepper.run(range(len(model.flat.shapes)))
         stepper.close()
-        self._exchange()
+        model.exchange()
 
-    @property
-    def _checks(self) -> bool:
-        return self._optimizer.nonfinite != "propagate"
-
-    def _facts(self) -> dict[str, Any]:
-        """What all ranks must have in common before a step."""
-        optimizer, facts = self._optimizer, {}
-        for setting in optimizer._settings():
-            value = optimizer.__dict__[setting.name]
-            facts[setting.name] = "a schedule" if callable(value) else value
-        for name, value in zip([*RULES[optimizer.rule]["hyper"], *COMMON], zip(*optimizer._hyper)):
-            facts[f"{name} at step {optimizer.step_count}"] = value
-        return {
-            **facts,
-            "optimizer": type(optimizer).__name__,
-            "ema": optimizer.__dict__["ema"],
-            "overrides": sorted(optimizer._overrides),
-            "reduction": self._reduction,
-            "parts": self._parts,
-            "step_count": optimizer.step_count,
-        }
-
-    def _present_anywhere(self) -> set[int]:
-        """Return the parameters that have a gradient in any part of any rank."""
-        mask = np.zeros((self._comm.size, len(self._shapes)), np.uint8)
-        mask[self._comm.rank, list(self._present)] = 1
-        self._comm.allgather(mask)
-        return set(np.flatnonzero(mask.any(axis=0)).tolist())
-
-    def _mean(self) -> NDArray[Any]:
-        """Return this rank's shard of the mean gradient, which lies where its sum was."""
-        comm = self._comm
-        [(_, _, array)] = self._sums.nodes
-        rows = array.reshape(comm.size, -1)
-        if self._received is None and comm.size > 1:
-            many = self._reduction == "fixed-tree"
-            self._received = np.empty(rows.shape if many else rows.shape[1:], self._compute)
-        if comm.size == 1:
-            total = rows[0]
-        elif self._reduction == "fixed-tree":
-            total = reduce_scatter(comm, self._parts, [rows], self._received)
-        else:
-            comm.reduce_scatter(rows, self._received)
-            total = self._received
-        return np.multiply(total, self._compute.type(1.0 / self._parts), out=rows[comm.rank])
-
-    def _gradients(self, stepper: _core.Stepper, present: set[int]) -> Any:
-        """Return the gradients in the structure of the parameters; only those of the shard count."""
-        [(_, _, array)] = self._sums.nodes
-        cuts = zip(self._offsets, self._offsets[1:], self._shapes, strict=False)
-        views = [array[a:b].reshape(shape) for a, b, shape in cuts]
-        return stepper.unflatten([v if k in present else None for k, v in enumerate(views)])
-
-    def _norm(self, shard: NDArray[Any], present: set[int]) -> float:
+    def _norm(self, model: _Model, shard: NDArray[Any], absent: set[str]) -> float:
         """Return the norm of the gradients of the whole model over `grad_scale`, as the core does.
 
         Parameters that take no part count as zeros.
         """
-        optimizer, (begin, end) = self._optimizer, self._range
-        for k, path in enumerate(self._paths):
+        optimizer, comm = self._optimizer, self._comm
+        for path, own in zip(model.flat.shapes, model.flat.own_parts(), strict=True):
             patterns = optimizer._groups[optimizer._group_of[path]]
-            if k not in present or optimizer._freezes(patterns):
-                first, after = (min(max(at, begin), end) for at in self._offsets[k : k + 2])
-                shard[first - begin : after - begin] = 0
+            if path in absent or optimizer._freezes(patterns):
+                shard[own] = 0
 
         def block_sums(scale: float) -> NDArray[np.float64]:
-            every = np.empty((self._comm.size, self._shard // BLOCK))
-            every[self._comm.rank] = clipping.block_sums(shard, scale)
-            self._comm.allgather(every)
+            every = np.empty((comm.size, shard.size // BLOCK))
+            every[comm.rank] = clipping.block_sums(shard, scale)
+            comm.allgather(every)
             return every.ravel()
 
         return clipping.norm_by_scale(block_sums) / optimizer.grad_scale
@@ -470,37 +335,26 @@ class Sharded:
 
         Raises:
             AttributeError: the optimizer keeps no average.
-            RuntimeError: before the first step.
+            RuntimeError: before `adopt`, and before the first step.
         """
+        model = self._adopted()
         averages = self._optimizer._averages_by_path()
         if not self.step_count:
             raise RuntimeError("there is no average before the first step")
-        own = self._flat.copy()
-        begin, _ = self._range
-        for path, first in zip(self._paths, self._offsets, strict=False):
-            values = averages[path].ravel()
-            at = max(first, begin)
-            self._flat[at : at + values.size] = values
-        self._exchange()
+        values, elements = model.flat.values, model.flat.elements
+        own = values.copy()
+        values[elements] = np.concatenate([averages[p].ravel() for p in model.flat.shapes])
+        model.exchange()
         try:
             yield
         finally:
-            self._flat[...] = own
-            self._mark()
-
-    def _exchange(self) -> None:
-        """Give each rank the others' shards of the parameters."""
-        self._comm.allgather(self._flat.view(np.int64).reshape(self._comm.size, -1))
-        self._mark()
-
-    def _mark(self) -> None:
-        for owner in self._owners:
-            _core.mark_written(owner)
+            values[...] = own
+            model.mark()
 
     # -- checkpoints -------------------------------------------------------------------------------
 
     def save(self, folder: Path) -> None:
-        """Write a checkpoint that any number of ranks can load: a file of each rank, and one of all.
+        """Write a checkpoint that any number of ranks can load: a file of each, and one of all.
 
         The folder is one that all ranks see. It may exist: a whole older checkpoint in it stays
         until the new one is whole, and is then removed; files of other names are left alone. After
@@ -512,29 +366,17 @@ class Sharded:
                 checkpoint stays.
             RuntimeError: before `adopt`.
         """
-        if not self._adopted:
-            raise RuntimeError("there are no parameters yet; adopt(params) comes first")
-        begin, end = self._own_elements
+        model = self._adopted()
         state = self._optimizer._state_dict(live=True)
         states = state.pop("state")
         slots = {
-            name: np.concatenate([states[path][name].ravel() for path in self._paths])
-            for name in states[self._paths[0]]
+            name: np.concatenate([arrays[name].ravel() for arrays in states.values()])
+            for name in next(iter(states.values()))
         }
-        own = {"params": self._flat[begin:end], "slots": slots}
-        whole = {"params": self._described(), "optimizer": state}
-        checkpoint_folder.save(self._comm, folder, (begin, end), own, whole)
-
-    @property
-    def _own_elements(self) -> tuple[int, int]:
-        """The range of this rank, without what fills up the last shards."""
-        begin, end = self._range
-        return min(begin, self._n), min(end, self._n)
-
-    def _described(self) -> dict[str, str]:
-        dtype = self._flat.dtype.name
-        pairs = zip(self._paths, self._shapes, strict=True)
-        return {path: f"{dtype} of shape {shape}" for path, shape in pairs}
+        elements = model.flat.elements
+        own = {"params": model.flat.values[elements], "slots": slots}
+        whole = {"params": model.described(), "optimizer": state}
+        checkpoint_folder.save(self._comm, folder, (elements.start, elements.stop), own, whole)
 
     def load(self, folder: Path) -> None:
         """Go on bit for bit from a checkpoint of `save`, on any number of ranks.
@@ -548,45 +390,99 @@ class Sharded:
             OSError: it cannot be read. After any error, on all ranks, nothing has changed.
             RuntimeError: before `adopt`.
         """
-        if not self._adopted:
-            raise RuntimeError("there are no parameters yet; adopt(params) comes first")
-        error, saved, params = None, {}, self._flat[:0]
+        model = self._adopted()
+        error: Exception | None = None
+        saved: dict[str, Any] = {}
+        params = model.flat.values[:0]
         try:
-            saved, params = self._read(pathlib.Path(path_text(folder)))
+            saved, params = self._read(pathlib.Path(path_text(folder)), model)
         except Exception as e:
             error = e
         agree(self._comm, error)
-        try:
-            self._optimizer.load_state_dict(saved)
-        except Exception as e:
-            error = e
-        agree(self._comm, error)
-        begin, end = self._own_elements
-        self._flat[begin:end] = params
-        self._exchange()
-        self._forget()
+        self._optimizer.load_state_dict(saved)
+        model.flat.values[model.flat.elements] = params
+        model.exchange()
+        model.gradients.begin()
 
-    def _read(self, folder: pathlib.Path) -> tuple[dict[str, Any], NDArray[Any]]:
-        """Return the states and parameters of this rank's shard, as far as they fit."""
-        stepper, (begin, end) = self._optimizer._stepper, self._own_elements
-        assert stepper is not None
+    def _read(self, folder: pathlib.Path, model: _Model) -> tuple[dict[str, Any], NDArray[Any]]:
+        """Return the state_dict and the parameters of this rank's shard, if they fit."""
         meta = checkpoint_folder.read_meta(folder)
-        if (came := meta["params"]) != (wanted := self._described()):
+        if (came := meta["params"]) != (wanted := model.described()):
             path = next(p for p in [*came, *wanted] if came.get(p) != wanted.get(p))
             raise ValueError(
-                f"{folder} has params[{path!r}] {came.get(path, 'not')}; "
+                f"{folder} has params[{path!r}] {came.get(path, 'not at all')}; "
                 f"{wanted.get(path, 'no such parameter')} is wanted"
             )
-        own = checkpoint_folder.read_range(folder, meta, begin, end)
+        own = checkpoint_folder.read_range(folder, meta, model.flat.elements)
         states: dict[str, dict[str, Any]] = {}
-        for k, path in enumerate(self._paths):
-            first, after = (min(max(at, begin), end) - begin for at in self._offsets[k : k + 2])
-            shape = {name: array.shape for name, array in stepper.slots(k).items()}
+        parts = zip(model.flat.shapes, model.flat.own_parts(), strict=True)
+        for k, (path, part) in enumerate(parts):
+            shapes = {name: array.shape for name, array in model.stepper.slots(k).items()}
             states[path] = {
-                name: array[first:after].reshape(shape.get(name, -1))
+                name: array[part].reshape(shapes.get(name, -1))
                 for name, array in own["slots"].items()
             }
         saved = {**meta["optimizer"], "state": states}
         self._optimizer._check_state_dict(saved)
-        self._optimizer._fitted(stepper, saved)
+        self._optimizer._fitted(model.stepper, saved)
         return saved, own["params"]
+
+
+@dataclass
+class _Model:
+    """What a `Sharded` knows once it has parameters."""
+
+    flat: Flat
+    params: Any  # views of it, in the structure of the parameters
+    tensors: list[Any]  # of PyTorch, over the same memory
+    stepper: _core.Stepper
+    gradients: Gradients
+
+    def described(self) -> dict[str, str]:
+        """Return what each parameter is, by path."""
+        views = self.flat.views(self.flat.values)
+        return {path: _description(v) for path, v in zip(self.flat.shapes, views, strict=True)}
+
+    def exchange(self) -> None:
+        """Give each rank the others' shards of the parameters."""
+        self.flat.exchange()
+        self.mark()
+
+    def mark(self) -> None:
+        """Tell PyTorch that its tensors have been written."""
+        for tensor in self.tensors:
+            _core.mark_written(tensor)
+
+
+def _description(array: NDArray[Any]) -> str:
+    return f"{array.dtype.name} of shape {array.shape}"
+
+
+def _adoptable(params: Any) -> list[tuple[str, Any, NDArray[Any]]]:
+    """Return path, leaf and array of each parameter, if all can be adopted."""
+    leaves = _core.views(params, "params", True)
+    if not leaves:
+        raise ValueError("params has no arrays; at least one is wanted")
+    seen: dict[int, str] = {}
+    for path, leaf, array in leaves:
+        if not isinstance(array, np.ndarray) or array.dtype.name not in STORAGE:
+            what = f"of {array.dtype}" if isinstance(array, np.ndarray) else repr(leaf)
+            raise TypeError(
+                f"params[{path!r}] is {what}; an array of {', '.join(STORAGE)} is wanted"
+            )
+        if leaf is not array and not hasattr(leaf, "data"):
+            raise TypeError(
+                f"params[{path!r}] is {type(leaf).__name__}; an array of NumPy or a tensor of "
+                "PyTorch is wanted"
+            )
+        if array.dtype != (first := leaves[0][2].dtype):
+            raise TypeError(
+                f"params[{path!r}] is {array.dtype}, and params[{leaves[0][0]!r}] is {first}; one "
+                "dtype for all is wanted"
+            )
+        if id(leaf) in seen:
+            raise ValueError(
+                f"params[{path!r}] is params[{seen[id(leaf)]!r}]; each array once is wanted"
+            )
+        seen[id(leaf)] = path
+    return leaves

@@ -2,7 +2,7 @@
 
 The parts are the leaves of one binary tree, ((0 + 1) + (2 + 3)) + ((4 + 5) + (6 + 7)). A rank adds
 up the nodes that lie within its own parts, and what is above them is added after one exchange, so
-that the bits are those of one process. Where both numbers are powers of two that is one node a rank.
+that the bits are those of one process. With powers of two of ranks and parts each has one node.
 """
 
 from __future__ import annotations
