@@ -16,6 +16,7 @@ import numpy as np
 
 import schuss
 from schuss.distributed import Sharded
+from tests.ranks import fits
 
 PARTS = 8
 SHAPES = {"w": (70, 80), "b": (80,), "u": (133, 129), "frozen": (7,), "s": ()}
@@ -133,6 +134,10 @@ def all_rules(comm, load="", save=""):
         folders = [os.path.join(f, rule) if f else None for f in (load, save)]
         found[rule] = run(comm, rule, np.float32, steps, *folders)
     return found
+
+
+def all_fits(comm):
+    return fits.hashes(comm)
 
 
 def resumable(comm, folder, steps="40"):

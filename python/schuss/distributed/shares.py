@@ -64,7 +64,7 @@ def _cut(ranks: Communicator, count: int) -> tuple[int, int]:
 
 def _packed(result: BatchResult, rows: int) -> bytes:
     """Return the first rows of all fields as bytes."""
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for name, value in result.items():
         if isinstance(value, list):
             text = json.dumps(value[:rows]).encode()

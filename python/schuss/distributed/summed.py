@@ -106,9 +106,7 @@ class _OverParts:
         if _crc(x) != crc:
             raise ValueError("fun has written into x, which the next part gets; x is to be read")
 
-    def _agree(
-        self, crc: int, error: Exception | None, number: int, layout: str = ""
-    ) -> list[int]:
+    def _agree(self, crc: int, error: Exception | None, number: int, layout: str = "") -> list[int]:
         """Raise one error on all ranks, or return a number of each."""
         facts = {"the CRC of x": crc, "parts": self._parts, "what fun returns": layout}
         return agree(self._comm, error, facts, number)
@@ -119,7 +117,7 @@ def _crc(x: Any) -> int:
 
     def add(leaf: Any) -> None:
         nonlocal crc
-        crc = zlib.crc32(np.ascontiguousarray(as_array(leaf, "x")), crc)
+        crc = zlib.crc32(np.ascontiguousarray(as_array(leaf, "x")).data, crc)
 
     map_leaves(add, x)
     return crc
@@ -227,7 +225,9 @@ class _Stacked(_OverParts):
 
 
 def summed(fun: Callable[..., Any], comm: Any, parts: int = 8) -> Callable[..., Any]:
-    """Return the sum of a function over parts of the data, which ranks share out::
+    """Return the sum of a function over parts of the data, which ranks share out.
+
+    With f the function and F what comes back::
 
         F(x) = ((f(x, 0) + f(x, 1)) + (f(x, 2) + f(x, 3))) + ...
 
@@ -286,13 +286,15 @@ def summed(fun: Callable[..., Any], comm: Any, parts: int = 8) -> Callable[..., 
 
 
 def stacked(fun: Callable[..., Any], comm: Any, parts: int = 8) -> Callable[..., Any]:
-    """Return the rows of all parts of the data, one part after the other::
+    """Return a function that has the rows of all parts of the data, one part after the other.
+
+    For residuals r and their Jacobian J::
 
         r(x) = [r(x, 0); r(x, 1); ...],    J(x) = [J(x, 0); J(x, 1); ...]
 
-    For `least_squares`: residuals, and Jacobians, each part of which one of the ranks evaluates.
-    Every rank gets all rows, and does with them what one process does: losses, standard errors and
-    the residuals in the result are the same, with the bits of one process.
+    It is for `least_squares`. Each part is evaluated by one of the ranks; every rank gets all rows,
+    and does with them what one process does: losses, standard errors and the residuals in the
+    result are the same, with the bits of one process.
 
     With m residuals and n variables an evaluation sends m numbers to every rank, with a Jacobian
     m (n + 1), and every rank keeps them.

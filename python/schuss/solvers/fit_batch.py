@@ -271,7 +271,7 @@ def _curve_fit_batch(
 
 
 def _own(rows: slice, count: int, *arrays: Any) -> list[Any]:
-    """Return those rows of arrays that have one for each of so many fits, and others as they are."""
+    """Return those rows of arrays that have one for each of so many fits; others as they are."""
     return [
         array[rows] if array is not None and array.shape[:-1] == (count,) else array
         for array in arrays
