@@ -7,7 +7,7 @@ import zlib
 
 import numpy as np
 import schuss
-from schuss.distributed import stacked, summed
+from schuss.distributed import factored, stacked, summed
 
 PARTS = 8
 N = 5
@@ -68,14 +68,14 @@ def minimized(method, comm, parts=PARTS):
     return schuss.minimize(f, np.zeros(N), jac=True, method=method, tol=1e-8, **settings)
 
 
-def fitted(comm, parts=PARTS, **settings):
+def fitted(comm, over=stacked, **settings):
     start = np.array([1.0, 1.0, 0.0])
-    return schuss.least_squares(stacked(decay, comm, parts), start, jac=True, **settings)
+    return schuss.least_squares(over(decay, comm, PARTS), start, jac=True, **settings)
 
 
 def hashes(comm):
     """Of the results of all methods, which succeed."""
     results = {method: minimized(method, comm) for method in METHODS}
-    results["least_squares"] = fitted(comm)
+    results |= {over.__name__: fitted(comm, over) for over in (stacked, factored)}
     assert all(result.success for result in results.values())
     return {name: crc(result) for name, result in results.items()}

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import schuss
-from schuss.distributed import stacked, summed
+from schuss.distributed import factored, stacked, summed
 
 from tests.ranks import fits
 from tests.ranks.test_processes import ENGINES, results
@@ -22,6 +22,14 @@ def equal(found, wanted):
     assert list(found) == list(wanted)
     for name in wanted:
         np.testing.assert_array_equal(found[name], wanted[name], err_msg=name)
+
+
+def messages(ranks, function, kind):
+    """What the error says, of one kind, that all ranks have."""
+    found = outcomes(ranks, function)
+    assert [type(error) for error in found] == [kind] * ranks, found
+    [text] = {str(error) for error in found}
+    return text
 
 
 # -- sums ------------------------------------------------------------------------------------------
@@ -204,14 +212,80 @@ def test_rows_of_any_number_and_shape(ranks):
         assert found["j"].tolist() == list(range(8))
 
 
+def test_factored_rows_stand_for_all():
+    """The same cost, gradient, singular values and number of residuals; the same bits on ranks."""
+    p = np.array([2.0, 0.7, 0.1])
+    r, jacobian = (
+        np.concatenate(rows) for rows in zip(*(fits.decay(p, k) for k in range(8)), strict=True)
+    )
+    [(few, triangles, m)] = on_ranks(1, lambda comm: factored(fits.decay, comm)(p))
+    assert m == len(r) == sum(fits.LENGTHS)
+    assert len(few) == sum(min(length, 4) for length in fits.LENGTHS)
+    assert triangles.shape == (len(few), 3)
+    np.testing.assert_allclose(few @ few, r @ r, rtol=1e-13)
+    np.testing.assert_allclose(triangles.T @ few, jacobian.T @ r, rtol=1e-12)
+    values = (np.linalg.svd(matrix, compute_uv=False) for matrix in (triangles, jacobian))
+    np.testing.assert_allclose(*values, rtol=1e-13)
+    for ranks in RANKS[1:]:
+        for found in on_ranks(ranks, lambda comm: factored(fits.decay, comm)(p)):
+            np.testing.assert_array_equal(found[0], few)
+            np.testing.assert_array_equal(found[1], triangles)
+            assert found[2] == m
+
+
+def test_factored_fits_are_those_of_all_residuals():
+    [wanted] = on_ranks(1, fits.fitted)
+    found = on_ranks(3, lambda comm: fits.fitted(comm, factored))
+    for own in found:
+        equal(own, found[0])
+        assert own.success
+        assert (own.dof, own.rank, own.nfev) == (wanted.dof, wanted.rank, wanted.nfev)
+        for name, rtol in (("x", 1e-9), ("cost", 1e-12), ("covariance", 1e-8), ("stderr", 1e-8)):
+            np.testing.assert_allclose(own[name], wanted[name], rtol=rtol, err_msg=name)
+        np.testing.assert_allclose(own.relative_offset, wanted.relative_offset, rtol=1e-3)
+
+
+def test_factored_structures():
+    """Of a Jacobian in the structure of x, and residuals that are not defined at a point."""
+
+    def decay(p, part):
+        r, jacobian = fits.decay(np.array([p["a"][0], p["b"][0, 0], p["b"][0, 1]]), part)
+        if p["b"][0, 0] > 5:
+            r[:1] = math.nan
+        return r, {"a": jacobian[:, :1], "b": jacobian[:, None, 1:]}
+
+    start = {"a": np.ones(1), "b": np.array([[1.0, 0.0]])}
+
+    def run(comm):
+        return schuss.least_squares(factored(decay, comm), start, jac=True)
+
+    [wanted] = on_ranks(1, lambda comm: fits.fitted(comm, factored))
+    for found in on_ranks(2, run):
+        np.testing.assert_array_equal(found.x["a"], wanted.x[:1])
+        np.testing.assert_array_equal(found.x["b"], [wanted.x[1:]])
+    away = {"a": np.ones(1), "b": np.array([[6.0, 0.0]])}
+    for r, _, _ in on_ranks(2, lambda comm: factored(decay, comm)(away)):
+        assert np.isnan(r @ r)
+
+
+@pytest.mark.parametrize(
+    ("returned", "kind", "text"),
+    [
+        (np.ones(3), TypeError, "fun returned an object of type ndarray; a pair (residuals, Jac"),
+        ((np.ones(3), np.ones((4, 2))), ValueError, "fun returned 3 residuals, and a Jacobian of"),
+    ],
+)
+def test_what_cannot_be_factored(returned, kind, text):
+    found = messages(2, lambda comm: factored(lambda x, part: returned, comm)(0.0), kind)
+    assert found.startswith(f"rank 0: {text}")
+
+
+def test_a_loss_needs_the_residuals_themselves():
+    found = messages(2, lambda comm: fits.fitted(comm, factored, loss="huber"), ValueError)
+    assert found.startswith("observations is 60, of 27 residuals, and the loss is not linear")
+
+
 # -- errors, on all ranks --------------------------------------------------------------------------
-
-
-def messages(ranks, function, kind):
-    found = outcomes(ranks, function)
-    assert [type(error) for error in found] == [kind] * ranks, found
-    [text] = {str(error) for error in found}
-    return text
 
 
 @pytest.mark.parametrize("over", [summed, stacked])

@@ -6,6 +6,6 @@ of your own with the methods of `Communicator`. Neither mpi4py nor torch is impo
 
 from .communicators import Communicator, torch_group
 from .sharded import Sharded
-from .summed import stacked, summed
+from .summed import factored, stacked, summed
 
-__all__ = ["Communicator", "Sharded", "stacked", "summed", "torch_group"]
+__all__ = ["Communicator", "Sharded", "factored", "stacked", "summed", "torch_group"]

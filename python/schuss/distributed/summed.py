@@ -22,7 +22,7 @@ from .tree import PairwiseSum, own_parts, reduce_scatter
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["stacked", "summed"]
+__all__ = ["factored", "stacked", "summed"]
 
 
 class _Value:
@@ -224,6 +224,38 @@ class _Stacked(_OverParts):
         return np.concatenate([rows, *(leaf.ravel() for leaf in leaves)], dtype=np.float64)
 
 
+class _Factored(_Stacked):
+    def __init__(self, fun: Callable[..., Any], comm: Any, parts: int) -> None:
+        super().__init__(fun, comm, parts)
+        self._fun = lambda *args, **kwargs: _triangle(fun(*args, **kwargs))
+
+    def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        r, jacobian, observations = super().__call__(x, *args, **kwargs)
+        return r, jacobian, int(observations.sum())
+
+
+def _triangle(returned: Any) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int64]]:
+    """Return r and J with no more than n + 1 rows and the same JᵀJ, Jᵀr and |r|²; and their m."""
+    if not isinstance(returned, (tuple, list)) or len(returned) != 2:
+        raise TypeError(
+            f"fun returned an object of type {type(returned).__name__}; a pair (residuals, "
+            "Jacobian) is wanted"
+        )
+    r, *columns = _Value(tuple(returned), "fun", np.shape).arrays
+    m, matrices = r.size, []
+    for leaf in (*columns, r.ravel()):
+        if leaf.shape[:1] != (m,):
+            raise ValueError(
+                f"fun returned {m} residuals, and a Jacobian of shape {leaf.shape}; ({m}, n) is "
+                "wanted"
+            )
+        matrices.append(leaf.reshape(m, math.prod(leaf.shape[1:])))
+    rows = np.concatenate(matrices, axis=1, dtype=np.float64)
+    if m > rows.shape[1]:
+        rows = np.linalg.qr(rows, mode="r")
+    return rows[:, -1], rows[:, :-1], np.array([m])
+
+
 def summed(fun: Callable[..., Any], comm: Any, parts: int = 8) -> Callable[..., Any]:
     """Return the sum of a function over parts of the data, which ranks share out.
 
@@ -329,3 +361,55 @@ def stacked(fun: Callable[..., Any], comm: Any, parts: int = 8) -> Callable[...,
         (True, array([3. , 0.5]), 78)
     """
     return _Stacked(fun, comm, parts)
+
+
+def factored(fun: Callable[..., Any], comm: Any, parts: int = 8) -> Callable[..., Any]:
+    """Return a function that has rows which stand for all residuals of all parts, n + 1 a part.
+
+    With the residuals r and the Jacobian J of a part, Q with orthonormal columns and R triangular::
+
+        [J, r] = Q R,    J' = R without its last column,    r' = its last column
+
+    It is for `least_squares` of many data, with jac=True: J'ᵀJ', J'ᵀr' and |r'|² are those of J and
+    r, and so are the singular values, from which standard errors come, never from JᵀJ. The number
+    of residuals goes along, for `dof` and the test that ends a run. Steps, results and standard
+    errors are those of `stacked` up to rounding.
+
+    With n variables an evaluation sends parts (n + 1)² numbers to every rank, however many data
+    there are. In the result `fun` and `jac` are r' and J'. A loss other than "linear" needs the
+    residuals themselves, and so `stacked`.
+
+    Args:
+        fun: fun(x, *further, part, **keywords), as in `summed`. Returns (r, J): m residuals, and
+            m x n derivatives, or what else `LeastSquares.tell_jacobian` takes that is not sparse.
+        comm: a communicator of mpi4py, `torch_group`, or another `Communicator`.
+        parts: into how many the data are cut; at least one for each rank.
+
+    Returns:
+        A function of (x, *further, **keywords), the same on every rank, that returns r', J' and how
+        many residuals they stand for; with the errors of `summed`.
+
+    Raises:
+        TypeError, ValueError: for arguments that do not fit.
+
+    Example:
+        >>> import numpy as np, schuss
+        >>> class Alone:  # stands for MPI.COMM_WORLD
+        ...     rank, size = 0, 1
+        ...     def alltoall(self, send, recv): recv[...] = send
+        ...     def reduce_scatter(self, send, recv): recv[...] = send[0]
+        ...     def allgather(self, full): pass
+        >>> t = np.linspace(0, 4, 8000).reshape(8, 1000)
+        >>> y = 3 * np.exp(-t / 2)
+        >>> def residuals(p, part):
+        ...     model = p[0] * np.exp(-p[1] * t[part])
+        ...     return model - y[part], np.stack([model / p[0], -t[part] * model], axis=1)
+        >>> result = schuss.least_squares(factored(residuals, Alone()), [1.0, 1.0], jac=True)
+        >>> result.success, result.x.round(6), result.dof, result.jac.shape
+        (True, array([3. , 0.5]), 7998, (24, 2))
+
+    Reference: Golub, Plemmons and Sameh, Parallel Block Schemes for Large-Scale Least-Squares
+    Computations, 1988; Demmel, Grigori, Hoemmen and Langou, Communication-Optimal Parallel and
+    Sequential QR and LU Factorizations, SIAM J. Sci. Comput. 34, 2012, for rows in parts.
+    """
+    return _Factored(fun, comm, parts)
