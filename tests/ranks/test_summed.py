@@ -282,7 +282,7 @@ def test_what_cannot_be_factored(returned, kind, text):
 
 def test_a_loss_needs_the_residuals_themselves():
     found = messages(2, lambda comm: fits.fitted(comm, factored, loss="huber"), ValueError)
-    assert found.startswith("observations is 60, of 27 residuals, and the loss is not linear")
+    assert found.startswith("observations is 60, of 25 residuals, and the loss is not linear")
 
 
 # -- errors, on all ranks --------------------------------------------------------------------------

@@ -250,7 +250,7 @@ def _triangle(returned: Any) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int
                 "wanted"
             )
         matrices.append(leaf.reshape(m, math.prod(leaf.shape[1:])))
-    rows = np.concatenate(matrices, axis=1, dtype=np.float64)
+    rows: Any = np.concatenate(matrices, axis=1, dtype=np.float64)
     if m > rows.shape[1]:
         rows = np.linalg.qr(rows, mode="r")
     return rows[:, -1], rows[:, :-1], np.array([m])

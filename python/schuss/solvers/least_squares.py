@@ -141,7 +141,7 @@ class LeastSquares(Solver):
         self._rho = self._function or LOSSES[options["loss"]]
         self._bounds = options["bounds"]
 
-    def tell(self, r: Any, observations: int | None = None) -> None:  # type: ignore[override]
+    def tell(self, r: Any, observations: int | None = None) -> None:
         """Take the residuals at the point that was asked for.
 
         Args:
@@ -318,8 +318,8 @@ def covariance(
     fixed: variables on a bound, which have no variance.
     observations: m, where J has been reduced; None: its rows.
     """
-    rows, n = J.shape
-    m = rows if observations is None else observations
+    n = J.shape[1]
+    m = len(J) if observations is None else observations
     matrix, unfixed = np.full((n, n), math.nan), np.zeros(n, bool)
     free = ~fixed
     if not np.isfinite(J).all():
@@ -330,7 +330,7 @@ def covariance(
     lengths = np.linalg.norm(columns, axis=0)
     lengths[lengths == 0] = 1.0
     _, values, rows = np.linalg.svd(np.linalg.qr(columns / lengths, mode="r"))
-    least = max(rows, n) * np.finfo(float).eps * values.max(initial=0.0)
+    least = max(J.shape) * np.finfo(float).eps * values.max(initial=0.0)
     rank = int((values > least).sum())
     dof = m - rank
     variance = 1.0 if absolute else (2 * cost / dof if dof > 0 else math.inf)
