@@ -7,9 +7,9 @@ import re
 
 import numpy as np
 import pytest
-
 import schuss
 from schuss.distributed import Sharded
+
 from tests.ranks.threads import on_ranks, outcomes
 from tests.ranks.training import (
     PARTS,
@@ -240,7 +240,11 @@ def broken(part, change):
             r"rank 1: grads\['u'\] has shape \(132, 129\); \(133, 129\) is wanted",
         ),
         (lambda g: g.pop("b"), ValueError, "rank 1: grads has the arrays"),
-        (lambda g: g.update(b=g["b"] + 1j), TypeError, r"(?s)rank 1: grads\['b'\] is .*real numbers"),
+        (
+            lambda g: g.update(b=g["b"] + 1j),
+            TypeError,
+            r"(?s)rank 1: grads\['b'\] is .*real numbers",
+        ),
         (lambda g: g.update(b="b"), TypeError, r"rank 1: grads\['b'\] is 'b'"),
     ],
 )
@@ -375,7 +379,7 @@ def test_units_that_a_border_cuts_are_refused_on_all_ranks(threads):
     def refused(comm):
         opt, params = begin(comm, "AdamW", np.float32, agc=0.01)
         before = crc(params)
-        with pytest.raises(ValueError, match="rank .: agc is set for a parameter that the range"):
+        with pytest.raises(ValueError, match=r"rank .: agc is set for a parameter that the range"):
             train(opt, np.float32, [0])
         assert crc(params) == before
         opt.optimizer.agc = None
