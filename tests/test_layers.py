@@ -49,6 +49,15 @@ PYTHON_LAYERS = {
     "solvers": {"_core", "caller", "kinds", "linalg", "structures", "suggest"},
     "torch": {"_core", "caller", "optimizers", "solvers", "structures", "suggest"},
     "checkpoint": {"optimizers", "solvers", "schedules", "tensor_file", "__version__"},
+    "distributed": {
+        "_core",
+        "checkpoint",
+        "clipping",
+        "kinds",
+        "optimizers",
+        "structures",
+        "tensor_file",
+    },
 }
 BOX = ("simd", "rules", "kernels", "dense", "models")
 
@@ -222,6 +231,8 @@ def test_the_core_has_few_users():
         "clipping.py",
         "config.py",
         "commands/options.py",
+        "distributed/sharded.py",
+        "distributed/gradients.py",
     }
 
 

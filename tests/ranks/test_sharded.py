@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -447,3 +449,17 @@ def test_an_override_that_matches_nothing():
             opt.adopt({"w": np.ones(3)})
 
     on_ranks(2, check)
+
+
+def test_importing_brings_no_engine():
+    code = (
+        "import sys, schuss, schuss.distributed; schuss.distributed.Sharded;"
+        "found = {'mpi4py', 'torch', 'dask', 'distributed', 'ray', 'joblib'} & set(sys.modules);"
+        "assert not found, found"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_group_of_torch_comes_first():
+    with pytest.raises(RuntimeError, match=r"torch\.distributed is not initialized"):
+        schuss.distributed.torch_group()

@@ -104,12 +104,10 @@ class Gradients:
     def absent_everywhere(self) -> set[str]:
         """Return the parameters without a gradient in any part of any rank; all ranks call it."""
         comm, paths = self._flat.comm, list(self._flat.shapes)
-        mask = np.zeros((comm.size, len(paths)), np.uint8)
-        mask[comm.rank] = [path in self.present for path in paths]
-        comm.allgather(mask)
-        return {
-            path for path, any_part in zip(paths, mask.any(axis=0), strict=True) if not any_part
-        }
+        present = np.zeros((comm.size, len(paths)), np.uint8)
+        present[comm.rank] = [path in self.present for path in paths]
+        comm.allgather(present)
+        return {path for k, path in enumerate(paths) if not present[:, k].any()}
 
     def mean(self) -> NDArray[Any]:
         """Return an array that has this rank's shard of the mean over all parts in its place."""
