@@ -64,6 +64,19 @@ def sum_in_pairs(arrays):
     return arrays[0]
 
 
+def test_keys_of_gradients_may_come_in_any_order(threads):
+    threads(1)
+
+    def turned(comm):
+        opt, params = begin(comm, "AdamW", np.float32)
+        for part in opt.own_parts:
+            opt.accumulate(dict(reversed(gradients(0, part, np.float32).items())))
+        opt.step()
+        return crc(params)
+
+    assert on_ranks(2, turned) == [crc(whole("AdamW", np.float32, steps=1)[0])] * 2
+
+
 def test_report_is_that_of_the_whole(threads):
     threads(1)
     _, _, report = whole("AdamW", np.float64)
@@ -241,7 +254,7 @@ def broken(part, change):
             ValueError,
             r"rank 1: grads\['u'\] has shape \(132, 129\); \(133, 129\) is wanted",
         ),
-        (lambda g: g.pop("b"), ValueError, "rank 1: grads has the arrays"),
+        (lambda g: g.pop("b"), ValueError, r"rank 1: grads lacks \['b'\] and has \[\]"),
         (
             lambda g: g.update(b=g["b"] + 1j),
             TypeError,
@@ -328,13 +341,15 @@ def test_a_schedule_that_differs(threads):
         ({"w": np.ones((2, 3))}, r"params\['w'\] differs .*shape \(3, 2\).*shape \(2, 3\)"),
         ({"w": np.ones((3, 2), np.float32)}, r"params\['w'\] differs .*float64.*float32"),
         ({"w": np.ones((3, 2)), "b": np.ones(1)}, r"params\['b'\] differs .*null on rank 0"),
+        ({"v": np.ones(1), "w": np.ones((3, 2))}, r"the order of params differs"),
     ],
 )
 def test_parameters_that_differ(params, message):
     def refused(comm):
         opt = Sharded(schuss.SGD(1.0), comm)
         with pytest.raises(ValueError, match=message):
-            opt.adopt(params if comm.rank else {"w": np.ones((3, 2))})
+            usual = {"w": np.ones((3, 2)), **({"v": np.ones(1)} if "v" in params else {})}
+            opt.adopt(params if comm.rank else usual)
 
     on_ranks(2, refused)
 
