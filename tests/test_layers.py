@@ -50,7 +50,13 @@ PYTHON_LAYERS = {
     "torch": {"_core", "caller", "optimizers", "solvers", "structures", "suggest"},
     "checkpoint": {"optimizers", "solvers", "schedules", "tensor_file", "__version__"},
     "distributed": {
-        *("_core", "checkpoint", "clipping", "kinds", "optimizers", "solvers", "structures"),
+        "_core",
+        "checkpoint",
+        "clipping",
+        "kinds",
+        "optimizers",
+        "solvers",
+        "structures",
         "tensor_file",
     },
 }
@@ -229,9 +235,9 @@ def test_the_core_has_few_users():
         "linalg.py",
         "clipping.py",
         "config.py",
-        "distributed/gradients.py",
-        "distributed/sharded.py",
         "commands/options.py",
+        "distributed/sharded.py",
+        "distributed/gradients.py",
     }
 
 

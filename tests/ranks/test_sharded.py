@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
-
 import schuss
 from schuss.distributed import Sharded
+
 from tests.ranks.threads import on_ranks, outcomes
 from tests.ranks.training import (
     PARTS,
@@ -60,6 +62,19 @@ def sum_in_pairs(arrays):
     while len(arrays) > 1:
         arrays = [a + b for a, b in zip(arrays[::2], arrays[1::2], strict=True)]
     return arrays[0]
+
+
+def test_keys_of_gradients_may_come_in_any_order(threads):
+    threads(1)
+
+    def turned(comm):
+        opt, params = begin(comm, "AdamW", np.float32)
+        for part in opt.own_parts:
+            opt.accumulate(dict(reversed(gradients(0, part, np.float32).items())))
+        opt.step()
+        return crc(params)
+
+    assert on_ranks(2, turned) == [crc(whole("AdamW", np.float32, steps=1)[0])] * 2
 
 
 def test_report_is_that_of_the_whole(threads):
@@ -239,8 +254,12 @@ def broken(part, change):
             ValueError,
             r"rank 1: grads\['u'\] has shape \(132, 129\); \(133, 129\) is wanted",
         ),
-        (lambda g: g.pop("b"), ValueError, "rank 1: grads has the arrays"),
-        (lambda g: g.update(b=g["b"] + 1j), TypeError, r"(?s)rank 1: grads\['b'\] is .*real numbers"),
+        (lambda g: g.pop("b"), ValueError, r"rank 1: grads lacks \['b'\] and has \[\]"),
+        (
+            lambda g: g.update(b=g["b"] + 1j),
+            TypeError,
+            r"(?s)rank 1: grads\['b'\] is .*real numbers",
+        ),
         (lambda g: g.update(b="b"), TypeError, r"rank 1: grads\['b'\] is 'b'"),
     ],
 )
@@ -322,13 +341,15 @@ def test_a_schedule_that_differs(threads):
         ({"w": np.ones((2, 3))}, r"params\['w'\] differs .*shape \(3, 2\).*shape \(2, 3\)"),
         ({"w": np.ones((3, 2), np.float32)}, r"params\['w'\] differs .*float64.*float32"),
         ({"w": np.ones((3, 2)), "b": np.ones(1)}, r"params\['b'\] differs .*null on rank 0"),
+        ({"v": np.ones(1), "w": np.ones((3, 2))}, r"the order of params differs"),
     ],
 )
 def test_parameters_that_differ(params, message):
     def refused(comm):
         opt = Sharded(schuss.SGD(1.0), comm)
         with pytest.raises(ValueError, match=message):
-            opt.adopt(params if comm.rank else {"w": np.ones((3, 2))})
+            usual = {"w": np.ones((3, 2)), **({"v": np.ones(1)} if "v" in params else {})}
+            opt.adopt(params if comm.rank else usual)
 
     on_ranks(2, refused)
 
@@ -375,7 +396,7 @@ def test_units_that_a_border_cuts_are_refused_on_all_ranks(threads):
     def refused(comm):
         opt, params = begin(comm, "AdamW", np.float32, agc=0.01)
         before = crc(params)
-        with pytest.raises(ValueError, match="rank .: agc is set for a parameter that the range"):
+        with pytest.raises(ValueError, match=r"rank .: agc is set for a parameter that the range"):
             train(opt, np.float32, [0])
         assert crc(params) == before
         opt.optimizer.agc = None
@@ -443,3 +464,17 @@ def test_an_override_that_matches_nothing():
             opt.adopt({"w": np.ones(3)})
 
     on_ranks(2, check)
+
+
+def test_importing_brings_no_engine():
+    code = (
+        "import sys, schuss, schuss.distributed; schuss.distributed.Sharded;"
+        "found = {'mpi4py', 'torch', 'dask', 'distributed', 'ray', 'joblib'} & set(sys.modules);"
+        "assert not found, found"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_group_of_torch_comes_first():
+    with pytest.raises(RuntimeError, match=r"torch\.distributed is not initialized"):
+        schuss.distributed.torch_group()

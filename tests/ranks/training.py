@@ -13,7 +13,6 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-
 import schuss
 from schuss.distributed import Sharded
 from tests.ranks import fits
@@ -126,6 +125,13 @@ def communicator(kind):
     return schuss.distributed.torch_group()
 
 
+def note_pid(folder, opt):
+    """Write which process a rank is, in one go."""
+    file = Path(folder, f"pid-{opt.own_parts.start}")
+    file.with_name(f".{file.name}").write_text(str(os.getpid()))
+    file.with_name(f".{file.name}").rename(file)
+
+
 def all_rules(comm, load="", save=""):
     """Print the hashes of every rule, which are the same on all ranks."""
     steps = range(4, 8) if load else range(4) if save else range(8)
@@ -144,8 +150,7 @@ def resumable(comm, folder, steps="40"):
     """Train with a checkpoint after every second step, from where the last run was ended."""
     folder = Path(folder)
     opt, params = begin(comm, "NAdam", np.float32)
-    rank = 0 if opt.own_parts.start == 0 else opt.own_parts.start
-    (folder / f"pid-{rank}").write_text(str(os.getpid()))
+    note_pid(folder, opt)
     done = 0
     if (folder / "checkpoint" / "meta.safetensors").exists():
         opt.load(folder / "checkpoint")
@@ -162,7 +167,7 @@ def failing(comm, how, folder="."):
     """Train until something happens on the last rank."""
     opt, _ = begin(comm, "AdamW", np.float32)
     last = opt.own_parts.stop == PARTS
-    Path(folder, f"pid-{opt.own_parts.start}").write_text(str(os.getpid()))
+    note_pid(folder, opt)
     for step in range(1_000_000):
         for part in opt.own_parts:
             grads = gradients(step % 3, part, np.float32)

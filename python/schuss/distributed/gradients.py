@@ -79,19 +79,25 @@ class Gradients:
 
     def _fitting(self, grads: Any) -> list[NDArray[Any] | None]:
         """Return the gradients in the order of the parameters, if they fit."""
-        found = _core.views(grads, "grads", False)
-        paths = [path for path, _, _ in found]
-        if paths != list(self._flat.shapes):
-            raise ValueError(f"grads has the arrays {paths}; {list(self._flat.shapes)} are wanted")
-        for path, _, array in found:
+        found = {path: array for path, _, array in _core.views(grads, "grads", False)}
+        shapes = self._flat.shapes
+        if found.keys() != shapes.keys():
+            raise ValueError(
+                f"grads lacks {sorted(shapes.keys() - found.keys())} and has "
+                f"{sorted(found.keys() - shapes.keys())} beside the parameters; their structure is "
+                "wanted"
+            )
+        for path, array in found.items():
             if array is None:
                 continue
             dtype = getattr(array, "dtype", None)
             if dtype is None or not (dtype.kind in "fiu" or dtype.name == "bfloat16"):
                 raise TypeError(f"grads[{path!r}] is {array!r}; an array of real numbers is wanted")
-            if array.shape != (shape := self._flat.shapes[path]):
-                raise ValueError(f"grads[{path!r}] has shape {array.shape}; {shape} is wanted")
-        return [array for _, _, array in found]
+            if array.shape != shapes[path]:
+                raise ValueError(
+                    f"grads[{path!r}] has shape {array.shape}; {shapes[path]} is wanted"
+                )
+        return [found[path] for path in shapes]
 
     def check_complete(self) -> None:
         """Raise a ValueError where parts of this rank are missing."""
@@ -104,12 +110,10 @@ class Gradients:
     def absent_everywhere(self) -> set[str]:
         """Return the parameters without a gradient in any part of any rank; all ranks call it."""
         comm, paths = self._flat.comm, list(self._flat.shapes)
-        mask = np.zeros((comm.size, len(paths)), np.uint8)
-        mask[comm.rank] = [path in self.present for path in paths]
-        comm.allgather(mask)
-        return {
-            path for path, any_part in zip(paths, mask.any(axis=0), strict=True) if not any_part
-        }
+        present = np.zeros((comm.size, len(paths)), np.uint8)
+        present[comm.rank] = [path in self.present for path in paths]
+        comm.allgather(present)
+        return {path for k, path in enumerate(paths) if not present[:, k].any()}
 
     def mean(self) -> NDArray[Any]:
         """Return an array that has this rank's shard of the mean over all parts in its place."""

@@ -162,13 +162,14 @@ class Sharded:
         except Exception as e:
             error = e
         described = {f"params[{path!r}]": _description(array) for path, _, array in leaves}
-        agree(self._comm, error, {**self._facts(), **described})
+        order = "the order of params"
+        agree(self._comm, error, {**self._facts(), **described, order: list(described)})
 
         shapes = {path: array.shape for path, _, array in leaves}
         flat = Flat(self._comm, shapes, leaves[0][2].dtype)
         views = flat.views(flat.values)
-        order = iter(views)
-        tree = map_leaves(lambda _: next(order), params)
+        waiting = iter(views)
+        tree = map_leaves(lambda _: next(waiting), params)
         try:
             own = flat.shard.start, flat.shard.stop
             stepper = self._optimizer._bind(tree, self._optimizer.rule, own)
