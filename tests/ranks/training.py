@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import schuss
 from schuss.distributed import Sharded
+
 from tests.ranks import fits
 
 PARTS = 8
