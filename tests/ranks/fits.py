@@ -68,6 +68,17 @@ def minimized(method, comm, parts=PARTS):
     return schuss.minimize(f, np.zeros(N), jac=True, method=method, tol=1e-8, **settings)
 
 
+def interrupted(comm):
+    """A run in which the loss of the last part is an error after some evaluations."""
+
+    def fun(w, part):
+        if part == PARTS - 1 and abs(w).max() > 0.1:
+            raise ArithmeticError("no such number")
+        return logistic(w, part)
+
+    return schuss.minimize(summed(fun, comm, PARTS), np.zeros(N), jac=True)
+
+
 def fitted(comm, over=stacked, **settings):
     start = np.array([1.0, 1.0, 0.0])
     return schuss.least_squares(over(decay, comm, PARTS), start, jac=True, **settings)

@@ -10,7 +10,7 @@ import schuss
 from schuss.distributed import factored, stacked, summed
 
 from tests.ranks import fits
-from tests.ranks.test_processes import ENGINES, results
+from tests.ranks.test_processes import ENGINES, results, started
 from tests.ranks.threads import on_ranks, outcomes
 
 RANKS = (1, 2, 3, 4, 8)
@@ -300,15 +300,7 @@ def test_an_exception_on_one_rank(over):
 
 
 def test_a_run_ends_on_all_ranks():
-    def fun(x, part):
-        if part == 2 and x[0] != 0:
-            raise ValueError("outside")
-        return fits.logistic(x, part)
-
-    def run(comm):
-        schuss.minimize(summed(fun, comm), np.zeros(fits.N), jac=True)
-
-    assert messages(3, run, ValueError) == "rank 1: outside"
+    assert messages(3, fits.interrupted, ArithmeticError) == "rank 2: no such number"
 
 
 @pytest.mark.parametrize("over", [summed, stacked])
@@ -524,3 +516,11 @@ def test_one_hash_on_processes(engine):
     [wanted] = on_ranks(1, fits.hashes)
     for ranks in (2, 3, 4) if engine == "mpi" else (2,):
         assert results(engine, ranks, "all_fits") == [wanted] * ranks
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_exception_ends_all_processes(engine):
+    with started(engine, 2, "failing_fit") as job:
+        output, _ = job.communicate(timeout=60)
+    assert job.returncode != 0
+    assert "ArithmeticError: rank 1: no such number" in output
