@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+import signal
+
 import numpy as np
 import pytest
 import schuss
@@ -382,6 +386,125 @@ def test_no_fits():
     found = curve_fit_batch("exponential", T, np.ones((0, 30)), [1, 1])
     assert found.x.shape == (0, 2)
     assert found.stderr.shape == (0, 2)
+
+
+@pytest.mark.parametrize("name", [NAME, "function", "residuals"])
+def test_progress_counts_the_fits(rng, name):
+    """In one order, to the end, and without a change of the results."""
+    t, y, start = peaks(rng, 600)
+    told = []
+
+    def fit(**more):
+        if name == "residuals":
+            return least_squares_batch(
+                lambda x, index: (by_the_core(t, x)[0] - y[index], by_the_core(t, x)[1]),
+                start,
+                **more,
+            )
+        if name == "function":
+            jac = lambda x, p: by_the_core(x, p)[1]  # noqa: E731
+            return curve_fit_batch(lambda x, p: by_the_core(x, p)[0], t, y, start, jac=jac, **more)
+        return curve_fit_batch(name, t, y, start, **more)
+
+    found = fit(progress=lambda *words: told.append(words))
+    same(found, fit())
+    done = [words[1] for words in told]
+    assert done == sorted(set(done))
+    assert done[-1] == 600
+    assert {(what, total) for what, _, total in told} == {
+        (NAME if name == NAME else "<lambda>", 600)
+    }
+    assert len(done) > 1 or name == NAME
+
+
+def test_what_progress_raises_ends_the_call(rng):
+    t, y, start = peaks(rng, 3)
+
+    def impatient(name, done, total):
+        raise StopIteration
+
+    for f in (NAME, lambda x, p: by_the_core(x, p)[0]):
+        with pytest.raises(StopIteration):
+            curve_fit_batch(f, t, y, start, progress=impatient)
+    with pytest.raises(TypeError, match="progress is 3; a function or None is wanted"):
+        curve_fit_batch(NAME, t, y, start, progress=3)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers")
+def test_signals_are_looked_at_between_fits_of_a_model(rng, threads):
+    """A timer's handler, in Python, runs only when it is asked for."""
+    threads(1)
+    m, count = 1 << 14, 6 * 64  # six looks
+    x = np.linspace(0, 1, m)
+    rows = np.broadcast_to(np.exp(-x), (count, m)).copy()
+    starts, limit = np.full((count, 2), 0.9), np.full((1, 2), np.inf)
+    model, calls = _core.Model("exponential", False, False), []
+
+    def fit():
+        model.fit(x, rows, starts, None, None, -limit, limit, 1e-8, 100.0, None)
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, lambda *_: calls.append(1))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 1e-3, 1e-3)
+        fit()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        assert len(calls) > 3
+        signal.signal(signal.SIGALRM, stop)
+        signal.setitimer(signal.ITIMER_REAL, 1e-3)
+        with pytest.raises(KeyboardInterrupt):
+            fit()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_results_are_copied_and_pickled(rng):
+    t, y, start = peaks(rng, 4)
+    named = curve_fit_batch(NAME, t, y, start)
+    own = curve_fit_batch(lambda x, p: by_the_core(x, p)[0], t, y, start)
+    for found in (named, own):
+        for again in (pickle.loads(pickle.dumps(found)), copy.deepcopy(found), copy.copy(found)):
+            assert type(again) is type(found)
+            assert list(again) == list(found)
+            same(again, found)
+            assert again.message == found.message
+            assert repr(again) == repr(found)
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-160, 1e-120, 1e120, 1e160, 1e300])
+def test_data_of_any_size_warn_of_nothing(rng, size):
+    """Where their squares are out of range, the status says so."""
+    t, y, start = peaks(rng, 3)
+    scale = np.array([size, 1, 1, size, size])
+    found = curve_fit_batch(NAME, t, y * size, start * scale)
+    plain = curve_fit_batch(NAME, t, y, start)
+    if 1e-130 < size < 1e150:
+        assert found.success.all()
+        np.testing.assert_allclose(found.x, plain.x * scale, rtol=1e-6)
+        np.testing.assert_allclose(found.stderr, plain.stderr * scale, rtol=1e-4)
+    else:
+        assert (found.status == 3).all()
+        assert "squares are not finite or out of range" in found.message[0]
+        assert not np.isfinite(found.stderr).any()
+    curve_fit_batch(NAME, t, y * size)
+    curve_fit_batch(lambda x, p: by_the_core(x, p)[0], t, y * size, start * scale)
+
+
+def test_what_holds_parameters_is_told(rng):
+    """The mask and the projected gradient, from their definitions."""
+    t, y, start = peaks(rng, 40)
+    lower, upper = np.array([0, 4, 0.6, -0.2, 0.0]), np.array([3, 6, 1.2, 0.3, 0.0])
+    found = curve_fit_batch(NAME, t, y, start, bounds=(lower, upper))
+    x, grad = found.x, found.grad
+    at = np.where((x == lower) & (grad > 0), -1, np.where((x == upper) & (grad < 0), 1, 0))
+    at[:, 4] = np.where(grad[:, 4] < 0, 1, -1)
+    np.testing.assert_array_equal(found.active_mask, at)
+    assert set(at.ravel().tolist()) == {-1, 0, 1}
+    projected = x - np.clip(x - grad, lower, upper)
+    np.testing.assert_allclose(found.optimality, np.abs(projected).max(axis=1), atol=1e-12)
 
 
 Y = np.ones((2, 30))

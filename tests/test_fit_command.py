@@ -12,6 +12,7 @@ from schuss import lab
 from schuss.__main__ import main
 from schuss.lab import separated
 from schuss.lab.fits import with_error
+from scipy import stats
 
 pytest.importorskip("matplotlib")
 pytest.importorskip("rich")
@@ -210,9 +211,10 @@ ERRORS = {
     "a term": (("--model", "gaussian+ofset", "--x", "t", "--y", "signal"), "'ofset'", "'offset'?"),
     "two variables": (
         ("--model", "gaussian_2d", "--x", "t", "--y", "signal"),
-        "of 2 variables",
-        "",
+        "x is t; 2 columns are wanted",
+        "as many as 'gaussian_2d' has variables",
     ),
+    "one variable": ((*GAUSSIAN, "--x", "err"), "x is t, err; 1 column is wanted", ""),
     "a column": (
         ("--model", "gaussian", "--x", "t", "--y", "singal"),
         "no column 'singal'; it has t, signal, err",
@@ -237,6 +239,59 @@ def test_errors_name_what_there_is(one, run, case):
     assert err.count("\n") == 1
     for part in parts:
         assert part in err
+
+
+def blobs(places, rng):
+    """Columns of blobs in a plane, a group for each place."""
+    u, v = (axis.ravel() for axis in np.mgrid[:12.0, :10.0])
+    z = [5 * np.exp(-((u - at) ** 2) / 8 - (v - 4) ** 2 / 2) + 1 for at in places]
+    z = np.array(z) + 0.1 * rng.standard_normal((len(places), u.size))
+    table = {"u": np.tile(u, len(places)), "v": np.tile(v, len(places)), "z": z.ravel()}
+    return table | {"blob": np.repeat([f"b{at}" for at in places], u.size)}
+
+
+def test_two_variables(rng, run, tmp_path):
+    table = blobs((3, 8), rng)
+    with (tmp_path / "blobs.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([table, *zip(*table.values(), strict=True)])
+    words = ("--model", "gaussian_2d+offset", "--x", "u", "--x", "v", "--y", "z", "--by", "blob")
+    status, out, _ = run("blobs.csv", *words, "--json", "-", "--plot", "blobs.png")
+    assert status == 0
+    assert (tmp_path / "blobs.png").stat().st_size > 10_000
+    for fit, rows, place in zip(
+        json.loads(out)["fits"], (slice(0, 120), slice(120, 240)), (3, 8), strict=True
+    ):
+        alone = schuss.curve_fit_batch(
+            "gaussian_2d+offset",
+            np.array([table["u"][rows], table["v"][rows]]),
+            table["z"][None, rows],
+        )
+        assert fit["points"] == 120
+        assert [fit[name] for name in alone.names] == alone.x[0].tolist()
+        assert abs(fit["center_x"] - place) < 0.2
+        assert abs(fit["center_y"] - 4) < 0.2
+
+
+def test_two_variables_are_drawn_in_their_plane(rng):
+    table = blobs((5,), rng)
+    found = lab.fit(table, "gaussian_2d+offset", ("u", "v"), "z")
+    assert found.summary() == "data: gaussian_2d+offset of z over u, v, 120 points"
+    figure = lab.plots.fits(found)
+    figure.draw_without_rendering()
+    data, rest = figure.axes[:2]
+    assert (data.get_xlabel(), data.get_ylabel()) == ("u", "v")
+    at = found.x[0]
+    residuals = table["z"] - lab.fits.curve(found.model, at, found.result.x[0], np.eye(6))[0]
+    for axes, heights in ((data, table["z"]), (rest, residuals)):
+        assert np.array_equal(axes.collections[0].get_offsets(), at.T)
+        assert np.array_equal(axes.collections[0].get_array(), heights)
+    assert len(data.collections) > len(rest.collections)  # lines of equal height
+    assert "lines: of equal height" in " ".join(rest.texts[0].get_text().split())
+
+
+def test_no_model_of_one_variable_takes_two_columns(rng):
+    with pytest.raises(ValueError, match="x is u, v; 1 column is wanted, as many as 'gaussian'"):
+        lab.fit(blobs((5,), rng), "gaussian", ["u", "v"], "z")
 
 
 @pytest.mark.parametrize(
@@ -305,17 +360,20 @@ def line(x, a, b):
     return a + b * x
 
 
-def test_the_bands_are_those_of_a_straight_line():
+@pytest.mark.parametrize(
+    ("absolute_sigma", "quantiles"), [(True, (1.959964, 0.994458)), (False, (2.364624, 1.070287))]
+)
+def test_the_bands_are_those_of_a_straight_line(absolute_sigma, quantiles):
     """There the delta method is exact: var(a + b x) = Caa + 2 x Cab + x² Cbb."""
     x = np.linspace(0, 4, 9)
     p, cov = np.array([1.0, 0.5]), np.array([[0.04, -0.01], [-0.01, 0.01]])
     y = line(x, *p) + 0.1 * np.cos(5 * x)
-    top, bottom = lab.plots.fit(line, x, y, p, cov, sigma=0.1).axes
+    top, bottom = lab.plots.fit(line, x, y, p, cov, sigma=0.1, absolute_sigma=absolute_sigma).axes
     for axes, middle, heights in ((top, line(x, *p), y), (bottom, np.zeros(9), y - line(x, *p))):
         assert np.array_equal(axes.lines[0].get_xdata(), x)
         assert np.allclose(axes.lines[0].get_ydata(), heights)
         wide, narrow = (band.get_paths()[0].vertices for band in axes.collections[1:])
-        for band, quantile in ((wide, 1.959964), (narrow, 0.994458)):
+        for band, quantile in zip((wide, narrow), quantiles, strict=True):
             for at, center in ((0.0, middle[0]), (4.0, middle[-1])):
                 reach = quantile * np.sqrt(0.04 - 0.02 * at + 0.01 * at**2)
                 ends = band[band[:, 0] == at, 1]
@@ -325,6 +383,26 @@ def test_the_bands_are_those_of_a_straight_line():
     text = top.texts[0].get_text()
     assert "a\n  1.00 ± 0.20" in text
     assert "b\n  0.50 ± 0.10" in text
+
+
+@pytest.mark.parametrize("dof", [1, 1.5, 2, 3, 7, 30, 1000, 10**6, np.inf])
+def test_quantiles_of_students_t(dof):
+    for inside in (0.01, 0.5, 0.68, 0.95, 0.999):
+        expected = stats.t.ppf((1 + inside) / 2, dof)
+        assert np.isclose(lab.fits.student(inside, dof), expected, rtol=1e-7)
+
+
+def test_the_bands_know_whether_sigma_is_absolute(one):
+    widths = []
+    for absolute_sigma in (False, True):
+        found = lab.fit(
+            one[0], *("gaussian", "t", "signal"), sigma="err", absolute_sigma=absolute_sigma
+        )
+        _, errors = found.curve(0, np.array([5.0]))
+        wide = lab.plots.fits(found).axes[0].collections[1].get_paths()[0].vertices
+        near = np.abs(wide[:, 0] - 5) == np.abs(wide[:, 0] - 5).min()
+        widths.append(np.ptp(wide[near, 1]) / (2 * errors[0]))
+    assert np.allclose(widths, [stats.t.ppf(0.975, 27), stats.norm.ppf(0.975)], rtol=0.01)
 
 
 def test_a_model_by_name_and_its_function_have_the_same_bands():

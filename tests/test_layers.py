@@ -24,7 +24,7 @@ LAYERS = {
     "models": {"simd", "core"},
     "dispatch": {"kernels", "dense", "models", "core"},
     "runtime": {"dispatch", "kernels", "core"},
-    "linalg": {"runtime", "dispatch", "dense", "core"},
+    "linalg": {"runtime", "dispatch", "dense", "models", "core"},
     "optim": {"runtime", "dispatch", "core"},
     "solvers": {"linalg", "runtime", "dispatch", "kernels", "dense", "models", "core"},
     "bindings": {"solvers", "optim", "linalg", "runtime", "dispatch", "kernels", "models", "core"},

@@ -153,6 +153,21 @@ def test_threads_change_no_bit(shape, rng, threads):
     assert found[0] == found[1] == found[2]
 
 
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 18, 33, 50])
+@pytest.mark.parametrize("m", [1, 3, 20, 127, 128, 129, 300])
+def test_products_take_rows_in_order_on_every_isa(m, n, rng, isa):
+    J, r = rng.standard_normal((m, n)), 0.1 / n * rng.standard_normal(m)
+    solver = schuss.LeastSquares(np.zeros(n))
+    solver.tell(r)
+    solver.tell_jacobian(J)
+    np.testing.assert_array_equal(solver.result().grad, np.cumsum(J * r[:, None], axis=0)[-1])
+    lengths = np.sqrt(np.cumsum(J * J, axis=0)[-1])
+    np.testing.assert_array_equal(solver._solver.fitted()["scale"], lengths)
+    if m >= 2 * n:
+        step = np.linalg.lstsq(J, -r, rcond=None)[0]  # shorter than the first radius, 1
+        np.testing.assert_allclose(solver.ask(), step, rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.parametrize("name", ["Hahn1/1", "ENSO/1", "MGH10/2"])
 def test_instruction_sets_change_no_bit(name, isa):
     found = drive(schuss.LeastSquares(FITS[name].start), FITS[name]).result()

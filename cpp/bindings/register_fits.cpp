@@ -3,6 +3,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <optional>
@@ -13,6 +14,7 @@
 #include "bindings/busy.hpp"
 #include "bindings/register.hpp"
 #include "dispatch/dispatch.hpp"
+#include "runtime/parallel.hpp"
 #include "solvers/fits.hpp"
 
 namespace schuss {
@@ -42,7 +44,8 @@ struct Problem {
     std::optional<Array> x, y, weights;
     std::optional<Flags> missing;
     Array found, cost, gradient, offset;
-    Count nit, nfev;
+    Count nit, nfev, active;
+    Array optimality;
     py::array_t<std::uint8_t> ending;
     Fits fits{};
 
@@ -63,6 +66,8 @@ struct Problem {
           offset(x0.shape(0)),
           nit(x0.shape(0)),
           nfev(x0.shape(0)),
+          active(shape(x0.shape(1))),
+          optimality(x0.shape(0)),
           ending(x0.shape(0)) {
         const std::int64_t count = x0.shape(0), n = x0.shape(1);
         Rows points{nullptr, 0};
@@ -86,6 +91,8 @@ struct Problem {
                 offset.mutable_data(),
                 nit.mutable_data(),
                 nfev.mutable_data(),
+                active.mutable_data(),
+                optimality.mutable_data(),
                 ending.mutable_data()};
         fits.starts.next = n;
         std::copy_n(x0.data(), count * n, found.mutable_data());
@@ -95,7 +102,7 @@ struct Problem {
         using namespace py::literals;
         return py::dict("x"_a = found, "cost"_a = cost, "grad"_a = gradient,
                         "relative_offset"_a = offset, "nit"_a = nit, "nfev"_a = nfev,
-                        "ending"_a = ending);
+                        "active_mask"_a = active, "optimality"_a = optimality, "ending"_a = ending);
     }
 
   private:
@@ -160,17 +167,43 @@ py::dict models() {
 
 std::int64_t points_of(const Array& x) { return x.shape(x.ndim() - 1); }
 
-py::dict fit(const Named& model, const Array& x, const Array& y, const Array& starts,
-             std::optional<Array> weights, std::optional<Flags> missing, std::optional<Array> lower,
-             std::optional<Array> upper, double tol, double maxfun) {
+// Of `count` Jacobians: triangles, inverses, least pivots.
+struct FactorArrays {
+    Array l, inverse, least;
+    FactorArrays(py::ssize_t count, py::ssize_t n)
+        : l({count, n * (n + 1) / 2}), inverse({count, n, n}), least(count) {}
+    Factors factors() { return {l.mutable_data(), inverse.mutable_data(), least.mutable_data()}; }
+    py::tuple tuple() const { return py::make_tuple(l, inverse, least); }
+};
+
+// Fits between two looks at signals: some 1/30 s on one thread, and no fewer than keep the lanes
+// of each thread busy.
+std::int64_t fits_between_looks(std::int64_t m) {
+    constexpr std::int64_t points = 1 << 20, for_each_thread = 4 * kMostFitLanes;
+    return std::max(points / std::max<std::int64_t>(m, 1), for_each_thread * get_num_threads());
+}
+
+// progress: called with the number of fits that are done, and of all.
+py::tuple fit(const Named& model, const Array& x, const Array& y, const Array& starts,
+              std::optional<Array> weights, std::optional<Flags> missing,
+              std::optional<Array> lower, std::optional<Array> upper, double tol, double maxfun,
+              const std::optional<py::function>& progress) {
     const ModelRows rows = model.rows();
-    const Problem problem(starts, points_of(x), rows.variables, x, y, std::move(weights),
-                          std::move(missing), std::move(lower), std::move(upper), tol, maxfun);
-    {
-        const py::gil_scoped_release released;
-        fit_model(problem.fits, rows);
+    const std::int64_t count = starts.shape(0), m = points_of(x);
+    const Problem problem(starts, m, rows.variables, x, y, std::move(weights), std::move(missing),
+                          std::move(lower), std::move(upper), tol, maxfun);
+    FactorArrays arrays(count, starts.shape(1));
+    const Factors to = arrays.factors();
+    for (std::int64_t first = 0, end; first < count; first = end) {
+        end = std::min(count, first + fits_between_looks(m));
+        {
+            const py::gil_scoped_release released;
+            fit_model(problem.fits, rows, first, end, to);
+        }
+        if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+        if (progress) (*progress)(end, count);
     }
-    return problem.results();
+    return py::make_tuple(problem.results(), arrays.tuple());
 }
 
 py::tuple evaluate(const Named& model, const Array& x, const Array& parameters) {
@@ -185,33 +218,20 @@ py::tuple evaluate(const Named& model, const Array& x, const Array& parameters) 
     return py::make_tuple(values, jacobians);
 }
 
-// Of Jacobians (count, m, n), or of a model at its parameters: triangles, inverses, least pivots.
-py::tuple factors(const Problem& problem, const ModelRows& model, const double* jacobians) {
-    const py::ssize_t n = problem.fits.n, count = problem.fits.count;
-    Array l({count, n * (n + 1) / 2}), inverse({count, n, n}), least(count);
-    {
-        const Factors to{l.mutable_data(), inverse.mutable_data(), least.mutable_data()};
-        const py::gil_scoped_release released;
-        factor_jacobians(problem.fits, model, jacobians, to);
-    }
-    return py::make_tuple(l, inverse, least);
-}
-
-py::tuple factors_of(const Array& jacobians, std::optional<Array> weights,
-                     std::optional<Flags> missing) {
+// Of Jacobians (count, m, n).
+py::tuple factors(const Array& jacobians, std::optional<Array> weights,
+                  std::optional<Flags> missing) {
     Array parameters({jacobians.shape(0), jacobians.shape(2)});
     std::fill_n(parameters.mutable_data(), parameters.size(), 0.0);
     const Problem problem(parameters, jacobians.shape(1), 0, {}, {}, std::move(weights),
                           std::move(missing), {}, {}, 0.0, 0.0);
-    return factors(problem, {0, nullptr}, jacobians.data());
-}
-
-py::tuple factors_of_model(const Named& model, const Array& x, const Array& parameters,
-                           std::optional<Array> weights, std::optional<Flags> missing) {
-    const ModelRows rows = model.rows();
-    const Problem problem(parameters, points_of(x), rows.variables, x, {}, std::move(weights),
-                          std::move(missing), {}, {}, 0.0, 0.0);
-    return factors(problem, rows, nullptr);
+    FactorArrays arrays(jacobians.shape(0), jacobians.shape(2));
+    const Factors to = arrays.factors();
+    {
+        const py::gil_scoped_release released;
+        factor_jacobians(problem.fits, jacobians.data(), to);
+    }
+    return arrays.tuple();
 }
 
 // In the lanes, elementwise, in the dtype of x.
@@ -235,11 +255,9 @@ void register_fits(py::module_& m) {
              }),
              arg("name"), arg("offset"), arg("slope"))
         .def("fit", fit, arg("x"), arg("y"), arg("starts"), arg("weights"), arg("missing"),
-             arg("lower"), arg("upper"), arg("tol"), arg("maxfun"))
-        .def("evaluate", evaluate, arg("x"), arg("parameters"))
-        .def("factors", factors_of_model, arg("x"), arg("parameters"), arg("weights"),
-             arg("missing"));
-    m.def("factors", factors_of, arg("jacobians"), arg("weights"), arg("missing"));
+             arg("lower"), arg("upper"), arg("tol"), arg("maxfun"), arg("progress"))
+        .def("evaluate", evaluate, arg("x"), arg("parameters"));
+    m.def("factors", factors, arg("jacobians"), arg("weights"), arg("missing"));
     py::class_<FunctionBatch>(m, "FitBatch")
         .def(py::init<const Array&, std::int64_t, std::optional<Array>, std::optional<Array>,
                       std::optional<Flags>, std::optional<Array>, std::optional<Array>, double,

@@ -1,4 +1,3 @@
-// A'A and A'b for tall row-major A. Every sum takes the rows in order, whichever thread it is on.
 #pragma once
 #include <cstdint>
 
@@ -9,8 +8,8 @@ struct TallMatrix {
     std::int64_t rows, columns;
 };
 
-// The lower triangle of A'A, row after row.
-void gram(const TallMatrix& a, double* triangle);
-void multiply_transposed(const TallMatrix& a, const double* b, double* product);
+// The lower triangle of A'A, row after row, and A'b, of tall row-major A, which is read once by
+// each thread. Every sum takes the rows in order, so threads and ISAs do not change its bits.
+void gram(const TallMatrix& a, const double* b, double* triangle, double* product);
 
 }  // namespace schuss

@@ -23,6 +23,7 @@ constexpr double kAtBorder = 0.95, kRadiusError = 0.1;
 constexpr double kLeastPivot = 1e-15;  // of its diagonal element: below, columns are dependent
 constexpr double kLeastStep = 1e-14;   // of the parameter
 constexpr double kLeastDecrease = 8 * kEps;  // of the cost, that can be told from rounding
+constexpr double kLeastSquares = 0x1p-900;   // at the start, unless zero: below, digits are lost
 constexpr double kNearMinimum = 1e-5;        // standard errors
 constexpr double kSufficient = 0.01;         // of the decrease that the slope promises
 constexpr int kMostShifts = 12, kMostCauchy = 60, kMostHalvings = 10;
@@ -30,15 +31,15 @@ constexpr int kMostShifts = 12, kMostCauchy = 60, kMostHalvings = 10;
 class Group {
   public:
     static constexpr std::int64_t size(std::int64_t n) {
-        return kScalars + 15 * n + 2 * sums_size(n) + 2 * triangle(n);
+        return kScalars + 16 * n + 2 * sums_size(n) + 2 * triangle(n);
     }
 
     Group(const Fits& fits, char* space)
         : by(fits), n(fits.n), at_(reinterpret_cast<Reals*>(space)) {
         Reals* next = at_ + kScalars;
-        Reals** const vectors[] = {&x_,      &trial_, &step_,  &size_,   &scale_,
-                                   &lower_,  &upper_, &image_, &region_, &inverse_,
-                                   &inside_, &other_, &kept_,  &b_};
+        Reals** const vectors[] = {&x_,       &trial_,  &step_,  &column_, &size_,
+                                   &scale_,   &lower_,  &upper_, &image_,  &region_,
+                                   &inverse_, &inside_, &other_, &kept_,   &b_};
         for (Reals** vector : vectors) {
             *vector = next;
             next += n;
@@ -136,9 +137,13 @@ class Group {
     void judge() const {
         const Reals one = number(1.0), zero{};
         Mask whole = finite(*new_.squares);
-        for (std::int64_t j = 0; j < n; ++j)
+        Mask some = *new_.squares > 0.0;
+        for (std::int64_t j = 0; j < n; ++j) {
             whole = whole & finite(new_.g[j]) & finite(new_.h[triangle(j) + j]);
+            some = some | (abs(new_.g[j]) > 0.0);
+        }
         const Mask first = at_[kEvaluations] == 0.0;
+        whole = whole & ~(first & some & (*new_.squares < kLeastSquares));
         at_[kEvaluations] = at_[kEvaluations] + select(running(), one, zero);
         end(first & ~whole, kFitNotFinite);
         const Reals decrease = 0.5 * (*now_.squares - *new_.squares), predicted = at_[kPredicted];
@@ -158,7 +163,8 @@ class Group {
         Reals reach{};
         for (std::int64_t j = 0; j < n; ++j) {
             x_[j] = select(accepted, trial_[j], x_[j]);
-            size_[j] = select(accepted, maximum(size_[j], sqrt(now_.h[triangle(j) + j])), size_[j]);
+            column_[j] = sqrt(now_.h[triangle(j) + j]);
+            size_[j] = select(accepted, maximum(size_[j], column_[j]), size_[j]);
             scale_[j] = select(size_[j] > 0.0, size_[j], one);
             reach = reach + (scale_[j] * x_[j]) * (scale_[j] * x_[j]);
         }
@@ -290,9 +296,8 @@ class Group {
         Reals free{};
         Mask steep = squares < 0.0;
         for (std::int64_t j = 0; j < n; ++j) {
-            const Reals column = sqrt(now_.h[triangle(j) + j]);
             free = free + select(free_[j], one, zero);
-            steep = steep | (free_[j] & ~(abs(now_.g[j]) <= by.tol * column * norm));
+            steep = steep | (free_[j] & ~(abs(now_.g[j]) <= by.tol * column_[j] * norm));
         }
         const Mask enough = (at_[kPoints] > free) & ~singular;
         const Reals rest = (at_[kPoints] - free) / maximum(free, one);
@@ -311,7 +316,8 @@ class Group {
         Mask far = *now_.squares < 0.0;
         for (std::int64_t j = 0; j < n; ++j)
             far = far | ~(abs(step_[j]) <= kLeastStep * abs(x_[j]));
-        const Mask near = ~far | (scaled_length(step_) <= kEps * scaled_length(x_));
+        at_[kLength] = scaled_length(step_);
+        const Mask near = ~far | (at_[kLength] <= kEps * scaled_length(x_));
         end(near & ((at_[kRejected] == 0.0) | (at_[kOffset] <= kNearMinimum) |
                     (*now_.squares <= kEps * at_[kFirst])),
             kFitStep);
@@ -415,7 +421,6 @@ class Group {
     // The next trial points. A step that ends at a bound ends at it exactly.
     void propose() const {
         at_[kPredicted] = -model(step_);
-        at_[kLength] = scaled_length(step_);
         for (std::int64_t j = 0; j < n; ++j) {
             const Reals to = clamp(x_[j] + step_[j], lower_[j], upper_[j]);
             trial_[j] = select(step_[j] <= lower_[j] - x_[j], lower_[j],
@@ -427,7 +432,8 @@ class Group {
     const std::int64_t n;
     Reals* at_;
     Reals *x_, *trial_, *step_;  // the best point, the next one, the way to it
-    Reals *size_, *scale_;       // the largest norm of each column so far; 1 where that is 0
+    Reals* column_;              // the norm of each column of J
+    Reals *size_, *scale_;       // the largest so far; 1 where that is 0
     Reals *lower_, *upper_;
     Reals *image_, *region_, *inverse_, *inside_, *other_, *kept_, *b_;
     Mask* free_;

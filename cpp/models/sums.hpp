@@ -84,6 +84,18 @@ SCHUSS_INLINE void add_block(Reals* block, std::int64_t count, std::int64_t n, c
     add_all_products(block, count, n, to);
 }
 
+// The sum of a * b over the rows of a block, from the first row on in turn into four sums: one
+// would wait for each addition.
+SCHUSS_INLINE Reals column_product(const Reals* a, const Reals* b, std::int64_t count,
+                                   std::int64_t width) {
+    Reals sums[4]{};
+    std::int64_t i = 0;
+    for (; i + 4 <= count; i += 4, a += 4 * width, b += 4 * width)
+        for (int k = 0; k < 4; ++k) sums[k] = sums[k] + a[k * width] * b[k * width];
+    for (int k = 0; i + k < count; ++k) sums[k] = sums[k] + a[k * width] * b[k * width];
+    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
+
 // L = R' of J = Q R takes in the rows of a block: Householder reflections of R's diagonal and the
 // block's columns.
 SCHUSS_INLINE void reflect(Reals* block, std::int64_t count, std::int64_t n, Reals* l) {
@@ -92,9 +104,7 @@ SCHUSS_INLINE void reflect(Reals* block, std::int64_t count, std::int64_t n, Rea
     for (std::int64_t j = 0; j < n; ++j) {
         Reals* column = block + 1 + j;
         const Reals alpha = l[triangle(j) + j];
-        Reals squares = alpha * alpha;
-        for (std::int64_t i = 0; i < count; ++i)
-            squares = squares + column[i * width] * column[i * width];
+        const Reals squares = alpha * alpha + column_product(column, column, count, width);
         const Reals norm = sqrt(squares), beta = select(alpha < 0.0, norm, -norm);
         const auto some = norm > 0.0;
         const Reals tau = select(some, (beta - alpha) / select(some, beta, one), zero);
@@ -104,10 +114,7 @@ SCHUSS_INLINE void reflect(Reals* block, std::int64_t count, std::int64_t n, Rea
         for (std::int64_t k = j + 1; k < n; ++k) {
             Reals* other = block + 1 + k;
             Reals& top = l[triangle(k) + j];
-            Reals sum = top;
-            for (std::int64_t i = 0; i < count; ++i)
-                sum = sum + column[i * width] * other[i * width];
-            sum = sum * tau;
+            const Reals sum = (top + column_product(column, other, count, width)) * tau;
             top = top - sum;
             for (std::int64_t i = 0; i < count; ++i)
                 other[i * width] = other[i * width] - column[i * width] * sum;

@@ -2,6 +2,7 @@
 #include "models/table.hpp"
 
 #include "models/lanes.hpp"
+#include "models/products.hpp"
 #include "models/registry.hpp"
 
 namespace schuss::SCHUSS_TARGET {
@@ -44,6 +45,8 @@ const ModelTable model_table = {
     tell,
     evaluate,
     factors,
+    2 * kLanes,
+    add_tall_tile,
     {each_element<float, exp>, each_element<double, exp>},
     {each_element<float, log>, each_element<double, log>},
 };

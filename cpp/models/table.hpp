@@ -32,7 +32,7 @@ enum FitEnding : std::uint8_t {
     kFitRounding,  // what the model promises of the cost is rounding
     kFitMaxfun,
     kFitNoDecrease,
-    kFitNotFinite,  // at the start
+    kFitNotFinite,  // or out of range, at the start
     kFitEndings
 };
 
@@ -46,6 +46,8 @@ struct Fits {
     double* x;  // where fits are to be evaluated; of those that ended, the best point
     double *cost, *gradient, *offset;
     std::int64_t *nit, *nfev;
+    std::int64_t* active;  // which parameters the bounds hold: -1 at a lower one, 1 at an upper one
+    double* optimality;    // the largest element of the projected gradient
     std::uint8_t* ending;
 };
 
@@ -71,6 +73,19 @@ struct Factors {
     double* least;    // of R's diagonal, in units of the norms of J's columns
 };
 
+// Products of columns of tall row-major matrices: sums[i][j] += left[i] right[j] over the rows of
+// both, for i < height and the columns j of a tile, of which `width` count. Whole vectors are read.
+constexpr int kTileHeight = 4, kMostTileWidth = 2 * kMostFitLanes;
+struct TallTile {
+    const double* left;
+    std::int64_t left_next;  // from one row to the next
+    int height;              // 1 to kTileHeight
+    const double* right;
+    std::int64_t right_next;
+    int width;     // 1 to the table's tile_width
+    double* sums;  // height x tile_width
+};
+
 struct ModelTable {
     const Model* models;
     int n_models;
@@ -91,6 +106,8 @@ struct ModelTable {
     // Of their weighted Jacobians: those given, else of the model at x.
     void (*factors)(const Fits&, const ModelRows&, const double* jacobians, std::int64_t first,
                     int count, char* space, const Factors&);
+    int tile_width;
+    void (*add_tile)(const TallTile&, std::int64_t rows);
     // Elementwise.
     void (*exp[kDTypes])(const char* from, std::int64_t count, char* to);
     void (*log[kDTypes])(const char* from, std::int64_t count, char* to);

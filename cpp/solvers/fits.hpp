@@ -13,14 +13,13 @@ namespace schuss {
 // A model by name, without an offset and a slope; throws std::invalid_argument.
 const Model& model_named(const std::string& name);
 
-// Fits a model to the end.
-void fit_model(const Fits& fits, const ModelRows& model);
+// Fits [first, end) of a model to their ends, and the factors of their last Jacobians.
+void fit_model(const Fits& fits, const ModelRows& model, std::int64_t first, std::int64_t end,
+               const Factors& factors);
 // Its values (count, m) and Jacobians (count, m, n) at x.
 void evaluate_model(const Fits& fits, const ModelRows& model, double* values, double* jacobians);
-// Of weighted Jacobians: those that are given, (count, m, n), or where they are null the model's
-// at x.
-void factor_jacobians(const Fits& fits, const ModelRows& model, const double* jacobians,
-                      const Factors& to);
+// Of Jacobians (count, m, n), which are weighted first.
+void factor_jacobians(const Fits& fits, const double* jacobians, const Factors& to);
 
 // Fits of a function that is evaluated outside.
 class FitBatch {

@@ -134,13 +134,13 @@ void LeastSquares::receive_jacobian(const double* jacobian) {
 
 bool LeastSquares::take(const double* jacobian) {
     const auto n = static_cast<std::size_t>(n_), m = there_.residuals.size();
-    std::vector<double> rows(jacobian, jacobian + m * n);
+    std::vector<double>& rows = spare_;
+    rows.assign(jacobian, jacobian + m * n);
     for (std::size_t i = 0; i < there_.weights.size(); ++i)
         for (std::size_t j = 0; j < n; ++j) rows[i * n + j] *= there_.weights[i];
     const TallMatrix a{rows.data(), static_cast<std::int64_t>(m), n_};
     std::vector<double> triangle(n * (n + 1) / 2), slopes(n);
-    gram(a, triangle.data());
-    multiply_transposed(a, there_.values().data(), slopes.data());
+    gram(a, there_.values().data(), triangle.data(), slopes.data());
     for (std::size_t j = 0; j < n; ++j)
         if (!std::isfinite(triangle[j * (j + 3) / 2]) || !std::isfinite(slopes[j])) return false;
 

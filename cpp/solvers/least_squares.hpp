@@ -61,6 +61,7 @@ class LeastSquares final : public Solver {
     std::int64_t jacobians_ = 0;    // so far
     Point here_, there_;            // at x_ and at the trial
     std::vector<double> jacobian_;  // at x_; empty before the first
+    std::vector<double> spare_;     // memory for the next: new pages cost as much as the products
     std::vector<double> columns_;   // the largest |J_j| so far
     std::vector<double> scale_;     // D: the same, or 1
     std::vector<double> gradient_;  // D^-1 J'r

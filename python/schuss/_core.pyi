@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from numpy.typing import NDArray
@@ -190,17 +190,11 @@ class Model:
         upper: NDArray[Any] | None,
         tol: float,
         maxfun: float,
-    ) -> dict[str, Any]: ...
+        progress: Callable[[int, int], None] | None,
+    ) -> tuple[dict[str, Any], tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]: ...
     def evaluate(
         self, x: NDArray[Any], parameters: NDArray[Any]
     ) -> tuple[NDArray[Any], NDArray[Any]]: ...
-    def factors(
-        self,
-        x: NDArray[Any],
-        parameters: NDArray[Any],
-        weights: NDArray[Any] | None,
-        missing: NDArray[Any] | None,
-    ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]: ...
 
 class FitBatch:
     def __init__(

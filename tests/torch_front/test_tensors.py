@@ -305,6 +305,42 @@ def test_a_batch_of_tensors():
     np.testing.assert_allclose(result.x, target, atol=1e-3)
 
 
+RATES = torch.tensor([0.5, 1.0, 2.0], dtype=torch.float64)
+POINTS = torch.linspace(0, 2, 20, dtype=torch.float64)
+DECAYS = torch.exp(-RATES[:, None] * POINTS)
+
+
+def test_batches_of_fits_take_tensors():
+    def residuals(p, index):
+        assert type(p) is torch.Tensor
+        values = torch.exp(-p * POINTS)
+        return values - DECAYS[index], (-POINTS * values)[:, :, None]
+
+    def decay(x, p):
+        assert type(x) is type(p) is torch.Tensor
+        return torch.exp(-p * x)
+
+    starts = torch.ones(3, 1, dtype=torch.float64)
+    jac = lambda x, p: (-x * decay(x, p))[:, :, None]  # noqa: E731
+    for found in (
+        schuss.least_squares_batch(residuals, starts),
+        schuss.curve_fit_batch(decay, POINTS, DECAYS, starts),
+        schuss.curve_fit_batch(decay, POINTS, DECAYS, starts, jac=jac),
+    ):
+        assert type(found.x) is type(found.grad) is type(found.stderr) is torch.Tensor
+        np.testing.assert_allclose(found.x[:, 0], RATES, rtol=1e-6)
+        assert "3 of 3" in repr(found)
+
+
+def test_models_by_name_take_tensors():
+    found = schuss.curve_fit_batch("exponential", POINTS, DECAYS, sigma=torch.ones(20))
+    np.testing.assert_allclose(found.x[:, 1], RATES, rtol=1e-6)
+    mask = torch.zeros(20, dtype=torch.bool)
+    starts = torch.ones(2)
+    found = schuss.curve_fit_batch("exponential", POINTS, DECAYS, starts, mask=mask)
+    assert type(found.x) is torch.Tensor
+
+
 def test_a_result_of_tensors_is_printed_in_short():
     result = schuss.minimize(value_and_gradient, torch.zeros(50, 40), jac=True)
     assert "<50 x 40, from " in repr(result)
@@ -372,6 +408,7 @@ SAYS = "is of type Tensor, which NumPy cannot read: .*; an array or tensor in th
         ("x0", lambda: schuss.minimize(value_and_gradient, ELSEWHERE, jac=True)),
         ("gradient", lambda: schuss.minimize(lambda x: (1.0, ELSEWHERE), np.ones(3), jac=True)),
         ("X0", lambda: schuss.minimize_batch(value_and_gradient, ELSEWHERE[None])),
+        ("Y", lambda: schuss.curve_fit_batch("power", np.ones(3), ELSEWHERE[None])),
         ("b", lambda: linalg.solve_spd(np.eye(3), ELSEWHERE)),
         ("targets", lambda: initializers.output_bias(ELSEWHERE)),
     ],

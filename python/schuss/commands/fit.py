@@ -18,7 +18,7 @@ def add(commands: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
         "fit",
         help="fit a model to a table of data, or to each group of its rows",
-        description="Fit a model to two columns of a table by least squares, print its parameters "
+        description="Fit a model to columns of a table by least squares, print its parameters "
         "with standard errors, and draw data, curve and what is left. With --by, fit each group of "
         "rows.",
     )
@@ -28,10 +28,16 @@ def add(commands: Any) -> argparse.ArgumentParser:
         "--model",
         required=True,
         metavar="NAME",
-        help="gaussian, lorentzian, voigt, exponential, biexponential, sigmoid or power; with "
-        "+offset, +slope or both after it",
+        help="gaussian, gaussian_2d, lorentzian, voigt, exponential, biexponential, sigmoid or "
+        "power; with +offset, +slope or both after it",
     )
-    option("--x", required=True, metavar="COLUMN", help="the name of the column of x")
+    option(
+        "--x",
+        required=True,
+        action="append",
+        metavar="COLUMN",
+        help="the name of the column of x; for gaussian_2d given twice, once for each variable",
+    )
     option("--y", required=True, metavar="COLUMN", help="the name of the column of y")
     option("--sigma", metavar="COLUMN", help="that of the standard errors of y")
     option(

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,12 @@ from schuss.solvers import BatchResult, curve_fit_batch
 from schuss.solvers.fit_batch import named_model
 from schuss.suggest import did_you_mean, explain
 
-__all__ = ["Fits", "curve", "fit", "with_error"]
+__all__ = ["Fits", "curve", "fit", "student", "with_error"]
 
 Array = npt.NDArray[Any]
 
 RELATIVE_STEP = np.finfo(float).eps ** (1 / 3)
+NEWTON = 12  # iterations
 TOGETHER = 1 << 16  # points, with those that are missing, of groups that are fitted together
 
 
@@ -35,13 +37,14 @@ class Fits:
     Attributes:
         model: its name.
         source: of the data.
-        x_name: of the column of x.
+        x_name: of the column of x; of two, with a comma between them.
         y_name: of the column of y.
         by: of the column that made the groups; "" where all rows are one.
         groups: what that column has for each group; [""] where all rows are one.
-        x: of the points of each group.
-        y: likewise.
+        x: of the points of each group, (m,), or (2, m) of a model of two variables.
+        y: likewise, (m,).
         sigma: likewise; None where none was given.
+        absolute_sigma: whether it has the units of y.
         result: what `schuss.curve_fit_batch` returned, a row for each group.
     """
 
@@ -54,6 +57,7 @@ class Fits:
     x: list[Array]
     y: list[Array]
     sigma: list[Array] | None
+    absolute_sigma: bool
     result: BatchResult
 
     @property
@@ -82,8 +86,8 @@ class Fits:
         """Return one line: what was fitted to what, and how it ended."""
         what = f"{self.model} of {self.y_name} over {self.x_name}"
         if not self.by:
-            return f"{self.source}: {what}, {len(self.x[0])} points"
-        points = sum(map(len, self.x))
+            return f"{self.source}: {what}, {len(self.y[0])} points"
+        points = sum(map(len, self.y))
         return f"{self.source}: {what}, {len(self.groups):,} groups by {self.by}, {points:,} points"
 
     def trouble(self, group: int) -> str:
@@ -114,7 +118,7 @@ class Fits:
         return [
             [
                 *([self.groups[k]] if self.by else []),
-                len(self.x[k]),
+                len(self.y[k]),
                 *result.x[k].tolist(),
                 *result.stderr[k].tolist(),
                 float(self.chi2[k]),
@@ -149,7 +153,7 @@ class Fits:
 def fit(
     data: str | Path | Mapping[str, Any],
     model: str,
-    x: str,
+    x: str | Sequence[str],
     y: str,
     *,
     sigma: str | None = None,
@@ -159,13 +163,13 @@ def fit(
     absolute_sigma: bool = False,
     progress: Progress | None = None,
 ) -> Fits:
-    """Fit a model by name to two columns of a table, or to those of each group of its rows.
+    """Fit a model by name to columns of a table, or to those of each group of its rows.
 
     Args:
         data: the path of a CSV whose first row has the names of its columns; or columns by name: a
             dict of arrays, a data frame.
-        model: of one variable, as `schuss.curve_fit_batch` knows it: "gaussian+offset".
-        x: the name of its column.
+        model: as `schuss.curve_fit_batch` knows it: "gaussian+offset".
+        x: the name of its column; of a model of two variables those of both.
         y: the name of its column.
         sigma: the name of the column of the standard errors of y, above 0; None: none are known.
         by: the name of the column that says to which group a row belongs; groups need not stand
@@ -191,26 +195,40 @@ def fit(
         (['north', 'south'], [[1.0, 1.0], [1.0, 2.0]])
     """
     _, names, variables = named_model(model)
-    if variables != 1:
-        raise ValueError(f"model is {model!r}, of {variables} variables; one of one is wanted")
+    of_x = [x] if isinstance(x, str) else list(x)
+    if len(of_x) != variables:
+        wanted = f"{variables} column{' is' if variables == 1 else 's are'} wanted"
+        raise ValueError(f"x is {', '.join(of_x)}; {wanted}, as many as {model!r} has variables")
     limits = _limits(names, bounds)
     if p0 is not None and len(p0) != len(names):
         wanted = f"{len(names)}: {', '.join(names)}"
         raise ValueError(f"p0 has {len(p0)} numbers; {wanted} are wanted")
-    numbers = [x, y, *([sigma] if sigma else [])]
+    numbers = [*of_x, y, *([sigma] if sigma else [])]
     columns, words = _columns(data, numbers, [by] if by else [])
     if sigma and not (right := columns[sigma] > 0).all():
         at = int(np.flatnonzero(~right)[0])
         raise ValueError(f"{sigma} is {columns[sigma][at]} in row {at + 1}; above 0 is wanted")
-    groups, rows = _groups(words[by]) if by else ([""], [np.arange(len(columns[x]))])
+    groups, rows = _groups(words[by]) if by else ([""], [np.arange(len(columns[y]))])
     parts = [[columns[name][k] for k in rows] for name in numbers]
     source = Path(data).name if isinstance(data, (str, Path)) else "data"
 
     def found(kept: Sequence[int], result: BatchResult) -> Fits:
         mine = [[part[k] for k in kept] for part in parts]
-        sigmas = mine[2] if sigma else None
-        labels = [groups[k] for k in kept]
-        return Fits(model, source, x, y, by or "", labels, mine[0], mine[1], sigmas, result)
+        pairs = zip(*mine[:variables], strict=True)
+        own_x = mine[0] if variables == 1 else [np.stack(pair) for pair in pairs]
+        return Fits(
+            model=model,
+            source=source,
+            x_name=", ".join(of_x),
+            y_name=y,
+            by=by or "",
+            groups=[groups[k] for k in kept],
+            x=own_x,
+            y=mine[variables],
+            sigma=mine[-1] if sigma else None,
+            absolute_sigma=absolute_sigma,
+            result=result,
+        )
 
     sizes = np.array([len(k) for k in rows])
     done: list[BatchResult] = []
@@ -220,10 +238,10 @@ def fit(
             padded, missing = _padded(parts, together)
             result = curve_fit_batch(
                 model,
-                padded[0],
-                padded[1],
+                padded[0] if variables == 1 else np.array(padded[:variables]),
+                padded[variables],
                 p0,
-                sigma=padded[2] if sigma else None,
+                sigma=padded[-1] if sigma else None,
                 mask=missing,
                 bounds=limits,
                 absolute_sigma=absolute_sigma,
@@ -268,6 +286,33 @@ def curve(f: str | Callable[..., Any], x: Any, popt: Any, pcov: Any) -> tuple[Ar
     with np.errstate(invalid="ignore"):
         squares = np.einsum("mi,ij,mj->m", jacobian, np.asarray(pcov, float), jacobian)
         return values, np.sqrt(squares)
+
+
+def student(inside: float, dof: float) -> float:
+    """How many standard errors to both sides hold a part of Student's t distribution.
+
+    With t = √dof tan(φ) the density of φ is that power of the cosine, dof - 1; it is integrated by
+    Gauss and Legendre's rule, and its integral solved for φ by Newton's iteration.
+
+    Args:
+        inside: the part, above 0 and below 1.
+        dof: its degrees of freedom, at least 1; infinite: the normal distribution.
+
+    Example:
+        >>> round(student(0.95, 4), 4), round(student(0.95, float("inf")), 4)
+        (2.7764, 1.96)
+    """
+    normal = NormalDist().inv_cdf((1 + inside) / 2)
+    if math.isinf(dof):
+        return normal
+    nodes, weights = np.polynomial.legendre.leggauss(40)
+    factor = 2 / math.sqrt(math.pi) * math.exp(math.lgamma((dof + 1) / 2) - math.lgamma(dof / 2))
+    angle = math.atan(normal / math.sqrt(dof))  # below the root, from where the way is monotone
+    for _ in range(NEWTON):
+        density = np.cos(angle / 2 * (1 + nodes)) ** (dof - 1)
+        part = factor * angle / 2 * float(weights @ density)
+        angle += (inside - part) / (factor * math.cos(angle) ** (dof - 1))
+    return math.sqrt(dof) * math.tan(angle)
 
 
 def with_error(value: float, error: float, *, short: bool = False) -> str:

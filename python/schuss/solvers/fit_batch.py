@@ -12,7 +12,7 @@ import numpy as np
 from .. import _core
 from ..checks import count as checked_count
 from ..checks import tolerance
-from ..kinds import as_array
+from ..kinds import as_array, in_kind_of
 from ..suggest import did_you_mean
 from .guesses import guess
 from .result import BatchResult
@@ -24,16 +24,20 @@ if TYPE_CHECKING:
 __all__ = ["curve_fit_batch", "least_squares_batch"]
 
 # How a fit ended, as the core counts: the status, and words.
-ENDINGS = (
-    (-1, "it runs"),
-    (0, "converged: the step that is left is below tol standard errors"),
-    (0, "converged: the residuals are at right angles to the Jacobian's columns, within tol"),
-    (0, "converged: the residuals are rounding"),
-    (0, "converged: the step that is left is rounding"),
-    (0, "converged: the decrease that is left is rounding"),
-    (1, "maxfun evaluations are used up"),
-    (2, "no decrease could be found: do the derivatives belong to the function?"),
-    (3, "the function or its Jacobian is not finite at the start"),
+STATUSES = np.array([-1, 0, 0, 0, 0, 0, 1, 2, 3])
+MESSAGES = np.array(
+    [
+        "it runs",
+        "converged: the step that is left is below tol standard errors",
+        "converged: the residuals are at right angles to the Jacobian's columns, within tol",
+        "converged: the residuals are rounding",
+        "converged: the step that is left is rounding",
+        "converged: the decrease that is left is rounding",
+        "maxfun evaluations are used up",
+        "no decrease could be found: do the derivatives belong to the function?",
+        "the function, its Jacobian or their squares are not finite or out of range at the start",
+    ],
+    dtype=object,
 )
 NOT_FINITE = 8
 RELATIVE_STEP = np.finfo(float).eps ** (1 / 3)
@@ -50,6 +54,7 @@ def least_squares_batch(
     tol: float = 1e-8,
     maxfun: int | None = None,
     args: Any = (),
+    progress: Callable[[str, int, int], None] | None = None,
     comm: Any = None,
 ) -> BatchResult:
     """Find the parameters with the least sum of squared residuals of each of many functions.
@@ -63,20 +68,26 @@ def least_squares_batch(
         fun: fun(X, index, *args) returns residuals (k, m) and Jacobians (k, m, n) of the fits that
             still run: X (k, n) holds a point for each, index says which they are, as rows of X0.
             Points where a residual is not finite are backed out of.
-        X0: where to start, (count, n), n at most 16. Starts outside the bounds are clipped.
+        X0: where to start, (count, n), n at most 16. Starts outside the bounds are clipped. Where
+            it is a tensor, X is one too, and so are x, grad and stderr of the result.
         bounds: (lower, upper), each a number, (n,) or (count, n), or SciPy's `Bounds`. Every point
             evaluated is inside.
         tol: of the relative offset; at least 0.
         maxfun: the most evaluations of one fit; 200 (n + 1) where it is None.
         args: further arguments of fun: a tuple, or one that is no tuple.
-        comm: ranks that share out the fits, as in `minimize_batch`.
+        progress: called now and then as progress(name, done, count), with the name of fun, how
+            many fits are done, and of how many; as `lab.report.progress_bar` gives it. What it
+            raises ends the call.
+        comm: ranks that share out the fits, as in `minimize_batch`; each is told the progress of
+            its own.
 
     Returns:
         A `BatchResult` with a row for each fit: `x`, `cost`, `grad` = Jᵀr, `covariance`, `stderr`,
         `dof`, `rank`, `relative_offset`, `optimality`, `active_mask`, `nit`, `nfev`, `njev`,
         `status`, `success`, `message`. The covariance, 2 cost/dof (JᵀJ)⁻¹, comes from a QR
         factorization of J, evaluated once more where the last point was not taken. It is NaN
-        for parameters that are held at a bound, and infinite for those that the data do not fix.
+        for parameters that are held at a bound and for fits whose start is not finite or out of
+        range (status 3), and infinite for parameters that the data do not fix.
 
     Raises:
         ValueError, TypeError: for what does not fit in shape, dtype or range.
@@ -92,7 +103,8 @@ def least_squares_batch(
         >>> result.x.round(6).tolist()
         [[0.5], [1.0], [2.0]]
     """
-    return solved(comm, partial(_least_squares_batch, fun, X0, bounds, tol, maxfun, args))
+    given = (fun, X0, bounds, tol, maxfun, args, progress)
+    return solved(comm, partial(_least_squares_batch, *given))
 
 
 def _least_squares_batch(
@@ -102,6 +114,7 @@ def _least_squares_batch(
     tol: float,
     maxfun: int | None,
     args: Any,
+    progress: Callable[[str, int, int], None] | None,
     share: Share,
 ) -> BatchResult:
     starts = _starts("X0", X0, None)
@@ -111,7 +124,7 @@ def _least_squares_batch(
     args = args if isinstance(args, tuple) else (args,)
 
     def evaluate(points: Any, index: Any) -> tuple[Any, Any]:
-        returned = fun(points.copy(), index + rows.start, *args)
+        returned = fun(in_kind_of(X0, points.copy()), index + rows.start, *args)
         if not isinstance(returned, (tuple, list)) or len(returned) != 2:
             raise TypeError(
                 f"fun returned {type(returned).__name__}; (residuals, Jacobians) is wanted"
@@ -119,7 +132,11 @@ def _least_squares_batch(
         r = _numbers("r", returned[0], (len(index), None))
         return r, _numbers("J", returned[1], (*r.shape, starts.shape[1]))
 
-    return _fit_function(evaluate, starts, lower, upper, tol, maxfun, None, None, None, False)
+    told = _told(progress, fun)
+    return _in_kind(
+        X0,
+        _fit_function(evaluate, starts, lower, upper, tol, maxfun, None, None, None, False, told),
+    )
 
 
 def curve_fit_batch(
@@ -135,6 +152,7 @@ def curve_fit_batch(
     mask: Any = None,
     tol: float = 1e-8,
     maxfun: int | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
     comm: Any = None,
 ) -> BatchResult:
     """Fit a curve to each row of Y.
@@ -157,7 +175,8 @@ def curve_fit_batch(
 
     Args:
         f: a model by name, as in "gaussian+offset+slope", or f(x, P) -> (k, m), the values for the
-            parameters P (k, n). x is xdata, or the rows of it that belong to P.
+            parameters P (k, n). x is xdata, or the rows of it that belong to P. Where xdata or P0
+            is a tensor, x or P is one too.
         xdata: (m,), or for each fit its own, (count, m). For models of two variables (2, m) or
             (2, count, m).
         Y: the data, (count, m). Values that are missing must be masked.
@@ -165,7 +184,7 @@ def curve_fit_batch(
             at the largest distance from a line through the ends (the mean of a tenth of the points
             each), with the width that their area has; exponentials and powers from a line through
             logarithms; sigmoids from where they pass a quarter, half and three quarters of their
-            height.
+            height. Where it is a tensor, so are x, grad and stderr of the result.
         sigma: standard errors of the data, above 0: a number, (m,) or (count, m).
         absolute_sigma: whether sigma has the data's units; else only its ratios count, and
             covariances are scaled by 2 cost/dof.
@@ -175,6 +194,8 @@ def curve_fit_batch(
         mask: True where a point is missing, as in NumPy's masked arrays: (m,) or (count, m).
         tol: as in `least_squares_batch`.
         maxfun: as there; evaluations for differences do not count.
+        progress: as there, with the name of the model or of f. Ctrl-C ends long runs, also those of
+            models by name.
         comm: ranks that share out the fits, as in `minimize_batch`.
 
     Returns:
@@ -193,8 +214,8 @@ def curve_fit_batch(
         >>> result.names, result.x.round(6).tolist()
         (['amplitude', 'rate'], [[2.0, 1.0], [3.0, 0.5]])
     """
-    data = (xdata, Y, P0, sigma, absolute_sigma, bounds, jac, mask, tol, maxfun)
-    return solved(comm, partial(_curve_fit_batch, f, *data))
+    given = (f, xdata, Y, P0, sigma, absolute_sigma, bounds, jac, mask, tol, maxfun, progress)
+    return solved(comm, partial(_curve_fit_batch, *given))
 
 
 def _curve_fit_batch(
@@ -209,6 +230,7 @@ def _curve_fit_batch(
     mask: Any,
     tol: float,
     maxfun: int | None,
+    progress: Callable[[str, int, int], None] | None,
     share: Share,
 ) -> BatchResult:
     missing = np.ma.getmaskarray(Y) if isinstance(Y, np.ma.MaskedArray) else None
@@ -237,11 +259,11 @@ def _curve_fit_batch(
             [starts] = _own(rows, count, _starts("P0", P0, count, len(names)))
         lower, upper = _own(rows, count, *_bounds(bounds, count, len(names)))
         limits = _limits(tol, maxfun, len(names))
-        found = model.fit(x, y, starts, weights, missing, lower, upper, *limits)
-        factors = model.factors(x, found["x"], weights, missing)
-        result = _result(found, factors, lower, upper, m, missing, absolute_sigma)
+        given = (x, y, starts, weights, missing, lower, upper)
+        found, factors = model.fit(*given, *limits, _told(progress, f))
+        result = _result(found, factors, m, missing, absolute_sigma)
         result["names"] = names
-        return result
+        return _in_kind(P0, result)
     if not callable(f):
         raise TypeError(f"f is of type {type(f).__name__}; a function or a model's name is wanted")
     if P0 is None:
@@ -253,21 +275,41 @@ def _curve_fit_batch(
     each_own = x.shape[-2:] == (count, m)
     x = x[..., rows, :] if each_own else x
 
+    def at(points: Any, index: Any) -> tuple[Any, Any]:  # what f and jac are called with
+        rows = x[..., index, :] if each_own else x
+        return in_kind_of(xdata, rows), in_kind_of(P0, points.copy())
+
     def values(points: Any, index: Any) -> Any:
-        at = x[..., index, :] if each_own else x
-        return _numbers("f", f(at, points), (len(index), m))
+        return _numbers("f", f(*at(points, index)), (len(index), m))
 
     def evaluate(points: Any, index: Any) -> tuple[Any, Any]:
-        at_points = values(points.copy(), index)
+        at_points = values(points, index)
         if jac is None:
             return at_points, _differences(values, points, index, lower, upper)
-        at = x[..., index, :] if each_own else x
         shape = (len(index), m, starts.shape[1])
-        return at_points, _numbers("jac", jac(at, points.copy()), shape)
+        return at_points, _numbers("jac", jac(*at(points, index)), shape)
 
-    return _fit_function(
-        evaluate, starts, lower, upper, tol, maxfun, y, weights, missing, absolute_sigma
-    )
+    told = _told(progress, f)
+    data = (y, weights, missing, absolute_sigma)
+    return _in_kind(P0, _fit_function(evaluate, starts, lower, upper, tol, maxfun, *data, told))
+
+
+def _told(
+    progress: Callable[[str, int, int], None] | None, f: str | Callable[..., Any]
+) -> Callable[[int, int], None] | None:
+    """Return what is told how many fits are done, and of how many."""
+    if progress is None:
+        return None
+    if not callable(progress):
+        raise TypeError(f"progress is {progress!r}; a function or None is wanted")
+    name = f if isinstance(f, str) else getattr(f, "__name__", type(f).__name__)
+    return partial(progress, name)
+
+
+def _in_kind(starts: Any, result: BatchResult) -> BatchResult:
+    """Return a result with parameters of the kind of the starts."""
+    result.update({name: in_kind_of(starts, result[name]) for name in ("x", "grad", "stderr")})
+    return result
 
 
 def _own(rows: slice, count: int, *arrays: Any) -> list[Any]:
@@ -289,6 +331,7 @@ def _fit_function(
     weights: Any,
     missing: Any,
     absolute_sigma: bool,
+    told: Callable[[int, int], None] | None,
 ) -> BatchResult:
     """Return the fits of a function that gives values and Jacobians at points of some fits.
 
@@ -308,12 +351,14 @@ def _fit_function(
         limits_and_data = (own(lower), own(upper), limits, own(y), own(weights), own(missing))
         parts.append(_fit_rows(evaluate, index, starts[rows], *limits_and_data, m))
         m = parts[0][2]
+        if told is not None:
+            told(min(rows.stop, count), count)
         size = max(CACHED_BYTES // (8 * m * n + 1), 1)
         rows = slice(rows.stop, rows.stop + size)
     found = {key: np.concatenate([part[0][key] for part in parts]) for key in parts[0][0]}
     triangles, inverses, pivots = (np.concatenate([part[1][k] for part in parts]) for k in range(3))
     factors = (triangles, inverses, pivots)
-    return _result(found, factors, lower, upper, m, missing, absolute_sigma)
+    return _result(found, factors, m, missing, absolute_sigma)
 
 
 def _fit_rows(
@@ -356,31 +401,25 @@ def _fit_rows(
 def _result(
     found: dict[str, Any],
     factors: tuple[Any, Any, Any],
-    lower: NDArray[Any],
-    upper: NDArray[Any],
     m: int,
     missing: NDArray[Any] | None,
     absolute_sigma: bool,
 ) -> BatchResult:
-    x, grad, ending = found["x"], found["grad"], found.pop("ending")
-    points = np.full(len(x), m) if missing is None else m - missing.sum(axis=1)
+    ending, active = found.pop("ending"), found["active_mask"]
+    points = np.full(len(active), m) if missing is None else m - missing.sum(axis=1)
     ending[points == 0] = NOT_FINITE
-    active = np.where((x <= lower) & (grad > 0) | (lower == upper), -1, 0)
-    active[(x >= upper) & (grad < 0)] = 1
-    with np.errstate(invalid="ignore"):
-        projected = np.where(grad < 0, np.maximum(x - upper, grad), np.minimum(x - lower, grad))
-    covariance, rank = _inverse_squares(factors, active != 0)
-    dof = points - rank
-    if not absolute_sigma:
-        variance = np.where(dof > 0, 2 * found["cost"] / np.maximum(dof, 1), np.inf)
-        short = np.flatnonzero(rank < x.shape[1])
-        loose = np.isinf(covariance[short])  # whatever the variance
-        with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
+        covariance, rank = _inverse_squares(factors, active != 0)
+        dof = points - rank
+        if not absolute_sigma:
+            variance = np.where(dof > 0, 2 * found["cost"] / np.maximum(dof, 1), np.inf)
+            short = np.flatnonzero(rank < active.shape[1])
+            loose = np.isinf(covariance[short])  # whatever the variance
             covariance *= variance[:, None, None]
-        covariance[short] = np.where(loose, np.inf, covariance[short])
-    with np.errstate(invalid="ignore"):
+            covariance[short] = np.where(loose, np.inf, covariance[short])
+        covariance[ending == NOT_FINITE] = np.nan
         stderr = np.sqrt(np.einsum("kii->ki", covariance))
-    status = np.array([status for status, _ in ENDINGS])[ending]
+    status = STATUSES[ending]
     return BatchResult(
         **found,
         njev=found["nfev"].copy(),
@@ -388,11 +427,9 @@ def _result(
         stderr=stderr,
         dof=dof,
         rank=rank,
-        optimality=np.abs(projected).max(axis=1, initial=0.0),
-        active_mask=active,
         status=status,
         success=status == 0,
-        message=[ENDINGS[how][1] for how in ending.tolist()],
+        message=MESSAGES[ending].tolist(),
     )
 
 
@@ -401,7 +438,9 @@ def _inverse_squares(factors: tuple[Any, Any, Any], held: Any) -> tuple[Any, Any
     triangles, result, pivots = factors
     count, n = held.shape
     rank = np.full(count, n)
-    left = held.any(axis=1) | ~(pivots > GOOD_PIVOT)
+    left = ~(pivots > GOOD_PIVOT)
+    if held.any():
+        left |= held.any(axis=1)
     if not left.any():
         return result, rank
     result[left], rank[left] = np.nan, 0
@@ -409,9 +448,13 @@ def _inverse_squares(factors: tuple[Any, Any, Any], held: Any) -> tuple[Any, Any
     r = np.zeros((count, n, n))
     row, column = np.tril_indices(n)
     r[:, column, row] = triangles
-    scales = np.sqrt((r * r).sum(axis=1))
+    scales = np.abs(r).max(axis=1)  # squares of these may be out of range
     scales[scales == 0] = 1.0
     r /= scales[:, None]
+    norms = np.sqrt((r * r).sum(axis=1))
+    norms[norms == 0] = 1.0
+    r /= norms[:, None]
+    scales *= norms
     for pattern in np.unique(held[left], axis=0):
         rows, free = np.flatnonzero(left & (held == pattern).all(axis=1)), np.flatnonzero(~pattern)
         if not free.size:

@@ -224,29 +224,25 @@ class LeastSquaresResult(Result):
 
 
 class BatchResult(_Fields):
-    """What `minimize_batch` found: the fields of `Result`, with a row for each problem.
+    """What `minimize_batch` and the batches of fits found: `Result`'s fields, a row each.
 
     Printed, it counts the problems by how they ended.
 
     Attributes:
         x: the best point of each, in the shape of X0.
-        fun: the values there.
-        jac: the gradients there.
+        fun: of `minimize_batch`: the values there.
+        jac: of `minimize_batch`: the gradients there.
         nit: iterations of each.
         nfev: evaluations of each.
         njev: the same.
-        nhev: Hessians of each that were used.
+        nhev: of `minimize_batch`: Hessians of each that were used.
         status: why each ended, as in `Result`.
         success: whether each converged.
         message: the same in words, a list.
         min_curvature: with "newton", of each, as in `Result`.
         is_minimum: with "newton", of each.
         shift: with "newton", of each.
-
-    Of `least_squares_batch` and `curve_fit_batch` it has no fun, jac and nhev, but:
-
-    Attributes:
-        cost: half the sums of squared residuals.
+        cost: of fits, as are all that follow: half the sums of squared residuals.
         grad: their gradients, Jᵀr.
         optimality: the largest element of the projected gradient of each.
         active_mask: -1 or 1 for parameters held at their lower or upper bound, else 0.
