@@ -365,7 +365,7 @@ def test_x_is_to_be_read():
     assert found.startswith("rank 0: fun has written into x")
 
 
-@pytest.mark.parametrize("over", [summed, stacked])
+@pytest.mark.parametrize("over", [summed, stacked, factored])
 def test_arguments(over):
     def fun(x, part):
         return 1.0

@@ -44,10 +44,8 @@ class _Value:
         for array in self.arrays:
             if array.dtype.kind not in "fiu":
                 raise TypeError(f"{call} returned dtype {array.dtype}; real numbers are wanted")
-        if not self.defined:
-            first = leaves[0] is None or not np.isfinite(self.arrays[0]).all()
-            if not first:
-                raise TypeError(f"{call} returned None beside a finite number; numbers are wanted")
+        if not self.defined and leaves[0] is not None and np.isfinite(self.arrays[0]).all():
+            raise TypeError(f"{call} returned None beside a finite number; numbers are wanted")
         shapes = iter([shape(array) for array in self.arrays])
         self.layout = repr(map_leaves(lambda x: None if x is None else next(shapes), returned))
 
@@ -80,6 +78,9 @@ class _OverParts:
         rank, size = self._comm.rank, self._comm.size
         return f"{name}({self._fun!r}, rank {rank} of {size}, parts={self._parts})"
 
+    def _of_part(self, *args: Any, **kwargs: Any) -> Any:
+        return self._fun(*args, **kwargs)
+
     def _shape(self, array: NDArray[Any]) -> Any:
         """Return what all parts have in common of the shape of a leaf."""
         raise NotImplementedError
@@ -94,7 +95,7 @@ class _OverParts:
         first: _Value | None = None
         for part in self._own:
             call = f"fun(x, {part})"
-            value = _Value(self._fun(x, *args, part, **kwargs), call, self._shape)
+            value = _Value(self._of_part(x, *args, part, **kwargs), call, self._shape)
             if value.defined:
                 first = first or value
                 if value.layout != first.layout:
@@ -225,9 +226,8 @@ class _Stacked(_OverParts):
 
 
 class _Factored(_Stacked):
-    def __init__(self, fun: Callable[..., Any], comm: Any, parts: int) -> None:
-        super().__init__(fun, comm, parts)
-        self._fun = lambda *args, **kwargs: _triangle(fun(*args, **kwargs))
+    def _of_part(self, *args: Any, **kwargs: Any) -> Any:
+        return _triangle(super()._of_part(*args, **kwargs))
 
     def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         r, jacobian, observations = super().__call__(x, *args, **kwargs)
