@@ -165,6 +165,29 @@ def test_a_function_that_is_not_defined_somewhere(ranks):
         np.testing.assert_allclose(found.x, 1 / 8, rtol=1e-5)
 
 
+def test_tensors():
+    torch = pytest.importorskip("torch")
+
+    def loss(w, part):
+        w = w.requires_grad_()
+        f = ((w - part) ** 2).sum()
+        return f, torch.autograd.grad(f, w)[0]
+
+    def run(comm):
+        start = {"w": torch.zeros(2, dtype=torch.float64)}
+        f = summed(lambda p, part: (lambda f, g: (f, {"w": g}))(*loss(p["w"], part)), comm)
+        batch = schuss.minimize_batch(
+            lambda points, index: (((points - 1) ** 2).sum(1), 2 * (points - 1)),
+            torch.zeros((5, 2)),
+            comm=comm,
+        )
+        return schuss.minimize(f, start, jac=True).x["w"], batch.x
+
+    for w, x in on_ranks(2, run):
+        assert torch.allclose(w, torch.full((2,), 3.5, dtype=torch.float64))
+        assert torch.equal(x, torch.ones((5, 2)))
+
+
 def test_values_beyond_the_range():
     def huge(x, part):
         return [1e308, -math.inf if part == 3 else math.inf][part % 2]
@@ -243,6 +266,19 @@ def test_factored_fits_are_those_of_all_residuals():
         for name, rtol in (("x", 1e-9), ("cost", 1e-12), ("covariance", 1e-8), ("stderr", 1e-8)):
             np.testing.assert_allclose(own[name], wanted[name], rtol=rtol, err_msg=name)
         np.testing.assert_allclose(own.relative_offset, wanted.relative_offset, rtol=1e-3)
+
+
+def test_factored_rows_are_few_however_many_the_data():
+    def sizes(comm, m):
+        rows, seen, exchange = np.ones((m, 3)), [], comm.exchange
+        comm.exchange = lambda name, array: seen.append(array.size) or exchange(name, array)
+        factored(lambda x, part: (rows[:, 0], rows), comm)(0.0)
+        return seen
+
+    few, many = (on_ranks(2, lambda comm, m=m: sizes(comm, m)) for m in (4, 4000))
+    assert few == many
+    # Of each rank its rows, how many data each of its parts has, and how many rows three leaves.
+    assert max(many[0]) == 2 * (4 * 4 * 4 + 4 + 3)
 
 
 def test_factored_structures():
