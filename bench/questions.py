@@ -15,6 +15,7 @@ from bench import (
     bench_memory,
     bench_newton,
     bench_profile,
+    bench_ranks,
     bench_rules,
     bench_solvers,
     bench_threads,
@@ -70,6 +71,9 @@ GROUPS: dict[str, dict[str, Measure]] = {
         "torch-clip": bench_torch.clip,
         "torch-epochs": bench_torch.epochs,
         "torch-lbfgs": bench_torch.lbfgs,
+    },
+    "ranks": {
+        "ranks-step": bench_ranks.measure,
     },
     "machine": {
         "isa": bench_isa.measure,

@@ -515,6 +515,65 @@ def test_jac_true_args_and_kwargs():
     assert bits(result) == bits(plain)
 
 
+def reduced(fit):
+    """Residuals and Jacobian by QR in n + 1 rows, and how many they were."""
+
+    def both(x):
+        r = fit.residuals(x)
+        rows = np.linalg.qr(np.column_stack([fit.jacobian(x), r]), mode="r")
+        return rows[:, -1], rows[:, :-1], r.size
+
+    return both
+
+
+@pytest.mark.parametrize("name", ["Misra1a/1", "Thurber/2", "Gauss1/1", "Lanczos3/2"])
+def test_rows_that_stand_for_more_residuals(name):
+    """Steps, ends and standard errors are those of all residuals."""
+    fit, whole = FITS[name], solved(name, "exact")
+    result = schuss.least_squares(reduced(fit), fit.start, jac=True)
+    assert result.success
+    assert (result.dof, result.rank) == (whole.dof, whole.rank)
+    assert result.jac.shape == (len(fit.start) + 1, len(fit.start))
+    assert abs(result.nfev - whole.nfev) <= 1
+    np.testing.assert_allclose(result.x, whole.x, rtol=1e-6)
+    np.testing.assert_allclose(result.stderr, whole.stderr, rtol=1e-6)
+    solver, both = schuss.LeastSquares(fit.start), reduced(fit)
+    while not solver.done:
+        solver = pickle.loads(pickle.dumps(solver))
+        r, J, observations = both(solver.ask())
+        if solver.request == "jacobian":
+            solver.tell_jacobian(J)
+        else:
+            solver.tell(r, observations)
+    assert bits(solver.result()) == bits(result)
+
+
+def test_the_relative_offset_counts_all_residuals():
+    """At one point it is the same, whatever the rows."""
+    fit = FITS["Thurber/2"]
+    whole = schuss.least_squares(fit.residuals, fit.start, fit.jacobian, maxfun=1)
+    found = schuss.least_squares(reduced(fit), fit.start, True, maxfun=1)
+    assert np.isclose(found.relative_offset, whole.relative_offset, rtol=1e-6)
+    assert np.allclose(found.stderr, whole.stderr, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("observations", "loss", "error", "words"),
+    [
+        (2, "linear", ValueError, "observations is 2; a whole number of at least 3 is wanted"),
+        (3.5, "linear", ValueError, "observations is 3.5; a whole number"),
+        ("4", "linear", TypeError, "observations is '4'; a whole number"),
+        (4, "cauchy", ValueError, "observations is 4, of 3 residuals, and the loss is not linear"),
+    ],
+)
+def test_observations_that_do_not_fit(observations, loss, error, words):
+    solver = schuss.LeastSquares([1.0], loss=loss)
+    with pytest.raises(error, match=words):
+        solver.tell(np.ones(3), observations)
+    solver.tell(np.ones(3), 3)
+    assert solver.request == "jacobian"
+
+
 def test_the_default_warns_of_what_it_costs():
     with pytest.warns(UserWarning, match="each Jacobian costs 2 n = 6 evaluations"):
         schuss.least_squares(decay, [1.0, 1.0, 0.2])

@@ -206,7 +206,7 @@ void AskTell::tell_hessian(py::handle hessian) {
         throw py::value_error("hessian " + fault + "; a finite and symmetric one is wanted");
 }
 
-void AskTell::tell_residuals(py::handle residuals, py::handle rho) {
+void AskTell::tell_residuals(py::handle residuals, py::handle rho, std::int64_t observations) {
     const Busy busy(busy_, "solver");
     check_request(Request::kResiduals, "residual");
     const Doubles values = doubles_of(residuals, "residuals");
@@ -220,7 +220,8 @@ void AskTell::tell_residuals(py::handle residuals, py::handle rho) {
         of_loss = doubles_of(rho, "rho");
         check_shape(of_loss, "rho", {3, m});
     }
-    const Residuals told{values.data(), m, rho.is_none() ? nullptr : of_loss.data()};
+    const double* of_rho = rho.is_none() ? nullptr : of_loss.data();
+    const Residuals told{values.data(), m, observations, of_rho};
     without_gil_if(m >= kLongSolve, [&] { solver_->tell_residuals(told); });
 }
 
@@ -249,7 +250,8 @@ py::object AskTell::fitted() const {
     return py::dict(
         "residuals"_a = array(found->residuals, {m}),
         "jacobian"_a = known ? py::object(array(found->jacobian, {m, size_})) : py::none(),
-        "scale"_a = array(found->scale, {py::ssize_t{size_}}), "offset"_a = found->offset);
+        "scale"_a = array(found->scale, {py::ssize_t{size_}}), "offset"_a = found->offset,
+        "observations"_a = found->observations);
 }
 
 py::object AskTell::direction(bool writeable) const {

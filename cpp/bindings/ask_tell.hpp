@@ -29,7 +29,7 @@ class AskTell {
     void tell_product(py::handle product);
     // Residuals of any shape, as many each time; rho: (3, m), the values of a robust loss and its
     // two derivatives, or None. Their Jacobian is m x n.
-    void tell_residuals(py::handle residuals, py::handle rho);
+    void tell_residuals(py::handle residuals, py::handle rho, std::int64_t observations);
     void tell_jacobian(py::handle jacobian);
     void stop(const std::string& message);
     // The best point, its gradient, its value: copies, or the solver's own vectors, which it may

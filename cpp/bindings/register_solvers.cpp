@@ -26,7 +26,8 @@ void register_solvers(py::module_& m) {
         .def("tell_hessian", &AskTell::tell_hessian, py::arg("hessian"))
         .def("direction", &AskTell::direction, py::arg("writeable") = false)
         .def("tell_product", &AskTell::tell_product, py::arg("product"))
-        .def("tell_residuals", &AskTell::tell_residuals, py::arg("residuals"), py::arg("rho"))
+        .def("tell_residuals", &AskTell::tell_residuals, py::arg("residuals"), py::arg("rho"),
+             py::arg("observations"))
         .def("tell_jacobian", &AskTell::tell_jacobian, py::arg("jacobian"))
         .def("fitted", &AskTell::fitted)
         .def("stop", &AskTell::stop, py::arg("message"))

@@ -47,7 +47,7 @@ LeastSquares::LeastSquares(std::int64_t n, DType iterates, const Start& from, co
 }
 
 std::optional<Fitted> LeastSquares::fitted() const {
-    return Fitted{here_.residuals, jacobian_, scale_, offset_};
+    return Fitted{here_.residuals, jacobian_, scale_, offset_, here_.observations};
 }
 
 // Triggs and others, Bundle Adjustment, 2000, section 4.3; where the loss curves down so much that
@@ -55,6 +55,7 @@ std::optional<Fitted> LeastSquares::fitted() const {
 LeastSquares::Point LeastSquares::point_of(const Residuals& told) const {
     Point point;
     point.residuals.assign(told.values, told.values + told.count);
+    point.observations = told.observations;
     if (!told.rho) {
         point.cost = squares_of(point.residuals) / 2.0;
         return point;
@@ -218,7 +219,7 @@ void LeastSquares::look_ahead() {
 }
 
 bool LeastSquares::ends(double gain_before) {
-    const auto m = static_cast<double>(here_.residuals.size()), n = static_cast<double>(free_);
+    const auto m = static_cast<double>(here_.observations), n = static_cast<double>(free_);
     const double tol = limits().gtol;
     const bool told = definite_ && m > n;  // the offset, by J
     offset_ = std::numeric_limits<double>::quiet_NaN();

@@ -38,9 +38,10 @@ class LeastSquares final : public Solver {
     struct Point {
         std::vector<double> residuals, scaled, weights;
         double cost = 0.0;
+        std::int64_t observations = 0;
 
         const std::vector<double>& values() const { return weights.empty() ? residuals : scaled; }
-        void visit(Archive& archive) { archive(residuals, scaled, weights, cost); }
+        void visit(Archive& archive) { archive(residuals, scaled, weights, cost, observations); }
     };
 
     Point point_of(const Residuals& told) const;

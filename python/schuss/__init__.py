@@ -25,7 +25,7 @@ from .solvers.quasi_newton import *
 from .suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from . import initializers, lab, schedules
+    from . import distributed, initializers, lab, schedules
     from .checkpoint import CheckpointError, load, save
 
     __version__: str
@@ -39,6 +39,7 @@ __all__ = [
     "config",
     "curve_fit",
     "curve_fit_batch",
+    "distributed",
     "initializers",
     "lab",
     "least_squares",
@@ -62,6 +63,7 @@ __all__ = [
 
 LATER = {  # imported when somebody asks for them
     "CheckpointError": ".checkpoint",
+    "distributed": ".distributed",
     "initializers": ".initializers",
     "lab": ".lab",
     "load": ".checkpoint",

@@ -83,6 +83,15 @@ def norm_of(sums: Any, scale: float = 1.0) -> float:
     return math.sqrt(total) / positive("scale", scale)
 
 
+def norm_by_scale(sums: Callable[[float], Any]) -> float:
+    """Return the norm from a function that makes `block_sums` of a scale, with the core's bits."""
+    total = float(np.cumsum(sums(1.0), dtype=np.float64)[-1])
+    if 2.0**-900 <= total <= 2.0**1000:
+        return math.sqrt(total)
+    scale = 2.0**600 if total < 1.0 else 2.0**-600
+    return norm_of(sums(scale), scale)
+
+
 def clip_by_global_norm(grads: Any, max_norm: float, inplace: bool = False) -> Any:
     """Multiply all gradients by max_norm / (norm + 1e-6) where their norm is above max_norm.
 

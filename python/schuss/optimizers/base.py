@@ -307,10 +307,8 @@ class Optimizer(Configured):
             if self._pending is not None:
                 stepper.restore(*self._fitted(stepper, self._pending))
             self._stale = True
+        self._refresh(stepper)
         try:
-            if self._stale:
-                self._configure(stepper)
-            self._evaluate(stepper)
             stepper.step(params, grads, shadow, grad_norm)
         except BaseException:
             self._stale = True
@@ -438,8 +436,12 @@ class Optimizer(Configured):
         values = [self.__dict__[name], *(v.get(name, 0.0) for v in self._overrides.values())]
         return any(value != 0.0 for value in values)
 
-    def _bind(self, params: Any, rule: str) -> _core.Stepper:
-        stepper = _core.Stepper(rule, params, self._fills(), keep=self.__dict__["ema"])
+    def _bind(
+        self, params: Any, rule: str, elements: tuple[int, int] | None = None
+    ) -> _core.Stepper:
+        """Return what steps these parameters, or only a range of their elements."""
+        own = {} if elements is None else {"range": elements}
+        stepper = _core.Stepper(rule, params, self._fills(), keep=self.__dict__["ema"], **own)
         unused = set(self._overrides)
         groups: dict[tuple[str, ...], int] = {(): 0}
         group_of = []
@@ -487,6 +489,16 @@ class Optimizer(Configured):
         ):
             if path is not None and not any(name in self._overrides[p] for p in patterns):
                 yield path
+
+    def _refresh(self, stepper: _core.Stepper) -> None:
+        """Hand over the settings of the next step."""
+        try:
+            if self._stale:
+                self._configure(stepper)
+            self._evaluate(stepper)
+        except BaseException:
+            self._stale = True
+            raise
 
     def _configure(self, stepper: _core.Stepper) -> None:
         """Hand over all settings; what is scheduled waits for `_evaluate`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from .base import ROWS, checked_options
 from .bounds import batch_bounds, nothing
 from .minimize import method_name, settings_of
 from .result import BatchResult
+from .shares import Share, solved
 from .trace import verbosity
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ def minimize_batch(
     tol: float | None = None,
     options: Mapping[str, Any] | None = None,
     bounds: Any = None,
+    comm: Any = None,
     **more: Unpack[Options],
 ) -> BatchResult:
     """Find a minimum of each of many independent functions of equally many variables.
@@ -58,6 +61,11 @@ def minimize_batch(
         bounds: as in `minimize`, for the variables of all problems: a pair for all, or a pair for
             each variable; or an object with `lb` and `ub`, each a number, in the shape of a point
             or in that of X0.
+        comm: a communicator of mpi4py, or another as in `schuss.distributed`: each rank solves its
+            share of the problems, contiguous ones, and gets the results of all, with the bits of
+            one process. All ranks call with the same arguments, of which each reads its rows; fun
+            is not called for others', unless there are fewer problems than ranks. What goes wrong
+            on one rank is raised on all. A line of `disp` is about a rank's share.
         more: the same as keywords of their own: minimize_batch(f, X0, gtol=1e-8).
 
     Returns:
@@ -85,6 +93,21 @@ def minimize_batch(
         >>> result.success.all(), result.x.round(6).tolist()
         (np.True_, [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
     """
+    given = (method, tol, options, bounds, dict(more))
+    return solved(comm, partial(_minimize_batch, fun, X0, args, *given))
+
+
+def _minimize_batch(
+    fun: Callable[..., Any],
+    X0: Any,
+    args: Any,
+    method: str,
+    tol: float | None,
+    options: Mapping[str, Any] | None,
+    bounds: Any,
+    more: dict[str, Any],
+    share: Share,
+) -> BatchResult:
     name = method_name(method)
     needs = ROWS[name]["needs"]
     if needs == "hessian_product":
@@ -97,21 +120,26 @@ def minimize_batch(
     dtype = np.dtype(np.float32 if starts.dtype in (np.float16, np.float32) else np.float64)
     shape, count = starts.shape[1:], len(starts)
     n = int(np.prod(shape))
-    settings = settings_of(name, options, dict(more), tol)
+    settings = settings_of(name, options, more, tol)
     settings.pop("finite_diff_rel_step", None)
     disp = verbosity(settings.pop("disp", 0))
     if settings.pop("trace", False):
         raise ValueError("trace is True; of a batch none is kept")
-    flat = np.require(starts, dtype, ["C", "A"]).reshape(count, n)
+    rows = share(count)
+    flat = np.require(starts, dtype, ["C", "A"]).reshape(count, n)[rows]
     if not nothing(bounds):
-        settings["bounds"] = batch_bounds(bounds, shape, count, dtype)
+        sides = batch_bounds(bounds, shape, count, dtype)
+        if sides is not None and sides[0].size == count * n:
+            lower, upper = (side.reshape(count, n)[rows].ravel() for side in sides)
+            sides = lower, upper
+        settings["bounds"] = sides
     batch = _core.Batch(name, flat, checked_options(name, settings))
     args = args if isinstance(args, tuple) else (args,)
     wanted = 3 if needs == "hessian" else 2
     while (index := batch.running()).size:
         k = index.size
         points = in_kind_of(X0, batch.points().reshape(k, *shape))
-        returned = fun(points, index, *args)
+        returned = fun(points, index + rows.start, *args)
         if not isinstance(returned, (tuple, list)) or len(returned) != wanted:
             what = "(values, gradients, Hessians)" if wanted == 3 else "(values, gradients)"
             raise TypeError(f"fun returned {type(returned).__name__}; {what} is wanted")
@@ -129,7 +157,7 @@ def minimize_batch(
         h = _checked("H", derivatives[1], (k, n, n), np.dtype(np.float64)) if wanted == 3 else None
         batch.tell(f, g, h)
     found = batch.results()
-    x, jac = (in_kind_of(X0, found[key].reshape(starts.shape)) for key in ("x", "jac"))
+    x, jac = (in_kind_of(X0, found[key].reshape(-1, *shape)) for key in ("x", "jac"))
     result = BatchResult(
         x=x,
         fun=found["fun"],
@@ -145,7 +173,7 @@ def minimize_batch(
     if needs == "hessian":
         result.update({key: found[key] for key in ("min_curvature", "is_minimum", "shift")})
     if disp:
-        print(f"{result.success.sum()} of {count} converged: nit={result.nit.sum()} in all")
+        print(f"{result.success.sum()} of {len(flat)} converged: nit={result.nit.sum()} in all")
     return result
 
 

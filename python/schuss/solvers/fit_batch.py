@@ -16,6 +16,7 @@ from ..kinds import as_array, in_kind_of
 from ..suggest import did_you_mean
 from .guesses import guess
 from .result import BatchResult
+from .shares import Share, solved
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,6 +55,7 @@ def least_squares_batch(
     maxfun: int | None = None,
     args: Any = (),
     progress: Callable[[str, int, int], None] | None = None,
+    comm: Any = None,
 ) -> BatchResult:
     """Find the parameters with the least sum of squared residuals of each of many functions.
 
@@ -76,6 +78,8 @@ def least_squares_batch(
         progress: called now and then as progress(name, done, count), with the name of fun, how
             many fits are done, and of how many; as `lab.report.progress_bar` gives it. What it
             raises ends the call.
+        comm: ranks that share out the fits, as in `minimize_batch`; each is told the progress of
+            its own.
 
     Returns:
         A `BatchResult` with a row for each fit: `x`, `cost`, `grad` = Jᵀr, `covariance`, `stderr`,
@@ -99,12 +103,28 @@ def least_squares_batch(
         >>> result.x.round(6).tolist()
         [[0.5], [1.0], [2.0]]
     """
+    given = (fun, X0, bounds, tol, maxfun, args, progress)
+    return solved(comm, partial(_least_squares_batch, *given))
+
+
+def _least_squares_batch(
+    fun: Callable[..., Any],
+    X0: Any,
+    bounds: Any,
+    tol: float,
+    maxfun: int | None,
+    args: Any,
+    progress: Callable[[str, int, int], None] | None,
+    share: Share,
+) -> BatchResult:
     starts = _starts("X0", X0, None)
     lower, upper = _bounds(bounds, *starts.shape)
+    rows = share(len(starts))
+    starts, lower, upper = _own(rows, len(starts), starts, lower, upper)
     args = args if isinstance(args, tuple) else (args,)
 
     def evaluate(points: Any, index: Any) -> tuple[Any, Any]:
-        returned = fun(in_kind_of(X0, points.copy()), index, *args)
+        returned = fun(in_kind_of(X0, points.copy()), index + rows.start, *args)
         if not isinstance(returned, (tuple, list)) or len(returned) != 2:
             raise TypeError(
                 f"fun returned {type(returned).__name__}; (residuals, Jacobians) is wanted"
@@ -133,6 +153,7 @@ def curve_fit_batch(
     tol: float = 1e-8,
     maxfun: int | None = None,
     progress: Callable[[str, int, int], None] | None = None,
+    comm: Any = None,
 ) -> BatchResult:
     """Fit a curve to each row of Y.
 
@@ -175,6 +196,7 @@ def curve_fit_batch(
         maxfun: as there; evaluations for differences do not count.
         progress: as there, with the name of the model or of f. Ctrl-C ends long runs, also those of
             models by name.
+        comm: ranks that share out the fits, as in `minimize_batch`.
 
     Returns:
         A `BatchResult` as `least_squares_batch` has it, with the residuals (f(x, p) - y)/sigma, and
@@ -192,11 +214,32 @@ def curve_fit_batch(
         >>> result.names, result.x.round(6).tolist()
         (['amplitude', 'rate'], [[2.0, 1.0], [3.0, 0.5]])
     """
+    given = (f, xdata, Y, P0, sigma, absolute_sigma, bounds, jac, mask, tol, maxfun, progress)
+    return solved(comm, partial(_curve_fit_batch, *given))
+
+
+def _curve_fit_batch(
+    f: str | Callable[..., Any],
+    xdata: Any,
+    Y: Any,
+    P0: Any,
+    sigma: Any,
+    absolute_sigma: bool,
+    bounds: Any,
+    jac: Callable[..., Any] | None,
+    mask: Any,
+    tol: float,
+    maxfun: int | None,
+    progress: Callable[[str, int, int], None] | None,
+    share: Share,
+) -> BatchResult:
     missing = np.ma.getmaskarray(Y) if isinstance(Y, np.ma.MaskedArray) else None
     y = _numbers("Y", np.ma.getdata(Y) if missing is not None else Y, (None, None))
     missing = _mask(mask, missing, y.shape)
     weights = _weights(sigma, y.shape)
     count, m = y.shape
+    rows = share(count)
+    y, weights, missing = _own(rows, count, y, weights, missing)
     if isinstance(f, str):
         if jac is not None:
             raise ValueError(
@@ -208,13 +251,13 @@ def curve_fit_batch(
         each = (count, m) if variables == 1 else (variables, count, m)
         if x.shape not in (own, each):
             raise ValueError(f"xdata has shape {x.shape}; {own} or {each} is wanted")
+        x = np.ascontiguousarray(x[..., rows, :]) if x.shape == each else x
         if P0 is None:
-            starts = guess(
-                f, np.broadcast_to(x if x.shape == each else _per_fit(x), each), y, missing
-            )
+            all_x = x if x.ndim == len(each) else _per_fit(x)
+            starts = guess(f, np.broadcast_to(all_x, (*each[:-2], *y.shape)), y, missing)
         else:
-            starts = _starts("P0", P0, count, len(names))
-        lower, upper = _bounds(bounds, *starts.shape)
+            [starts] = _own(rows, count, _starts("P0", P0, count, len(names)))
+        lower, upper = _own(rows, count, *_bounds(bounds, count, len(names)))
         limits = _limits(tol, maxfun, len(names))
         given = (x, y, starts, weights, missing, lower, upper)
         found, factors = model.fit(*given, *limits, _told(progress, f))
@@ -227,8 +270,10 @@ def curve_fit_batch(
         raise ValueError("P0 is None; for a function f starts, (n,) or (count, n), are wanted")
     starts = _starts("P0", P0, count)
     lower, upper = _bounds(bounds, *starts.shape)
+    starts, lower, upper = _own(rows, count, starts, lower, upper)
     x = as_array(xdata, "xdata")
-    each_own = x.shape[-2:] == y.shape
+    each_own = x.shape[-2:] == (count, m)
+    x = x[..., rows, :] if each_own else x
 
     def at(points: Any, index: Any) -> tuple[Any, Any]:  # what f and jac are called with
         rows = x[..., index, :] if each_own else x
@@ -265,6 +310,14 @@ def _in_kind(starts: Any, result: BatchResult) -> BatchResult:
     """Return a result with parameters of the kind of the starts."""
     result.update({name: in_kind_of(starts, result[name]) for name in ("x", "grad", "stderr")})
     return result
+
+
+def _own(rows: slice, count: int, *arrays: Any) -> list[Any]:
+    """Return those rows of arrays that have one for each of so many fits; others as they are."""
+    return [
+        array[rows] if array is not None and array.shape[:-1] == (count,) else array
+        for array in arrays
+    ]
 
 
 def _fit_function(

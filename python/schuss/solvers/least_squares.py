@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..caller import warn
-from ..checks import flag, positive
+from ..checks import count, flag, positive
 from ..kinds import Kinds, as_array
 from ..structures import map_leaves
 from ..suggest import did_you_mean, explain
@@ -141,23 +141,33 @@ class LeastSquares(Solver):
         self._rho = self._function or LOSSES[options["loss"]]
         self._bounds = options["bounds"]
 
-    def tell(self, r: Any) -> None:  # type: ignore[override]
+    def tell(self, r: Any, observations: int | None = None) -> None:
         """Take the residuals at the point that was asked for.
 
         Args:
             r: m numbers, an array of any shape; m is as at the first point. Only read. Where one
                 is not finite the solver goes back towards the last point.
+            observations: how many residuals r stands for, at least m; None: m. It is more where r
+                and J have been multiplied from the left by what keeps JᵀJ, Jᵀr and |r|², as by QR
+                of [J, r], which leaves n + 1 rows. The loss is "linear" then.
 
         Raises:
             TypeError, ValueError: for what does not fit; the solver stays as it was.
             RuntimeError: when no residuals are asked for.
         """
         r = as_array(r, "residuals")
+        least = max(r.size, 1)
+        many = least if observations is None else count("observations", observations, least=least)
         rho = None
         if self._rho is not None:
+            if many != least:
+                raise ValueError(
+                    f"observations is {many}, of {r.size} residuals, and the loss is not linear; "
+                    "it needs the residuals themselves"
+                )
             with np.errstate(all="ignore"):
                 rho = self._rho((r.ravel() / self._f_scale) ** 2)
-        self._solver.tell_residuals(r, rho)
+        self._solver.tell_residuals(r, rho, many)
 
     def tell_jacobian(self, J: Any) -> None:
         """Take the Jacobian of the residuals at the point that was asked for.
@@ -195,7 +205,7 @@ class LeastSquares(Solver):
         lower, upper = each_side(self._bounds, here.size)
         active = np.where(here == upper, 1, 0) - np.where(here == lower, 1, 0)
         fixed = (here == lower) | (here == upper)
-        known = covariance(J, cost, fixed)
+        known = covariance(J, cost, fixed, observations=fit["observations"])
         message = found["message"]
         names = self._names or element_names(x)
         message += known.remark(names)
@@ -297,15 +307,19 @@ def _listed(names: list[str]) -> str:
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
-def covariance(J: Any, cost: float, fixed: Any, absolute: bool = False) -> Covariance:
+def covariance(
+    J: Any, cost: float, fixed: Any, absolute: bool = False, observations: int | None = None
+) -> Covariance:
     """Return how exact a fit is, from the singular values of J, never from JᵀJ.
 
     J: m x n, whose columns are scaled to length 1 first.
     cost: half the sum of squares, of which s² = 2 cost / (m - rank) is the variance of a residual,
         which is 1 where that is `absolute`.
     fixed: variables on a bound, which have no variance.
+    observations: m, where J has been reduced; None: its rows.
     """
-    m, n = J.shape
+    n = J.shape[1]
+    m = len(J) if observations is None else observations
     matrix, unfixed = np.full((n, n), math.nan), np.zeros(n, bool)
     free = ~fixed
     if not np.isfinite(J).all():
@@ -316,7 +330,7 @@ def covariance(J: Any, cost: float, fixed: Any, absolute: bool = False) -> Covar
     lengths = np.linalg.norm(columns, axis=0)
     lengths[lengths == 0] = 1.0
     _, values, rows = np.linalg.svd(np.linalg.qr(columns / lengths, mode="r"))
-    least = max(m, n) * np.finfo(float).eps * values.max(initial=0.0)
+    least = max(J.shape) * np.finfo(float).eps * values.max(initial=0.0)
     rank = int((values > least).sum())
     dof = m - rank
     variance = 1.0 if absolute else (2 * cost / dof if dof > 0 else math.inf)
@@ -384,7 +398,8 @@ def least_squares(
 
     Args:
         fun: fun(x, *args, **kwargs) returns the residuals, an array of m; with jac=True a pair of
-            them and the Jacobian. x has the shape of x0, in a copy. Where the residuals are not
+            them and the Jacobian, or of three, with how many residuals those stand for, see
+            `LeastSquares.tell`. x has the shape of x0, in a copy. Where the residuals are not
             defined, return NaN or infinity.
         x0: where to start, as in `minimize`: numbers, an array or a structure of arrays; tensors
             come as tensors.
@@ -616,7 +631,9 @@ class Evaluator:
             self._calls += 1
             self._r = self._fun(copied(x))
             if self._both:
-                self._r, self._J = _pair(self._r)
+                self._r, self._J, *more = _pair(self._r)
+                solver.tell(self._r, *more)
+                return
             self._r = as_array(self._r, "residuals")
             solver.tell(self._r)
             return
@@ -630,15 +647,17 @@ class Evaluator:
         self.known = True
 
 
-def _pair(returned: Any) -> tuple[Any, Any]:
+def _pair(returned: Any) -> tuple[Any, ...]:
     try:
-        r, jacobian = returned
-    except (TypeError, ValueError):
+        found = tuple(returned)
+    except TypeError:
+        found = ()
+    if len(found) != 2 and not (len(found) == 3 and isinstance(returned, tuple)):
         raise TypeError(
             f"fun returned an object of type {type(returned).__name__}; with jac=True a pair "
             "(residuals, Jacobian) is wanted"
-        ) from None
-    return r, jacobian
+        )
+    return found
 
 
 explain(__name__)

@@ -166,7 +166,7 @@ class LeastSquaresResult(Result):
             s² = 2 cost / (m - rank). NaN for variables on a bound, infinite for those that the data
             do not determine, and where m = rank.
         stderr: standard errors, the roots of its diagonal, in the structure of x.
-        dof: degrees of freedom, m - rank.
+        dof: degrees of freedom, m - rank; m counts the residuals before any reduction.
         rank: of J over the variables that are not on a bound.
         relative_offset: how far x is from the minimum, in parts of what the noise of the residuals
             makes uncertain; NaN where J does not tell it.

@@ -1,0 +1,489 @@
+"""An optimizer whose states lie in shards, one on each rank (ZeRO-1)."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import _core, clipping
+from ..checks import choice
+from ..kinds import in_kind_of
+from ..optimizers.base import COMMON, RULES, Optimizer, StepInfo
+from ..structures import map_leaves
+from ..tensor_file import Path, path_text
+from . import checkpoint_folder
+from .agreement import agree
+from .communicators import allgather_bytes, communicator
+from .flat import BLOCK, Flat
+from .gradients import Gradients
+from .tree import own_parts
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Sharded"]
+
+REDUCTIONS = ("fixed-tree", "native")
+STORAGE = ("float32", "float64", "bfloat16", "float16")
+
+
+class Sharded:
+    """Data-parallel training on ranks, each of which keeps the states of its share alone.
+
+    Parameters lie in one flat buffer, which is cut into one shard for each rank. A step takes the
+    mean of the gradients over `parts` micro-batches, each computed by one of the ranks; every rank
+    updates its shard, and gets the others' parameters. With ``reduction="fixed-tree"`` the bits are
+    those of the whole optimizer on one rank, whatever the number of ranks: all sums have a fixed
+    order. Every rank calls the same methods in the same order.
+
+    What can fail is checked on all ranks before any of them writes: they raise the same error,
+    which names the rank, and the gradients of that step are forgotten. Of an error in code of yours
+    on one rank the others do not know; they would wait for it. One that nobody catches ends all
+    ranks of mpi4py, as ``torchrun`` does with those of torch. A rank that is killed is noticed by
+    ``mpiexec`` and ``torchrun``.
+
+    Args:
+        optimizer: an optimizer of schuss that has taken no step. Its `max_norm`, `nonfinite`,
+            overrides, schedules and `ema` hold for the whole model; assigned to on all ranks alike.
+            `agc` is refused where a shard's border cuts a parameter that it clips.
+        comm: a communicator of mpi4py, `torch_group`, or another `Communicator`.
+        reduction: how gradients are added. "fixed-tree": pairwise, for powers of two of ranks and
+            parts. "native": by the communicator's own sum, for any number of ranks, with bits that
+            depend on it; takes less time. None: the fixed tree where it can be.
+        parts: micro-batches a step, of all ranks together; at least one for each rank. Those of
+            this rank are `own_parts`.
+
+    Memory a rank, for n parameters: the states' bytes / ranks, n parameters, and in float32 (or
+    float64) n for each level of the tree within the rank, log2(parts / ranks), at least 1, and n
+    for what comes.
+
+    Raises:
+        TypeError, ValueError: for arguments that do not fit.
+
+    Example:
+        >>> import numpy as np, schuss
+        >>> class Alone:  # stands for MPI.COMM_WORLD
+        ...     rank, size = 0, 1
+        ...     def alltoall(self, send, recv): recv[...] = send
+        ...     def reduce_scatter(self, send, recv): recv[...] = send[0]
+        ...     def allgather(self, full): pass
+        >>> opt = Sharded(schuss.SGD(learning_rate=0.1), Alone(), parts=2)
+        >>> params = opt.adopt({"w": np.ones(3)})
+        >>> for part in opt.own_parts:
+        ...     opt.accumulate({"w": params["w"] * part})
+        >>> opt.step()
+        >>> params["w"]
+        array([0.95, 0.95, 0.95])
+
+    Reference: Rajbhandari, Rasley, Ruwase and He, ZeRO: Memory Optimizations Toward Training
+    Trillion Parameter Models, SC 2020, section 5.1.
+    """
+
+    def __init__(
+        self, optimizer: Optimizer, comm: Any, reduction: str | None = None, parts: int = 8
+    ) -> None:
+        if not isinstance(optimizer, Optimizer):
+            raise TypeError(f"optimizer is {optimizer!r}; an optimizer of schuss is wanted")
+        if optimizer._stepper is not None or optimizer._pending is not None:
+            raise ValueError(
+                f"optimizer has taken {optimizer.step_count} steps, or was loaded; a new one is "
+                "wanted: load() gives it its states"
+            )
+        self._comm = communicator(comm)
+        self._own_parts = own_parts(self._comm, parts)
+        self._parts = parts
+        powers = all(k & (k - 1) == 0 for k in (parts, self._comm.size))
+        if reduction is None:
+            reduction = "fixed-tree" if powers else "native"
+        elif choice("reduction", reduction, REDUCTIONS) == "fixed-tree" and not powers:
+            raise ValueError(
+                f"reduction is 'fixed-tree' with parts={parts} on {self._comm.size} ranks; powers "
+                "of two are wanted, or 'native'"
+            )
+        self._reduction = reduction
+        self._optimizer = optimizer
+        self._model: _Model | None = None
+        self._error: Exception | None = None  # of accumulate, which step raises on all ranks
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer, which has the states of this rank's shard."""
+        return self._optimizer
+
+    @property
+    def last_step(self) -> StepInfo | None:
+        """What the last step did with the whole model; None before the first."""
+        return self._optimizer.last_step
+
+    @property
+    def step_count(self) -> int:
+        """Steps taken; skipped ones do not count."""
+        return self._optimizer.step_count
+
+    @property
+    def own_parts(self) -> range:
+        """Which of the parts of a step this rank accumulates, counted over all ranks."""
+        return self._own_parts
+
+    def __repr__(self) -> str:
+        return (
+            f"Sharded({self._optimizer!r}, rank {self._comm.rank} of {self._comm.size}, "
+            f"reduction={self._reduction!r}, parts={self._parts})"
+        )
+
+    # -- parameters --------------------------------------------------------------------------------
+
+    def adopt(self, params: Any) -> Any:
+        """Move the parameters into one flat buffer, once; every rank gets those of rank 0.
+
+        Args:
+            params: arrays of one dtype, float32, float64, bfloat16 or float16, in any structure. Of
+                PyTorch, tensors on the CPU: they are the same objects afterwards, over new memory.
+
+        Returns:
+            The same structure of arrays, views of the buffer: compute with these. Of tensors, the
+            tensors.
+
+        Raises:
+            TypeError, ValueError: for arrays that do not fit, or that differ between ranks.
+            RuntimeError: parameters have been adopted before.
+        """
+        error: Exception | None = None
+        leaves: list[tuple[str, Any, NDArray[Any]]] = []
+        try:
+            if self._model is not None:
+                raise RuntimeError("parameters have been adopted before; once is wanted")
+            leaves = _adoptable(params)
+        except Exception as e:
+            error = e
+        described = {f"params[{path!r}]": _description(array) for path, _, array in leaves}
+        order = "the order of params"
+        agree(self._comm, error, {**self._facts(), **described, order: list(described)})
+
+        shapes = {path: array.shape for path, _, array in leaves}
+        flat = Flat(self._comm, shapes, leaves[0][2].dtype)
+        views = flat.views(flat.values)
+        waiting = iter(views)
+        tree = map_leaves(lambda _: next(waiting), params)
+        try:
+            own = flat.shard.start, flat.shard.stop
+            stepper = self._optimizer._bind(tree, self._optimizer.rule, own)
+            self._optimizer._configure(stepper)
+        except Exception as e:
+            error = e
+        agree(self._comm, error)
+
+        for view, (_, _, array) in zip(views, leaves, strict=True):
+            view[...] = array
+        flat.broadcast()
+        tensors = []
+        for view, (_, leaf, array) in zip(views, leaves, strict=True):
+            if leaf is not array:
+                leaf.data = in_kind_of(leaf, view)
+                tensors.append(leaf)
+        gradients = Gradients(flat, self._parts, tree=self._reduction == "fixed-tree")
+        self._optimizer._stepper = stepper
+        self._model = _Model(flat, tree, tensors, stepper, gradients)
+        adopted = iter(
+            view if leaf is array else leaf
+            for view, (_, leaf, array) in zip(views, leaves, strict=True)
+        )
+        return map_leaves(lambda _: next(adopted), params)
+
+    def _adopted(self) -> _Model:
+        if self._model is None:
+            raise RuntimeError("there are no parameters yet; adopt(params) comes first")
+        return self._model
+
+    def _facts(self) -> dict[str, Any]:
+        """What all ranks must have in common."""
+        optimizer = self._optimizer
+        settings: dict[str, Any] = {}
+        for setting in optimizer._settings():
+            value = optimizer.__dict__[setting.name]
+            settings[setting.name] = "a schedule" if callable(value) else value
+        names = [*RULES[optimizer.rule]["hyper"], *COMMON]
+        for name, values in zip(names, zip(*optimizer._hyper, strict=True), strict=False):
+            settings[f"{name} at step {optimizer.step_count}"] = values
+        return {
+            **settings,
+            "optimizer": type(optimizer).__name__,
+            "ema": optimizer.__dict__["ema"],
+            "overrides": sorted(optimizer._overrides),
+            "reduction": self._reduction,
+            "parts": self._parts,
+            "step_count": optimizer.step_count,
+        }
+
+    # -- a step ------------------------------------------------------------------------------------
+
+    def accumulate(self, grads: Any) -> None:
+        """Take in the gradients of the next of `own_parts`.
+
+        Args:
+            grads: arrays or tensors in the structure of the parameters. They are copied, or added.
+                None counts as zeros; a parameter whose gradient is None in all parts on all ranks
+                takes no part in the step.
+
+        Gradients that do not fit, and one part too many, are errors of `step`, on all ranks.
+
+        Raises:
+            RuntimeError: before `adopt`.
+        """
+        gradients = self._adopted().gradients
+        if self._error is None:
+            try:
+                gradients.add(grads)
+            except Exception as error:
+                self._error = error
+
+    def step(self) -> None:
+        """Take a step with the mean of the gradients of all parts; the same on every rank.
+
+        Raises:
+            ValueError, TypeError: gradients that do not fit, parts that are missing, or settings
+                that differ between ranks; the text names the ranks. Nothing has been written.
+            FloatingPointError: with nonfinite="raise"; nothing has been written.
+            RuntimeError: before `adopt`.
+        """
+        model = self._adopted()
+        try:
+            if self._open(model):
+                self._run(model)
+        finally:
+            model.gradients.begin()
+            self._error = None
+
+    def _open(self, model: _Model) -> bool:
+        """Agree on a step, and open it on all ranks or on none; False where it is skipped."""
+        optimizer, gradients, error = self._optimizer, model.gradients, self._error
+        if error is None:
+            try:
+                gradients.check_complete()
+                optimizer._refresh(model.stepper)
+            except Exception as e:
+                error = e
+        missing = len(model.flat.shapes) - len(gradients.present)
+        absent: set[str] = set()
+        if any(agree(self._comm, error, self._facts(), missing)):
+            absent = gradients.absent_everywhere()
+        mean = gradients.mean()
+        checks = optimizer.nonfinite != "propagate"
+        norm = None
+        if checks or optimizer.max_norm is not None:
+            norm = self._norm(model, mean[model.flat.shard], absent)
+        grads = [
+            None if path in absent else view
+            for path, view in zip(model.flat.shapes, model.flat.views(mean), strict=True)
+        ]
+        opened = False
+        try:
+            opened = model.stepper.open(model.params, model.stepper.unflatten(grads), None, norm)
+        except Exception as e:
+            error = e
+        try:
+            unfit = sum(agree(self._comm, error, number=model.stepper.unfit if opened else 0))
+        except Exception:
+            if opened:
+                model.stepper.cancel()
+            raise
+        # A rank that has all elements has decided already.
+        return model.stepper.decide(unfit) if opened and checks and not model.flat.alone else opened
+
+    def _run(self, model: _Model) -> None:
+        """Take the step that is open."""
+        stepper = model.stepper
+        sums = stepper.gather()
+        if RULES[stepper.rule]["sums"]:
+            every = allgather_bytes(self._comm, np.array(sums, np.float64).tobytes())
+            sums = np.frombuffer(b"".join(every), np.float64).tolist()
+            stepper.settle(sums)
+        stepper.run(range(len(model.flat.shapes)))
+        stepper.close()
+        model.exchange()
+
+    def _norm(self, model: _Model, shard: NDArray[Any], absent: set[str]) -> float:
+        """Return the norm of the gradients of the whole model over `grad_scale`, as the core does.
+
+        Parameters that take no part count as zeros.
+        """
+        optimizer, comm = self._optimizer, self._comm
+        for path, own in zip(model.flat.shapes, model.flat.own_parts(), strict=True):
+            patterns = optimizer._groups[optimizer._group_of[path]]
+            if path in absent or optimizer._freezes(patterns):
+                shard[own] = 0
+
+        def block_sums(scale: float) -> NDArray[np.float64]:
+            every = np.empty((comm.size, shard.size // BLOCK))
+            every[comm.rank] = clipping.block_sums(shard, scale)
+            comm.allgather(every)
+            return every.ravel()
+
+        return clipping.norm_by_scale(block_sums) / optimizer.grad_scale
+
+    # -- averages ----------------------------------------------------------------------------------
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Lend the parameters their averages, in place, for the time of a `with` block.
+
+        Every rank enters it and leaves it. The optimizer has been made with `ema`.
+
+        Raises:
+            AttributeError: the optimizer keeps no average.
+            RuntimeError: before `adopt`, and before the first step.
+        """
+        model = self._adopted()
+        averages = self._optimizer._averages_by_path()
+        if not self.step_count:
+            raise RuntimeError("there is no average before the first step")
+        values, elements = model.flat.values, model.flat.elements
+        own = values.copy()
+        values[elements] = np.concatenate([averages[p].ravel() for p in model.flat.shapes])
+        model.exchange()
+        try:
+            yield
+        finally:
+            values[...] = own
+            model.mark()
+
+    # -- checkpoints -------------------------------------------------------------------------------
+
+    def save(self, folder: Path) -> None:
+        """Write a checkpoint that any number of ranks can load: a file of each, and one of all.
+
+        The folder is one that all ranks see. It may exist: a whole older checkpoint in it stays
+        until the new one is whole, and is then removed; files of other names are left alone. After
+        a crash at any time one of the two is there, whole, each file with a SHA-256 over its bytes.
+        Gradients that are accumulated are not in it: save between steps.
+
+        Raises:
+            OSError, ValueError, TypeError: on all ranks, for what cannot be written; the older
+                checkpoint stays.
+            RuntimeError: before `adopt`.
+        """
+        model = self._adopted()
+        state = self._optimizer._state_dict(live=True)
+        states = state.pop("state")
+        slots = {
+            name: np.concatenate([arrays[name].ravel() for arrays in states.values()])
+            for name in next(iter(states.values()))
+        }
+        elements = model.flat.elements
+        own = {"params": model.flat.values[elements], "slots": slots}
+        whole = {"params": model.described(), "optimizer": state}
+        checkpoint_folder.save(self._comm, folder, (elements.start, elements.stop), own, whole)
+
+    def load(self, folder: Path) -> None:
+        """Go on bit for bit from a checkpoint of `save`, on any number of ranks.
+
+        After `adopt`, with parameters of the same structure. Schedules that are not of schuss,
+        and overrides, are those of the constructor.
+
+        Raises:
+            CheckpointError: there is no whole checkpoint in the folder.
+            ValueError: it does not fit the parameters or the optimizer.
+            OSError: it cannot be read. After any error, on all ranks, nothing has changed.
+            RuntimeError: before `adopt`.
+        """
+        model = self._adopted()
+        error: Exception | None = None
+        saved: dict[str, Any] = {}
+        params = model.flat.values[:0]
+        try:
+            saved, params = self._read(pathlib.Path(path_text(folder)), model)
+        except Exception as e:
+            error = e
+        agree(self._comm, error)
+        self._optimizer.load_state_dict(saved)
+        model.flat.values[model.flat.elements] = params
+        model.exchange()
+        model.gradients.begin()
+
+    def _read(self, folder: pathlib.Path, model: _Model) -> tuple[dict[str, Any], NDArray[Any]]:
+        """Return the state_dict and the parameters of this rank's shard, if they fit."""
+        meta = checkpoint_folder.read_meta(folder)
+        if (came := meta["params"]) != (wanted := model.described()):
+            path = next(p for p in [*came, *wanted] if came.get(p) != wanted.get(p))
+            raise ValueError(
+                f"{folder} has params[{path!r}] {came.get(path, 'not at all')}; "
+                f"{wanted.get(path, 'no such parameter')} is wanted"
+            )
+        own = checkpoint_folder.read_range(folder, meta, model.flat.elements)
+        states: dict[str, dict[str, Any]] = {}
+        parts = zip(model.flat.shapes, model.flat.own_parts(), strict=True)
+        for k, (path, part) in enumerate(parts):
+            shapes = {name: array.shape for name, array in model.stepper.slots(k).items()}
+            states[path] = {
+                name: array[part].reshape(shapes.get(name, -1))
+                for name, array in own["slots"].items()
+            }
+        saved = {**meta["optimizer"], "state": states}
+        self._optimizer._check_state_dict(saved)
+        self._optimizer._fitted(model.stepper, saved)
+        return saved, own["params"]
+
+
+@dataclass
+class _Model:
+    """What a `Sharded` knows once it has parameters."""
+
+    flat: Flat
+    params: Any  # views of it, in the structure of the parameters
+    tensors: list[Any]  # of PyTorch, over the same memory
+    stepper: _core.Stepper
+    gradients: Gradients
+
+    def described(self) -> dict[str, str]:
+        """Return what each parameter is, by path."""
+        views = self.flat.views(self.flat.values)
+        return {path: _description(v) for path, v in zip(self.flat.shapes, views, strict=True)}
+
+    def exchange(self) -> None:
+        """Give each rank the others' shards of the parameters."""
+        self.flat.exchange()
+        self.mark()
+
+    def mark(self) -> None:
+        """Tell PyTorch that its tensors have been written."""
+        for tensor in self.tensors:
+            _core.mark_written(tensor)
+
+
+def _description(array: NDArray[Any]) -> str:
+    return f"{array.dtype.name} of shape {array.shape}"
+
+
+def _adoptable(params: Any) -> list[tuple[str, Any, NDArray[Any]]]:
+    """Return path, leaf and array of each parameter, if all can be adopted."""
+    leaves = _core.views(params, "params", True)
+    if not leaves:
+        raise ValueError("params has no arrays; at least one is wanted")
+    seen: dict[int, str] = {}
+    for path, leaf, array in leaves:
+        if not isinstance(array, np.ndarray) or array.dtype.name not in STORAGE:
+            what = f"of {array.dtype}" if isinstance(array, np.ndarray) else repr(leaf)
+            raise TypeError(
+                f"params[{path!r}] is {what}; an array of {', '.join(STORAGE)} is wanted"
+            )
+        if leaf is not array and not hasattr(leaf, "data"):
+            raise TypeError(
+                f"params[{path!r}] is {type(leaf).__name__}; an array of NumPy or a tensor of "
+                "PyTorch is wanted"
+            )
+        if array.dtype != (first := leaves[0][2].dtype):
+            raise TypeError(
+                f"params[{path!r}] is {array.dtype}, and params[{leaves[0][0]!r}] is {first}; one "
+                "dtype for all is wanted"
+            )
+        if id(leaf) in seen:
+            raise ValueError(
+                f"params[{path!r}] is params[{seen[id(leaf)]!r}]; each array once is wanted"
+            )
+        seen[id(leaf)] = path
+    return leaves

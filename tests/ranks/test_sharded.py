@@ -1,0 +1,480 @@
+"""Sharded optimizers on ranks that are threads: the bits of one whole optimizer, and all errors."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import schuss
+from schuss.distributed import Sharded
+
+from tests.ranks.threads import on_ranks, outcomes
+from tests.ranks.training import (
+    PARTS,
+    RULES,
+    SHAPES,
+    begin,
+    crc,
+    gradients,
+    hashes,
+    optimizer,
+    run,
+    start,
+    train,
+    whole,
+)
+
+FLOATS = (np.float32, np.float64)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("rule", [*RULES, "LARS", "Adan", "Rprop"])
+def test_bits_are_those_of_one_whole_optimizer(rule, dtype, threads):
+    threads(1)
+    wanted = hashes(rule, dtype)
+    for ranks in (1, 2, 4, 8):
+        assert on_ranks(ranks, lambda comm: run(comm, rule, dtype)) == [wanted] * ranks, ranks
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "float16"])
+def test_parameters_of_16_bits(name, threads):
+    threads(1)
+    dtype = np.dtype(pytest.importorskip("ml_dtypes").bfloat16 if name == "bfloat16" else name)
+    opt, params = optimizer("AdamW"), start(dtype)
+    for step in range(3):
+        parts = [gradients(step, part, np.float32) for part in range(PARTS)]
+        sums = {k: sum_in_pairs([p[k] for p in parts]) * np.float32(1 / PARTS) for k in SHAPES}
+        opt.step(params, {k: np.asarray(g) for k, g in sums.items()})
+
+    def sharded(comm):
+        mine, own = begin(comm, "AdamW", dtype)
+        train(mine, np.float32, range(3))
+        return crc(own)
+
+    assert on_ranks(2, sharded) == [crc(params)] * 2
+
+
+def sum_in_pairs(arrays):
+    while len(arrays) > 1:
+        arrays = [a + b for a, b in zip(arrays[::2], arrays[1::2], strict=True)]
+    return arrays[0]
+
+
+def test_keys_of_gradients_may_come_in_any_order(threads):
+    threads(1)
+
+    def turned(comm):
+        opt, params = begin(comm, "AdamW", np.float32)
+        for part in opt.own_parts:
+            opt.accumulate(dict(reversed(gradients(0, part, np.float32).items())))
+        opt.step()
+        return crc(params)
+
+    assert on_ranks(2, turned) == [crc(whole("AdamW", np.float32, steps=1)[0])] * 2
+
+
+def test_report_is_that_of_the_whole(threads):
+    threads(1)
+    _, _, report = whole("AdamW", np.float64)
+
+    def last(comm):
+        opt, _ = begin(comm, "AdamW", np.float64)
+        train(opt, np.float64, range(8))
+        return opt.last_step, opt.step_count
+
+    assert on_ranks(4, last) == [(report, 7)] * 4
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e200])
+def test_norms_beyond_the_range_of_squares(size, threads):
+    threads(1)
+    rng = np.random.default_rng(1)
+    grads = [size * rng.standard_normal(9000) for _ in range(PARTS)]
+    params, opt = np.ones(9000), schuss.SGD(1.0, max_norm=1.0)
+    opt.step(params, sum_in_pairs(grads) * (1 / PARTS))
+
+    def sharded(comm):
+        mine = Sharded(schuss.SGD(1.0, max_norm=1.0), comm)
+        own = mine.adopt(np.ones(9000))
+        for part in mine.own_parts:
+            mine.accumulate(grads[part])
+        mine.step()
+        return own.tobytes(), mine.last_step
+
+    assert on_ranks(4, sharded) == [(params.tobytes(), opt.last_step)] * 4
+    assert 0.0 < opt.last_step.grad_norm < np.inf
+
+
+def test_states_lie_on_one_rank_each(threads):
+    threads(1)
+
+    def nbytes(comm):
+        opt = Sharded(schuss.Adam(1e-3), comm)
+        opt.adopt([np.zeros((300, 100), np.float32), np.zeros(41, np.float32)])
+        return sum(a.nbytes for slots in opt.optimizer.state for a in slots.values())
+
+    of_ranks = on_ranks(4, nbytes)
+    assert sum(of_ranks) == 2 * 4 * 30041
+    assert max(of_ranks) <= 2 * 4 * (30041 / 4 + 4096)
+    assert on_ranks(8, nbytes)[-1] == 2 * 4 * (30041 - 7 * 4096)
+
+
+@pytest.mark.parametrize("ranks", [2, 3, 5])
+def test_native_sums_serve_any_number_of_ranks(ranks, threads):
+    threads(1)
+    wanted, _, _ = whole("AdamW", np.float64, steps=4)
+
+    def native(comm):
+        opt = Sharded(optimizer("AdamW"), comm, reduction="native", parts=PARTS)
+        params = opt.adopt(start(np.float64))
+        train(opt, np.float64, range(4))
+        return params
+
+    found = on_ranks(ranks, native)
+    assert len({crc(params) for params in found}) == 1
+    for name in SHAPES:
+        np.testing.assert_allclose(found[0][name], wanted[name], rtol=1e-9, atol=1e-12)
+
+
+def test_every_part_belongs_to_one_rank():
+    for ranks in (1, 3, 5, 8):
+        own = on_ranks(ranks, lambda comm: Sharded(schuss.SGD(1.0), comm).own_parts)
+        assert [part for parts in own for part in parts] == list(range(8))
+
+
+def test_reduction_is_chosen_by_the_ranks():
+    for ranks, parts, chosen in ((2, 8, "fixed-tree"), (3, 8, "native"), (2, 6, "native")):
+        found = on_ranks(ranks, lambda comm, p=parts: repr(Sharded(schuss.SGD(1.0), comm, None, p)))
+        assert all(f"reduction={chosen!r}, parts={parts}" in text for text in found)
+
+
+# -- checkpoints -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rule", ["NAdam", "LAMB", "SGD"])
+@pytest.mark.parametrize(("saved", "loaded"), [(4, 2), (2, 4), (4, 1), (1, 8)])
+def test_checkpoints_load_on_any_number_of_ranks(saved, loaded, rule, tmp_path, threads):
+    threads(1)
+    wanted, folder = hashes(rule, np.float32), tmp_path / "new" / "checkpoint"
+    on_ranks(1, lambda comm: run(comm, rule, np.float32, range(1), save=folder))  # an older one
+    (folder / "notes.txt").write_text("mine")
+    on_ranks(saved, lambda comm: run(comm, rule, np.float32, range(6), save=folder))
+    assert len(os.listdir(folder)) == saved + 2
+    found = on_ranks(loaded, lambda comm: run(comm, rule, np.float32, range(6, 8), load=folder))
+    assert found == [wanted] * loaded
+    assert (folder / "notes.txt").read_text() == "mine"
+
+
+def damage_list(folder):
+    (folder / "meta.safetensors").write_bytes(b"x" * 100)
+
+
+def damage_shard(folder):
+    file = max(folder.glob("shard-*"))
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(bytes(data))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda folder: (folder / "meta.safetensors").unlink(), "has no meta.safetensors"),
+        (lambda folder: max(folder.glob("shard-*")).unlink(), "has no shard-.*names"),
+        (damage_list, "no whole checkpoint"),
+        (damage_shard, "a byte in it was changed"),
+    ],
+)
+def test_damaged_checkpoints_change_nothing(damage, message, tmp_path, threads):
+    threads(1)
+    on_ranks(2, lambda comm: run(comm, "AdamW", np.float32, range(2), save=tmp_path))
+    damage(tmp_path)
+
+    def refused(comm):
+        opt, params = begin(comm, "AdamW", np.float32)
+        with pytest.raises(schuss.CheckpointError, match=f"rank .: .*{message}"):
+            opt.load(tmp_path)
+        train(opt, np.float32, range(8))
+        return crc(params)
+
+    assert on_ranks(2, refused) == [hashes("AdamW", np.float32)[0]] * 2
+
+
+def test_checkpoints_of_another_model_are_refused(tmp_path, threads):
+    threads(1)
+    on_ranks(2, lambda comm: run(comm, "AdamW", np.float32, range(2), save=tmp_path))
+
+    def other_shape(comm):
+        opt = Sharded(optimizer("AdamW"), comm)
+        opt.adopt({**start(np.float32), "b": np.ones(81, np.float32)})
+        with pytest.raises(ValueError, match=r"params\['b'\] float32 of shape \(80,\); .*\(81,\)"):
+            opt.load(tmp_path)
+
+    def other_rule(comm):
+        opt = Sharded(schuss.Adam(1e-3), comm)
+        opt.adopt(start(np.float32))
+        with pytest.raises(ValueError, match="'AdamW'; 'Adam' is wanted"):
+            opt.load(tmp_path)
+
+    on_ranks(2, other_shape)
+    on_ranks(2, other_rule)
+
+
+def test_a_folder_that_cannot_be_written(tmp_path, threads):
+    threads(1)
+    (tmp_path / "file").write_text("")
+
+    def refused(comm):
+        opt, _ = begin(comm, "AdamW", np.float32)
+        with pytest.raises(OSError, match="rank 0: "):
+            opt.save(tmp_path / "file")
+
+    on_ranks(2, refused)
+
+
+# -- errors: the same on all ranks, with nothing written -------------------------------------------
+
+
+def broken(part, change):
+    """The gradients of a part, changed."""
+    grads = gradients(0, part, np.float32)
+    change(grads)
+    return grads
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "message"),
+    [
+        (
+            lambda g: g.update(u=g["u"][1:]),
+            ValueError,
+            r"rank 1: grads\['u'\] has shape \(132, 129\); \(133, 129\) is wanted",
+        ),
+        (lambda g: g.pop("b"), ValueError, r"rank 1: grads lacks \['b'\] and has \[\]"),
+        (
+            lambda g: g.update(b=g["b"] + 1j),
+            TypeError,
+            r"(?s)rank 1: grads\['b'\] is .*real numbers",
+        ),
+        (lambda g: g.update(b="b"), TypeError, r"rank 1: grads\['b'\] is 'b'"),
+    ],
+)
+def test_gradients_that_do_not_fit(change, kind, message, threads):
+    threads(1)
+
+    def refused(comm):
+        opt, params = begin(comm, "AdamW", np.float32)
+        before = crc(params)
+        for part in opt.own_parts:
+            opt.accumulate(broken(part, change if part == 5 else lambda g: None))
+        with pytest.raises(kind, match=message):
+            opt.step()
+        assert crc(params) == before
+        train(opt, np.float32, range(8))
+        return crc(params)
+
+    assert on_ranks(2, refused) == [hashes("AdamW", np.float32)[0]] * 2
+
+
+@pytest.mark.parametrize(("more", "times"), [(-1, 3), (1, 4)])
+def test_parts_that_are_missing_or_too_many(more, times, threads):
+    threads(1)
+
+    def refused(comm):
+        opt, params = begin(comm, "AdamW", np.float32)
+        before = crc(params)
+        for k in range(len(opt.own_parts) + more * (comm.rank == 1)):
+            opt.accumulate(gradients(0, k, np.float32))
+        with pytest.raises(ValueError, match=rf"rank 1: accumulate was called .*{times} times"):
+            opt.step()
+        assert crc(params) == before
+
+    on_ranks(2, refused)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("max_norm", "max_norm differs between ranks: 1.0 on ranks 0, 1, 3, 0.5 on rank 2"),
+        ("learning_rate", "learning_rate differs between ranks"),
+        ("nonfinite", 'nonfinite differs .*"raise" on rank 2'),
+    ],
+)
+def test_settings_that_differ(name, message, threads):
+    threads(1)
+    value = {"max_norm": 0.5, "learning_rate": 1e-3, "nonfinite": "raise"}[name]
+
+    def refused(comm):
+        opt, params = begin(comm, "AdamW", np.float32)
+        before = crc(params)
+        if comm.rank == 2:
+            setattr(opt.optimizer, name, value)
+        with pytest.raises(ValueError, match=message):
+            train(opt, np.float32, [0])
+        assert crc(params) == before
+
+    on_ranks(4, refused)
+
+
+def test_a_schedule_that_differs(threads):
+    threads(1)
+
+    def refused(comm):
+        rate = schuss.schedules.linear(0.1, total_steps=10 + comm.rank)
+        opt, params = begin(comm, "AdamW", np.float32, learning_rate=rate)
+        train(opt, np.float32, [0])
+        before = crc(params)
+        with pytest.raises(ValueError, match="learning_rate at step 1 differs between ranks"):
+            train(opt, np.float32, [1])
+        assert crc(params) == before
+
+    on_ranks(2, refused)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"w": np.ones((2, 3))}, r"params\['w'\] differs .*shape \(3, 2\).*shape \(2, 3\)"),
+        ({"w": np.ones((3, 2), np.float32)}, r"params\['w'\] differs .*float64.*float32"),
+        ({"w": np.ones((3, 2)), "b": np.ones(1)}, r"params\['b'\] differs .*null on rank 0"),
+        ({"v": np.ones(1), "w": np.ones((3, 2))}, r"the order of params differs"),
+    ],
+)
+def test_parameters_that_differ(params, message):
+    def refused(comm):
+        opt = Sharded(schuss.SGD(1.0), comm)
+        with pytest.raises(ValueError, match=message):
+            usual = {"w": np.ones((3, 2)), **({"v": np.ones(1)} if "v" in params else {})}
+            opt.adopt(params if comm.rank else usual)
+
+    on_ranks(2, refused)
+
+
+def test_nonfinite_gradients_are_raised_on_all_ranks(threads):
+    threads(1)
+
+    def refused(comm):
+        opt, params = begin(comm, "AdamW", np.float32, nonfinite="raise")
+        train(opt, np.float32, range(4))
+        before = crc(params)
+        with pytest.raises(FloatingPointError, match=r"nothing was written"):
+            train(opt, np.float32, [4])
+        assert crc(params) == before
+        assert opt.step_count == 4
+
+    on_ranks(4, refused)
+    on_ranks(1, refused)
+
+
+def test_one_rank_that_has_it_all(threads):
+    """Where the model is less than a block the first rank checks alone, and all hear of it."""
+    threads(1)
+
+    def small(comm, bad=None):
+        opt = Sharded(schuss.Adam(0.1, nonfinite="raise"), comm)
+        params = opt.adopt(np.ones(5))
+        for part in opt.own_parts:
+            opt.accumulate(np.full(5, np.inf if part == bad else part))
+        opt.step()
+        return params.tobytes()
+
+    alone = np.ones(5)
+    schuss.Adam(0.1).step(alone, np.full(5, 3.5))
+    assert on_ranks(4, small) == [alone.tobytes()] * 4
+    for error in outcomes(4, lambda comm: small(comm, bad=7)):
+        assert isinstance(error, FloatingPointError)
+        assert re.search("not finite", str(error))
+
+
+def test_units_that_a_border_cuts_are_refused_on_all_ranks(threads):
+    threads(1)
+
+    def refused(comm):
+        opt, params = begin(comm, "AdamW", np.float32, agc=0.01)
+        before = crc(params)
+        with pytest.raises(ValueError, match=r"rank .: agc is set for a parameter that the range"):
+            train(opt, np.float32, [0])
+        assert crc(params) == before
+        opt.optimizer.agc = None
+        train(opt, np.float32, range(8))
+        return crc(params)
+
+    assert on_ranks(2, refused) == [hashes("AdamW", np.float32)[0]] * 2
+
+
+def test_arguments():
+    def check(comm):
+        for arguments, kind, message in (
+            (("Adam", comm), TypeError, "optimizer is 'Adam'"),
+            ((schuss.SGD(1.0), "world"), TypeError, "comm is 'world'"),
+            ((schuss.SGD(1.0), comm, "tree"), ValueError, "reduction is 'tree'"),
+            ((schuss.SGD(1.0), comm, None, 2), ValueError, "parts is 2; at least 3"),
+            ((schuss.SGD(1.0), comm, None, 3.5), ValueError, "parts is 3.5"),
+            ((schuss.SGD(1.0), comm, "fixed-tree"), ValueError, "parts=8 on 3 ranks; powers"),
+        ):
+            with pytest.raises(kind, match=message):
+                Sharded(*arguments)
+        used = schuss.SGD(1.0)
+        used.step(np.ones(2), np.ones(2))
+        with pytest.raises(ValueError, match="optimizer has taken 1 steps"):
+            Sharded(used, comm)
+
+    on_ranks(3, check)
+
+
+def test_parameters_come_first_and_once(tmp_path):
+    def check(comm):
+        opt = Sharded(schuss.SGD(1.0), comm)
+        for call in (
+            opt.step,
+            lambda: opt.accumulate(np.ones(2)),
+            lambda: opt.save(tmp_path),
+            lambda: opt.load(tmp_path),
+            lambda: opt.averaged().__enter__(),
+        ):
+            with pytest.raises(RuntimeError, match=r"adopt\(params\) comes first"):
+                call()
+        shared = np.ones(2)
+        for params, kind, message in (
+            ([1.0], TypeError, r"params\['0'\] is 1.0"),
+            ([np.ones(2, int)], TypeError, r"params\['0'\] is of int64"),
+            ([np.ones(2), np.ones(2, np.float32)], TypeError, ".* one dtype for all"),
+            ([shared, shared], ValueError, r"params\['1'\] is params\['0'\]"),
+            ([], ValueError, "params has no arrays"),
+        ):
+            with pytest.raises(kind, match=f"rank 0: {message}"):
+                opt.adopt(params)
+        opt.adopt(np.ones(2))
+        with pytest.raises(RuntimeError, match="rank 0: parameters have been adopted"):
+            opt.adopt(np.ones(2))
+        with pytest.raises(AttributeError, match="keeps no average"), opt.averaged():
+            pass
+
+    on_ranks(2, check)
+
+
+def test_an_override_that_matches_nothing():
+    def check(comm):
+        opt = Sharded(schuss.SGD(1.0, overrides={"x": {"learning_rate": 0.1}}), comm)
+        with pytest.raises(ValueError, match="rank 0: overrides: "):
+            opt.adopt({"w": np.ones(3)})
+
+    on_ranks(2, check)
+
+
+def test_importing_brings_no_engine():
+    code = (
+        "import sys, schuss, schuss.distributed; schuss.distributed.Sharded;"
+        "found = {'mpi4py', 'torch', 'dask', 'distributed', 'ray', 'joblib'} & set(sys.modules);"
+        "assert not found, found"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_group_of_torch_comes_first():
+    with pytest.raises(RuntimeError, match=r"torch\.distributed is not initialized"):
+        schuss.distributed.torch_group()
