@@ -13,6 +13,7 @@ from itertools import chain, islice
 from multiprocessing.pool import RemoteTraceback
 from threading import Lock
 from typing import Any, Generic, TypeVar
+from uuid import uuid4
 
 from schuss import config
 from schuss.lab import task
@@ -153,12 +154,33 @@ def _dask(work: Work[Item, Any], client: Any) -> _Cluster[Item]:
                 "backend is 'dask', and there is no client; make one with "
                 "distributed.Client(address) before"
             ) from None
-    # A task, as what is scattered is gone when the workers that hold it are; in bytes, as the
-    # scheduler unpickles tasks and need not know what they import.
-    with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 EiB"}):
+    # A task, which runs again where workers die that hold its result: scattered data would be gone.
+    # In bytes, as the scheduler unpickles tasks, and need not know what these import.
+    with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 PiB"}):
         held = client.submit(cloudpickle.loads, cloudpickle.dumps(work), pure=False)
     pool = client.get_executor(pure=False)
-    return _Cluster(partial(pool.submit, _on_worker, held), Future.cancel, (KilledWorker,))
+    return _Cluster(
+        lambda item: pool.submit(_once, f"schuss-{uuid4().hex}", held, item),
+        Future.cancel,
+        (KilledWorker,),
+    )
+
+
+def _once(name: str, work: Work[Item, Result], item: Item) -> Result | _Failed | _Died:
+    """As `_on_worker`, unless a worker died that had begun.
+
+    Dask runs what killed its worker four times by itself, each time with what is there beside it.
+    """
+    from distributed import Event
+
+    begun = Event(name)
+    try:
+        if begun.is_set():
+            return _Died()
+        begun.set()
+        return _on_worker(work, item)
+    finally:
+        begun.clear()
 
 
 def _ray(work: Work[Item, Any]) -> _Cluster[Item]:
@@ -203,12 +225,21 @@ def _in_flight(
                     raise ValueError(
                         f"workers cannot begin: {error}; they need schuss, and what is trained"
                     ) from error
+                finally:
+                    del future  # Dask would keep its result, and make it again where it is lost
                 if isinstance(result, _Failed):
                     raise result.error from RemoteTraceback(result.trace)
-                yield result
+                if isinstance(result, _Died):
+                    lost.append(item)
+                else:
+                    yield result
     finally:
         for future in waiting:
             cluster.cancel(future)
+
+
+class _Died:
+    """In place of a result: a worker died with it."""
 
 
 @dataclass(frozen=True)
