@@ -116,7 +116,10 @@ def test_samples_are_seeded_and_no_more_than_the_grid():
         ({"space": [0.1]}, "a dict of hyperparameters"),
         ({"samples": 0}, "samples"),
         ({"processes": 0}, "processes"),
-        ({"backend": "slurm"}, "backend is 'slurm'; 'loky', 'threading', 'dask' or 'ray' is wanted"),
+        (
+            {"backend": "slurm"},
+            "backend is 'slurm'; 'loky', 'threading', 'dask' or 'ray' is wanted",
+        ),
         ({"seed": -1}, "seed"),
         ({"seed": 2**32}, "seed"),
         ({"direction": "up"}, "direction"),
@@ -250,7 +253,9 @@ def test_a_worker_that_dies_costs_its_trial_alone(tmp_path):
         return bowl(optimizer)
 
     file, rates = tmp_path / "a.jsonl", {"learning_rate": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]}
-    with pytest.raises(lab.TrialsLost, match=r"died.* SGD {'learning_rate': 0.2}; the") as lost:
+    with pytest.raises(
+        lab.LostTrialsError, match=r"died.* SGD {'learning_rate': 0.2}; the"
+    ) as lost:
         lab.search(["sgd"], rates, train=train, processes=2, results_file=file)
     assert isinstance(lost.value, ChildProcessError)
     assert [trial.settings for trial in lost.value.trials] == [{"learning_rate": 0.2}]
@@ -266,7 +271,7 @@ def test_a_search_that_lost_all_has_no_best():
         os._exit(3)
 
     rates = {"learning_rate": [k / 10 for k in range(1, 6)]}
-    with pytest.raises(lab.TrialsLost, match=r"0\.3} and 2 more; the other") as lost:
+    with pytest.raises(lab.LostTrialsError, match=r"0\.3} and 2 more; the other") as lost:
         lab.search(["sgd"], rates, train=train, processes=2)
     assert (lost.value.result.best, lost.value.result.trials) == (None, [])
 

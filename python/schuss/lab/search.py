@@ -36,7 +36,7 @@ from schuss.lab.catalog import Progress
 from schuss.lab.results_file import ResultsFile
 from schuss.suggest import did_you_mean, explain
 
-__all__ = ["Search", "Trial", "TrialsLost", "search"]
+__all__ = ["LostTrialsError", "Search", "Trial", "search"]
 
 Train = Callable[[Any], float]
 Settings = dict[str, Any]
@@ -72,7 +72,7 @@ class Trial:
         return {**asdict(self), "score": None if math.isnan(self.score) else self.score}
 
 
-class TrialsLost(ChildProcessError):
+class LostTrialsError(ChildProcessError):
     """Workers died, perhaps for lack of memory, with some trials of a search; the others are done.
 
     Attributes:
@@ -215,8 +215,8 @@ def search(
         TypeError, ValueError: an argument that makes no sense, before anything is trained; a file
             of another experiment, or one that another search is using; a `train` that failed, with
             its own exception as the cause.
-        TrialsLost: a ChildProcessError after all other trials: workers died with some, and again
-            when each of these ran alone. They are not in the results file.
+        LostTrialsError: a ChildProcessError, after all other trials: workers died with some, and
+            again when each of these ran alone. They are not in the results file.
         ModuleNotFoundError: scikit-learn is missing, or what the backend needs.
 
     Example:
@@ -265,19 +265,16 @@ def search(
         if progress is not None and found:
             progress(trial.optimizer, len(found), len(planned))
         lost: list[Trial] = []
-        with closing(workers.run(partial(_score, work), left, processes, backend)) as done:
-            try:
-                for trial in done:
-                    file.add(trial.to_dict())
-                    found[trial.key] = trial
-                    if progress is not None:
-                        progress(trial.optimizer, len(found), len(planned))
-            except workers.Lost as error:
-                lost = error.items
+        with closing(workers.run(partial(_score, work), left, processes, backend, lost)) as done:
+            for trial in done:
+                file.add(trial.to_dict())
+                found[trial.key] = trial
+                if progress is not None:
+                    progress(trial.optimizer, len(found), len(planned))
     trials = [found[key] for key in planned if key in found]
     result = Search(experiment, direction, trials, resumed)
     if lost:
-        raise TrialsLost(lost, result)
+        raise LostTrialsError(lost, result)
     return result
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
-from multiprocessing.pool import RemoteTraceback
 from threading import Lock
 from typing import Any, Generic, TypeVar
 from uuid import uuid4
@@ -18,7 +17,7 @@ from uuid import uuid4
 from schuss import config
 from schuss.lab import task
 
-__all__ = ["BACKENDS", "Lost", "run"]
+__all__ = ["BACKENDS", "run"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -29,39 +28,30 @@ Engine = Callable[[Sequence[Item], list[Item]], Iterator[Result]]
 BACKENDS = ("loky", "threading", "dask", "ray")
 
 
-class Lost(Exception, Generic[Item]):
-    """Items whose worker died, also when nothing else ran."""
-
-    def __init__(self, items: list[Item]) -> None:
-        super().__init__(items)
-        self.items = items
-
-
 def run(
-    work: Work[Item, Result], items: Sequence[Item], processes: int | None, backend: str | None
-) -> Iterator[Result]:
+    work: Work[Item, Result],
+    items: Sequence[Item],
+    processes: int | None,
+    backend: str | None,
+    lost: list[Item],
+) -> Generator[Result, None, None]:
     """Yield `work(item)` for each item, in whatever order they end.
 
     What was under way where a worker died runs again when all others are done, one item at a time:
     whose worker dies then has itself to blame.
 
     Args:
-        work: what it needs travels once to each worker.
+        work: it travels once to each worker, with what it needs.
         items: what is small and differs.
         processes: how many run at once; None is what the backend is set to: all that a cluster has.
         backend: None is the one of joblib's that is active, which is loky where none is.
-
-    Raises:
-        Lost: at the end.
+        lost: here go, at the end, the items whose workers died both times.
     """
     engine: Engine[Item, Result] = _engine(work, len(items), processes, backend)
     suspects: list[Item] = []
-    lost: list[Item] = []
     yield from engine(items, suspects)
     for item in suspects:
         yield from engine([item], lost)
-    if lost:
-        raise Lost(lost)
 
 
 def _engine(
@@ -136,8 +126,8 @@ def _numbered(work: Work[Item, Result], number: int, item: Item) -> tuple[int, R
 class _Cluster(Generic[Item]):
     """What to do with an item, and how what happened is called there."""
 
-    submit: Callable[[Item], Future[Any]]
-    cancel: Callable[[Future[Any]], Any]
+    submit: Callable[[Item], Any]  # a Future
+    cancel: Callable[[Any], object]
     died: tuple[type[Exception], ...]
 
 
@@ -202,7 +192,7 @@ def _in_flight(
     cluster: _Cluster[Item], most: int | None, items: Sequence[Item], lost: list[Item]
 ) -> Iterator[Any]:
     left = iter(items)
-    waiting: dict[Future[Any], Item] = {}
+    waiting: dict[Any, Item] = {}
     try:
         while True:
             for item in islice(left, (most or len(items)) - len(waiting)):
@@ -228,7 +218,7 @@ def _in_flight(
                 finally:
                     del future  # Dask would keep its result, and make it again where it is lost
                 if isinstance(result, _Failed):
-                    raise result.error from RemoteTraceback(result.trace)
+                    raise result.error from _RemoteError(result.trace)
                 if isinstance(result, _Died):
                     lost.append(item)
                 else:
@@ -248,6 +238,13 @@ class _Failed:
 
     error: Exception
     trace: str
+
+
+class _RemoteError(Exception):
+    """The traceback of an exception on a worker, as text."""
+
+    def __str__(self) -> str:
+        return f"on a worker\n\n{self.args[0]}"
 
 
 def _on_worker(work: Work[Item, Result], item: Item) -> Result | _Failed:
