@@ -60,12 +60,12 @@ def connected(arguments: argparse.Namespace) -> Iterator[None]:
         from distributed import Client
 
         with Client(arguments.scheduler, scheduler_file=arguments.scheduler_file) as client:
-            _send(client, list(_modules_here()))
+            _send(client, sorted(_modules_here()))
             yield
     elif arguments.backend == "ray":
         import ray
 
-        modules = [str(path) for path in _modules_here()]
+        modules = [str(path) for path in sorted(_modules_here())]
         with ray.init(
             arguments.scheduler,
             runtime_env={"py_modules": modules} if modules else None,
@@ -98,8 +98,10 @@ def _send(client: Any, modules: list[Path]) -> None:
             for module in modules:
                 for path in [module] if module.is_file() else module.rglob("*.py"):
                     file.write(path, path.relative_to(module.parent))
-        client.run(_forget, [module.stem for module in modules])
-        client.register_plugin(UploadFile(str(archive)), name=archive.stem)
+        names = [module.stem for module in modules]
+        client.run(_forget, names)
+        # In the place of what an earlier search has sent, or new workers would get both.
+        client.register_plugin(UploadFile(str(archive)), name=f"schuss {' '.join(names)}")
 
 
 def _forget(modules: Iterable[str]) -> None:

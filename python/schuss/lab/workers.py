@@ -212,8 +212,9 @@ def _in_flight(
                         "the cluster forgot its work; is its scheduler still there?"
                     ) from error
                 except Exception as error:
+                    *_, what = "".join(traceback.format_exception_only(error)).splitlines()
                     raise ValueError(
-                        f"workers cannot begin: {error}; they need schuss, and what is trained"
+                        f"workers cannot begin: {what}; they need schuss, and what train imports"
                     ) from error
                 finally:
                     del future  # Dask would keep its result, and make it again where it is lost
