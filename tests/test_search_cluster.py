@@ -18,6 +18,8 @@ from schuss import lab
 from schuss.__main__ import main
 from test_cli import fails
 
+from docs import snippets
+
 pytest.importorskip("sklearn")
 joblib = pytest.importorskip("joblib")
 
@@ -211,6 +213,13 @@ def test_dask_without_a_client(monkeypatch):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("backend is 'dask', and there is no client; make one with")
+
+
+def test_the_page_that_shows_it(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("distributed")
+    monkeypatch.chdir(tmp_path)
+    snippets.run_python(snippets.HERE / "gallery.md")
 
 
 # The command.
