@@ -18,8 +18,6 @@ from schuss import lab
 from schuss.__main__ import main
 from test_cli import fails
 
-from docs import snippets
-
 pytest.importorskip("sklearn")
 joblib = pytest.importorskip("joblib")
 
@@ -204,7 +202,7 @@ def test_a_worker_that_is_killed_costs_nothing(cluster, tmp_path):
     assert scores(result) == scores(lab.search(["sgd"], RATES, train=bowl))
 
 
-def test_dask_without_a_client(monkeypatch):
+def test_dask_without_a_client():
     pytest.importorskip("distributed")
     code = (
         "from schuss import lab\n"
@@ -215,11 +213,12 @@ def test_dask_without_a_client(monkeypatch):
     assert done.stdout.startswith("backend is 'dask', and there is no client; make one with")
 
 
-def test_the_page_that_shows_it(tmp_path, monkeypatch):
+def test_the_page_that_shows_it(tmp_path):
     pytest.importorskip("matplotlib")
     pytest.importorskip("distributed")
-    monkeypatch.chdir(tmp_path)
-    snippets.run_python(snippets.HERE / "gallery.md")
+    code = "from docs import snippets; snippets.run_python(snippets.HERE / 'gallery.md')"
+    root = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=root, check=True)
 
 
 # The command.
