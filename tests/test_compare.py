@@ -888,6 +888,7 @@ def test_importing_is_light():
     code = (
         "import sys, schuss; assert 'schuss.lab' not in sys.modules; import schuss.lab;"
         "heavy = {'matplotlib', 'rich', 'sklearn', 'scipy', 'joblib', 'threadpoolctl', 'torch'};"
+        "heavy |= {'mpi4py', 'dask', 'distributed', 'ray', 'cloudpickle'};"
         "heavy &= set(sys.modules); assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -116,6 +116,10 @@ def test_samples_are_seeded_and_no_more_than_the_grid():
         ({"space": [0.1]}, "a dict of hyperparameters"),
         ({"samples": 0}, "samples"),
         ({"processes": 0}, "processes"),
+        (
+            {"backend": "slurm"},
+            "backend is 'slurm'; 'loky', 'threading', 'dask' or 'ray' is wanted",
+        ),
         ({"seed": -1}, "seed"),
         ({"seed": 2**32}, "seed"),
         ({"direction": "up"}, "direction"),
@@ -131,8 +135,8 @@ def test_bad_arguments(arguments, words):
     given = {"optimizers": ["sgd"], "space": {}, "train": counted(calls), **arguments}
     with pytest.raises(ValueError, match=words):
         lab.search(given.pop("optimizers"), given.pop("space"), **given)
-    with pytest.raises(TypeError, match="processes is None; a whole number"):
-        lab.search(["sgd"], {}, train=counted(calls), processes=None)
+    with pytest.raises(TypeError, match="processes is '2'; a whole number"):
+        lab.search(["sgd"], {}, train=counted(calls), processes="2")
     assert not calls
 
 
@@ -242,12 +246,80 @@ def test_processes_change_nothing(blobs):
     assert [t.score for t in alone] == [t.score for t in both]
 
 
-def test_a_worker_that_dies():
+def test_a_worker_that_dies_costs_its_trial_alone(tmp_path):
+    def train(optimizer):
+        if optimizer.learning_rate == 0.2:
+            os._exit(3)
+        return bowl(optimizer)
+
+    file, rates = tmp_path / "a.jsonl", {"learning_rate": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]}
+    with pytest.raises(
+        lab.LostTrialsError, match=r"died.* SGD {'learning_rate': 0.2}; the"
+    ) as lost:
+        lab.search(["sgd"], rates, train=train, processes=2, results_file=file)
+    assert isinstance(lost.value, ChildProcessError)
+    assert [trial.settings for trial in lost.value.trials] == [{"learning_rate": 0.2}]
+    found = lost.value.result
+    assert [t.settings["learning_rate"] for t in found.trials] == [0.1, 0.3, 0.4, 0.5, 0.6]
+    train.__code__ = bowl.__code__
+    again = lab.search(["sgd"], rates, train=train, results_file=file)
+    assert (again.resumed, again.best) == (5, found.best)
+
+
+def test_a_search_that_lost_all_has_no_best():
     def train(optimizer):
         os._exit(3)
 
-    with pytest.raises(ChildProcessError, match="a worker process died"):
-        lab.search(["sgd"], {"learning_rate": [0.1, 0.2]}, train=train, processes=2)
+    rates = {"learning_rate": [k / 10 for k in range(1, 6)]}
+    with pytest.raises(lab.LostTrialsError, match=r"0\.3} and 2 more; the other") as lost:
+        lab.search(["sgd"], rates, train=train, processes=2)
+    assert (lost.value.result.best, lost.value.result.trials) == (None, [])
+
+
+# Backends of joblib's.
+
+
+def os_pid(optimizer):
+    return os.getpid()
+
+
+@pytest.mark.parametrize("backend", ["threading", "loky", "multiprocessing"])
+def test_the_backend_that_is_active(backend):
+    """The last one has no generators: results come in groups."""
+    from joblib import parallel_config
+
+    seen, rates = [], {"learning_rate": [k / 10 for k in range(1, 8)]}
+    alone = lab.search(["sgd"], rates, train=bowl)
+    with parallel_config(backend, n_jobs=2):
+        there = lab.search(["sgd"], rates, train=os_pid).trials
+        result = lab.search(["sgd"], rates, train=bowl, progress=lambda *now: seen.append(now))
+    assert {t.score == os.getpid() for t in there} == {backend == "threading"}
+    assert [t.score for t in result.trials] == [t.score for t in alone.trials]
+    assert [done for _, done, _ in seen] == list(range(1, 8))
+
+
+def test_what_is_named_counts_more_than_what_is_active():
+    from joblib import parallel_config
+
+    with parallel_config("threading", n_jobs=2):
+        result = lab.search(["sgd"], {}, train=os_pid, backend="loky", processes=2)
+        two = {"learning_rate": [0.1, 0.2]}
+        other = lab.search(["sgd"], two, train=os_pid, backend="loky", processes=2)
+    assert result.trials[0].score == os.getpid()  # one trial needs no other process
+    assert os.getpid() not in {trial.score for trial in other.trials}
+
+
+def test_threads_of_one_process_have_one_thread_each(threads):
+    threads(3)
+
+    def train(optimizer):
+        time.sleep(0.01)
+        return schuss.config.get_num_threads()
+
+    rates = {"learning_rate": [0.1, 0.2, 0.3, 0.4]}
+    result = lab.search(["sgd"], rates, train=train, backend="threading", processes=2)
+    assert {trial.score for trial in result.trials} == {1}
+    assert schuss.config.get_num_threads() == 3
 
 
 # The results file.

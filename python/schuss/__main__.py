@@ -62,14 +62,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         try:
             result = arguments.run(arguments)
-        except KeyboardInterrupt as stopped:
-            if hasattr(stopped, "result"):  # what was done until then
+        except (KeyboardInterrupt, ChildProcessError) as stopped:
+            if hasattr(stopped, "result"):  # what is done all the same
                 arguments.show(arguments, stopped.result)
             raise
         arguments.show(arguments, result)
     except ModuleNotFoundError as error:
         needed = {"sklearn": "scikit-learn"}.get(error.name or "", error.name)
-        how = "pip install torch" if needed == "torch" else _how_to_install()
+        extra = {"distributed": "dask", "ray": "ray"}.get(error.name or "", "lab")
+        how = "pip install torch" if needed == "torch" else _how_to_install(extra)
         message = f"needs {needed}; install it with: {how}"
         return _fail(arguments.command, message, BAD_INPUT)
     except (ValueError, OSError, MemoryError) as error:
@@ -90,15 +91,15 @@ def _joined(words: Sequence[str]) -> list[str]:
     return joined
 
 
-def _how_to_install() -> str:
-    """The extra comes from where schuss came from: an index, or a clone (PEP 610)."""
+def _how_to_install(extra: str = "lab") -> str:
+    """An extra comes from where schuss came from: an index, or a clone (PEP 610)."""
     try:
         origin = distribution("schuss").read_text("direct_url.json")
     except PackageNotFoundError:  # run from a source tree
         origin = ""
-    return (
-        "pip install 'schuss[lab]'" if origin is None else 'pip install ".[lab]" in a clone of it'
-    )
+    if origin is None:
+        return f"pip install 'schuss[{extra}]'"
+    return f'pip install ".[{extra}]" in a clone of it'
 
 
 def _fail(command: str, message: str, status: int) -> int:

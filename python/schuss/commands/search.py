@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from schuss import config
-from schuss.commands import options
+from schuss.commands import cluster, options
 
 if TYPE_CHECKING:
     from schuss.lab import Search
@@ -65,10 +65,11 @@ def add(commands: Any) -> argparse.ArgumentParser:
     option(
         "--processes",
         type=options.count,
-        default=config.get_num_threads(),
         metavar="N",
-        help="trials at once (default: as many as there are cores, %(default)s)",
+        help="trials at once (default: as many as there are cores, "
+        f"{config.get_num_threads()}, or all that a cluster has)",
     )
+    cluster.add(parser)
     options.add_data(parser)
     option(
         "--results",
@@ -91,6 +92,7 @@ def add(commands: Any) -> argparse.ArgumentParser:
 def run(arguments: argparse.Namespace) -> Search:
     """Search, and save each trial as soon as it ends."""
     options.check_outputs(arguments)
+    cluster.check(arguments)
     from rich.console import Console
 
     from schuss import lab
@@ -100,8 +102,12 @@ def run(arguments: argparse.Namespace) -> Search:
     if arguments.train is not None:
         options.look_here()
         train = functions.load(arguments.train)
+    processes = arguments.processes
+    if processes is None and arguments.backend is None:
+        processes = config.get_num_threads()
     rates = arguments.learning_rate or [0.001, 0.01, 0.1]
     with (
+        cluster.connected(arguments),
         lab.report.progress_bar(Console(stderr=True), "trials") as progress,
         _traceback_of_train(),
     ):
@@ -116,7 +122,8 @@ def run(arguments: argparse.Namespace) -> Search:
             hidden=arguments.hidden,
             seed=arguments.seed,
             data=arguments.data,
-            processes=arguments.processes,
+            processes=processes,
+            backend=arguments.backend,
             results_file=arguments.results,
             progress=progress,
         )

@@ -18,7 +18,7 @@ from schuss.lab.comparison import Comparison, Result, Start, compare, schedule_n
 from schuss.lab.fits import Fits, fit
 from schuss.lab.interrupt import Interrupted
 from schuss.lab.range_test import RangeTest, find_learning_rate, range_test
-from schuss.lab.search import Search, Trial, search
+from schuss.lab.search import LostTrialsError, Search, Trial, search
 from schuss.lab.surfaces import SURFACES, Landscape, Path, Surface, landscape
 from schuss.suggest import explain
 
@@ -28,6 +28,7 @@ __all__ = [
     "Fits",
     "Interrupted",
     "Landscape",
+    "LostTrialsError",
     "Path",
     "RangeTest",
     "Result",

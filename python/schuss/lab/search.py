@@ -18,8 +18,9 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from numbers import Real
 from pathlib import Path
 from time import perf_counter
@@ -29,13 +30,13 @@ import numpy as np
 
 from schuss import Optimizer
 from schuss.checks import choice, count
-from schuss.lab import catalog, network, task
+from schuss.lab import catalog, network, task, workers
 from schuss.lab import data as datasets
 from schuss.lab.catalog import Progress
 from schuss.lab.results_file import ResultsFile
 from schuss.suggest import did_you_mean, explain
 
-__all__ = ["Search", "Trial", "search"]
+__all__ = ["LostTrialsError", "Search", "Trial", "search"]
 
 Train = Callable[[Any], float]
 Settings = dict[str, Any]
@@ -71,6 +72,25 @@ class Trial:
         return {**asdict(self), "score": None if math.isnan(self.score) else self.score}
 
 
+class LostTrialsError(ChildProcessError):
+    """Workers died, perhaps for lack of memory, with some trials of a search; the others are done.
+
+    Attributes:
+        trials: those that have no score.
+        result: the `Search` of the others.
+    """
+
+    def __init__(self, trials: list[Trial], result: Search) -> None:
+        named = ", ".join(f"{trial.optimizer} {trial.settings}" for trial in trials[:3])
+        more = f" and {len(trials) - 3} more" if len(trials) > 3 else ""
+        super().__init__(
+            f"a worker process died, perhaps for lack of memory, with each of {named}{more}; "
+            f"the other trials are done"
+        )
+        self.trials = trials
+        self.result = result
+
+
 @dataclass(frozen=True)
 class Search:
     """What a search found.
@@ -90,8 +110,7 @@ class Search:
     @property
     def best(self) -> Trial | None:
         """The trial with the best score, the first of equals; None where all diverged."""
-        first = self.ranked()[0]
-        return None if math.isnan(first.score) else first
+        return next((trial for trial in self.ranked() if not math.isnan(trial.score)), None)
 
     @property
     def score(self) -> str:
@@ -152,7 +171,8 @@ def search(
     hidden: Sequence[int] = (128, 64),
     seed: int = 0,
     data: task.Source = None,
-    processes: int = 1,
+    processes: int | None = None,
+    backend: Literal["loky", "threading", "dask", "ray"] | None = None,
     results_file: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Search:
@@ -179,8 +199,13 @@ def search(
         hidden: units of each hidden layer of the network.
         seed: of what is drawn, and of the network's parameters and batches, 0 to 2^32 - 1.
         data: for the network: a data set, the path of a .npz or .csv, or None for the digits.
-        processes: how many trials run at once. With 1 they run in this process; with more each has
-            one thread.
+        processes: how many trials run at once. With 1 they run in this process, but for a cluster;
+            with more each has one thread. None is 1, or what `joblib.parallel_config` says, or all
+            that a cluster has.
+        backend: where they run: "loky" is other processes of this machine, "threading" is this one;
+            "dask" is the cluster of the newest `distributed.Client`, and "ray" the one of
+            `ray.init`, or of the environment's RAY_ADDRESS. None is what `joblib.parallel_config`
+            says, and "loky" elsewhere.
         results_file: each trial is written here as soon as it ends, a line of JSON each, and none
             that is here already runs again. A search that was stopped so goes on; one with a larger
             space or more samples adds to it. A change inside of `train` is not noticed.
@@ -190,8 +215,9 @@ def search(
         TypeError, ValueError: an argument that makes no sense, before anything is trained; a file
             of another experiment, or one that another search is using; a `train` that failed, with
             its own exception as the cause.
-        ChildProcessError: a worker died.
-        ModuleNotFoundError: scikit-learn is missing.
+        LostTrialsError: a ChildProcessError, after all other trials: workers died with some, and
+            again when each of these ran alone. They are not in the results file.
+        ModuleNotFoundError: scikit-learn is missing, or what the backend needs.
 
     Example:
         >>> from schuss import lab
@@ -207,7 +233,11 @@ def search(
     names = catalog.resolve(rules_known if optimizers is None else optimizers, rules_known)
     if samples is not None:
         samples = count("samples", samples)
-    epochs, processes = count("epochs", epochs), count("processes", processes)
+    epochs = count("epochs", epochs)
+    if processes is not None:
+        processes = count("processes", processes)
+    if backend is not None:
+        choice("backend", backend, workers.BACKENDS)
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise ValueError(f"seed is {seed!r}; an integer from 0 to 2^32 - 1 is wanted")
     choice("direction", direction, ("maximize", "minimize"))
@@ -234,12 +264,18 @@ def search(
         left = [trial for key, trial in planned.items() if key not in found]
         if progress is not None and found:
             progress(trial.optimizer, len(found), len(planned))
-        for trial in _run(work, left, processes):
-            file.add(trial.to_dict())
-            found[trial.key] = trial
-            if progress is not None:
-                progress(trial.optimizer, len(found), len(planned))
-    return Search(experiment, direction, [found[key] for key in planned], resumed)
+        lost: list[Trial] = []
+        with closing(workers.run(partial(_score, work), left, processes, backend, lost)) as done:
+            for trial in done:
+                file.add(trial.to_dict())
+                found[trial.key] = trial
+                if progress is not None:
+                    progress(trial.optimizer, len(found), len(planned))
+    trials = [found[key] for key in planned if key in found]
+    result = Search(experiment, direction, trials, resumed)
+    if lost:
+        raise LostTrialsError(lost, result)
+    return result
 
 
 def _number(score: float | None) -> float:
@@ -368,23 +404,6 @@ def _network(
         "batch_size": int(made.batch_size),
         "seed": seed,
     }
-
-
-def _run(train: Train, trials: Sequence[Trial], processes: int) -> Iterator[Trial]:
-    """Score all, in whatever order they end."""
-    from joblib import Parallel, delayed, parallel_config
-
-    # Each worker is a new interpreter: a fork of a process with threads may hang.
-    workers = max(1, min(processes, len(trials)))
-    with parallel_config("loky", n_jobs=workers, inner_max_num_threads=1):
-        run = Parallel(return_as="generator_unordered", batch_size=1)
-        done = run(delayed(_score)(train, trial) for trial in trials)
-    try:
-        yield from done
-    except BrokenProcessPool as error:
-        raise ChildProcessError("a worker process died, perhaps for lack of memory") from error
-    finally:
-        done.close()
 
 
 def _score(train: Train, trial: Trial) -> Trial:
