@@ -192,3 +192,7 @@ if __name__ == "__main__":
     kind, what, *arguments = sys.argv[1:]
     result = globals()[what](communicator(kind), *arguments)
     print(f"<result>{json.dumps(result)}</result>", flush=True)
+    if kind == "gloo":
+        import torch.distributed as dist
+
+        dist.destroy_process_group()  # its threads may not outlive the process
