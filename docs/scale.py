@@ -12,6 +12,7 @@ from dataclasses import dataclass
 # `python -m bench ranks-constants`, two ranks with a thread each, best rounds of 25; bytes/s.
 STEP = 11.1e9  # of AdamW
 PASS = 9.3e9  # of NumPy's addition
+CORES = 2
 MEASURED_STEP = 29.4e-3  # seconds of a whole step of 4 Mi parameters on two ranks, in the same run
 
 
@@ -79,7 +80,19 @@ def tables() -> str:
     for network in ASSUMED:
         shown = {f"{n:,}": [_time(seconds(n, r, network)) for r in RANKS] for n in PARAMETERS}
         parts += [f"### A step at {network.name} (assumed)", _table("parameters", shown)]
-    return "\n\n".join(parts)
+    return "\n\n".join([*parts, _held_against_a_measurement()])
+
+
+def _held_against_a_measurement() -> str:
+    n, ranks = 1 << 22, 2
+    foretold = seconds(n, ranks, MEASURED)
+    return (
+        f"### Held against a measurement\n\nTwo ranks on one machine of {CORES} cores, {n:,} "
+        f"parameters, MPICH: P = {PASS / 1e9:.1f} GB/s, S = {STEP / 1e9:.1f} GB/s, "
+        f"B = {MEASURED.bandwidth / 1e9:.2f} GB/s, L = {MEASURED.latency * 1e6:.1f} µs, all with "
+        f"both ranks at work. The model says {foretold * 1e3:.1f} ms, and a step takes "
+        f"{MEASURED_STEP * 1e3:.1f} ms: the model is {1 - foretold / MEASURED_STEP:.0%} short. "
+    )
 
 
 def _table(corner: str, rows: Mapping[str, Sequence[str]]) -> str:
