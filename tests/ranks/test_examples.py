@@ -48,3 +48,19 @@ def test_losses_are_those_of_one_rank_to_the_last_digit(script, ranks, tmp_path)
     losses = [float(loss) for loss in re.findall(r"loss (\d\.\d{10,})", "".join(alone))]
     assert losses == sorted(losses, reverse=True)
     assert float(re.search(r"accuracy ([\d.]+)%", alone[-1])[1]) > 85
+
+
+@needs_mpi
+def test_the_page_runs_on_two_ranks(tmp_path):
+    code = "from docs import snippets; snippets.run_python(snippets.HERE / 'ranks.md')"
+    done = subprocess.run(
+        [MPIEXEC, "-n", "2", sys.executable, "-c", code],
+        env=environment(),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "checkpoint" / "meta.safetensors").exists()
