@@ -74,6 +74,7 @@ GROUPS: dict[str, dict[str, Measure]] = {
     },
     "ranks": {
         "ranks-step": bench_ranks.measure,
+        "ranks-constants": bench_ranks.constants,
     },
     "machine": {
         "isa": bench_isa.measure,

@@ -18,7 +18,7 @@ from typing import Any
 import schuss
 from schuss import lab
 
-from docs import table
+from docs import scale, table
 
 HERE = Path(__file__).parent
 GENERATED = HERE / "generated"
@@ -318,7 +318,11 @@ def _entry(full: str, value: Any) -> str:
 
 def tables() -> dict[str, str]:
     """Return what the pages include."""
-    found: dict[str, Callable[[], str]] = {"choices": _choices, "benchmarks": benchmarks}
+    found: dict[str, Callable[[], str]] = {
+        "choices": _choices,
+        "benchmarks": benchmarks,
+        "scale": scale.tables,
+    }
     return {f"tables/{name}.txt": make() for name, make in found.items()}
 
 

@@ -16,7 +16,7 @@ from schuss import initializers, lab, schedules
 from schuss.lab.plots.style import COLORS
 from schuss.lab.plots.style import grid as light_grid
 
-from docs import table
+from docs import scale, table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -99,6 +99,7 @@ def pictures() -> dict[str, Callable[[], Figure]]:
         "batch": draw_batch,
         "fit-pasture": draw_fit,
         "fit-petals": draw_fits,
+        "scale": draw_scale,
     }
     return found
 
@@ -332,6 +333,34 @@ def draw_batch() -> Figure:
     right.plot([0.5, 2], [0.5, 2], color="#444444", linewidth=1)
     right.set_xlabel("true rate")
     right.set_ylabel("fitted rate, 1,000 problems")
+    return figure
+
+
+def draw_scale() -> Figure:
+    """The model of the page on scale: by the size of the model, and by the network."""
+    figure, (left, right) = _free_figure()
+    ranks = [2**k for k in range(11)]
+    for n, color in zip(scale.PARAMETERS, COLORS, strict=False):
+        times = [scale.seconds(n, r, scale.ASSUMED[1]) for r in ranks]
+        left.plot(ranks, times, color=color, linewidth=1.8, label=f"{n:,} parameters")
+        left.plot(1, scale.alone(n), "o", color=color, markersize=4)
+    left.set_title(f"{scale.ASSUMED[1].name} (assumed)", fontsize=10)
+    for network, color in zip((*scale.ASSUMED, scale.MEASURED), COLORS, strict=False):
+        own = network is scale.MEASURED
+        shown = [r for r in ranks if r <= 2 or not own]
+        times = [scale.seconds(scale.PARAMETERS[2], r, network) for r in shown]
+        label = network.name + (" (measured)" if own else " (assumed)")
+        right.plot(shown, times, color=color, linewidth=1.8, label=label)
+    right.set_title(f"{scale.PARAMETERS[2]:,} parameters", fontsize=10)
+    for each in (left, right):
+        each.set_xscale("log", base=2)
+        each.set_yscale("log")
+        each.set_xticks(ranks[::2], [f"{r:,}" for r in ranks[::2]])
+        each.set_xlabel("ranks", fontsize=9)
+        each.legend(fontsize=8, frameon=False, loc="upper right")
+    left.set_ylabel("seconds a step, without the gradients", fontsize=9)
+    left.set_ylim(top=1e5)
+    right.set_ylim(top=100)
     return figure
 
 
