@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
@@ -129,6 +130,7 @@ class _Cluster(Generic[Item]):
     submit: Callable[[Item], Any]  # a Future
     cancel: Callable[[Any], object]
     died: tuple[type[Exception], ...]
+    room: Callable[[], int]  # for so many at a time
 
 
 def _dask(work: Work[Item, Any], client: Any) -> _Cluster[Item]:
@@ -153,6 +155,8 @@ def _dask(work: Work[Item, Any], client: Any) -> _Cluster[Item]:
         lambda item: pool.submit(_once, f"schuss-{uuid4().hex}", held, item),
         Future.cancel,
         (KilledWorker,),
+        # One that runs and one that waits: all that wait where a worker dies fall under suspicion.
+        lambda: 2 * max(1, sum(client.ncores().values())),
     )
 
 
@@ -185,6 +189,7 @@ def _ray(work: Work[Item, Any]) -> _Cluster[Item]:
         lambda item: remote.remote(held, item).future(),
         lambda future: ray.cancel(future.object_ref, force=True),
         (errors.WorkerCrashedError, errors.OutOfMemoryError, errors.NodeDiedError),
+        lambda: sys.maxsize,
     )
 
 
@@ -195,7 +200,7 @@ def _in_flight(
     waiting: dict[Any, Item] = {}
     try:
         while True:
-            for item in islice(left, (most or len(items)) - len(waiting)):
+            for item in islice(left, max(0, (most or cluster.room()) - len(waiting))):
                 waiting[cluster.submit(item)] = item
             if not waiting:
                 return
