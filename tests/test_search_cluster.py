@@ -210,14 +210,21 @@ def test_a_worker_that_is_killed_costs_nothing(cluster, tmp_path):
     assert scores(result) == scores(lab.search(["sgd"], RATES, train=bowl))
 
 
-def test_dask_without_a_client():
+def test_dask_without_a_client(tmp_path, monkeypatch):
+    """Where all is done there need be none."""
     pytest.importorskip("distributed")
+    monkeypatch.chdir(tmp_path)
+    lab.search(["sgd"], {}, train=bowl, results_file="done.jsonl")
     code = (
-        "from schuss import lab\n"
-        "try: lab.search(['sgd'], {}, train=len, backend='dask')\n"
+        "from schuss import lab; from test_search_cluster import bowl\n"
+        "lab.search(['sgd'], {}, train=bowl, backend='dask', results_file='done.jsonl')\n"
+        "try: lab.search(['sgd'], {}, train=bowl, backend='dask')\n"
         "except ValueError as error: print(error)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    here = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=here
+    )
     assert done.stdout.startswith("backend is 'dask', and there is no client; make one with")
 
 

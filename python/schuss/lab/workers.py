@@ -48,6 +48,8 @@ def run(
         backend: None is the one of joblib's that is active, which is loky where none is.
         lost: here go, at the end, the items whose workers died both times.
     """
+    if not items:
+        return  # no cluster is asked for
     engine: Engine[Item, Result] = _engine(work, len(items), processes, backend)
     suspects: list[Item] = []
     yield from engine(items, suspects)
