@@ -141,14 +141,22 @@ def test_as_many_at_once_as_processes_says(cluster, tmp_path):
     assert os.getpid() not in scores(result)
 
 
-def test_a_train_that_fails(cluster):
-    def train(optimizer):
-        return [][optimizer.step_count]
+def test_a_train_that_fails(cluster, tmp_path):
+    """What has not begun is cancelled."""
 
+    def train(optimizer):
+        if optimizer.learning_rate == 0.01:
+            return [][optimizer.step_count]
+        time.sleep(0.05)
+        (tmp_path / str(optimizer.learning_rate)).touch()
+        return 1.0
+
+    rates = {"learning_rate": [k / 100 for k in range(1, 41)]}
     with pytest.raises(ValueError, match=r"train failed with SGD .*IndexError") as failed:
-        lab.search(["sgd"], RATES, train=train, backend=cluster.name)
+        lab.search(["sgd"], rates, train=train, backend=cluster.name)
     assert ", in train\n" in str(failed.value.__cause__)
-    assert len(scores(lab.search(["sgd"], RATES, train=bowl, backend=cluster.name))) == 8
+    assert len(scores(lab.search(["sgd"], RATES, train=where, backend=cluster.name))) == 8
+    assert len(list(tmp_path.iterdir())) < 30
 
 
 def test_what_a_worker_cannot_unpack(cluster):
@@ -202,14 +210,21 @@ def test_a_worker_that_is_killed_costs_nothing(cluster, tmp_path):
     assert scores(result) == scores(lab.search(["sgd"], RATES, train=bowl))
 
 
-def test_dask_without_a_client():
+def test_dask_without_a_client(tmp_path, monkeypatch):
+    """Where all is done there need be none."""
     pytest.importorskip("distributed")
+    monkeypatch.chdir(tmp_path)
+    lab.search(["sgd"], {}, train=bowl, results_file="done.jsonl")
     code = (
-        "from schuss import lab\n"
-        "try: lab.search(['sgd'], {}, train=len, backend='dask')\n"
+        "from schuss import lab; from test_search_cluster import bowl\n"
+        "lab.search(['sgd'], {}, train=bowl, backend='dask', results_file='done.jsonl')\n"
+        "try: lab.search(['sgd'], {}, train=bowl, backend='dask')\n"
         "except ValueError as error: print(error)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    here = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=here
+    )
     assert done.stdout.startswith("backend is 'dask', and there is no client; make one with")
 
 
@@ -304,16 +319,30 @@ def test_a_driver_that_is_killed_goes_on(cluster, folder):
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_ctrl_c_cancels_what_has_not_begun(cluster, folder):
-    rates = [k / 100 for k in range(1, 61)]
+    """It comes while the driver waits: after four trials the others do not end before."""
+    gate, log = folder / "gate", folder / "log"
+    gate.touch()
+    log.touch()
+    (folder / "shape.py").write_text(
+        "import os, time\n"
+        "def bowl(optimizer):\n"
+        f"    while os.path.exists({str(gate)!r}) and open({str(log)!r}).read().count('.') > 3:\n"
+        "        time.sleep(0.02)\n"
+        "    return 1.0\n"
+    )
+    rates = [k / 100 for k in range(1, 31)]
     running, file = started(command(cluster, rates), folder, 4)
+    time.sleep(0.5)
     running.send_signal(signal.SIGINT)
     _, err = running.communicate(timeout=60)
-    assert (running.returncode, err.splitlines()[-1]) == (130, "schuss search: stopped")
-    time.sleep(0.5)  # what had begun
-    ended = len(logged(folder))
-    assert len(found(file)) <= ended < 60
-    time.sleep(0.5)
-    assert len(logged(folder)) == ended
+    assert running.returncode == 130, err
+    assert err.splitlines()[-1] == "schuss search: stopped"
+    gate.unlink()
+    time.sleep(1)  # what had begun
+    done = found(file)
+    assert 4 <= len(done) <= 5
+    assert {*done} <= {*logged(folder)}
+    assert len(logged(folder)) <= len(done) + 2
 
 
 def test_workers_have_the_modules_as_they_are_now(dask_cluster, folder):
@@ -347,7 +376,7 @@ def test_a_scheduler_file(dask_cluster, folder):
         "where.json",
     ]
     subprocess.run(words, check=True, capture_output=True)
-    assert found(folder / "schuss-search.jsonl") == [0.1, 0.2]
+    assert sorted(found(folder / "schuss-search.jsonl")) == [0.1, 0.2]
 
 
 @pytest.mark.parametrize(

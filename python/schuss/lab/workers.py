@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
@@ -47,6 +48,8 @@ def run(
         backend: None is the one of joblib's that is active, which is loky where none is.
         lost: here go, at the end, the items whose workers died both times.
     """
+    if not items:
+        return  # no cluster is asked for
     engine: Engine[Item, Result] = _engine(work, len(items), processes, backend)
     suspects: list[Item] = []
     yield from engine(items, suspects)
@@ -129,6 +132,7 @@ class _Cluster(Generic[Item]):
     submit: Callable[[Item], Any]  # a Future
     cancel: Callable[[Any], object]
     died: tuple[type[Exception], ...]
+    room: Callable[[], int]  # for so many at a time
 
 
 def _dask(work: Work[Item, Any], client: Any) -> _Cluster[Item]:
@@ -153,6 +157,8 @@ def _dask(work: Work[Item, Any], client: Any) -> _Cluster[Item]:
         lambda item: pool.submit(_once, f"schuss-{uuid4().hex}", held, item),
         Future.cancel,
         (KilledWorker,),
+        # One that runs and one that waits: all that wait where a worker dies fall under suspicion.
+        lambda: 2 * max(1, sum(client.ncores().values())),
     )
 
 
@@ -185,6 +191,7 @@ def _ray(work: Work[Item, Any]) -> _Cluster[Item]:
         lambda item: remote.remote(held, item).future(),
         lambda future: ray.cancel(future.object_ref, force=True),
         (errors.WorkerCrashedError, errors.OutOfMemoryError, errors.NodeDiedError),
+        lambda: sys.maxsize,
     )
 
 
@@ -195,7 +202,7 @@ def _in_flight(
     waiting: dict[Any, Item] = {}
     try:
         while True:
-            for item in islice(left, (most or len(items)) - len(waiting)):
+            for item in islice(left, max(0, (most or cluster.room()) - len(waiting))):
                 waiting[cluster.submit(item)] = item
             if not waiting:
                 return
