@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 # `python -m bench ranks-constants`, two ranks with a thread each, medians of 25 rounds; bytes/s.
-STEP = 10.8e9  # of AdamW
-PASS = 9.03e9  # of NumPy's addition, in place
-MEASURED_STEP = 36.3e-3  # seconds of a whole step of 4 Mi parameters on two ranks, in the same run
+STEP = 27.5e9  # of AdamW
+PASS = 25.0e9  # of NumPy's addition, in place
+MEASURED_STEP = 11.5e-3  # seconds of a whole step of 4 Mi parameters on two ranks, in the same run
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Network:
     latency: float
 
 
-MEASURED = Network("memory of one machine", 1.37e9, 1.6e-6)  # Alltoall and Allgather, by MPICH
+MEASURED = Network("memory of one machine", 4.11e9, 1.7e-6)  # Alltoall and Allgather, by MPICH
 ASSUMED = (
     Network("1 Gbit/s", 0.125e9, 50e-6),
     Network("10 Gbit/s", 1.25e9, 20e-6),

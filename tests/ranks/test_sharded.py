@@ -347,8 +347,8 @@ def test_a_schedule_that_differs(threads):
 def test_parameters_that_differ(params, message):
     def refused(comm):
         opt = Sharded(schuss.SGD(1.0), comm)
+        usual = {"w": np.ones((3, 2)), **({"v": np.ones(1)} if "v" in params else {})}
         with pytest.raises(ValueError, match=message):
-            usual = {"w": np.ones((3, 2)), **({"v": np.ones(1)} if "v" in params else {})}
             opt.adopt(params if comm.rank else usual)
 
     on_ranks(2, refused)
