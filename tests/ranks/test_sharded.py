@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import schuss
 from schuss.distributed import Sharded
+from schuss.distributed.agreement import agree
 
 from tests.ranks.threads import on_ranks, outcomes
 from tests.ranks.training import (
@@ -464,6 +465,31 @@ def test_an_override_that_matches_nothing():
             opt.adopt({"w": np.ones(3)})
 
     on_ranks(2, check)
+
+
+class OwnError(Exception):
+    """Of the user's."""
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "message"),
+    [
+        (ValueError("x is 1"), ValueError, "rank 1: x is 1"),
+        (KeyError("x"), RuntimeError, "rank 1: KeyError: 'x'"),
+        (ZeroDivisionError("x"), ArithmeticError, "rank 1: ZeroDivisionError: x"),
+        (OwnError("x"), RuntimeError, "rank 1: OwnError: x"),
+        (FileNotFoundError(2, "gone", "x"), OSError, r"rank 1: FileNotFoundError: .*gone: 'x'"),
+    ],
+)
+def test_errors_of_one_rank_on_all(error, kind, message):
+    def check(comm):
+        with pytest.raises(kind, match=message) as found:
+            agree(comm, error if comm.rank == 1 else None)
+        assert type(found.value) is kind
+        assert found.value.__cause__ is (error if comm.rank == 1 else None)
+        return agree(comm, number=comm.rank)
+
+    assert on_ranks(3, check) == [[0, 1, 2]] * 3
 
 
 def test_importing_brings_no_engine():

@@ -63,7 +63,7 @@ def agree(
 
 
 def _raise_first(comm: Communicator, error: Exception | None) -> NoReturn:
-    own = [] if error is None else [_kind(error), str(error)]
+    own = [] if error is None else [_kind(error), _text(error)]
     for rank, text in enumerate(allgather_bytes(comm, json.dumps(own).encode())):
         if found := json.loads(text):
             kind, message = found
@@ -73,6 +73,12 @@ def _raise_first(comm: Communicator, error: Exception | None) -> NoReturn:
 
 def _kind(error: Exception) -> str:
     return next((name for name, kind in KINDS.items() if isinstance(error, kind)), "RuntimeError")
+
+
+def _text(error: Exception) -> str:
+    """What an error says, and what it is where the other ranks' error is of another class."""
+    name = type(error).__name__
+    return str(error) if name == _kind(error) else f"{name}: {error}"
 
 
 def _raise_difference(comm: Communicator, text: str) -> NoReturn:
