@@ -57,6 +57,7 @@ PYTHON_LAYERS = {
         "optimizers",
         "solvers",
         "structures",
+        "suggest",
         "tensor_file",
     },
 }

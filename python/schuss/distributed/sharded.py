@@ -15,6 +15,7 @@ from ..checks import choice
 from ..kinds import in_kind_of
 from ..optimizers.base import COMMON, RULES, Optimizer, StepInfo
 from ..structures import map_leaves
+from ..suggest import explain
 from ..tensor_file import Path, path_text
 from . import checkpoint_folder
 from .agreement import agree
@@ -487,3 +488,6 @@ def _adoptable(params: Any) -> list[tuple[str, Any, NDArray[Any]]]:
             )
         seen[id(leaf)] = path
     return leaves
+
+
+explain(__name__)

@@ -15,6 +15,7 @@ import numpy as np
 from ..checks import count
 from ..kinds import as_array
 from ..structures import map_leaves
+from ..suggest import explain
 from .agreement import agree
 from .communicators import communicator
 from .tree import PairwiseSum, own_parts, reduce_scatter
@@ -413,3 +414,6 @@ def factored(fun: Callable[..., Any], comm: Any, parts: int = 8) -> Callable[...
     Sequential QR and LU Factorizations, SIAM J. Sci. Comput. 34, 2012, for rows in parts.
     """
     return _Factored(fun, comm, parts)
+
+
+explain(__name__)
