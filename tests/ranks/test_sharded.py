@@ -467,6 +467,212 @@ def test_an_override_that_matches_nothing():
     on_ranks(2, check)
 
 
+def momentum(comm, params, **settings):
+    opt = Sharded(schuss.SGD(0.1, momentum=0.9, **settings), comm)
+    return opt, opt.adopt(params)
+
+
+def take_step(opt, grads):
+    for _ in opt.own_parts:
+        opt.accumulate(grads)
+    opt.step()
+
+
+def test_a_checkpoint_in_another_order_is_refused(tmp_path):
+    def save(comm):
+        momentum(comm, {"w": np.arange(6.0).reshape(2, 3), "b": np.ones(2)})[0].save(tmp_path)
+
+    def load(comm):
+        opt, _ = momentum(comm, {"b": np.ones(2), "w": np.ones((2, 3))})
+        with pytest.raises(ValueError, match=r"order \['w', 'b'\]; \['b', 'w'\] is wanted"):
+            opt.load(tmp_path)
+
+    on_ranks(2, save)
+    on_ranks(2, load)
+
+
+def test_checkpoints_that_differ_between_ranks_are_refused(tmp_path):
+    for k in (0, 1):
+        on_ranks(
+            2, lambda comm, k=k: momentum(comm, np.full(9000, 1.0 * k))[0].save(tmp_path / str(k))
+        )
+
+    def load(comm):
+        opt, params = momentum(comm, np.full(9000, 7.0))
+        with pytest.raises(ValueError, match="the checkpoint differs between ranks"):
+            opt.load(tmp_path / str(comm.rank))
+        assert (params == 7).all()
+
+    on_ranks(2, load)
+
+
+@pytest.mark.parametrize("n", [0, 5, 4096, 4097])
+@pytest.mark.parametrize("rule", ["Adam", "LAMB"])
+def test_squares_that_overflow_on_one_rank_are_skipped_by_all(rule, n, threads):
+    threads(1)
+
+    def skipped(comm):
+        opt = Sharded(getattr(schuss, rule)(0.1, nonfinite="skip"), comm)
+        params = opt.adopt(np.ones(n, np.float32))
+        take_step(opt, np.full(n, 1e25, np.float32))
+        taken = opt.step_count
+        take_step(opt, np.ones(n, np.float32))
+        return taken, opt.step_count, params.tobytes()
+
+    found = on_ranks(3, skipped)
+    assert found == [found[0]] * 3
+    assert found[0][:2] == ((0, 1) if n else (1, 2))
+
+
+def test_the_report_counts_the_unfit_of_all_ranks(threads):
+    threads(1)
+
+    def counted(comm):
+        opt, _ = momentum(comm, np.ones(9000, np.float32), max_norm=1.0)
+        grads = np.ones(9000, np.float32)
+        grads[[3, 8999]] = np.inf
+        take_step(opt, grads)
+        return opt.last_step.nonfinite
+
+    assert on_ranks(3, counted) == [2, 2, 2]
+
+
+def test_floating_point_errors_that_are_raised_stop_no_rank():
+    def overflow(comm):
+        with np.errstate(all="raise"):
+            opt, params = momentum(comm, np.ones(9000, np.float32), nonfinite="skip")
+            grads = np.zeros(9000, np.float32)
+            grads[0] = 3e38
+            take_step(opt, grads)
+            assert opt.last_step.skipped
+            assert (params == 1).all()
+
+    on_ranks(2, overflow)
+
+
+class OwnSchedule:
+    """With a state that one rank can neither give nor take."""
+
+    def __init__(self, saves, loads):
+        self.saves, self.loads = saves, loads
+
+    def __call__(self, step):
+        return 0.1
+
+    def state_dict(self):
+        if not self.saves:
+            raise ValueError("cannot be saved")
+        return {}
+
+    def load_state_dict(self, state):
+        if not self.loads:
+            raise ValueError("cannot be loaded")
+
+
+def test_a_schedule_that_fails_on_one_rank_fails_on_all(tmp_path):
+    def check(comm):
+        for saves, loads in ((False, True), (True, False)):
+            ok = comm.rank == 0
+            schedule = OwnSchedule(saves or ok, loads or ok)
+            opt = Sharded(schuss.SGD(schedule), comm)
+            opt.adopt(np.ones(3))
+            if not saves:
+                with pytest.raises(ValueError, match="rank 1: cannot be saved"):
+                    opt.save(tmp_path)
+                continue
+            opt.save(tmp_path)
+            with pytest.raises(ValueError, match=r"rank 1: .*cannot be loaded"):
+                opt.load(tmp_path)
+
+    on_ranks(2, check)
+
+
+def test_a_load_forgets_gradients_and_their_errors(tmp_path):
+    def check(comm):
+        opt, params = momentum(comm, np.ones(3))
+        opt.save(tmp_path)
+        opt.accumulate(np.ones(4 if comm.rank else 3))
+        opt.load(tmp_path)
+        take_step(opt, np.ones(3))
+        assert (params == 0.9).all()
+
+    on_ranks(2, check)
+
+
+class Interrupted:
+    """A communicator that raises in one of its exchanges."""
+
+    def __init__(self, comm, at):
+        self.comm, self.left = comm, at
+        self.rank, self.size = comm.rank, comm.size
+
+    def __getattr__(self, name):
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+        return getattr(self.comm, name)
+
+
+@pytest.mark.parametrize("at", [1, 2, 3, 4])
+def test_an_interrupted_step_can_be_taken_again(at, threads):
+    """At each of the exchanges of a step but the last, after which it is over."""
+    threads(1)
+
+    def check(comm):
+        opt, params = momentum(comm, np.ones(9000), max_norm=1.0)
+        flat = opt._model.flat
+        opt._comm = flat.comm = Interrupted(comm, at)
+        with pytest.raises(KeyboardInterrupt):
+            take_step(opt, np.ones(9000))
+        opt._comm = flat.comm = comm
+        assert (params == 1).all()
+        take_step(opt, np.ones(9000))
+        assert opt.step_count == 1
+        return params.tobytes()
+
+    found = on_ranks(2, check)
+    assert found[0] == found[1]
+
+
+def test_what_a_sharded_optimizer_cannot_do(tmp_path):
+    def check(comm):
+        opt, params = momentum(comm, np.ones(3), ema=0.5)
+        take_step(opt, np.ones(3))
+        opt.save(tmp_path)
+        with opt.averaged():
+            for call in (opt.step, lambda: opt.load(tmp_path)):
+                with pytest.raises(RuntimeError, match=r"the end of averaged\(\) comes first"):
+                    call()
+        assert (params == 0.9).all()
+        optimizer = schuss.SGD(0.1)
+        first, second = Sharded(optimizer, comm), Sharded(optimizer, comm)
+        first.adopt(np.ones(3))
+        with pytest.raises(RuntimeError, match="optimizer has parameters of another"):
+            second.adopt(np.ones(3))
+        optimizer.reset()
+        with pytest.raises(RuntimeError, match="optimizer was reset"):
+            first.step()
+        w = np.ones((3, 3))
+        third = Sharded(schuss.SGD(0.1), comm, parts=8.0)
+        with pytest.raises(ValueError, match=r"params\['0'\] and params\['1'\] share memory"):
+            third.adopt([w, w[1:].T])
+        third.adopt([w[::2], w[1::2]])
+
+    on_ranks(2, check)
+
+
+def test_a_save_that_fails_leaves_nothing(tmp_path):
+    (tmp_path / "meta.safetensors").mkdir()
+
+    def check(comm):
+        opt, _ = momentum(comm, np.ones(3))
+        with pytest.raises(OSError, match="rank 0: "):
+            opt.save(tmp_path)
+
+    on_ranks(2, check)
+    assert os.listdir(tmp_path) == ["meta.safetensors"]
+
+
 class OwnError(Exception):
     """Of the user's."""
 

@@ -560,3 +560,30 @@ def test_an_exception_ends_all_processes(engine):
         output, _ = job.communicate(timeout=60)
     assert job.returncode != 0
     assert "ArithmeticError: rank 1: no such number" in output
+
+
+def test_rows_may_lie_in_one_buffer():
+    def stack(comm):
+        buffer = np.zeros(2)
+
+        def fun(x, part):
+            buffer[:] = part
+            return buffer
+
+        return stacked(fun, comm)(np.ones(1)).tolist()
+
+    assert on_ranks(2, stack) == [[float(k // 2) for k in range(16)]] * 2
+
+
+def test_undefined_pairs():
+    def check(comm):
+        with pytest.raises(TypeError, match="fun returned None"):
+            factored(lambda x, part: (np.full(2, np.nan), None), comm)(np.ones(1))
+        value = summed(lambda x, part: {"f": np.nan, "g": None}, comm)(np.ones(1))
+        assert list(value) == ["f", "g"]
+        assert np.isnan(value["f"])
+        assert value["g"] is None
+        with pytest.raises(ValueError, match="the CRC of x differs"):
+            summed(lambda x, part: x.sum(), comm)(np.ones((2, 2) if comm.rank else 4))
+
+    on_ranks(2, check)

@@ -53,13 +53,7 @@ def save(
         checkpoint.save(path / names[comm.rank], token=token, elements=elements, own=own)
     except Exception as e:
         error = e
-    try:
-        agree(comm, error)
-    except Exception:
-        if path is not None:
-            with suppress(OSError):
-                (path / names[comm.rank]).unlink()
-        raise
+    _agree_or_remove(comm, error, path, names[comm.rank])
     assert path is not None
     ranges = np.zeros((comm.size, 2), np.int64)
     ranges[comm.rank] = elements
@@ -73,13 +67,31 @@ def save(
                     "ranks see is wanted"
                 )
             checkpoint.save(path / META, token=token, shards=shards, **whole)
-            for file in path.iterdir():
-                if SHARD.fullmatch(file.name) and file.name not in names:
-                    with suppress(OSError):
-                        file.unlink()
         except Exception as e:
             error = e
-    agree(comm, error)
+    _agree_or_remove(comm, error, path, names[comm.rank])
+    if comm.rank == 0:
+        with suppress(OSError):
+            for file in path.iterdir():
+                if SHARD.fullmatch(file.name) and file.name not in names:
+                    file.unlink(missing_ok=True)
+
+
+def _agree_or_remove(
+    comm: Communicator, error: Exception | None, folder: Path | None, shard: str
+) -> None:
+    """Raise one error on all ranks, none of which leaves behind a shard that no list names."""
+    try:
+        agree(comm, error)
+    except Exception:
+        with suppress(OSError, ValueError):
+            if folder is not None and not _lists(folder, shard):
+                (folder / shard).unlink()
+        raise
+
+
+def _lists(folder: Path, shard: str) -> bool:
+    return (folder / META).is_file() and shard in [s[0] for s in read_meta(folder)["shards"]]
 
 
 def read_meta(folder: Path) -> dict[str, Any]:

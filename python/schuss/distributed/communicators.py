@@ -46,10 +46,13 @@ class _EndsAll:
         self._comm, self._inner = comm, inner
 
     def __call__(self, *error: Any) -> None:
-        self._inner(*error)
         rank, size = self._comm.Get_rank(), self._comm.Get_size()
-        print(f"rank {rank} of {size} ends all ranks after this error", file=sys.stderr, flush=True)
-        self._comm.Abort(1)
+        text = f"rank {rank} of {size} ends all ranks after this error"
+        try:
+            self._inner(*error)
+            print(text, file=sys.stderr, flush=True)
+        finally:
+            self._comm.Abort(1)
 
 
 class _MPI:
@@ -59,7 +62,8 @@ class _MPI:
         self.rank, self.size = comm.Get_rank(), comm.Get_size()
         self.alltoall, self.reduce_scatter = comm.Alltoall, comm.Reduce_scatter_block
         self._comm = comm
-        self._in_place = sys.modules[type(comm).__module__].IN_PLACE
+        modules = (sys.modules[kind.__module__] for kind in type(comm).__mro__)
+        self._in_place = next(m.IN_PLACE for m in modules if hasattr(m, "IN_PLACE"))
         if self.size > 1 and not isinstance(sys.excepthook, _EndsAll):
             sys.excepthook = _EndsAll(comm, sys.excepthook)
 

@@ -47,8 +47,8 @@ class Flat:
 
     @property
     def alone(self) -> bool:
-        """Whether this rank has all elements."""
-        return self.elements == slice(0, self._offsets[-1])
+        """Whether this rank has all elements, so that the others have none."""
+        return self.comm.rank == 0 and self.elements.stop == self._offsets[-1]
 
     def views(self, values: NDArray[Any]) -> list[NDArray[Any]]:
         """Return views of such an array, in the shapes of the parameters."""

@@ -64,17 +64,18 @@ class Gradients:
         else:
             free = self._free or self._sums.free
             to = free.pop() if free else np.zeros(self._flat.values.size, self._flat.compute)
-        for path, own, g in zip(self._flat.shapes, self._flat.views(to), arrays, strict=True):
-            if g is not None:
-                self.present.add(path)
-            if not first:
-                np.add(own, 0 if g is None else g, out=own, dtype=to.dtype, casting="unsafe")
+        with np.errstate(all="ignore"):  # what is not finite is found in the sum
+            for path, own, g in zip(self._flat.shapes, self._flat.views(to), arrays, strict=True):
+                if g is not None:
+                    self.present.add(path)
+                if not first:
+                    np.add(own, 0 if g is None else g, out=own, dtype=to.dtype, casting="unsafe")
+                else:
+                    np.copyto(own, 0 if g is None else g, casting="unsafe")
+            if self._tree:
+                self._sums.add(*((0, part) if first else (1, part // 2)), to)
             else:
-                np.copyto(own, 0 if g is None else g, casting="unsafe")
-        if self._tree:
-            self._sums.add(*((0, part) if first else (1, part // 2)), to)
-        else:
-            nodes.append((0, 0, to))
+                nodes.append((0, 0, to))
         self._count += 1
 
     def _fitting(self, grads: Any) -> list[NDArray[Any] | None]:

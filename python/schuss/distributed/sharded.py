@@ -5,13 +5,13 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import _core, clipping
-from ..checks import choice
+from ..checks import choice, count
 from ..kinds import in_kind_of
 from ..optimizers.base import COMMON, RULES, Optimizer, StepInfo
 from ..structures import map_leaves
@@ -96,9 +96,9 @@ class Sharded:
                 "wanted: load() gives it its states"
             )
         self._comm = communicator(comm)
-        self._own_parts = own_parts(self._comm, parts)
-        self._parts = parts
-        powers = all(k & (k - 1) == 0 for k in (parts, self._comm.size))
+        self._parts = count("parts", parts, least=1)
+        self._own_parts = own_parts(self._comm, self._parts)
+        powers = all(k & (k - 1) == 0 for k in (self._parts, self._comm.size))
         if reduction is None:
             reduction = "fixed-tree" if powers else "native"
         elif choice("reduction", reduction, REDUCTIONS) == "fixed-tree" and not powers:
@@ -110,6 +110,7 @@ class Sharded:
         self._optimizer = optimizer
         self._model: _Model | None = None
         self._error: Exception | None = None  # of accumulate, which step raises on all ranks
+        self._last_step: StepInfo | None = None
 
     @property
     def optimizer(self) -> Optimizer:
@@ -119,7 +120,7 @@ class Sharded:
     @property
     def last_step(self) -> StepInfo | None:
         """What the last step did with the whole model; None before the first."""
-        return self._optimizer.last_step
+        return self._last_step
 
     @property
     def step_count(self) -> int:
@@ -159,12 +160,15 @@ class Sharded:
         try:
             if self._model is not None:
                 raise RuntimeError("parameters have been adopted before; once is wanted")
+            if self._optimizer._stepper is not None:
+                raise RuntimeError("optimizer has parameters of another; a new one is wanted")
             leaves = _adoptable(params)
         except Exception as e:
             error = e
         described = {f"params[{path!r}]": _description(array) for path, _, array in leaves}
         order = "the order of params"
-        agree(self._comm, error, {**self._facts(), **described, order: list(described)})
+        facts = {**self._facts("adopt"), **described, order: list(described)}
+        agree(self._comm, error, facts)
 
         shapes = {path: array.shape for path, _, array in leaves}
         flat = Flat(self._comm, shapes, leaves[0][2].dtype)
@@ -199,9 +203,11 @@ class Sharded:
     def _adopted(self) -> _Model:
         if self._model is None:
             raise RuntimeError("there are no parameters yet; adopt(params) comes first")
+        if self._optimizer._stepper is not self._model.stepper:
+            raise RuntimeError("optimizer was reset; a new one in a new Sharded is wanted")
         return self._model
 
-    def _facts(self) -> dict[str, Any]:
+    def _facts(self, call: str) -> dict[str, Any]:
         """What all ranks must have in common."""
         optimizer = self._optimizer
         settings: dict[str, Any] = {}
@@ -212,6 +218,7 @@ class Sharded:
         for name, values in zip(names, zip(*optimizer._hyper, strict=True), strict=False):
             settings[f"{name} at step {optimizer.step_count}"] = values
         return {
+            "a call": call,
             **settings,
             "optimizer": type(optimizer).__name__,
             "ema": optimizer.__dict__["ema"],
@@ -253,15 +260,30 @@ class Sharded:
             RuntimeError: before `adopt`.
         """
         model = self._adopted()
+        model.check_not_lent()
         try:
-            if self._open(model):
-                self._run(model)
+            with np.errstate(all="ignore"):  # between exchanges no rank may leave the others
+                opened, unfit = self._open(model)
+                if opened:
+                    self._run(model)
+            info = self._optimizer.last_step
+            if info is not None and info.nonfinite is not None:
+                info = replace(info, nonfinite=unfit)
+            self._last_step = info
         finally:
-            model.gradients.begin()
-            self._error = None
+            self._forget(model)
 
-    def _open(self, model: _Model) -> bool:
-        """Agree on a step, and open it on all ranks or on none; False where it is skipped."""
+    def _forget(self, model: _Model) -> None:
+        """Begin anew with the gradients of a step."""
+        model.gradients.begin()
+        self._error = None
+
+    def _open(self, model: _Model) -> tuple[bool, int]:
+        """Agree on a step, and open it on all ranks or on none.
+
+        Returns whether it is open, which it is not where it is skipped, and how many elements of
+        all gradients are not finite.
+        """
         optimizer, gradients, error = self._optimizer, model.gradients, self._error
         if error is None:
             try:
@@ -271,12 +293,13 @@ class Sharded:
                 error = e
         missing = len(model.flat.shapes) - len(gradients.present)
         absent: set[str] = set()
-        if any(agree(self._comm, error, self._facts(), missing)):
+        if any(agree(self._comm, error, self._facts("step"), missing)):
             absent = gradients.absent_everywhere()
         mean = gradients.mean()
         checks = optimizer.nonfinite != "propagate"
+        measured = checks or optimizer.max_norm is not None
         norm = None
-        if checks or optimizer.max_norm is not None:
+        if measured:
             norm = self._norm(model, mean[model.flat.shard], absent)
         grads = [
             None if path in absent else view
@@ -288,13 +311,14 @@ class Sharded:
         except Exception as e:
             error = e
         try:
-            unfit = sum(agree(self._comm, error, number=model.stepper.unfit if opened else 0))
-        except Exception:
+            unfit = sum(agree(self._comm, error, number=model.stepper.unfit if measured else 0))
+        except BaseException:
             if opened:
                 model.stepper.cancel()
             raise
-        # A rank that has all elements has decided already.
-        return model.stepper.decide(unfit) if opened and checks and not model.flat.alone else opened
+        if opened and checks and not model.flat.alone:  # who has all elements has decided already
+            opened = model.stepper.decide(unfit)
+        return opened, unfit
 
     def _run(self, model: _Model) -> None:
         """Take the step that is open."""
@@ -333,23 +357,28 @@ class Sharded:
     def averaged(self) -> Iterator[None]:
         """Lend the parameters their averages, in place, for the time of a `with` block.
 
-        Every rank enters it and leaves it. The optimizer has been made with `ema`.
+        Every rank enters it and leaves it. The optimizer has been made with `ema`. Within the block
+        there are no steps and no `load`.
 
         Raises:
             AttributeError: the optimizer keeps no average.
             RuntimeError: before `adopt`, and before the first step.
         """
         model = self._adopted()
+        model.check_not_lent()
         averages = self._optimizer._averages_by_path()
         if not self.step_count:
             raise RuntimeError("there is no average before the first step")
         values, elements = model.flat.values, model.flat.elements
         own = values.copy()
-        values[elements] = np.concatenate([averages[p].ravel() for p in model.flat.shapes])
+        with np.errstate(all="ignore"):
+            values[elements] = np.concatenate([averages[p].ravel() for p in model.flat.shapes])
         model.exchange()
+        model.lent = True
         try:
             yield
         finally:
+            model.lent = False
             values[...] = own
             model.mark()
 
@@ -369,22 +398,29 @@ class Sharded:
             RuntimeError: before `adopt`.
         """
         model = self._adopted()
-        state = self._optimizer._state_dict(live=True)
-        states = state.pop("state")
-        slots = {
-            name: np.concatenate([arrays[name].ravel() for arrays in states.values()])
-            for name in next(iter(states.values()))
-        }
         elements = model.flat.elements
-        own = {"params": model.flat.values[elements], "slots": slots}
+        error: Exception | None = None
+        own: dict[str, Any] = {"params": model.flat.values[elements]}
+        state: dict[str, Any] = {}
+        try:
+            state = self._optimizer._state_dict(live=True)
+            states = state.pop("state")
+            own["slots"] = {
+                name: np.concatenate([arrays[name].ravel() for arrays in states.values()])
+                for name in next(iter(states.values()))
+            }
+        except Exception as e:
+            error = e
+        agree(self._comm, error, self._facts("save"))
         whole = {"params": model.described(), "optimizer": state}
         checkpoint_folder.save(self._comm, folder, (elements.start, elements.stop), own, whole)
 
     def load(self, folder: Path) -> None:
         """Go on bit for bit from a checkpoint of `save`, on any number of ranks.
 
-        After `adopt`, with parameters of the same structure. Schedules that are not of schuss,
-        and overrides, are those of the constructor.
+        After `adopt`, with parameters of the same structure. Schedules and overrides are those of
+        the constructor; hyperparameters that were numbers and the states of schedules come from
+        the checkpoint.
 
         Raises:
             CheckpointError: there is no whole checkpoint in the folder.
@@ -393,23 +429,36 @@ class Sharded:
             RuntimeError: before `adopt`.
         """
         model = self._adopted()
+        model.check_not_lent()
         error: Exception | None = None
+        token = ""
         saved: dict[str, Any] = {}
         params = model.flat.values[:0]
         try:
-            saved, params = self._read(pathlib.Path(path_text(folder)), model)
+            token, saved, params = self._read(pathlib.Path(path_text(folder)), model)
+        except Exception as e:
+            error = e
+        agree(self._comm, error, {"a call": "load", "the checkpoint": token})
+        try:
+            self._optimizer.load_state_dict(saved)
         except Exception as e:
             error = e
         agree(self._comm, error)
-        self._optimizer.load_state_dict(saved)
         model.flat.values[model.flat.elements] = params
         model.exchange()
-        model.gradients.begin()
+        self._forget(model)
 
-    def _read(self, folder: pathlib.Path, model: _Model) -> tuple[dict[str, Any], NDArray[Any]]:
-        """Return the state_dict and the parameters of this rank's shard, if they fit."""
+    def _read(
+        self, folder: pathlib.Path, model: _Model
+    ) -> tuple[str, dict[str, Any], NDArray[Any]]:
+        """Return the checkpoint's token, and what it has for this rank's shard, if that fits."""
         meta = checkpoint_folder.read_meta(folder)
-        if (came := meta["params"]) != (wanted := model.described()):
+        came, wanted = meta["params"], model.described()
+        if came == wanted and list(came) != list(wanted):
+            raise ValueError(
+                f"{folder} has the params in the order {list(came)}; {list(wanted)} is wanted"
+            )
+        if came != wanted:
             path = next(p for p in [*came, *wanted] if came.get(p) != wanted.get(p))
             raise ValueError(
                 f"{folder} has params[{path!r}] {came.get(path, 'not at all')}; "
@@ -427,7 +476,7 @@ class Sharded:
         saved = {**meta["optimizer"], "state": states}
         self._optimizer._check_state_dict(saved)
         self._optimizer._fitted(model.stepper, saved)
-        return saved, own["params"]
+        return meta["token"], saved, own["params"]
 
 
 @dataclass
@@ -439,6 +488,12 @@ class _Model:
     tensors: list[Any]  # of PyTorch, over the same memory
     stepper: _core.Stepper
     gradients: Gradients
+    lent: bool = False  # the parameters are their averages
+
+    def check_not_lent(self) -> None:
+        """Raise where parameters would be undone at the end of `averaged`."""
+        if self.lent:
+            raise RuntimeError("params are lent their averages; the end of averaged() comes first")
 
     def described(self) -> dict[str, str]:
         """Return what each parameter is, by path."""
@@ -487,7 +542,29 @@ def _adoptable(params: Any) -> list[tuple[str, Any, NDArray[Any]]]:
                 f"params[{path!r}] is params[{seen[id(leaf)]!r}]; each array once is wanted"
             )
         seen[id(leaf)] = path
+    _check_apart(leaves)
     return leaves
+
+
+def _check_apart(leaves: list[tuple[str, Any, NDArray[Any]]]) -> None:
+    """Raise where two parameters share elements, which would be two afterwards."""
+    end, last = 0, leaves[0]
+    for leaf in sorted((leaf for leaf in leaves if leaf[2].size), key=lambda leaf: _span(leaf[2])):
+        first, after = _span(leaf[2])
+        if first < end and np.shares_memory(leaf[2], last[2]):
+            raise ValueError(
+                f"params[{last[0]!r}] and params[{leaf[0]!r}] share memory; each its own is wanted"
+            )
+        if after > end:
+            end, last = after, leaf
+
+
+def _span(array: NDArray[Any]) -> tuple[int, int]:
+    """Where the bytes of an array begin and end."""
+    steps = [(n - 1) * s for n, s in zip(array.shape, array.strides, strict=True)]
+    first = int(array.__array_interface__["data"][0])
+    after = first + sum(s for s in steps if s > 0) + array.itemsize
+    return first + sum(s for s in steps if s < 0), after
 
 
 explain(__name__)

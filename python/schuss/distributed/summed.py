@@ -119,7 +119,9 @@ def _crc(x: Any) -> int:
 
     def add(leaf: Any) -> None:
         nonlocal crc
-        crc = zlib.crc32(np.ascontiguousarray(as_array(leaf, "x")).data, crc)
+        array = as_array(leaf, "x")
+        crc = zlib.crc32(repr(array.shape).encode(), crc)
+        crc = zlib.crc32(np.ascontiguousarray(array).data, crc)
 
     map_leaves(add, x)
     return crc
@@ -185,7 +187,10 @@ def _pieces(numbers: NDArray[np.float64], shapes: list[tuple[int, ...]]) -> list
 
 def _undefined(tree: Any) -> Any:
     """Return what says to a solver that a function is not defined at a point."""
-    return (math.nan, *[None] * (len(tree) - 1)) if isinstance(tree, (tuple, list)) else None
+    if not isinstance(tree, (tuple, list, dict)):
+        return None
+    first = iter([math.nan])
+    return map_leaves(lambda _: next(first, None), tree)
 
 
 class _Stacked(_OverParts):
@@ -202,6 +207,7 @@ class _Stacked(_OverParts):
             for _, value in self._values(x, crc, args, kwargs):
                 if not value.defined:
                     raise TypeError("fun returned None; residuals, and Jacobians, are wanted")
+                value.arrays = [array.copy() for array in value.arrays]  # fun may use its own again
                 values.append(value)
             own, layout = self._joined(values), values[0].layout
         except Exception as e:
@@ -242,7 +248,10 @@ def _triangle(returned: Any) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int
             f"fun returned an object of type {type(returned).__name__}; a pair (residuals, "
             "Jacobian) is wanted"
         )
-    r, *columns = _Value(tuple(returned), "fun", np.shape).arrays
+    value = _Value(tuple(returned), "fun", np.shape)
+    if not value.defined:
+        raise TypeError("fun returned None; residuals, and their Jacobian, are wanted")
+    r, *columns = value.arrays
     m, matrices = r.size, []
     for leaf in (*columns, r.ravel()):
         if leaf.shape[:1] != (m,):
