@@ -185,7 +185,7 @@ def damage_shard(folder):
     ("damage", "message"),
     [
         (lambda folder: (folder / "meta.safetensors").unlink(), "has no meta.safetensors"),
-        (lambda folder: max(folder.glob("shard-*")).unlink(), "has no shard-.*names"),
+        (lambda folder: max(folder.glob("shard-*")).unlink(), r"has no shard-.*whole is wanted"),
         (damage_list, "no whole checkpoint"),
         (damage_shard, "a byte in it was changed"),
     ],

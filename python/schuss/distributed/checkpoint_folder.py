@@ -94,14 +94,18 @@ def _lists(folder: Path, shard: str) -> bool:
     return (folder / META).is_file() and shard in [s[0] for s in read_meta(folder)["shards"]]
 
 
-def read_meta(folder: Path) -> dict[str, Any]:
-    """Return what `save` was given as `whole`, with the token and the list of shards."""
+def _loaded(folder: Path, name: str) -> dict[str, Any]:
     try:
-        found = checkpoint.load(folder / META)
+        return checkpoint.load(folder / name)
     except FileNotFoundError:
         raise checkpoint.CheckpointError(
-            f"{folder} has no {META}; a folder of Sharded.save that is whole is wanted"
+            f"{folder} has no {name}; a folder of Sharded.save that is whole is wanted"
         ) from None
+
+
+def read_meta(folder: Path) -> dict[str, Any]:
+    """Return what `save` was given as `whole`, with the token and the list of shards."""
+    found = _loaded(folder, META)
     if not {"token", "shards"} <= found.keys():
         raise checkpoint.CheckpointError(f"{folder / META} is no list of shards")
     return found
@@ -113,12 +117,7 @@ def read_range(folder: Path, meta: dict[str, Any], elements: slice) -> Any:
     shards = meta["shards"]
     found: list[dict[str, Any]] = []
     for name, first, after in [s for s in shards if begin < s[2] and s[1] < end] or shards[:1]:
-        try:
-            shard = checkpoint.load(folder / name)
-        except FileNotFoundError:
-            raise checkpoint.CheckpointError(
-                f"{folder} has no {name}, which {META} names"
-            ) from None
+        shard = _loaded(folder, name)
         if shard.get("token") != meta["token"]:
             raise checkpoint.CheckpointError(f"{folder / name} is of another checkpoint")
         cut = slice(max(begin - first, 0), max(min(end, after) - first, 0))
