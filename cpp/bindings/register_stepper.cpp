@@ -44,8 +44,7 @@ Plan plan_of(py::handle grads, std::vector<py::object>& leaves) {
         if (!tensor.resting) {
             const View view =
                 view_of(array, check_grad(array, label("grads", structure.paths()[k])));
-            const int type = static_cast<int>(view.type);
-            tensor.dtype = type < kStorages && kBytes[type] <= 4 ? kFloat32 : kFloat64;
+            tensor.dtype = kCompute[static_cast<int>(view.type)];
             tensor.ordered_grad = operand(view, c_order(view.shape.size()), tensor.dtype);
             tensor.count = 1;
             for (const std::int64_t n : view.shape) tensor.count *= n;
