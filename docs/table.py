@@ -8,6 +8,8 @@ from typing import Any
 import schuss
 from schuss import _core
 
+from bench import cases
+
 
 @dataclass(frozen=True)
 class Row:
@@ -220,11 +222,5 @@ def slots(name: str, settings: dict[str, Any]) -> list[str]:
 
 
 def moved(name: str, settings: dict[str, Any], itemsize: int) -> int:
-    """Bytes that a step moves for each parameter: p, g and the slots in, p and the slots out.
-
-    Rules with norms of tensors read once more what the norms are of; an update is of all slots.
-    """
-    count = len(slots(name, settings))
-    again = {"param": 1, "grad": 1, "update": count}
-    sums = _core.rules()[rule(name, settings)]["sums"]
-    return itemsize * (3 + 2 * count + sum(again[each] for each in sums))
+    """Bytes that a step moves for each parameter."""
+    return itemsize * cases.moved(_core.rules()[rule(name, settings)])
