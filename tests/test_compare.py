@@ -887,6 +887,7 @@ def test_matrix_products_have_one_thread_meanwhile(blobs):
 def test_importing_is_light():
     code = (
         "import sys, schuss; assert 'schuss.lab' not in sys.modules; import schuss.lab;"
+        "schuss.distributed.Sharded;"
         "heavy = {'matplotlib', 'rich', 'sklearn', 'scipy', 'joblib', 'threadpoolctl', 'torch'};"
         "heavy |= {'mpi4py', 'dask', 'distributed', 'ray', 'cloudpickle'};"
         "heavy &= set(sys.modules); assert not heavy, heavy"

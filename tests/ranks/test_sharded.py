@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -22,6 +20,7 @@ from tests.ranks.training import (
     crc,
     gradients,
     hashes,
+    mean,
     optimizer,
     run,
     start,
@@ -48,8 +47,7 @@ def test_parameters_of_16_bits(name, threads):
     opt, params = optimizer("AdamW"), start(dtype)
     for step in range(3):
         parts = [gradients(step, part, np.float32) for part in range(PARTS)]
-        sums = {k: sum_in_pairs([p[k] for p in parts]) * np.float32(1 / PARTS) for k in SHAPES}
-        opt.step(params, {k: np.asarray(g) for k, g in sums.items()})
+        opt.step(params, {k: mean([p[k] for p in parts]) for k in SHAPES})
 
     def sharded(comm):
         mine, own = begin(comm, "AdamW", dtype)
@@ -57,12 +55,6 @@ def test_parameters_of_16_bits(name, threads):
         return crc(own)
 
     assert on_ranks(2, sharded) == [crc(params)] * 2
-
-
-def sum_in_pairs(arrays):
-    while len(arrays) > 1:
-        arrays = [a + b for a, b in zip(arrays[::2], arrays[1::2], strict=True)]
-    return arrays[0]
 
 
 def test_keys_of_gradients_may_come_in_any_order(threads):
@@ -96,7 +88,7 @@ def test_norms_beyond_the_range_of_squares(size, threads):
     rng = np.random.default_rng(1)
     grads = [size * rng.standard_normal(9000) for _ in range(PARTS)]
     params, opt = np.ones(9000), schuss.SGD(1.0, max_norm=1.0)
-    opt.step(params, sum_in_pairs(grads) * (1 / PARTS))
+    opt.step(params, mean(grads))
 
     def sharded(comm):
         mine = Sharded(schuss.SGD(1.0, max_norm=1.0), comm)
@@ -223,18 +215,6 @@ def test_checkpoints_of_another_model_are_refused(tmp_path, threads):
 
     on_ranks(2, other_shape)
     on_ranks(2, other_rule)
-
-
-def test_a_folder_that_cannot_be_written(tmp_path, threads):
-    threads(1)
-    (tmp_path / "file").write_text("")
-
-    def refused(comm):
-        opt, _ = begin(comm, "AdamW", np.float32)
-        with pytest.raises(OSError, match="rank 0: "):
-            opt.save(tmp_path / "file")
-
-    on_ranks(2, refused)
 
 
 # -- errors: the same on all ranks, with nothing written -------------------------------------------
@@ -662,15 +642,17 @@ def test_what_a_sharded_optimizer_cannot_do(tmp_path):
 
 
 def test_a_save_that_fails_leaves_nothing(tmp_path):
+    (tmp_path / "file").write_text("")
     (tmp_path / "meta.safetensors").mkdir()
 
     def check(comm):
         opt, _ = momentum(comm, np.ones(3))
-        with pytest.raises(OSError, match="rank 0: "):
-            opt.save(tmp_path)
+        for folder in (tmp_path / "file", tmp_path):
+            with pytest.raises(OSError, match="rank 0: "):
+                opt.save(folder)
 
     on_ranks(2, check)
-    assert os.listdir(tmp_path) == ["meta.safetensors"]
+    assert sorted(os.listdir(tmp_path)) == ["file", "meta.safetensors"]
 
 
 class OwnError(Exception):
@@ -696,15 +678,6 @@ def test_errors_of_one_rank_on_all(error, kind, message):
         return agree(comm, number=comm.rank)
 
     assert on_ranks(3, check) == [[0, 1, 2]] * 3
-
-
-def test_importing_brings_no_engine():
-    code = (
-        "import sys, schuss, schuss.distributed; schuss.distributed.Sharded;"
-        "found = {'mpi4py', 'torch', 'dask', 'distributed', 'ray', 'joblib'} & set(sys.modules);"
-        "assert not found, found"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_group_of_torch_comes_first():

@@ -143,12 +143,8 @@ def all_rules(comm, load="", save=""):
     return found
 
 
-def all_fits(comm):
-    return fits.hashes(comm)
-
-
-def failing_fit(comm):
-    return fits.interrupted(comm)
+def rules_and_fits(comm):
+    return [all_rules(comm), fits.hashes(comm)]
 
 
 def resumable(comm, folder, steps="40"):
