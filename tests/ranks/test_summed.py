@@ -514,8 +514,7 @@ BATCHES = {
 
 
 @pytest.mark.parametrize("name", BATCHES)
-def test_batches_are_those_of_one_process(name, threads):
-    threads(1)
+def test_batches_are_those_of_one_process(name):
     wanted = BATCHES[name](None)
     assert wanted.success.all()
     for ranks in RANKS:

@@ -112,6 +112,18 @@ def run(comm, rule, dtype, steps=range(8), load=None, save=None):
     return found
 
 
+def momentum(comm, params, **settings):
+    opt = Sharded(schuss.SGD(0.1, momentum=0.9, **settings), comm)
+    return opt, opt.adopt(params)
+
+
+def take_step(opt, grads):
+    """With the same gradients for every part."""
+    for _ in opt.own_parts:
+        opt.accumulate(grads)
+    opt.step()
+
+
 # -- as a program ----------------------------------------------------------------------------------
 
 
