@@ -156,6 +156,11 @@ def layouts(array):
     return array.copy(order="C"), array.copy(order="F"), strided
 
 
+def by_turns(arrays):
+    """Copies, in the three layouts by turns."""
+    return [layouts(array)[k % 3] for k, array in enumerate(arrays)]
+
+
 def stepper_of(opt, params, **more):
     """The core of an optimizer before its first step, with all settings; more: a range."""
     stepper = opt._bind(params, opt.rule)

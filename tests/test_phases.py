@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import schuss
 from cases import CASES, RULES
-from helpers import gradients, layouts, same_bits, split, stepper_of
+from helpers import by_turns, gradients, same_bits, split, stepper_of
 from schuss import _core, clipping
 
 WITH_SUMS = [case for case in CASES if _core.rules()[case.rule]["sums"]]
@@ -26,13 +26,7 @@ SETTINGS = {
 
 
 def model(rng, dtype=np.float32):
-    arrays = [rng.standard_normal(shape).astype(dtype) for shape in SHAPES]
-    return [layouts(array)[k % 3] for k, array in enumerate(arrays)]
-
-
-def copied(arrays):
-    """Copies of the same layouts."""
-    return [layouts(array)[k % 3] for k, array in enumerate(arrays)]
+    return by_turns([rng.standard_normal(shape).astype(dtype) for shape in SHAPES])
 
 
 def steps_of_gradients(rng, dtype=np.float32, steps=3):
@@ -78,15 +72,15 @@ def test_chunks_in_random_orders(case, agc, threads, rng):
     opt = type(case.make())(**settings)
     start = model(rng)
     steps = list(steps_of_gradients(rng))
-    whole, params, shadow = stepper_of(opt, start), copied(start), halves(start)
+    whole, params, shadow = stepper_of(opt, start), by_turns(start), halves(start)
     for grads in steps:
         whole.step(params, grads, shadow)
     assert whole.report[3] < 1.0
     assert not same_bits(params[8], start[8])
     for _ in range(20):
-        chunked, p, s = stepper_of(opt, start), copied(start), halves(start)
+        chunked, p, s = stepper_of(opt, start), by_turns(start), halves(start)
         for grads in steps:
-            before = copied(p)
+            before = by_turns(p)
             assert chunked.open(p, grads, s)
             if _core.rules()[case.rule]["sums"]:
                 chunked.settle(chunked.gather())
@@ -185,7 +179,7 @@ def test_resting_leaves_need_not_run():
 def test_rules_with_sums_run_after_settle(name, rng):
     start = [rng.standard_normal(5000), rng.standard_normal(3)]
     grads = [rng.standard_normal(5000), rng.standard_normal(3)]
-    p, q = copied(start), copied(start)
+    p, q = by_turns(start), by_turns(start)
     stepper, whole = (stepper_of(getattr(schuss, name)(), a) for a in (p, q))
     before = all_states(stepper)
     before = [{k: v.copy() for k, v in slots.items()} for slots in before]
@@ -218,7 +212,7 @@ def test_rules_with_sums_run_after_settle(name, rng):
 def test_a_step_is_cancelled_or_ended(rng):
     start = [rng.standard_normal(5), rng.standard_normal(3)]
     grads = [rng.standard_normal(5), rng.standard_normal(3)]
-    p, q = copied(start), copied(start)
+    p, q = by_turns(start), by_turns(start)
     stepper, whole = (stepper_of(schuss.RAdam(max_norm=0.1), a) for a in (p, q))
     with pytest.raises(RuntimeError, match="no step is open"):
         stepper.cancel()
@@ -332,9 +326,9 @@ def test_ranges(case, cut, dtype, threads, rng):
     opt = type(case.make())(**{**case.settings, **SETTINGS})
     start = model(rng, dtype)
     shadowed = dtype == np.float32
-    whole, params, shadow = stepper_of(opt, start), copied(start), halves(start)
+    whole, params, shadow = stepper_of(opt, start), by_turns(start), halves(start)
     bounds = list(itertools.pairwise(RANGES[cut]))
-    ranks = [(stepper_of(opt, start, range=b), copied(start), halves(start)) for b in bounds]
+    ranks = [(stepper_of(opt, start, range=b), by_turns(start), halves(start)) for b in bounds]
     sums = bool(_core.rules()[case.rule]["sums"])
     for grads in steps_of_gradients(rng, dtype):
         whole.open(params, grads, shadow if shadowed else None)
@@ -358,7 +352,7 @@ def test_ranges(case, cut, dtype, threads, rng):
             assert stepper.decide(sum(other.unfit for other, _, _ in ranks))
             exchanged += stepper.gather()
         assert exchanged == gathered
-        before = [(copied(p), [x.copy() for x in s]) for _, p, s in ranks]
+        before = [(by_turns(p), [x.copy() for x in s]) for _, p, s in ranks]
         for stepper, p, _ in ranks:
             if sums:
                 stepper.settle(exchanged)
@@ -392,8 +386,8 @@ def test_what_one_range_cannot_use_no_range_takes(policy, bad, name, bounds, rng
     opt = getattr(schuss, name)(nonfinite=policy)
     parts = list(itertools.pairwise([*bounds, 10_000]))
     for owner, place in enumerate((5, 4100, 9000) if len(parts) == 3 else (5, 9000)):
-        ranks = [(stepper_of(opt, start, range=b), copied(start)) for b in parts]
-        whole, alone = stepper_of(opt, start), copied(start)
+        ranks = [(stepper_of(opt, start, range=b), by_turns(start)) for b in parts]
+        whole, alone = stepper_of(opt, start), by_turns(start)
         for t in range(3):
             grads = [rng.standard_normal(p.size).astype(np.float32) for p in start]
             if t == 1:
@@ -411,7 +405,7 @@ def test_what_one_range_cannot_use_no_range_takes(policy, bad, name, bounds, rng
                 with pytest.raises(ValueError, match=r"unfit is 0; at least the 1 of this range"):
                     ranks[owner][0].decide(0)
                 for k, (stepper, p) in enumerate(ranks):
-                    before = copied(p), stepper.report
+                    before = by_turns(p), stepper.report
                     if policy == "skip":
                         assert not stepper.decide(1)
                         assert stepper.report[4:] == (True, 1)
@@ -504,12 +498,7 @@ def test_a_norm_of_a_larger_model_clips_more():
 
 def test_norms_from_outside_that_are_none():
     p = np.ones(2)
-    opt = schuss.SGD(max_norm=1.0)
-    with pytest.raises(ValueError, match=r"grad_norm is -1.0; a finite number of at least 0"):
-        opt.step(p, p.copy(), grad_norm=-1.0)
-    assert p.tolist() == [1.0, 1.0]
-    assert opt.last_step is None
-    for norm in (math.inf, math.nan):
+    for norm in (math.inf, math.nan, np.float32(math.nan)):
         opt = schuss.SGD(nonfinite="skip")
         opt.step(p, p.copy(), grad_norm=norm)
         assert opt.last_step.skipped
