@@ -122,7 +122,7 @@ def rule_works(schuss: Any, threads: int) -> dict[str, Work]:
     line here.
     """
     found: dict[str, Work] = {}
-    for name, keywords in _constructions(schuss):
+    for name, keywords in constructions(schuss):
         try:
             rule = getattr(schuss, name)(**keywords).rule
         except ValueError:  # such as Nesterov without momentum
@@ -131,7 +131,7 @@ def rule_works(schuss: Any, threads: int) -> dict[str, Work]:
     return {rule: found[rule] for rule in schuss._core.rules() if rule in found}
 
 
-def _constructions(schuss: Any) -> Iterator[tuple[str, dict[str, object]]]:
+def constructions(schuss: Any) -> Iterator[tuple[str, dict[str, object]]]:
     """Every optimizer class with every combination of its switches."""
     base = schuss.Optimizer
     common = inspect.signature(base).parameters

@@ -88,7 +88,7 @@ def pictures() -> dict[str, Callable[[], Figure]]:
         **{f"schedules-{k}": partial(draw_schedules, group) for k, group in SCHEDULES.items()},
         "initializers": draw_initializers,
         "signals": draw_signals,
-        **{f"optimizer-{name.lower()}": partial(draw_paths, name) for name in table.TABLE},
+        **{f"optimizer-{name.lower()}": partial(draw_paths, name) for name in table.names()},
         **{f"landscape-{name}": partial(draw_landscape, name) for name in lab.SURFACES},
         "lr-find": draw_range_test,
         "compare": draw_comparison,
@@ -242,7 +242,7 @@ def draw_signals() -> Figure:
 
 def draw_paths(name: str) -> Figure:
     """The paths of one optimizer, and of what it is compared with."""
-    return lab.plots.landscape(lab.landscape("valley", table.TABLE[name].paths, steps=60))
+    return lab.plots.landscape(lab.landscape("valley", table.paths(name), steps=60))
 
 
 def draw_landscape(name: str) -> Figure:

@@ -810,7 +810,7 @@ def test_plot_of_several_sizes_and_initializers():
 
 def test_each_optimizer_has_a_look_of_its_own():
     names = {*lab.available(), *lab.surfaces.known(), "NewtonCG"}
-    assert set(catalog.LOOKS) == names
+    assert set(catalog.LOOKS) <= names
     assert len({catalog.look(name) for name in names}) == len(names)
     for together in (catalog.DEFAULT, lab.surfaces.DEFAULT):
         assert len({catalog.look(name).color for name in together}) == len(together)

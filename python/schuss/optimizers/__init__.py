@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..suggest import explain
+from . import adagrad, adam, layerwise, sgd, sign
 from .adagrad import *
 from .adam import *
 from .layerwise import *
 from .sgd import *
 from .sign import *
 
-__all__ = [  # noqa: RUF022  (as in the families' own lists, whose sum type checkers do not read)
-    "SGD",
-    "ASGD",
-    "AdaDelta",
-    "AdaGrad",
-    "RMSprop",
-    "AdEMAMix",
-    "AdaBelief",
-    "Adam",
-    "AdamW",
-    "Adamax",
-    "Adan",
-    "NAdam",
-    "RAdam",
-    "Lion",
-    "Rprop",
-    "LAMB",
-    "LARS",
-]
+if not TYPE_CHECKING:  # type checkers take the names that are imported, and read no sum
+    __all__ = [
+        *sgd.__all__,
+        *adagrad.__all__,
+        *adam.__all__,
+        *sign.__all__,
+        *layerwise.__all__,
+    ]
 
 
 explain(__name__)
