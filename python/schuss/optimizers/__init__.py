@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..suggest import explain
 from . import adagrad, adam, layerwise, sgd, sign
 from .adagrad import *
@@ -12,14 +10,7 @@ from .layerwise import *
 from .sgd import *
 from .sign import *
 
-if not TYPE_CHECKING:  # type checkers take the names that are imported, and read no sum
-    __all__ = [
-        *sgd.__all__,
-        *adagrad.__all__,
-        *adam.__all__,
-        *sign.__all__,
-        *layerwise.__all__,
-    ]
+__all__ = [*sgd.__all__, *adagrad.__all__, *adam.__all__, *sign.__all__, *layerwise.__all__]
 
 
 explain(__name__)
