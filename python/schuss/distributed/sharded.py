@@ -14,6 +14,7 @@ from .. import _core, clipping
 from ..checks import choice, count
 from ..kinds import in_kind_of
 from ..optimizers.base import COMMON, RULES, Optimizer, StepInfo
+from ..optimizers.state_dict import fitted
 from ..structures import map_leaves
 from ..suggest import explain
 from ..tensor_file import Path, path_text
@@ -339,8 +340,7 @@ class Sharded:
         """
         optimizer, comm = self._optimizer, self._comm
         for path, own in zip(model.flat.shapes, model.flat.own_parts(), strict=True):
-            patterns = optimizer._groups[optimizer._group_of[path]]
-            if path in absent or optimizer._freezes(patterns):
+            if path in absent or optimizer._group_of[path].frozen:
                 shard[own] = 0
 
         def block_sums(scale: float) -> NDArray[np.float64]:
@@ -475,7 +475,7 @@ class Sharded:
             }
         saved = {**meta["optimizer"], "state": states}
         self._optimizer._check_state_dict(saved)
-        self._optimizer._fitted(model.stepper, saved)
+        fitted(model.stepper, saved)
         return meta["token"], saved, own["params"]
 
 
