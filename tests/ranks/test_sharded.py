@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import os
 import re
 import subprocess
@@ -454,6 +455,17 @@ def test_parameters_come_first_and_once(tmp_path):
             opt.adopt(np.ones(2))
         with pytest.raises(AttributeError, match="keeps no average"), opt.averaged():
             pass
+
+    on_ranks(2, check)
+
+
+def test_a_namedtuple_comes_back_as_one():
+    layer = collections.namedtuple("Layer", "w b")
+
+    def check(comm):
+        params = Sharded(schuss.SGD(), comm).adopt({"first": layer(np.ones(2), np.zeros(1))})
+        assert isinstance(params["first"], layer)
+        assert params["first"].w.tolist() == [1.0, 1.0]
 
     on_ranks(2, check)
 
