@@ -216,6 +216,7 @@ def test_the_core_has_few_users():
     }
     assert users <= {
         "optimizers/base.py",
+        "optimizers/state_dict.py",
         "solvers/base.py",
         "solvers/batch.py",
         "solvers/fit_batch.py",

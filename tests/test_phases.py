@@ -328,7 +328,7 @@ def test_ranges(case, cut, dtype, threads, rng):
     shadowed = dtype == np.float32
     whole, params, shadow = stepper_of(opt, start), by_turns(start), halves(start)
     bounds = list(itertools.pairwise(RANGES[cut]))
-    ranks = [(stepper_of(opt, start, range=b), by_turns(start), halves(start)) for b in bounds]
+    ranks = [(stepper_of(opt, start, b), by_turns(start), halves(start)) for b in bounds]
     sums = bool(_core.rules()[case.rule]["sums"])
     for grads in steps_of_gradients(rng, dtype):
         whole.open(params, grads, shadow if shadowed else None)
@@ -386,7 +386,7 @@ def test_what_one_range_cannot_use_no_range_takes(policy, bad, name, bounds, rng
     opt = getattr(schuss, name)(nonfinite=policy)
     parts = list(itertools.pairwise([*bounds, 10_000]))
     for owner, place in enumerate((5, 4100, 9000) if len(parts) == 3 else (5, 9000)):
-        ranks = [(stepper_of(opt, start, range=b), by_turns(start)) for b in parts]
+        ranks = [(stepper_of(opt, start, b), by_turns(start)) for b in parts]
         whole, alone = stepper_of(opt, start), by_turns(start)
         for t in range(3):
             grads = [rng.standard_normal(p.size).astype(np.float32) for p in start]
@@ -440,7 +440,7 @@ def test_what_one_range_cannot_use_no_range_takes(policy, bad, name, bounds, rng
 
 def test_a_checked_range_steps_in_phases():
     p = [np.ones(5000)]
-    stepper = stepper_of(schuss.SGD(nonfinite="skip"), p, range=(0, 4096))
+    stepper = stepper_of(schuss.SGD(nonfinite="skip"), p, (0, 4096))
     with pytest.raises(ValueError, match="a range steps in phases where"):
         stepper.step(p, [np.ones(5000)], None, 1.0)
     stepper.open(p, [np.ones(5000)], None, 1.0)
@@ -452,7 +452,7 @@ def test_units_that_a_range_cuts_are_refused(rng):
     params = [rng.standard_normal((3, 5)), rng.standard_normal((100, 80))]
     grads = [np.ones((3, 5)), np.ones((100, 80))]
     for bounds, fits in (((0, 4096), False), ((0, 1 << 40), True)):
-        stepper = stepper_of(schuss.SGD(agc=0.01, max_norm=1.0), params, range=bounds)
+        stepper = stepper_of(schuss.SGD(agc=0.01, max_norm=1.0), params, bounds)
         if fits:
             stepper.step(params, grads)
             continue

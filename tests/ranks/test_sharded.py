@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import re
 
 import numpy as np
@@ -150,6 +151,17 @@ def test_one_rank_that_has_it_all():
     for error in outcomes(4, lambda comm: small(comm, bad=7)):
         assert isinstance(error, FloatingPointError)
         assert re.search("not finite", str(error))
+
+
+def test_a_namedtuple_comes_back_as_one():
+    layer = collections.namedtuple("Layer", "w b")
+
+    def check(comm):
+        params = Sharded(schuss.SGD(), comm).adopt({"first": layer(np.ones(2), np.zeros(1))})
+        assert isinstance(params["first"], layer)
+        assert params["first"].w.tolist() == [1.0, 1.0]
+
+    on_ranks(2, check)
 
 
 @pytest.mark.parametrize("n", [0, 5, 4096, 4097])
