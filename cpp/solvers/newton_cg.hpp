@@ -12,7 +12,7 @@ namespace schuss {
 
 class NewtonCG final : public RegionSolver {
   public:
-    NewtonCG(std::int64_t n, DType iterates, const Start& from, const Limits& limits);
+    NewtonCG(const Start& from, const Limits& limits);
 
     const double* direction() const override { return step_.direction().data(); }
     SecondOrder second_order() const override;

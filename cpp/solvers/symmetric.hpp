@@ -32,8 +32,6 @@ class Symmetric {
     double at(std::int64_t i, std::int64_t j) const;  // the update that waits included
     void visit(Archive& archive);
 
-    bool parallel = true;
-
   private:
     double* tile(std::int64_t row, std::int64_t column) const;
     double& element(std::int64_t i, std::int64_t j) const;  // as stored: its tile has j <= i
