@@ -11,7 +11,7 @@
 #include "runtime/fetch.hpp"
 #include "runtime/memory.hpp"
 #include "runtime/share.hpp"
-#include "solvers/quadratic.hpp"
+#include "steps/quadratic.hpp"
 
 namespace schuss {
 namespace {

@@ -2,7 +2,7 @@
 #pragma once
 #include <memory>
 
-#include "solvers/archive.hpp"
+#include "steps/archive.hpp"
 
 namespace schuss {
 

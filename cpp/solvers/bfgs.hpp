@@ -22,7 +22,7 @@
 // units its curvature is that of the steepest direction alone.
 #pragma once
 #include "solvers/descent.hpp"
-#include "solvers/symmetric.hpp"
+#include "steps/symmetric.hpp"
 
 namespace schuss {
 

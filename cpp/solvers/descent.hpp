@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "runtime/pace.hpp"
-#include "solvers/line_search.hpp"
+#include "steps/line_search.hpp"
 #include "solvers/solver.hpp"
 
 namespace schuss {

@@ -5,7 +5,7 @@
 #include <cstdarg>
 #include <cstdio>
 
-#include "solvers/line_search.hpp"
+#include "steps/line_search.hpp"
 
 namespace schuss {
 namespace {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "solvers/archive.hpp"
+#include "steps/archive.hpp"
 #include "solvers/run.hpp"
 
 namespace schuss {

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <vector>
 
-#include "solvers/projected_step.hpp"
-#include "solvers/quadratic.hpp"
+#include "steps/projected_step.hpp"
+#include "steps/quadratic.hpp"
 #include "solvers/residuals.hpp"
 #include "solvers/solver.hpp"
 

@@ -4,8 +4,8 @@
 #pragma once
 #include <optional>
 
-#include "solvers/projected_step.hpp"
-#include "solvers/quadratic.hpp"
+#include "steps/projected_step.hpp"
+#include "steps/quadratic.hpp"
 #include "solvers/region.hpp"
 
 namespace schuss {

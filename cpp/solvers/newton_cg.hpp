@@ -5,7 +5,7 @@
 #pragma once
 #include <vector>
 
-#include "solvers/projected_cg.hpp"
+#include "steps/projected_cg.hpp"
 #include "solvers/region.hpp"
 
 namespace schuss {

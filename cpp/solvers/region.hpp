@@ -3,7 +3,7 @@
 #pragma once
 #include <vector>
 
-#include "solvers/box_step.hpp"
+#include "steps/box_step.hpp"
 #include "solvers/solver.hpp"
 
 namespace schuss {

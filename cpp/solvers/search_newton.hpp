@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "solvers/descent.hpp"
-#include "solvers/quadratic.hpp"
+#include "steps/quadratic.hpp"
 
 namespace schuss {
 

@@ -7,14 +7,14 @@
 #include <string>
 #include <vector>
 
-#include "solvers/archive.hpp"
+#include "steps/archive.hpp"
 #include "solvers/best_point.hpp"
-#include "solvers/bounds.hpp"
+#include "steps/bounds.hpp"
 #include "solvers/ending.hpp"
-#include "solvers/hessian.hpp"
+#include "steps/hessian.hpp"
 #include "solvers/residuals.hpp"
 #include "solvers/run.hpp"
-#include "solvers/vectors.hpp"
+#include "steps/vectors.hpp"
 
 namespace schuss {
 

@@ -7,9 +7,9 @@
 #pragma once
 #include <vector>
 
-#include "solvers/projected_cg.hpp"
+#include "steps/projected_cg.hpp"
 #include "solvers/region.hpp"
-#include "solvers/symmetric.hpp"
+#include "steps/symmetric.hpp"
 
 namespace schuss {
 

@@ -11,7 +11,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "solvers/archive.hpp"
+#include "steps/archive.hpp"
 
 namespace schuss {
 

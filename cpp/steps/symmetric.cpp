@@ -1,4 +1,4 @@
-#include "solvers/symmetric.hpp"
+#include "steps/symmetric.hpp"
 
 #include <algorithm>
 #include <cmath>

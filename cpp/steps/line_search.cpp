@@ -1,4 +1,4 @@
-#include "solvers/line_search.hpp"
+#include "steps/line_search.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "solvers/archive.hpp"
+#include "steps/archive.hpp"
 
 namespace schuss {
 

@@ -1,4 +1,4 @@
-#include "solvers/bounds.hpp"
+#include "steps/bounds.hpp"
 
 #include <algorithm>
 

@@ -4,8 +4,8 @@
 #pragma once
 #include <vector>
 
-#include "solvers/archive.hpp"
-#include "solvers/vectors.hpp"
+#include "steps/archive.hpp"
+#include "steps/vectors.hpp"
 
 namespace schuss {
 

@@ -2,7 +2,7 @@
 #pragma once
 #include <memory>
 
-#include "solvers/vectors.hpp"
+#include "steps/vectors.hpp"
 
 namespace schuss {
 

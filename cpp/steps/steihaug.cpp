@@ -1,4 +1,4 @@
-#include "solvers/steihaug.hpp"
+#include "steps/steihaug.hpp"
 
 #include <algorithm>
 #include <cmath>

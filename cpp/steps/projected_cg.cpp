@@ -1,4 +1,4 @@
-#include "solvers/projected_cg.hpp"
+#include "steps/projected_cg.hpp"
 
 #include <cmath>
 

@@ -7,8 +7,8 @@
 
 #include "linalg/cholesky.hpp"
 #include "runtime/memory.hpp"
-#include "solvers/archive.hpp"
-#include "solvers/hessian.hpp"
+#include "steps/archive.hpp"
+#include "steps/hessian.hpp"
 
 namespace schuss {
 

@@ -5,8 +5,8 @@
 #include <array>
 #include <vector>
 
-#include "solvers/archive.hpp"
-#include "solvers/vectors.hpp"
+#include "steps/archive.hpp"
+#include "steps/vectors.hpp"
 
 namespace schuss {
 

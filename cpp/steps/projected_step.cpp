@@ -1,4 +1,4 @@
-#include "solvers/projected_step.hpp"
+#include "steps/projected_step.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "solvers/box_step.hpp"
+#include "steps/box_step.hpp"
 
 #include <algorithm>
 #include <cmath>

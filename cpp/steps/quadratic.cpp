@@ -1,4 +1,4 @@
-#include "solvers/quadratic.hpp"
+#include "steps/quadratic.hpp"
 
 #include <algorithm>
 #include <bit>

@@ -4,8 +4,8 @@
 #include <optional>
 #include <vector>
 
-#include "solvers/box_step.hpp"
-#include "solvers/steihaug.hpp"
+#include "steps/box_step.hpp"
+#include "steps/steihaug.hpp"
 
 namespace schuss {
 

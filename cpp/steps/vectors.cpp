@@ -1,4 +1,4 @@
-#include "solvers/vectors.hpp"
+#include "steps/vectors.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -3,8 +3,8 @@
 #include <cmath>
 #include <optional>
 
-#include "solvers/box_step.hpp"
-#include "solvers/quadratic.hpp"
+#include "steps/box_step.hpp"
+#include "steps/quadratic.hpp"
 
 namespace schuss {
 
