@@ -27,8 +27,9 @@ LAYERS = {
     "runtime": {"dispatch", "kernels", "core"},
     "linalg": {"runtime", "dispatch", "dense", "models", "core"},
     "optim": {"runtime", "dispatch", "core"},
-    "solvers": {"linalg", "runtime", "dispatch", "kernels", "dense", "models", "core"},
-    "bindings": {"solvers", "optim", "linalg", "runtime", "dispatch", "kernels", "models", "core"},
+    "steps": {"linalg", "runtime", "dispatch", "kernels", "core"},
+    "solvers": {"steps", "linalg", "runtime", "dispatch", "models", "core"},
+    "bindings": {"solvers", "steps", "optim", "linalg", "runtime", "dispatch", "core"},
 }
 # Module or package of schuss -> what of schuss it may import, beside itself and `checks`, of which
 # everybody may. `__init__` sees all, `lab` and `commands` all but each other's insides.

@@ -46,8 +46,7 @@ Plan plan_of(py::handle grads, std::vector<py::object>& leaves) {
                 view_of(array, check_grad(array, label("grads", structure.paths()[k])));
             tensor.dtype = kCompute[static_cast<int>(view.type)];
             tensor.ordered_grad = operand(view, c_order(view.shape.size()), tensor.dtype);
-            tensor.count = 1;
-            for (const std::int64_t n : view.shape) tensor.count *= n;
+            tensor.count = view.count();
         }
         plan.add(std::move(tensor));
     }
@@ -70,6 +69,12 @@ std::vector<double> sums_of(py::handle grads, double scale) {
 }
 
 }  // namespace
+
+py::object for_python(const std::optional<StepReport>& r) {
+    if (!r) return py::none();
+    return py::make_tuple(r->step, r->learning_rate, r->grad_norm, r->clip_factor, r->skipped,
+                          r->nonfinite);
+}
 
 Nonfinite nonfinite_from(const std::string& name) {
     if (name == "propagate") return Nonfinite::kPropagate;
@@ -132,12 +137,8 @@ void register_stepper(py::module_& m) {
         .def(
             "carry", [](Owner self, std::size_t leaf) { return self->optimizer().carry(leaf); },
             py::arg("leaf"))
-        .def_property_readonly("report", [](Owner self) -> py::object {
-            if (!self->optimizer().report()) return py::none();
-            const StepReport& r = *self->optimizer().report();
-            return py::make_tuple(r.step, r.learning_rate, r.grad_norm, r.clip_factor, r.skipped,
-                                  r.nonfinite);
-        });
+        .def_property_readonly("report",
+                               [](Owner self) { return for_python(self->optimizer().report()); });
 }
 
 }  // namespace schuss

@@ -27,7 +27,7 @@ std::vector<Leaf> leaves_of(const Structure& structure, py::handle params) {
         } else {
             leaf.storage = check_param(array.ptr(), label("params", structure.paths()[k]));
             leaf.shape = shape_of(array.ptr());
-            leaf.axes = memory_order(array.ptr());
+            leaf.axes = memory_order(view_of(array.ptr(), leaf.storage));
         }
         leaves.push_back(std::move(leaf));
     }
@@ -145,8 +145,7 @@ Arrays Stepper::check_arrays(std::size_t k) const {
     const Leaf& leaf = optimizer_.leaves()[k];
     const auto check_shape = [&](PyObject* array, const std::string& name, const char* whose) {
         if (shape_of(array) != leaf.shape)
-            throw py::value_error(name + " has shape " + text_of(shape_of(array)) + "; " + whose +
-                                  ", " + text_of(leaf.shape) + ", is wanted");
+            refuse_shape(array, name, whose + (", " + text_of(leaf.shape) + ", is wanted"));
     };
     PyObject *p = params_[k].ptr(), *g = grads_[k].ptr();
     const std::string p_name = label("params", paths()[k]), g_name = label("grads", paths()[k]);
@@ -338,10 +337,8 @@ py::tuple Stepper::snapshot() {
             View from = optimizer_.slot(k, static_cast<int>(s));
             const DType dtype = optimizer_.leaves()[k].dtype();
             py::array copy(numpy_dtype(dtype), from.shape);
-            std::int64_t count = 1;
-            for (const std::int64_t n : from.shape) count *= n;
             collapse(from);
-            schuss::gather(from, 0, count, dtype, copy.mutable_data());
+            schuss::gather(from, 0, from.count(), dtype, copy.mutable_data());
             slots[names[s].c_str()] = std::move(copy);
         }
         all.append(std::move(slots));
