@@ -83,7 +83,7 @@ def test_chunks_in_random_orders(case, agc, threads, rng):
             before = by_turns(p)
             assert chunked.open(p, grads, s)
             if _core.rules()[case.rule]["sums"]:
-                chunked.settle(chunked.gather())
+                chunked.set_sums(chunked.gather())
             assert all(same_bits(x, y) for x, y in zip(p, before, strict=True))
             for chunk in random_chunks(rng, len(p)):
                 chunked.run(chunk)
@@ -115,7 +115,7 @@ def test_calls_out_of_turn(rng):
         with pytest.raises(RuntimeError, match=r"no step is open; open\(\) comes"):
             call()
     with pytest.raises(RuntimeError, match="no step is open"):
-        stepper.settle([])
+        stepper.set_sums([])
     stepper.open(p, g)
     for call in (
         lambda: opt.step(p, g),
@@ -130,7 +130,7 @@ def test_calls_out_of_turn(rng):
     with pytest.raises(ValueError, match=r"leaves has 2; less than 2 is wanted"):
         stepper.run([0, 2])
     assert all(same_bits(a, b) for a, b in zip(p, before, strict=True))
-    stepper.settle(stepper.gather())  # of a rule without sums: nothing
+    stepper.set_sums(stepper.gather())  # of a rule without sums: nothing
     stepper.run([1, 0])
     stepper.close()
     with pytest.raises(RuntimeError, match="no step is open"):
@@ -176,7 +176,7 @@ def test_resting_leaves_need_not_run():
 
 
 @pytest.mark.parametrize("name", ["LAMB", "LARS"])
-def test_rules_with_sums_run_after_settle(name, rng):
+def test_rules_with_sums_run_after_their_sums_are_set(name, rng):
     start = [rng.standard_normal(5000), rng.standard_normal(3)]
     grads = [rng.standard_normal(5000), rng.standard_normal(3)]
     p, q = by_turns(start), by_turns(start)
@@ -184,7 +184,7 @@ def test_rules_with_sums_run_after_settle(name, rng):
     before = all_states(stepper)
     before = [{k: v.copy() for k, v in slots.items()} for slots in before]
     stepper.open(p, grads)
-    for call in (lambda: stepper.run([0]), lambda: stepper.settle([0.0] * 6), stepper.close):
+    for call in (lambda: stepper.run([0]), lambda: stepper.set_sums([0.0] * 6), stepper.close):
         with pytest.raises(RuntimeError, match=r"the rule has sums; gather\(\) is wanted"):
             call()
     stepper.cancel()
@@ -194,12 +194,12 @@ def test_rules_with_sums_run_after_settle(name, rng):
     stepper.open(p, grads)
     sums = stepper.gather()
     for call in (lambda: stepper.run([0]), stepper.gather, stepper.close):
-        with pytest.raises(RuntimeError, match=r"settle\(sums\) is wanted"):
+        with pytest.raises(RuntimeError, match=r"set_sums\(sums\) is wanted"):
             call()
     with pytest.raises(RuntimeError, match="the step has written"):
         stepper.cancel()
-    stepper.settle(sums)
-    for call in (lambda: stepper.settle(sums), stepper.gather):
+    stepper.set_sums(sums)
+    for call in (lambda: stepper.set_sums(sums), stepper.gather):
         with pytest.raises(RuntimeError, match="ready to run"):
             call()
     assert all(same_bits(a, b) for a, b in zip(p, start, strict=True))
@@ -283,8 +283,8 @@ def test_sums_of_another_length_are_refused(rng):
     before = [a.copy() for a in p]
     for wrong in (sums[:-1], [*sums, 0.0], []):
         with pytest.raises(ValueError, match=f"sums has {len(wrong)} numbers; 6 of the whole"):
-            stepper.settle(wrong)
-    stepper.settle(sums)
+            stepper.set_sums(wrong)
+    stepper.set_sums(sums)
     stepper.run([0, 1])
     stepper.close()
     stepper_of(schuss.LAMB(), before).step(before, p_grads)
@@ -334,7 +334,7 @@ def test_ranges(case, cut, dtype, threads, rng):
         whole.open(params, grads, shadow if shadowed else None)
         gathered = whole.gather()
         if sums:
-            whole.settle(gathered)
+            whole.set_sums(gathered)
         whole.run(range(len(params)))
         whole.close()
 
@@ -355,7 +355,7 @@ def test_ranges(case, cut, dtype, threads, rng):
         before = [(by_turns(p), [x.copy() for x in s]) for _, p, s in ranks]
         for stepper, p, _ in ranks:
             if sums:
-                stepper.settle(exchanged)
+                stepper.set_sums(exchanged)
             stepper.run(rng.permutation(len(p)).tolist())
             stepper.close()
             assert stepper.report == whole.report
@@ -424,7 +424,7 @@ def test_what_one_range_cannot_use_no_range_takes(policy, bad, name, bounds, rng
             sums = [x for stepper, _ in ranks for x in stepper.gather()]
             for stepper, _ in ranks:
                 if sums:
-                    stepper.settle(sums)
+                    stepper.set_sums(sums)
                 stepper.run([0, 1])
                 stepper.close()
             for k, b in enumerate([slice(0, 7000), slice(7000, None)]):

@@ -305,7 +305,7 @@ class Sharded:
         if RULES[stepper.rule]["sums"]:
             every = allgather_bytes(self._comm, np.array(sums, np.float64).tobytes())
             sums = np.frombuffer(b"".join(every), np.float64).tolist()
-            stepper.settle(sums)
+            stepper.set_sums(sums)
         stepper.run(range(len(model.flat.shapes)))
         stepper.close()
         model.exchange()
