@@ -228,7 +228,7 @@ class Front(Optimizer):
     def _fit(self, p: Tensor, group: Group) -> Iterator[str]:
         """Make the states of a parameter that it lacks, and yield their names."""
         states = self._states(group)
-        if not (states or self._count or self._extras.ema or self._extras.master):
+        if not (states or self._count or self._extras.ema is not None or self._extras.master):
             return
         state = self.state[p]
         with torch.no_grad():
