@@ -81,11 +81,10 @@ def real(name: str, value: object, wanted: str, accepts: Callable[[float], bool]
     return result
 
 
-def choice(name: str, value: object, words: Sequence[str]) -> str:
-    """Return the word that value is, or raise an error that lists them."""
-    for word in words:
-        if value == word:
-            return word
+def choice(name: str, value: object, words: Sequence[str | None]) -> str:
+    """Return the word that value is, or raise an error that lists them; None is only listed."""
+    if isinstance(value, str) and value in words:
+        return str(value)
     *most, last = map(repr, words)
     raise ValueError(f"{name} is {value!r}; {', '.join(most)} or {last} is wanted")
 

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias
 
 import numpy as np
 
-from .checks import count, number, tolerance
+from .checks import choice, count, number, tolerance
 from .kinds import as_array, float_dtype
 from .random import generator
 from .suggest import explain
@@ -745,10 +745,7 @@ def output_bias(
         raise ValueError("targets has NaN or infinity; finite numbers are wanted")
     if activation is None:
         activation = "softmax" if classes is not None else _output_activation(samples)
-    if activation not in ("sigmoid", "softmax", "linear"):
-        raise ValueError(
-            f"activation is {activation!r}; 'sigmoid', 'softmax', 'linear' or None is wanted"
-        )
+    choice("activation", activation, ("sigmoid", "softmax", "linear", None))
 
     if activation == "softmax" and samples.ndim == 1:
         mean = _class_shares(samples, classes)

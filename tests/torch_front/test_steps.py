@@ -508,6 +508,12 @@ class TestKeywords:
         train(optimizer, plain, start=4)
         close(optimizer, plain, 0, states=False)
 
+    def test_an_average_that_keeps_nothing(self):
+        optimizer = ours("SGD", parameters(), momentum=0.0, ema=0.0)
+        train(optimizer)
+        for p in members(optimizer):
+            assert torch.equal(optimizer.state[p]["ema"], p)
+
     def test_averages_come_back_after_an_error(self):
         optimizer = ours("Adam", parameters(), ema=0.5)
         with (

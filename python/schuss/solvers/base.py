@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from .. import _core
-from ..checks import count, flag, fraction, positive, tolerance
+from ..checks import choice, count, flag, fraction, positive, tolerance
 from ..kinds import Kinds, as_array
 from ..structures import leaves, map_leaves
 from ..suggest import Declared
@@ -135,19 +136,12 @@ def _inverse_hessian(name: str, value: Any) -> Any:
 
 def _choice(name: str, value: Any, option: dict[str, Any]) -> str:
     """Return one of the choices, of which dtypes may come as NumPy's."""
-    choices = option["choices"]
-    found = value
-    if "float64" in choices:
-        try:
-            found = str(np.dtype(value))
-        except TypeError:
-            found = None
-    if not isinstance(found, str) or found not in choices:
-        *most, last = [repr(choice) for choice in choices]
-        if option["default"] is None:
-            most, last = [*most, last], "None"
-        raise ValueError(f"{name} is {value!r}; {', '.join(most)} or {last} is wanted")
-    return found
+    words = option["choices"]
+    if "float64" in words:
+        with suppress(TypeError):
+            dtype = str(np.dtype(value))
+            value = dtype if dtype in words else value
+    return choice(name, value, [*words, None] if option["default"] is None else words)
 
 
 # How an option of a kind is checked; see cpp/solvers/registry.hpp.

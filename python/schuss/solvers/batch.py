@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import _core
 from ..kinds import as_array, in_kind_of
-from .base import ROWS, checked_options, real_array
+from .base import ROWS, checked_options, dtype_of_iterates, real_array
 from .bounds import batch_bounds, nothing
 from .minimize import method_name, settings_of
 from .result import BatchResult
@@ -105,8 +105,7 @@ def minimize_batch(
             raise ValueError(
                 f"X0 has shape {starts.shape}; (count, n) is wanted, with n of at least 1"
             )
-        double = np.dtype(np.float64)
-        dtype = np.dtype(np.float32) if starts.dtype in (np.float16, np.float32) else double
+        dtype = dtype_of_iterates(starts)
         shape, count = starts.shape[1:], len(starts)
         n = int(np.prod(shape))
         settings = settings_of(name, options, dict(more), tol)
@@ -124,7 +123,7 @@ def minimize_batch(
             settings["bounds"] = sides
         batch = _core.Batch(name, flat, checked_options(name, settings))
         further = args if isinstance(args, tuple) else (args,)
-        wanted = 3 if needs == "hessian" else 2
+        wanted, double = 3 if needs == "hessian" else 2, np.dtype(np.float64)
         while (index := batch.running()).size:
             k = index.size
             points = in_kind_of(X0, batch.points().reshape(k, *shape))

@@ -49,15 +49,13 @@ class Extras(NamedTuple):
 
     def check(self) -> Extras:
         """Return the same in floats, if all are in range."""
-        if self.master not in (None, "float32"):
-            raise ValueError(f"master is {self.master!r}; 'float32' or None is wanted")
         return Extras(
             None if self.max_norm is None else positive("max_norm", self.max_norm),
             None if self.max_value is None else positive("max_value", self.max_value),
             choice("nonfinite", self.nonfinite, POLICIES),
             None if self.agc is None else tolerance("agc", self.agc),
             None if self.ema is None else number("ema", self.ema, minimum=0.0, below=1.0),
-            self.master,
+            None if self.master is None else choice("master", self.master, ("float32", None)),
         )
 
 
@@ -230,7 +228,7 @@ class Front(Optimizer):
     def _fit(self, p: Tensor, group: Group) -> Iterator[str]:
         """Make the states of a parameter that it lacks, and yield their names."""
         states = self._states(group)
-        if not (states or self._count or self._extras.ema or self._extras.master):
+        if not (states or self._count or self._extras.ema is not None or self._extras.master):
             return
         state = self.state[p]
         with torch.no_grad():

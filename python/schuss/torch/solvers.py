@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from .. import solvers
-from ..checks import count, flag, tolerance
+from ..checks import choice, count, flag, tolerance
 from .functions import Flat, gradients_of, hessian_products
 
 if TYPE_CHECKING:
@@ -421,10 +421,8 @@ class LBFGS(ClosureSolver, torch.optim.LBFGS):
         *,
         deterministic: bool = False,
     ) -> None:
-        if line_search_fn not in (None, "strong_wolfe"):
-            raise ValueError(
-                f"line_search_fn is {line_search_fn!r}; 'strong_wolfe' or None is wanted"
-            )
+        if line_search_fn is not None:
+            choice("line_search_fn", line_search_fn, ("strong_wolfe", None))
         count("history_size", history_size, least=1, most=1000)
         torch.optim.LBFGS.__init__(
             self,
