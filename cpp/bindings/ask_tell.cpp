@@ -6,7 +6,6 @@
 #include <cmath>
 #include <cstring>
 
-#include "bindings/busy.hpp"
 #include "bindings/foreign.hpp"
 #include "bindings/methods.hpp"
 
@@ -109,7 +108,7 @@ py::object AskTell::tree(const VectorPtr& vector, bool copy, bool writeable) con
 }
 
 py::object AskTell::ask(bool copy) const {
-    const Busy busy(busy_, "solver");
+    const Busy busy(busy_);
     if (solver_->done()) throw std::runtime_error("the solver is done: " + solver_->message());
     return tree(solver_->point(), copy, false);
 }
@@ -154,7 +153,7 @@ const char* AskTell::no_gradient() {
 }
 
 void AskTell::tell(py::handle value, py::handle gradient) {
-    const Busy busy(busy_, "solver");
+    const Busy busy(busy_);
     check_request(Request::kValueAndGradient, "value");
     const double f = function_value(value);
     const char* data = std::isfinite(f) ? vector_from(gradient, "gradient") : no_gradient();
@@ -184,7 +183,7 @@ void check_shape(const Doubles& array, const char* name, const std::vector<std::
 }  // namespace
 
 void AskTell::tell_hessian(py::handle hessian) {
-    const Busy busy(busy_, "solver");
+    const Busy busy(busy_);
     check_request(Request::kHessian, "Hessian");
     Doubles square = doubles_of(hessian, "hessian");
     if (size_ == 1 && square.size() == 1) square = square.reshape({1, 1});
@@ -199,7 +198,7 @@ void AskTell::tell_hessian(py::handle hessian) {
 }
 
 void AskTell::tell_residuals(py::handle residuals, py::handle rho, std::int64_t observations) {
-    const Busy busy(busy_, "solver");
+    const Busy busy(busy_);
     check_request(Request::kResiduals, "residual");
     const Doubles values = doubles_of(residuals, "residuals");
     const std::int64_t m = values.size(), known = solver_->residual_count();
@@ -218,7 +217,7 @@ void AskTell::tell_residuals(py::handle residuals, py::handle rho, std::int64_t 
 }
 
 void AskTell::tell_jacobian(py::handle jacobian) {
-    const Busy busy(busy_, "solver");
+    const Busy busy(busy_);
     check_request(Request::kJacobian, "Jacobian");
     const Doubles j = doubles_of(jacobian, "jacobian");
     const std::int64_t m = solver_->residual_count();
@@ -229,7 +228,7 @@ void AskTell::tell_jacobian(py::handle jacobian) {
 
 py::object AskTell::fitted() const {
     using namespace py::literals;
-    const Busy busy(busy_, "solver");
+    const Busy busy(busy_);
     const std::optional<Fitted> found = solver_->fitted();
     if (!found) return py::none();
     const auto array = [](const std::vector<double>& values, std::vector<py::ssize_t> shape) {
@@ -247,7 +246,7 @@ py::object AskTell::fitted() const {
 }
 
 py::object AskTell::direction(bool writeable) const {
-    const Busy busy(busy_, "solver");
+    const Busy busy(busy_);
     check_request(Request::kHessianProduct, "product");
     const auto vector = std::make_shared<Vector>(size_, dtype_, 0);
     copy_from_doubles(solver_->direction(), size_, dtype_, vector->data());
@@ -255,7 +254,7 @@ py::object AskTell::direction(bool writeable) const {
 }
 
 void AskTell::tell_product(py::handle product) {
-    const Busy busy(busy_, "solver");
+    const Busy busy(busy_);
     check_request(Request::kHessianProduct, "product");
     std::vector<double> doubles(static_cast<std::size_t>(size_));
     copy_as_doubles(dtype_, vector_from(product, "product"), size_, doubles.data());
@@ -267,19 +266,19 @@ void AskTell::tell_product(py::handle product) {
 }
 
 void AskTell::stop(const std::string& message) {
-    const Busy busy(busy_, "solver");
+    const Busy busy(busy_);
     solver_->stop(message);
 }
 
 py::tuple AskTell::best(bool copy) const {
-    const Busy busy(busy_, "solver");
+    const Busy busy(busy_);
     const Solver::Best best = solver_->best();
     return py::make_tuple(tree(best.x, copy), tree(best.gradient, copy), best.value);
 }
 
 py::dict AskTell::result(bool copy) const {
     using namespace py::literals;
-    const Busy busy(busy_, "solver");
+    const Busy busy(busy_);
     const Solver::Best best = solver_->best();
     const Solver::SecondOrder known = solver_->second_order();
     return py::dict(
@@ -293,12 +292,12 @@ py::dict AskTell::result(bool copy) const {
 }
 
 std::string AskTell::message() const {
-    const Busy busy(busy_, "solver");
+    const Busy busy(busy_);
     return solver_->message();
 }
 
 py::object AskTell::history() const {
-    const Busy busy(busy_, "solver");
+    const Busy busy(busy_);
     const std::optional<Solver::Pairs> pairs = solver_->pairs();
     if (!pairs) return py::none();
     const auto rows = [&](const std::vector<const char*>& from) {
@@ -313,12 +312,12 @@ py::object AskTell::history() const {
 }
 
 void AskTell::inherit(AskTell& other) {
-    const Busy busy(busy_, "solver"), others(other.busy_, "solver");
+    const Busy busy(busy_), others(other.busy_);
     solver_->inherit(*other.solver_);
 }
 
 void AskTell::recall(const py::array& s, const py::array& y) {
-    const Busy busy(busy_, "solver");
+    const Busy busy(busy_);
     Solver::Pairs pairs{dtype_, {}, {}};
     std::vector<py::array> kept;
     const auto rows_of = [&](const py::array& given, const char* name) {
@@ -341,7 +340,7 @@ void AskTell::recall(const py::array& s, const py::array& y) {
 }
 
 py::object AskTell::matrix() const {
-    const Busy busy(busy_, "solver");
+    const Busy busy(busy_);
     return matrix_now();
 }
 
@@ -356,7 +355,7 @@ py::object AskTell::matrix_now() const {
 }
 
 py::tuple AskTell::state() const {
-    const Busy busy(busy_, "solver");
+    const Busy busy(busy_);
     Archive archive(method_);
     solver_->visit(archive);
     archive.end();

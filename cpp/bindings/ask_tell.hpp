@@ -3,12 +3,12 @@
 #pragma once
 #include <pybind11/pybind11.h>
 
-#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "bindings/arrays.hpp"
+#include "bindings/busy.hpp"
 #include "bindings/structure.hpp"
 #include "solvers/solver.hpp"
 
@@ -75,7 +75,7 @@ class AskTell {
     DType dtype_ = kFloat32;
     std::unique_ptr<Solver> solver_;
     std::unique_ptr<Vector> gathered_;  // a gradient that is not one array of our dtype
-    mutable std::atomic<bool> busy_{false};
+    mutable Busy::Flag busy_{"solver"};
 };
 
 }  // namespace schuss

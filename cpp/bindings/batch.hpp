@@ -4,7 +4,6 @@
 #include <pybind11/pybind11.h>
 
 #include <algorithm>
-#include <atomic>
 #include <string>
 
 #include "bindings/arrays.hpp"
@@ -26,21 +25,21 @@ class Batch {
 
     // Indices of those that are not done.
     py::array running() const {
-        const Busy busy(busy_, "batch");
+        const Busy busy(busy_);
         const std::vector<std::int64_t>& rows = solvers_.running();
         return py::array_t<std::int64_t>(static_cast<py::ssize_t>(rows.size()), rows.data());
     }
 
     // A row for each of them.
     py::array points() const {
-        const Busy busy(busy_, "batch");
+        const Busy busy(busy_);
         const auto count = static_cast<py::ssize_t>(solvers_.running().size());
         return py::array(dtype_, {count, n_}, solvers_.points().data());
     }
 
     // values: as many float64; gradients: like points(); hessians: float64, or None.
     void tell(const py::array& values, const py::array& gradients, const py::object& hessians) {
-        const Busy busy(busy_, "batch");
+        const Busy busy(busy_);
         const auto* f = static_cast<const double*>(values.data());
         const auto* g = static_cast<const char*>(gradients.data());
         const auto* h = hessians.is_none()
@@ -52,7 +51,7 @@ class Batch {
 
     py::dict results() const {
         using namespace py::literals;
-        const Busy busy(busy_, "batch");
+        const Busy busy(busy_);
         const py::ssize_t count = solvers_.count();
         py::array x(dtype_, {count, n_}), jac(dtype_, {count, n_});
         py::array_t<double> fun(count), curvature(count), shift(count);
@@ -85,7 +84,7 @@ class Batch {
     py::dtype dtype_;
     std::int64_t n_;
     SolverBatch solvers_;
-    mutable std::atomic<bool> busy_{false};
+    mutable Busy::Flag busy_{"batch"};
 };
 
 }  // namespace schuss

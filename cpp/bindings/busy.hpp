@@ -22,18 +22,22 @@ auto without_gil_if(bool worth, const Work& work) {
 
 class Busy {
   public:
-    Busy(std::atomic<bool>& flag, const char* what) : flag_(flag) {
-        if (flag.exchange(true))
-            throw std::runtime_error(std::string("this ") + what +
+    struct Flag {
+        const char* what;  // the object is
+        std::atomic<bool> up{false};
+    };
+    explicit Busy(Flag& flag) : flag_(flag) {
+        if (flag.up.exchange(true))
+            throw std::runtime_error(std::string("this ") + flag.what +
                                      " is at work in another thread, or was when this process "
                                      "forked");
     }
-    ~Busy() { flag_ = false; }
+    ~Busy() { flag_.up = false; }
     Busy(const Busy&) = delete;
     Busy& operator=(const Busy&) = delete;
 
   private:
-    std::atomic<bool>& flag_;
+    Flag& flag_;
 };
 
 }  // namespace schuss

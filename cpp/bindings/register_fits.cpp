@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <optional>
 #include <string>
 #include <vector>
@@ -123,12 +122,12 @@ class FunctionBatch {
           fits_(problem_.fits) {}
 
     Count running() const {
-        const Busy busy(busy_, "batch");
+        const Busy busy(busy_);
         const std::vector<std::int64_t>& rows = fits_.running();
         return Count(static_cast<py::ssize_t>(rows.size()), rows.data());
     }
     Array points() const {
-        const Busy busy(busy_, "batch");
+        const Busy busy(busy_);
         const std::vector<std::int64_t>& rows = fits_.running();
         const py::ssize_t n = problem_.fits.n;
         Array result(std::array<py::ssize_t, 2>{static_cast<py::ssize_t>(rows.size()), n});
@@ -138,19 +137,19 @@ class FunctionBatch {
         return result;
     }
     void tell(const Array& values, const Array& jacobians) {
-        const Busy busy(busy_, "batch");
+        const Busy busy(busy_);
         const py::gil_scoped_release released;
         fits_.tell(values.data(), jacobians.data());
     }
     py::dict results() const {
-        const Busy busy(busy_, "batch");
+        const Busy busy(busy_);
         return problem_.results();
     }
 
   private:
     FitProblem problem_;
     FitBatch fits_;
-    mutable std::atomic<bool> busy_{false};
+    mutable Busy::Flag busy_{"batch"};
 };
 
 py::dict models() {

@@ -10,8 +10,6 @@
 namespace schuss {
 namespace {
 
-constexpr char kWhat[] = "optimizer";
-
 std::vector<Leaf> leaves_of(const Structure& structure, py::handle params) {
     std::vector<py::object> arrays, owners;
     structure.collect(params, "params", arrays);
@@ -50,20 +48,20 @@ Stepper::Stepper(const std::string& rule, py::handle params, const py::dict& fil
       optimizer_(rule, leaves_of(structure_, params), fills_of(rule, fills), keep, range),
       known_(paths().size()) {}
 
-Stepper::Idle::Idle(Stepper& of) : busy(of.stepping_, kWhat) { of.optimizer_.check_closed(); }
+Stepper::Idle::Idle(Stepper& of) : busy(of.stepping_) { of.optimizer_.check_closed(); }
 
 void Stepper::assign_groups(const std::vector<int>& group_of, const std::vector<bool>& frozen) {
-    const Busy busy(stepping_, kWhat);
+    const Busy busy(stepping_);
     optimizer_.assign_groups(group_of, frozen);
 }
 
 void Stepper::set_hyper(const std::vector<std::vector<double>>& hyper) {
-    const Busy busy(stepping_, kWhat);
+    const Busy busy(stepping_);
     optimizer_.set_hyper(hyper);
 }
 
 void Stepper::set_options(const Options& options) {
-    const Busy busy(stepping_, kWhat);
+    const Busy busy(stepping_);
     optimizer_.set_options(options);
 }
 
@@ -263,36 +261,36 @@ bool Stepper::keep_if(bool taken) {
 }
 
 bool Stepper::decide(std::int64_t unfit) {
-    const Busy busy(stepping_, kWhat);
+    const Busy busy(stepping_);
     return keep_if(optimizer_.decide(unfit));
 }
 
 std::vector<double> Stepper::gather() {
-    const Busy busy(stepping_, kWhat);
+    const Busy busy(stepping_);
     const py::gil_scoped_release released;
     return optimizer_.gather();
 }
 
 void Stepper::set_sums(const std::vector<double>& sums) {
-    const Busy busy(stepping_, kWhat);
+    const Busy busy(stepping_);
     optimizer_.set_sums(sums);
 }
 
 void Stepper::run(const std::vector<std::size_t>& leaves) {
-    const Busy busy(stepping_, kWhat);
+    const Busy busy(stepping_);
     const py::gil_scoped_release released;
     optimizer_.run(leaves);
 }
 
 void Stepper::close() {
-    const Busy busy(stepping_, kWhat);
+    const Busy busy(stepping_);
     optimizer_.close();
     mark_params();
     let_go();
 }
 
 void Stepper::cancel() {
-    const Busy busy(stepping_, kWhat);
+    const Busy busy(stepping_);
     optimizer_.cancel();
     let_go();
 }

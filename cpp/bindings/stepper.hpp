@@ -2,7 +2,6 @@
 #pragma once
 #include <pybind11/pybind11.h>
 
-#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -83,7 +82,7 @@ class Stepper {
     Extents extents_;                                  // of parameters and shadows
     std::vector<py::object> params_, grads_, shadow_;  // held while a step runs
     std::vector<py::object> owners_;  // of params and shadows that are views; None for others
-    std::atomic<bool> stepping_{false};
+    Busy::Flag stepping_{"optimizer"};
 };
 
 }  // namespace schuss

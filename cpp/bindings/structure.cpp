@@ -1,7 +1,6 @@
 #include "bindings/structure.hpp"
 
 #include <algorithm>
-#include <stdexcept>
 
 namespace schuss {
 namespace {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <unordered_map>
 
 #include "bindings/register.hpp"
@@ -12,8 +11,6 @@
 
 namespace schuss {
 namespace {
-
-constexpr char kWhat[] = "optimizer";
 
 PyObject* item(PyObject* dict, PyObject* key) {
     PyObject* value = PyDict_GetItemWithError(dict, key);
@@ -62,7 +59,7 @@ TorchStepper::TorchStepper(const py::module_& torch, py::object increment)
 
 void TorchStepper::set_options(const Options& options, std::optional<double> keep, bool master,
                                double agc, double agc_epsilon) {
-    const Busy busy(stepping_, kWhat);
+    const Busy busy(stepping_);
     options_ = options;
     keep_ = keep;
     master_ = master;
@@ -413,7 +410,7 @@ void TorchStepper::make_optimizers(const py::set& begun) {
 }
 
 std::optional<std::string> TorchStepper::check(const py::list& groups) {
-    const Busy busy(stepping_, kWhat);
+    const Busy busy(stepping_);
     bound_ = false;
     parameters_.clear();
     std::optional<std::string> why = learn_parameters(groups);
@@ -425,7 +422,7 @@ std::optional<std::string> TorchStepper::bind(const py::list& groups, const py::
                                               const py::list& settings, const py::object& counted,
                                               const std::vector<std::string>& carry,
                                               const py::set& begun) {
-    const Busy busy(stepping_, kWhat);
+    const Busy busy(stepping_);
     bound_ = false;
     parameters_.clear();
     places_.clear();
@@ -452,7 +449,7 @@ void TorchStepper::let_go() {
 
 std::optional<bool> TorchStepper::step(const py::list& groups, const py::dict& owner,
                                        const py::list& settings, bool touched, int threads) {
-    const Busy busy(stepping_, kWhat);
+    const Busy busy(stepping_);
     const struct LetGo {
         TorchStepper& self;
         ~LetGo() { self.let_go(); }

@@ -4,7 +4,6 @@
 #pragma once
 #include <pybind11/pybind11.h>
 
-#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -117,7 +116,7 @@ class TorchStepper {
     Extents written_;
     bool bound_ = false;
     bool held_ = false;  // somebody else had states in hand at the last step
-    std::atomic<bool> stepping_{false};
+    Busy::Flag stepping_{"optimizer"};
 };
 
 }  // namespace schuss

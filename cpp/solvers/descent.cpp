@@ -57,11 +57,12 @@ double Descent::scale() {
 
 void Descent::start(const VectorWork::Sizes& sizes) {
     gradient_squares_ = sizes.squares;
-    box_.reach = scale();
-    if (learned_before_ && !curvature_->empty())
+    if (learned_before_ && !curvature_->empty()) {
+        box_.reach = scale();
         learn_products(g_->data(), g_->data(), false);
-    else
+    } else {
         forget();
+    }
     aim();
 }
 

@@ -68,9 +68,7 @@ void Ending::count() {
 }
 
 void Ending::converge(const char* format, double found, double wanted) {
-    char text[256];
-    std::snprintf(text, sizeof text, format, found, wanted);
-    finish(Status::kConverged, "%s", text);
+    finish(Status::kConverged, format, found, wanted);
     doubt();
 }
 

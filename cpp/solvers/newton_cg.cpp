@@ -112,7 +112,7 @@ void NewtonCG::visit(Archive& archive) {
     RegionSolver::visit(archive);
     step_.visit(archive);
     archive(p_, predicted_, newton_promise_, least_, looking_, doubtful_, minimum_, products_);
-    if (archive.reading() && bounds_) step_.resume(boxed());
+    if (archive.reading() && bounds_) step_.box().resume(boxed());
     Archive::require(p_.size() == static_cast<std::size_t>(n_));
 }
 

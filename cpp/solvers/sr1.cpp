@@ -1,6 +1,5 @@
 #include "solvers/sr1.hpp"
 
-#include <algorithm>
 #include <cmath>
 
 namespace schuss {

@@ -27,8 +27,6 @@ void ProjectedCG::look(const std::vector<double>& g, std::int64_t most_products)
     cg_.start(free_, INFINITY, most_products, 0.0);
 }
 
-void ProjectedCG::resume(const Boxed& at) { box_->resume(at); }
-
 const std::vector<double>& ProjectedCG::direction() const {
     return box_wants_product() ? box_->direction() : cg_.direction();
 }

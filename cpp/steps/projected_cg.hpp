@@ -19,7 +19,6 @@ class ProjectedCG {
     // Instead of a step: conjugate gradients from -g, to look for negative curvature. With bounds
     // of the variables that BoxStep does not hold.
     void look(const std::vector<double>& g, std::int64_t most_products);
-    void resume(const Boxed& at);  // after it was read
     BoxStep& box() { return *box_; }
 
     bool done() const { return cg_.done() && (!box_ || box_->wants() == BoxStep::Wants::kNothing); }

@@ -1,7 +1,6 @@
 #include "steps/symmetric.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 #include "dispatch/dispatch.hpp"
 #include "runtime/share.hpp"
