@@ -10,6 +10,7 @@ import itertools
 import json
 import math
 import zlib
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -53,12 +54,16 @@ def positive(n, dtype, seed=1):
 
 
 def hills(x, bent=0.0):
+    return hills_at(tuple(map(float, x)), bent)
+
+
+@cache  # as every way of computing asks for the same points
+def hills_at(x, bent):
     """Value, gradient and dense Hessian, in order; convex where bent = 0.
 
     The sum of sqrt(1 + d²) + e⁴ / 4 - bent e², e = x[i + 1] - x[i], and of s² / 2, where s is the
     sum of x[i] / (i + 1).
     """
-    x = [float(v) for v in x]
     n, f, s = len(x), 0.0, 0.0
     g, shares = np.zeros(n), 1.0 / np.arange(1.0, n + 1.0)
     h = shares[:, None] * shares
@@ -79,7 +84,9 @@ def hills(x, bent=0.0):
             h[i + 1, i + 1] += curvature
             h[i, i + 1] -= curvature
             h[i + 1, i] -= curvature
-    return f + 0.5 * s * s, g + s * shares, h
+    g += s * shares
+    g.flags.writeable = h.flags.writeable = False
+    return f + 0.5 * s * s, g, h
 
 
 def solver(name, dtype, n=37, bent=0.0, maxiter=12):

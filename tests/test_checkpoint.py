@@ -7,6 +7,7 @@ import copy
 import json
 import math
 import pickle
+import re
 import struct
 import sys
 import threading
@@ -529,13 +530,13 @@ def test_nothing_is_named_but_public_classes(path, monkeypatch):
 
 # -- solvers ---------------------------------------------------------------------------------------
 
-SOLVERS = {cls.__name__: partial(cls, gtol=0.0, maxfun=40) for cls in CLASSES.values()} | {
-    "LBFGS-short": lambda x: schuss.LBFGS(x, history_size=3, gtol=0.0, maxfun=60),
-    "LBFGS-float32": lambda x: schuss.LBFGS(x, history_dtype="float32", gtol=0.0, maxfun=60),
-    "BFGS-damped": lambda x: schuss.BFGS(x, damping=True, gtol=0.0, maxfun=60),
-    "Newton-line_search": lambda x: schuss.Newton(x, globalization="line_search", maxfun=40),
-    "LeastSquares": lambda x: schuss.LeastSquares(x, tol=0.0, loss="soft_l1", maxfun=40),
-    "Newton-none": lambda x: schuss.Newton(x, globalization="none", learning_rate=0.5, maxfun=40),
+SOLVERS = {cls.__name__: partial(cls, gtol=0.0, maxfun=20) for cls in CLASSES.values()} | {
+    "LBFGS-short": lambda x: schuss.LBFGS(x, history_size=3, gtol=0.0, maxfun=20),
+    "LBFGS-float32": lambda x: schuss.LBFGS(x, history_dtype="float32", gtol=0.0, maxfun=20),
+    "BFGS-damped": lambda x: schuss.BFGS(x, damping=True, gtol=0.0, maxfun=20),
+    "Newton-line_search": lambda x: schuss.Newton(x, globalization="line_search", maxfun=20),
+    "LeastSquares": lambda x: schuss.LeastSquares(x, tol=0.0, loss="soft_l1", maxfun=20),
+    "Newton-none": lambda x: schuss.Newton(x, globalization="none", learning_rate=0.5, maxfun=20),
 }
 N = 6
 FUNCTION = log_cosh(N, seed=3)
@@ -602,9 +603,8 @@ def test_every_solver_is_in_the_list():
 def test_the_state_of_a_solver_has_a_format_of_its_own(path, monkeypatch):
     schuss.save(path, solver=schuss.LBFGS(np.ones(3)))
     monkeypatch.setattr(checkpoint, "STATE_FORMAT", 77)
-    words = (
-        rf"of schuss {schuss.__version__}, cannot be restored: .* format \[\d+, '{sys.byteorder}'\]"
-    )
+    version = re.escape(schuss.__version__)
+    words = rf"of schuss {version}, cannot be restored: .* format \[\d+, '{sys.byteorder}'\]"
     with pytest.raises(schuss.CheckpointError, match=words):
         schuss.load(path)
 

@@ -764,8 +764,9 @@ def test_plot(results):
 
 
 @pytest.mark.parametrize("name", ["us$^$eu.csv", "$x$", "a$b"])
-def test_a_name_with_dollars_is_drawn_as_it_is(results, name):
+def test_a_name_with_dollars_is_drawn_as_it_is(name):
     pytest.importorskip("matplotlib")
+    results = comparison_of([result_of("Adam", [2.0, 1.0], 0.1, 5.0, 50.0)])
     figure = lab.plots.comparison(dataclasses.replace(results, data=name))
     assert lab.plots.style.plain(name) in figure.get_suptitle()
     assert lab.plots.style.plain("$x$") == r"\$x\$"

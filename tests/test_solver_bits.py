@@ -336,7 +336,7 @@ RUNS = [
 
 # Variables and evaluations: with many variables too few of these for a tolerance to matter.
 SIZES = {"few": (3, 400), "some": (130, 60)}
-MANY = {"bfgs": (1153, 12), "sr1": (1153, 12), "newton": (450, 5), "newton_cg": (140_003, 8)}
+MANY = {"bfgs": (1153, 12), "sr1": (1153, 12), "newton": (450, 5), "newton_cg": (140_003, 4)}
 SIZED_RUNS = [
     (*run, size)
     for run, size in itertools.product(RUNS, (*SIZES, "many"))

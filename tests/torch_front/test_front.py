@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import io
 import multiprocessing
 import pickle
@@ -689,11 +690,13 @@ class TestTools:
         tracemalloc.start()
         try:
             train(optimizer, steps=20)
+            gc.collect()
             before, _ = tracemalloc.get_traced_memory()
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            train(optimizer, steps=300)
+            train(optimizer, steps=3000)
+            gc.collect()
             after, _ = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
-        assert after - before < 2000
+        assert after - before < 20_000  # torch itself keeps a few hundred small objects
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 2000  # KiB
