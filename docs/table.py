@@ -177,12 +177,5 @@ def slots(name: str, settings: dict[str, Any]) -> list[str]:
 
 
 def moved(name: str, settings: dict[str, Any], itemsize: int) -> int:
-    """Bytes that a step moves for each parameter: p, g and the slots in, p and the slots out.
-
-    Rules with norms of tensors read once more what the norms are of: parameter, gradient, or all
-    slots.
-    """
-    count = len(slots(name, settings))
-    sums = _core.rules()[rule(name, settings)]["sums"]
-    again = [1 if each in ("param", "grad") else count for each in sums]
-    return cases.bytes_per_element(count, itemsize) + itemsize * sum(again)
+    """Bytes that a step moves for each parameter."""
+    return itemsize * cases.moved(_core.rules()[rule(name, settings)])

@@ -99,7 +99,7 @@ def test_attributes_of_an_optimizer_have_help(name):
 
 PROSE = sorted(
     file
-    for folder in (ROOT, ROOT / "bench", ROOT / "docs", ROOT / "docs" / "decisions")
+    for folder in (ROOT, ROOT / "bench", ROOT / "cpp", ROOT / "docs", ROOT / "docs" / "decisions")
     for file in folder.glob("*.md")
 )
 

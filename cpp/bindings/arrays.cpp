@@ -2,11 +2,7 @@
 
 #include <pybind11/stl.h>
 
-#include <algorithm>
 #include <bit>
-#include <cstdlib>
-#include <cstring>
-#include <numeric>
 #include <optional>
 
 #include "bindings/foreign.hpp"
@@ -16,45 +12,27 @@ namespace {
 
 using Flags = py::detail::npy_api::constants;
 
-py::dtype dtype_of(PyObject* array) {
+py::dtype descr_of(PyObject* array) {
     return py::reinterpret_borrow<py::dtype>(fields(array)->descr);
 }
 
-std::string dtype_text(PyObject* array) { return py::cast<std::string>(py::str(dtype_of(array))); }
+std::string dtype_text(PyObject* array) { return py::cast<std::string>(py::str(descr_of(array))); }
 
 bool native(PyObject* array) {
-    const py::dtype dtype = dtype_of(array);
+    const py::dtype dtype = descr_of(array);
     constexpr char kOther = std::endian::native == std::endian::little ? '>' : '<';
     return dtype.byteorder() != kOther;
 }
 
 std::optional<Element> element_of(PyObject* array) {
-    const py::dtype dtype = dtype_of(array);
-    const auto size = dtype.itemsize();
-    switch (dtype.kind()) {
-        case 'f':
-            if (size == 2) return Element::kFloat16;
-            if (size == 4) return Element::kFloat32;
-            if (size == 8) return Element::kFloat64;
-            if (size == sizeof(long double)) return Element::kLongDouble;
-            break;
-        case 'i':
-            if (size == 1) return Element::kInt8;
-            if (size == 2) return Element::kInt16;
-            if (size == 4) return Element::kInt32;
-            if (size == 8) return Element::kInt64;
-            break;
-        case 'u':
-            if (size == 1) return Element::kUInt8;
-            if (size == 2) return Element::kUInt16;
-            if (size == 4) return Element::kUInt32;
-            if (size == 8) return Element::kUInt64;
-            break;
-        case 'V':  // of ml_dtypes, which need not be there
-            if (size == 2 && py::cast<std::string>(dtype.attr("name")) == "bfloat16")
-                return Element::kBFloat16;
-            break;
-    }
+    constexpr char kKinds[] = "ffVffiiiiuuuu";  // NumPy's, of each element
+    static_assert(sizeof kKinds == kElements + 1);
+    const py::dtype dtype = descr_of(array);
+    const char kind = dtype.kind();
+    // bfloat16 is that of ml_dtypes, which need not be there.
+    if (kind == 'V' && py::cast<std::string>(dtype.attr("name")) != "bfloat16") return std::nullopt;
+    for (int k = 0; k < kElements; ++k)
+        if (kind == kKinds[k] && dtype.itemsize() == kBytes[k]) return static_cast<Element>(k);
     return std::nullopt;
 }
 
@@ -70,22 +48,6 @@ void check_array(PyObject* o, const std::string& label) {
         throw py::value_error(
             label + " has dtype " + dtype_text(o) +
             "; this machine's byte order, array.astype(array.dtype.newbyteorder('=')), is wanted");
-}
-
-// Whether two indices may reach the same element: true for broadcast axes, and for strides that
-// fold back on themselves.
-bool overlaps_itself(PyObject* array) {
-    const auto* f = fields(array);
-    if (std::find(f->dimensions, f->dimensions + f->nd, 0) != f->dimensions + f->nd) return false;
-    const std::vector<int> axes = memory_order(array);
-    py::ssize_t span = dtype_of(array).itemsize();  // bytes that the faster axes cover
-    for (auto a = axes.rbegin(); a != axes.rend(); ++a) {
-        if (f->dimensions[*a] == 1) continue;
-        const py::ssize_t stride = std::abs(f->strides[*a]);
-        if (stride < span) return true;
-        span += (f->dimensions[*a] - 1) * stride;
-    }
-    return false;
 }
 
 // Objects that are real numbers, as of fractions, decimal or sympy, in float64; as they are where
@@ -114,10 +76,7 @@ py::dtype numpy_dtype(DType dtype) {
     return dtype == kFloat32 ? py::dtype::of<float>() : py::dtype::of<double>();
 }
 
-const char* storage_name(Element storage) {
-    constexpr const char* kNames[] = {"float32", "float64", "bfloat16", "float16"};
-    return kNames[static_cast<int>(storage)];
-}
+const char* storage_name(Element storage) { return kStorageNames[static_cast<int>(storage)]; }
 
 Element storage_named(const std::string& name) {
     for (int k = 0; k < kStorages; ++k)
@@ -132,7 +91,7 @@ py::object native_array(const py::object& given, const std::string& label) {
         array = foreign_view(array, label, false);
     else if (!is_array(array.ptr()))
         array = py::module_::import("numpy").attr("asarray")(array);
-    if (dtype_of(array.ptr()).kind() == 'O') return real_numbers(array);
+    if (descr_of(array.ptr()).kind() == 'O') return real_numbers(array);
     if (native(array.ptr())) return array;
     // By its name, which gives the one dtype object that there is of it.
     return array.attr("astype")(array.attr("dtype").attr("newbyteorder")("=").attr("name"));
@@ -146,7 +105,8 @@ Element check_param(PyObject* o, const std::string& label) {
                              "; float32, float64, bfloat16 or float16 is wanted");
     if (!(fields(o)->flags & Flags::NPY_ARRAY_WRITEABLE_))
         throw py::value_error(label + " is read-only; a writeable array is wanted");
-    if (overlaps_itself(o))
+    const View view = view_of(o, *type);
+    if (layout_of(view, memory_order(view)) == Layout::kOverlaps)
         throw py::value_error(label +
                               " overlaps itself (a broadcast or folded view); an array with an "
                               "element of its own at each index is wanted");
@@ -156,7 +116,7 @@ Element check_param(PyObject* o, const std::string& label) {
 Element check_grad(PyObject* o, const std::string& label) {
     check_array(o, label);
     const auto type = element_of(o);
-    if (!type && fields(o)->nd == 0 && dtype_of(o).kind() == 'O') {
+    if (!type && fields(o)->nd == 0 && descr_of(o).kind() == 'O') {
         const auto item = py::handle(o).attr("item")();
         throw py::type_error(label + " is of type " + Py_TYPE(item.ptr())->tp_name +
                              "; an array of real numbers is wanted");
@@ -175,20 +135,14 @@ std::string text_of(const std::vector<std::int64_t>& shape) {
     return py::cast<std::string>(py::str(py::tuple(py::cast(shape))));
 }
 
+void refuse_shape(PyObject* array, const std::string& label, const std::string& wanted) {
+    throw py::value_error(label + " has shape " + text_of(shape_of(array)) + "; " + wanted);
+}
+
 View view_of(PyObject* array, Element type) {
     const auto* f = fields(array);
     return {
         f->data, type, {f->dimensions, f->dimensions + f->nd}, {f->strides, f->strides + f->nd}};
-}
-
-std::vector<int> memory_order(PyObject* array) {
-    const auto* f = fields(array);
-    std::vector<int> axes(static_cast<std::size_t>(f->nd));
-    std::iota(axes.begin(), axes.end(), 0);
-    std::stable_sort(axes.begin(), axes.end(), [f](int a, int b) {
-        return std::abs(f->strides[a]) > std::abs(f->strides[b]);
-    });
-    return axes;
 }
 
 Extent extent(PyObject* array) {
@@ -199,7 +153,7 @@ Extent extent(PyObject* array) {
         const py::ssize_t reach = (f->dimensions[a] - 1) * f->strides[a];
         (reach < 0 ? e.low : e.high) += reach;
     }
-    e.high += dtype_of(array).itemsize();
+    e.high += descr_of(array).itemsize();
     return e;
 }
 

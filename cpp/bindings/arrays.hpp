@@ -17,6 +17,7 @@ inline py::detail::PyArray_Proxy* fields(PyObject* array) { return py::detail::a
 
 bool is_array(PyObject* o);
 py::dtype numpy_dtype(DType dtype);
+inline DType dtype_of(const py::array& a) { return a.itemsize() == 4 ? kFloat32 : kFloat64; }
 const char* storage_name(Element storage);  // of those that models are stored in
 Element storage_named(const std::string& name);
 
@@ -30,12 +31,11 @@ Element check_grad(PyObject* o, const std::string& label);
 
 std::vector<std::int64_t> shape_of(PyObject* array);
 std::string text_of(const std::vector<std::int64_t>& shape);
+// Throws ValueError: what has which shape, and what is wanted.
+[[noreturn]] void refuse_shape(PyObject* array, const std::string& label,
+                               const std::string& wanted);
 
 View view_of(PyObject* array, Element type);  // in the order of its axes
-
-// Axes from the largest stride to the smallest: the order in memory. C order where strides tie.
-std::vector<int> memory_order(PyObject* array);
-
 Extent extent(PyObject* array);
 
 bool share_memory(PyObject* a, PyObject* b);  // exact

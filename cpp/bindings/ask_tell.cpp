@@ -28,9 +28,9 @@ double function_value(py::handle value) {
     }
     if (is_array(number.ptr())) {
         if (py::cast<py::ssize_t>(number.attr("size")) != 1)
-            throw py::value_error("f has shape " + text_of(shape_of(number.ptr())) +
-                                  "; one number is wanted. The user-provided objective function "
-                                  "must return a scalar value.");  // SciPy's words
+            refuse_shape(number.ptr(), "f",
+                         "one number is wanted. The user-provided objective function "
+                         "must return a scalar value.");  // SciPy's words
         number = number.attr("item")();
     }
     const bool complex = PyComplex_Check(number.ptr());
@@ -48,21 +48,18 @@ AskTell::AskTell(const std::string& method, py::handle x0, const py::dict& optio
     std::vector<py::object> arrays;
     structure_.collect(x0, "x0", arrays);
     for (std::size_t k = 0; k < arrays.size(); ++k) {
-        const Element type = check_grad(arrays[k].ptr(), label("x0", structure_.paths()[k]));
-        if (kBytes[static_cast<int>(type)] > 4 || static_cast<int>(type) >= kStorages)
-            dtype_ = kFloat64;
-        Leaf leaf{shape_of(arrays[k].ptr()), size_, 1};
-        for (const std::int64_t length : leaf.shape) leaf.count *= length;
-        size_ += leaf.count;
-        leaves_.push_back(std::move(leaf));
+        PyObject* array = arrays[k].ptr();
+        const View view = view_of(array, check_grad(array, label("x0", structure_.paths()[k])));
+        dtype_ = std::max(dtype_, kCompute[static_cast<int>(view.type)]);
+        leaves_.push_back({view.shape, size_, view.count()});
+        size_ += view.count();
     }
     if (size_ == 0) throw py::value_error("x0 has no elements; at least one is wanted");
     const Vector start(size_, dtype_, 1);
     gather_tree(x0, "x0", start.data());
-    Start from{start.data()};
-    if (const auto bounds = bounds_in(options, dtype_, size_); !bounds.empty())
-        from.bounds = bounds.front();
-    solver_ = maker(method, size_, dtype_, options)(from);
+    const auto bounds = bounds_in(options, dtype_, size_);
+    solver_ = maker(method, size_, dtype_, options)(
+        {size_, dtype_, start.data(), bounds.empty() ? nullptr : bounds.front()});
 }
 
 // All leaves after each other in C order, converted to our dtype.
@@ -72,20 +69,18 @@ void AskTell::gather_tree(py::handle tree, const char* name, char* to) {
     view_foreign(arrays, name, structure_.paths());
     for (py::object& leaf : arrays)
         if (is_array(leaf.ptr()) || PyNumber_Check(leaf.ptr())) leaf = native_array(leaf, name);
+    std::vector<View> views;
     for (std::size_t k = 0; k < leaves_.size(); ++k) {
         PyObject* array = arrays[k].ptr();
         const std::string title = label(name, structure_.paths()[k]);
-        check_grad(array, title);
-        if (shape_of(array) != leaves_[k].shape)
-            throw py::value_error(title + " has shape " + text_of(shape_of(array)) + "; " +
-                                  text_of(leaves_[k].shape) + " is wanted, as in x0");
+        views.push_back(view_of(array, check_grad(array, title)));
+        if (views[k].shape != leaves_[k].shape)
+            refuse_shape(array, title, text_of(leaves_[k].shape) + " is wanted, as in x0");
     }
     for (std::size_t k = 0; k < leaves_.size(); ++k) {
-        PyObject* array = arrays[k].ptr();
-        View view = view_of(array, check_grad(array, name));
-        collapse(view);
+        collapse(views[k]);
         char* first = to + leaves_[k].begin * size_of(dtype_);
-        gather(view, 0, leaves_[k].count, dtype_, first);
+        gather(views[k], 0, leaves_[k].count, dtype_, first);
     }
 }
 
@@ -98,15 +93,17 @@ py::object AskTell::assemble(const Make& make) const {
     return structure_.unflatten(arrays);
 }
 
-// Views that keep the vector alive.
-py::object AskTell::tree(const VectorPtr& vector, bool writeable) const {
-    const py::capsule owner(new VectorPtr(vector),
-                            [](void* p) { delete static_cast<VectorPtr*>(p); });
+// Copies, or views that keep the vector alive.
+py::object AskTell::tree(const VectorPtr& vector, bool copy, bool writeable) const {
+    py::object owner;  // without one NumPy copies
+    if (!copy)
+        owner =
+            py::capsule(new VectorPtr(vector), [](void* p) { delete static_cast<VectorPtr*>(p); });
     return assemble([&](const Leaf& leaf) {
-        std::vector<py::ssize_t> shape(leaf.shape.begin(), leaf.shape.end());
-        py::array array(numpy_dtype(dtype_), std::move(shape), std::vector<py::ssize_t>{},
+        py::array array(numpy_dtype(dtype_), leaf.shape,
                         vector->data() + leaf.begin * size_of(dtype_), owner);
-        if (!writeable) fields(array.ptr())->flags &= ~py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
+        if (!copy && !writeable)
+            fields(array.ptr())->flags &= ~py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
         return array;
     });
 }
@@ -114,7 +111,7 @@ py::object AskTell::tree(const VectorPtr& vector, bool writeable) const {
 py::object AskTell::ask(bool copy) const {
     const Busy busy(busy_, "solver");
     if (solver_->done()) throw std::runtime_error("the solver is done: " + solver_->message());
-    return copy ? copied(*solver_->point()) : tree(solver_->point(), false);
+    return tree(solver_->point(), copy, false);
 }
 
 const char* AskTell::request() const { return name_of(solver_->request()); }
@@ -151,10 +148,8 @@ const char* AskTell::vector_from(py::handle tree, const char* name) {
 // In place of a gradient that nobody looks at.
 const char* AskTell::no_gradient() {
     if (!gathered_) gathered_ = std::make_unique<Vector>(size_, dtype_, 6);
-    if (dtype_ == kFloat32)
-        std::fill_n(reinterpret_cast<float*>(gathered_->data()), size_, NAN);
-    else
-        std::fill_n(gathered_->doubles(), size_, NAN);
+    const std::vector<double> nan(static_cast<std::size_t>(size_), NAN);
+    copy_from_doubles(nan.data(), size_, dtype_, gathered_->data());
     return gathered_->data();
 }
 
@@ -183,8 +178,7 @@ Doubles doubles_of(py::handle given, const char* name) {
 
 void check_shape(const Doubles& array, const char* name, const std::vector<std::int64_t>& wanted) {
     if (shape_of(array.ptr()) != wanted)
-        throw py::value_error(std::string(name) + " has shape " + text_of(shape_of(array.ptr())) +
-                              "; " + text_of(wanted) + " is wanted");
+        refuse_shape(array.ptr(), name, text_of(wanted) + " is wanted");
 }
 
 }  // namespace
@@ -192,18 +186,16 @@ void check_shape(const Doubles& array, const char* name, const std::vector<std::
 void AskTell::tell_hessian(py::handle hessian) {
     const Busy busy(busy_, "solver");
     check_request(Request::kHessian, "Hessian");
-    py::object given = native_array(py::reinterpret_borrow<py::object>(hessian), "hessian");
-    check_grad(given.ptr(), "hessian");
-    if (size_ == 1 && py::cast<py::ssize_t>(given.attr("size")) == 1)
-        given = given.attr("reshape")(1, 1);
-    const auto square = Doubles::ensure(given);
-    if (!square) throw py::error_already_set();
+    Doubles square = doubles_of(hessian, "hessian");
+    if (size_ == 1 && square.size() == 1) square = square.reshape({1, 1});
     check_shape(square, "hessian", {size_, size_});
     const double* h = square.data();
-    const std::string fault =
-        without_gil_if(size_ * size_ >= kLongSolve, [&] { return solver_->tell_hessian({h}); });
-    if (!fault.empty())
-        throw py::value_error("hessian " + fault + "; a finite and symmetric one is wanted");
+    try {
+        without_gil_if(size_ * size_ >= kLongSolve, [&] { solver_->tell_hessian({h}); });
+    } catch (const std::invalid_argument& fault) {
+        throw py::value_error(std::string("hessian ") + fault.what() +
+                              "; a finite and symmetric one is wanted");
+    }
 }
 
 void AskTell::tell_residuals(py::handle residuals, py::handle rho, std::int64_t observations) {
@@ -258,12 +250,8 @@ py::object AskTell::direction(bool writeable) const {
     const Busy busy(busy_, "solver");
     check_request(Request::kHessianProduct, "product");
     const auto vector = std::make_shared<Vector>(size_, dtype_, 0);
-    const double* from = solver_->direction();
-    if (dtype_ == kFloat32)
-        std::copy_n(from, size_, reinterpret_cast<float*>(vector->data()));
-    else
-        std::copy_n(from, size_, vector->doubles());
-    return tree(vector, writeable);
+    copy_from_doubles(solver_->direction(), size_, dtype_, vector->data());
+    return tree(vector, false, writeable);
 }
 
 void AskTell::tell_product(py::handle product) {
@@ -283,21 +271,10 @@ void AskTell::stop(const std::string& message) {
     solver_->stop(message);
 }
 
-py::object AskTell::copied(const Vector& vector) const {
-    return assemble([&](const Leaf& leaf) {
-        std::vector<py::ssize_t> shape(leaf.shape.begin(), leaf.shape.end());
-        py::array array(numpy_dtype(dtype_), std::move(shape));
-        std::memcpy(array.mutable_data(), vector.data() + leaf.begin * size_of(dtype_),
-                    static_cast<std::size_t>(leaf.count * size_of(dtype_)));
-        return array;
-    });
-}
-
 py::tuple AskTell::best(bool copy) const {
     const Busy busy(busy_, "solver");
     const Solver::Best best = solver_->best();
-    if (!copy) return py::make_tuple(tree(best.x, true), tree(best.gradient, true), best.value);
-    return py::make_tuple(copied(*best.x), copied(*best.gradient), best.value);
+    return py::make_tuple(tree(best.x, copy), tree(best.gradient, copy), best.value);
 }
 
 py::dict AskTell::result(bool copy) const {
@@ -306,8 +283,7 @@ py::dict AskTell::result(bool copy) const {
     const Solver::Best best = solver_->best();
     const Solver::SecondOrder known = solver_->second_order();
     return py::dict(
-        "x"_a = copy ? copied(*best.x) : tree(best.x, true),
-        "jac"_a = copy ? copied(*best.gradient) : tree(best.gradient, true), "fun"_a = best.value,
+        "x"_a = tree(best.x, copy), "jac"_a = tree(best.gradient, copy), "fun"_a = best.value,
         "nit"_a = solver_->iterations(), "nfev"_a = solver_->evaluations(),
         "status"_a = static_cast<int>(solver_->status()),
         "message"_a = solver_->done() ? solver_->message() : "still running",
@@ -350,9 +326,7 @@ void AskTell::recall(const py::array& s, const py::array& y) {
             py::array::ensure(given.attr("astype")(numpy_dtype(dtype_), py::arg("order") = "C"));
         kept.push_back(rows);
         if (rows.ndim() != 2 || rows.shape(1) != size_)
-            throw py::value_error(std::string(name) + " has shape " +
-                                  text_of(shape_of(rows.ptr())) + "; (pairs, " +
-                                  std::to_string(size_) + ") is wanted");
+            refuse_shape(rows.ptr(), name, "(pairs, " + std::to_string(size_) + ") is wanted");
         std::vector<const char*> pointers;
         for (py::ssize_t k = 0; k < rows.shape(0); ++k)
             pointers.push_back(static_cast<const char*>(rows.data(k, 0)));
@@ -386,7 +360,7 @@ py::tuple AskTell::state() const {
     Archive archive(method_);
     solver_->visit(archive);
     archive.end();
-    return py::make_tuple(method_, copied(*solver_->best().x), options_,
+    return py::make_tuple(method_, tree(solver_->best().x, true), options_,
                           py::bytes(archive.bytes()));
 }
 

@@ -59,8 +59,7 @@ class AskTell {
 
     template <class Make>
     py::object assemble(const Make& make) const;
-    py::object tree(const VectorPtr& vector, bool writeable) const;
-    py::object copied(const Vector& vector) const;
+    py::object tree(const VectorPtr& vector, bool copy, bool writeable = true) const;
     py::object matrix_now() const;
     void check_request(Request told, const char* name) const;
     // n elements of dtype(), from any tree like x0; where they lie until the next call.

@@ -1,10 +1,40 @@
-// Which bytes arrays lie in, and whether others do too.
+// Which bytes arrays lie in, in which order, and whether others do too.
 #pragma once
 #include <algorithm>
 #include <cstddef>
+#include <cstdlib>
 #include <vector>
 
+#include "runtime/strided.hpp"
+
 namespace schuss {
+
+// Axes from the largest stride to the smallest: the order in memory. C order where strides tie.
+inline std::vector<int> memory_order(const View& view) {
+    const auto stride = [&](int a) { return std::abs(view.strides[static_cast<std::size_t>(a)]); };
+    std::vector<int> axes = c_order(view.shape.size());
+    std::stable_sort(axes.begin(), axes.end(), [&](int a, int b) { return stride(a) > stride(b); });
+    return axes;
+}
+
+// How the elements lie that are walked in this order. kOverlaps, in that of memory: two indices may
+// reach the same one, as axes are broadcast, or strides fold back on themselves.
+enum class Layout { kDense, kGaps, kOverlaps };
+inline Layout layout_of(const View& view, const std::vector<int>& axes) {
+    if (std::find(view.shape.begin(), view.shape.end(), 0) != view.shape.end())
+        return Layout::kDense;
+    std::int64_t span = kBytes[static_cast<int>(view.type)];  // that the faster axes cover
+    Layout layout = Layout::kDense;
+    for (auto a = axes.rbegin(); a != axes.rend(); ++a) {
+        const std::int64_t n = view.shape[static_cast<std::size_t>(*a)];
+        const std::int64_t stride = std::abs(view.strides[static_cast<std::size_t>(*a)]);
+        if (n == 1) continue;
+        if (stride < span) return Layout::kOverlaps;
+        if (stride > span) layout = Layout::kGaps;
+        span += (n - 1) * stride;
+    }
+    return layout;
+}
 
 // Bytes [low, high) that an array's elements lie in; empty for an empty array.
 struct Extent {

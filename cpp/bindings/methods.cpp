@@ -9,28 +9,15 @@
 namespace schuss {
 namespace {
 
+// In the order of `Request` and of `Option::Kind`.
+constexpr const char* kRequests[] = {nullptr,           "value_and_gradient", "hessian",
+                                     "hessian_product", "residuals",          "jacobian"};
 constexpr const char* kKinds[] = {"tolerance", "positive", "fraction", "count", "limit",
                                   "flag",      "choice",   "matrix",   "bounds"};
 
 }  // namespace
 
-const char* name_of(Request request) {
-    switch (request) {
-        case Request::kNone:
-            return nullptr;
-        case Request::kHessian:
-            return "hessian";
-        case Request::kHessianProduct:
-            return "hessian_product";
-        case Request::kResiduals:
-            return "residuals";
-        case Request::kJacobian:
-            return "jacobian";
-        case Request::kValueAndGradient:
-            return "value_and_gradient";
-    }
-    return nullptr;
-}
+const char* name_of(Request request) { return kRequests[static_cast<int>(request)]; }
 
 py::dict methods_for_python() {
     using namespace py::literals;

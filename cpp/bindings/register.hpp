@@ -1,6 +1,7 @@
 #pragma once
 #include <pybind11/pybind11.h>
 
+#include <optional>
 #include <string>
 
 #include "optim/optimizer.hpp"
@@ -8,6 +9,7 @@
 namespace schuss {
 
 Nonfinite nonfinite_from(const std::string& name);
+pybind11::object for_python(const std::optional<StepReport>& report);
 
 void register_fits(pybind11::module_& m);
 void register_linalg(pybind11::module_& m);

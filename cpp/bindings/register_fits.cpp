@@ -39,7 +39,7 @@ struct Named {
 };
 
 // Fits and the arrays that they read and write.
-struct Problem {
+struct FitProblem {
     Array x0, lower, upper;
     std::optional<Array> x, y, weights;
     std::optional<Flags> missing;
@@ -50,9 +50,9 @@ struct Problem {
     Fits fits{};
 
     // x: (variables, m), or (variables, count, m).
-    Problem(Array starts, std::int64_t m, int variables, std::optional<Array> at,
-            std::optional<Array> data, std::optional<Array> weight, std::optional<Flags> mask,
-            std::optional<Array> low, std::optional<Array> high, double tol, double maxfun)
+    FitProblem(Array starts, std::int64_t m, int variables, std::optional<Array> at,
+               std::optional<Array> data, std::optional<Array> weight, std::optional<Flags> mask,
+               std::optional<Array> low, std::optional<Array> high, double tol, double maxfun)
         : x0(std::move(starts)),
           lower(low ? *low : filled(-INFINITY)),
           upper(high ? *high : filled(INFINITY)),
@@ -82,7 +82,7 @@ struct Problem {
                 maxfun,
                 {m, points, next_variable, rows_of(y, m), rows_of(weights, m),
                  missing ? reinterpret_cast<const std::uint8_t*>(missing->data()) : nullptr},
-                rows_of(x0, count * n),
+                {x0.data(), n},
                 rows_of(lower, n),
                 rows_of(upper, n),
                 found.mutable_data(),
@@ -94,7 +94,6 @@ struct Problem {
                 active.mutable_data(),
                 optimality.mutable_data(),
                 ending.mutable_data()};
-        fits.starts.next = n;
         std::copy_n(x0.data(), count * n, found.mutable_data());
     }
 
@@ -149,7 +148,7 @@ class FunctionBatch {
     }
 
   private:
-    Problem problem_;
+    FitProblem problem_;
     FitBatch fits_;
     mutable std::atomic<bool> busy_{false};
 };
@@ -190,8 +189,8 @@ py::tuple fit(const Named& model, const Array& x, const Array& y, const Array& s
               const std::optional<py::function>& progress) {
     const ModelRows rows = model.rows();
     const std::int64_t count = starts.shape(0), m = points_of(x);
-    const Problem problem(starts, m, rows.variables, x, y, std::move(weights), std::move(missing),
-                          std::move(lower), std::move(upper), tol, maxfun);
+    const FitProblem problem(starts, m, rows.variables, x, y, std::move(weights),
+                             std::move(missing), std::move(lower), std::move(upper), tol, maxfun);
     FactorArrays arrays(count, starts.shape(1));
     const Factors to = arrays.factors();
     for (std::int64_t first = 0, end; first < count; first = end) {
@@ -209,7 +208,7 @@ py::tuple fit(const Named& model, const Array& x, const Array& y, const Array& s
 py::tuple evaluate(const Named& model, const Array& x, const Array& parameters) {
     const ModelRows rows = model.rows();
     const py::ssize_t count = parameters.shape(0), n = parameters.shape(1), m = points_of(x);
-    const Problem problem(parameters, m, rows.variables, x, {}, {}, {}, {}, {}, 0.0, 0.0);
+    const FitProblem problem(parameters, m, rows.variables, x, {}, {}, {}, {}, {}, 0.0, 0.0);
     Array values({count, m}), jacobians({count, m, n});
     {
         const py::gil_scoped_release released;
@@ -223,8 +222,8 @@ py::tuple factors(const Array& jacobians, std::optional<Array> weights,
                   std::optional<Flags> missing) {
     Array parameters({jacobians.shape(0), jacobians.shape(2)});
     std::fill_n(parameters.mutable_data(), parameters.size(), 0.0);
-    const Problem problem(parameters, jacobians.shape(1), 0, {}, {}, std::move(weights),
-                          std::move(missing), {}, {}, 0.0, 0.0);
+    const FitProblem problem(parameters, jacobians.shape(1), 0, {}, {}, std::move(weights),
+                             std::move(missing), {}, {}, 0.0, 0.0);
     FactorArrays arrays(jacobians.shape(0), jacobians.shape(2));
     const Factors to = arrays.factors();
     {
@@ -237,8 +236,8 @@ py::tuple factors(const Array& jacobians, std::optional<Array> weights,
 // In the lanes, elementwise, in the dtype of x.
 py::array in_lanes(void (*const f[])(const char*, std::int64_t, char*), const py::array& x) {
     py::array result(x.dtype(), py::array::ShapeContainer(x.shape(), x.shape() + x.ndim()));
-    f[x.itemsize() == 4 ? kFloat32 : kFloat64](static_cast<const char*>(x.data()), x.size(),
-                                               static_cast<char*>(result.mutable_data()));
+    f[dtype_of(x)](static_cast<const char*>(x.data()), x.size(),
+                   static_cast<char*>(result.mutable_data()));
     return result;
 }
 

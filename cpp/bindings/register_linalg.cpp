@@ -40,8 +40,7 @@ py::array matrices(const py::object& given) {
     py::array a = array_of(given, "A");
     const py::ssize_t d = a.ndim();
     if (d < 2 || a.shape(d - 1) != a.shape(d - 2))
-        throw py::value_error("A has shape " + text_of(shape_of(a.ptr())) +
-                              "; (n, n) or (..., n, n) is wanted");
+        refuse_shape(a.ptr(), "A", "(n, n) or (..., n, n) is wanted");
     return a;
 }
 
@@ -92,7 +91,7 @@ void solve(const py::array& a, LaneWork work, const Stack& from) {
     std::vector<std::int64_t> failed(static_cast<std::size_t>(from.count), -1);
     {
         const py::gil_scoped_release released;
-        solve_systems(a.itemsize() == 4 ? kFloat32 : kFloat64, work, from.count, failed.data());
+        solve_systems(dtype_of(a), work, from.count, failed.data());
     }
     for (std::size_t k = 0; k < failed.size(); ++k) {
         if (failed[k] < 0) continue;

@@ -5,8 +5,8 @@
 #include "bindings/batch.hpp"
 #include "bindings/methods.hpp"
 #include "bindings/register.hpp"
-#include "solvers/archive.hpp"
-#include "solvers/line_search.hpp"
+#include "steps/archive.hpp"
+#include "steps/line_search.hpp"
 
 namespace schuss {
 

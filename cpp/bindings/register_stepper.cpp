@@ -44,11 +44,9 @@ Plan plan_of(py::handle grads, std::vector<py::object>& leaves) {
         if (!tensor.resting) {
             const View view =
                 view_of(array, check_grad(array, label("grads", structure.paths()[k])));
-            const int type = static_cast<int>(view.type);
-            tensor.dtype = type < kStorages && kBytes[type] <= 4 ? kFloat32 : kFloat64;
+            tensor.dtype = kCompute[static_cast<int>(view.type)];
             tensor.ordered_grad = operand(view, c_order(view.shape.size()), tensor.dtype);
-            tensor.count = 1;
-            for (const std::int64_t n : view.shape) tensor.count *= n;
+            tensor.count = view.count();
         }
         plan.add(std::move(tensor));
     }
@@ -71,6 +69,12 @@ std::vector<double> sums_of(py::handle grads, double scale) {
 }
 
 }  // namespace
+
+py::object for_python(const std::optional<StepReport>& r) {
+    if (!r) return py::none();
+    return py::make_tuple(r->step, r->learning_rate, r->grad_norm, r->clip_factor, r->skipped,
+                          r->nonfinite);
+}
 
 Nonfinite nonfinite_from(const std::string& name) {
     if (name == "propagate") return Nonfinite::kPropagate;
@@ -101,7 +105,7 @@ void register_stepper(py::module_& m) {
         .def_property_readonly("unfit", [](Owner self) { return self->optimizer().unfit().count; })
         .def("decide", &Stepper::decide, py::arg("unfit"))
         .def("gather", &Stepper::gather)
-        .def("settle", &Stepper::settle, py::arg("sums"))
+        .def("set_sums", &Stepper::set_sums, py::arg("sums"))
         .def("run", &Stepper::run, py::arg("leaves"))
         .def("close", &Stepper::close)
         .def("cancel", &Stepper::cancel)
@@ -133,12 +137,8 @@ void register_stepper(py::module_& m) {
         .def(
             "carry", [](Owner self, std::size_t leaf) { return self->optimizer().carry(leaf); },
             py::arg("leaf"))
-        .def_property_readonly("report", [](Owner self) -> py::object {
-            if (!self->optimizer().report()) return py::none();
-            const StepReport& r = *self->optimizer().report();
-            return py::make_tuple(r.step, r.learning_rate, r.grad_norm, r.clip_factor, r.skipped,
-                                  r.nonfinite);
-        });
+        .def_property_readonly("report",
+                               [](Owner self) { return for_python(self->optimizer().report()); });
 }
 
 }  // namespace schuss

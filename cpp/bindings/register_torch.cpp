@@ -1,9 +1,9 @@
 // What schuss.torch drives.
-#include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
 #include <cstring>
 
+#include "bindings/arrays.hpp"
 #include "bindings/register.hpp"
 #include "bindings/torch_stepper.hpp"
 
@@ -16,7 +16,7 @@ namespace {
 template <class Each>
 bool walk(TensorReader& reader, const py::list& tensors, const py::array& vector, bool written,
           const Each& each) {
-    const DType dtype = vector.itemsize() == 4 ? kFloat32 : kFloat64;
+    const DType dtype = dtype_of(vector);
     const auto fits = [&](const TensorView& view, PyObject* o) {
         const int type = static_cast<int>(view.type);
         return !reader.is_lazy(o, view.complex) &&
@@ -37,20 +37,13 @@ bool walk(TensorReader& reader, const py::list& tensors, const py::array& vector
     return true;
 }
 
-std::int64_t count_of(const View& view) {
-    std::int64_t count = 1;
-    for (const std::int64_t n : view.shape) count *= n;
-    return count;
-}
-
 // The vector's elements go to tensors, one after the other.
 bool write_tensors(TensorReader& reader, const py::list& tensors, const py::array& vector) {
     const auto* from = static_cast<const char*>(vector.data());
     return walk(reader, tensors, vector, true, [&](View& to, DType dtype) {
-        const std::int64_t count = count_of(to);
         collapse(to);
-        scatter(to, 0, count, dtype, from);
-        from += count * kBytes[dtype];
+        scatter(to, 0, to.count(), dtype, from);
+        from += to.count() * kBytes[dtype];
     });
 }
 

@@ -27,7 +27,7 @@ std::vector<Leaf> leaves_of(const Structure& structure, py::handle params) {
         } else {
             leaf.storage = check_param(array.ptr(), label("params", structure.paths()[k]));
             leaf.shape = shape_of(array.ptr());
-            leaf.axes = memory_order(array.ptr());
+            leaf.axes = memory_order(view_of(array.ptr(), leaf.storage));
         }
         leaves.push_back(std::move(leaf));
     }
@@ -53,17 +53,17 @@ Stepper::Stepper(const std::string& rule, py::handle params, const py::dict& fil
 Stepper::Idle::Idle(Stepper& of) : busy(of.stepping_, kWhat) { of.optimizer_.check_closed(); }
 
 void Stepper::assign_groups(const std::vector<int>& group_of, const std::vector<bool>& frozen) {
-    const Idle idle(*this);
+    const Busy busy(stepping_, kWhat);
     optimizer_.assign_groups(group_of, frozen);
 }
 
 void Stepper::set_hyper(const std::vector<std::vector<double>>& hyper) {
-    const Idle idle(*this);
+    const Busy busy(stepping_, kWhat);
     optimizer_.set_hyper(hyper);
 }
 
 void Stepper::set_options(const Options& options) {
-    const Idle idle(*this);
+    const Busy busy(stepping_, kWhat);
     optimizer_.set_options(options);
 }
 
@@ -145,8 +145,7 @@ Arrays Stepper::check_arrays(std::size_t k) const {
     const Leaf& leaf = optimizer_.leaves()[k];
     const auto check_shape = [&](PyObject* array, const std::string& name, const char* whose) {
         if (shape_of(array) != leaf.shape)
-            throw py::value_error(name + " has shape " + text_of(shape_of(array)) + "; " + whose +
-                                  ", " + text_of(leaf.shape) + ", is wanted");
+            refuse_shape(array, name, whose + (", " + text_of(leaf.shape) + ", is wanted"));
     };
     PyObject *p = params_[k].ptr(), *g = grads_[k].ptr();
     const std::string p_name = label("params", paths()[k]), g_name = label("grads", paths()[k]);
@@ -274,9 +273,9 @@ std::vector<double> Stepper::gather() {
     return optimizer_.gather();
 }
 
-void Stepper::settle(const std::vector<double>& sums) {
+void Stepper::set_sums(const std::vector<double>& sums) {
     const Busy busy(stepping_, kWhat);
-    optimizer_.settle(sums);
+    optimizer_.set_sums(sums);
 }
 
 void Stepper::run(const std::vector<std::size_t>& leaves) {
@@ -338,10 +337,8 @@ py::tuple Stepper::snapshot() {
             View from = optimizer_.slot(k, static_cast<int>(s));
             const DType dtype = optimizer_.leaves()[k].dtype();
             py::array copy(numpy_dtype(dtype), from.shape);
-            std::int64_t count = 1;
-            for (const std::int64_t n : from.shape) count *= n;
             collapse(from);
-            schuss::gather(from, 0, count, dtype, copy.mutable_data());
+            schuss::gather(from, 0, from.count(), dtype, copy.mutable_data());
             slots[names[s].c_str()] = std::move(copy);
         }
         all.append(std::move(slots));

@@ -27,7 +27,7 @@ std::string label(const char* name, const std::string& path) {
 }
 
 Structure::Structure(py::handle tree, const char* name, const char* origin) : origin_(origin) {
-    root_ = read(tree, name, "", paths_, 0);
+    root_ = read(tree, name, "", 0);
     std::vector<std::string> sorted = paths_;
     std::sort(sorted.begin(), sorted.end());
     const auto twin = std::adjacent_find(sorted.begin(), sorted.end());
@@ -37,7 +37,7 @@ Structure::Structure(py::handle tree, const char* name, const char* origin) : or
 }
 
 Structure::Node Structure::read(py::handle tree, const char* name, const std::string& path,
-                                std::vector<std::string>& paths, int depth) {
+                                int depth) {
     if (depth > kMaxDepth)
         throw py::value_error(label(name, path) + " is nested more than " +
                               std::to_string(kMaxDepth) + " deep; at most that is wanted");
@@ -53,18 +53,16 @@ Structure::Node Structure::read(py::handle tree, const char* name, const std::st
                 throw py::type_error(label(name, path) + " has a key of type " +
                                      type_name(key.ptr()) + "; strings or integers are wanted");
             node.keys.push_back(py::reinterpret_borrow<py::object>(key));
-            node.children.push_back(
-                read(value, name, joined(path, key_text(key)), paths, depth + 1));
+            node.children.push_back(read(value, name, joined(path, key_text(key)), depth + 1));
         }
     } else if (is_list(o) || is_tuple(o)) {
         node.kind = is_list(o) ? Node::kList : Node::kTuple;
         for (Py_ssize_t k = 0; k < PySequence_Fast_GET_SIZE(o); ++k) {
             const auto child = py::reinterpret_borrow<py::object>(PySequence_Fast_GET_ITEM(o, k));
-            node.children.push_back(
-                read(child, name, joined(path, std::to_string(k)), paths, depth + 1));
+            node.children.push_back(read(child, name, joined(path, std::to_string(k)), depth + 1));
         }
     } else {
-        paths.push_back(path);
+        paths_.push_back(path);
     }
     return node;
 }

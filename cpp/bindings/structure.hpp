@@ -37,8 +37,7 @@ class Structure {
         std::vector<Node> children;
     };
 
-    static Node read(py::handle tree, const char* name, const std::string& path,
-                     std::vector<std::string>& paths, int depth);
+    Node read(py::handle tree, const char* name, const std::string& path, int depth);
     void collect(const Node& node, PyObject* tree, const char* name,
                  std::vector<py::object>& leaves) const;
     static py::object unflatten(const Node& node, const py::list& leaves, std::size_t& next);

@@ -7,42 +7,13 @@
 #include <numeric>
 #include <unordered_map>
 
+#include "bindings/register.hpp"
 #include "bindings/words.hpp"
 
 namespace schuss {
 namespace {
 
 constexpr char kWhat[] = "optimizer";
-
-std::int64_t bytes_of(const View& view) { return kBytes[static_cast<int>(view.type)]; }
-
-// Axes from the largest stride to the smallest; C order where strides tie.
-std::vector<int> order_in_memory(const View& view) {
-    std::vector<int> axes = c_order(view.shape.size());
-    std::stable_sort(axes.begin(), axes.end(), [&](int a, int b) {
-        return view.strides[static_cast<std::size_t>(a)] >
-               view.strides[static_cast<std::size_t>(b)];
-    });
-    return axes;
-}
-
-enum class Layout { kDense, kGaps, kOverlaps };
-
-// How the elements lie that are walked in this order.
-Layout layout_of(const View& view, const std::vector<int>& axes) {
-    std::int64_t span = bytes_of(view);  // that the faster axes cover
-    Layout layout = Layout::kDense;
-    for (auto a = axes.rbegin(); a != axes.rend(); ++a) {
-        const std::int64_t n = view.shape[static_cast<std::size_t>(*a)];
-        const std::int64_t stride = view.strides[static_cast<std::size_t>(*a)];
-        if (n == 0) return Layout::kDense;
-        if (n == 1) continue;
-        if (stride < span) return Layout::kOverlaps;
-        if (stride > span) layout = Layout::kGaps;
-        span = stride * n;
-    }
-    return layout;
-}
 
 PyObject* item(PyObject* dict, PyObject* key) {
     PyObject* value = PyDict_GetItemWithError(dict, key);
@@ -226,7 +197,7 @@ std::optional<std::string> TorchStepper::learn_parameters(const py::list& groups
             if (!reader_.read(tensor.ptr(), view) || reader_.is_lazy(tensor.ptr(), view.complex))
                 return "a parameter is not a plain floating-point tensor on the CPU";
             const View as = view.view();
-            if (layout_of(as, order_in_memory(as)) == Layout::kOverlaps)
+            if (layout_of(as, memory_order(as)) == Layout::kOverlaps)
                 return "a parameter shares memory with itself";
             p.seen = p.grad_seen = TensorFingerprint(view);
             p.data = p.grad_data = view.data;
@@ -310,16 +281,6 @@ std::optional<std::string> TorchStepper::learn_states(const py::dict& state,
             if (!tensor || !reader_.read(tensor, view)) return py::object();
             return py::reinterpret_borrow<py::object>(tensor);
         };
-        const auto scalar = [&](const std::string& name) -> std::optional<Scalar> {
-            const py::object tensor = take(name);
-            if (!tensor || view.complex ||
-                view.extent().high - view.data != kBytes[static_cast<int>(view.type)] ||
-                (view.type != Element::kFloat32 && view.type != Element::kFloat64))
-                return std::nullopt;
-            Scalar s{tensor, view.data, view.type == Element::kFloat64, 0.0};
-            s.value = s.read();
-            return s;
-        };
         bool whole = true;
         for (const std::string& name : names) {
             const py::object tensor = take(name);
@@ -330,9 +291,15 @@ std::optional<std::string> TorchStepper::learn_states(const py::dict& state,
             p.slots.push_back({tensor, tensor.attr("untyped_storage")(), view.data});
         }
         const auto take_scalar = [&](const std::string& name) {
-            std::optional<Scalar> s = scalar(name);
-            whole &= s.has_value();
-            if (s) p.scalars.push_back(std::move(*s));
+            const py::object tensor = take(name);
+            const bool one = tensor && !view.complex &&
+                             (view.type == Element::kFloat32 || view.type == Element::kFloat64) &&
+                             view.extent().high - view.data == kBytes[static_cast<int>(view.type)];
+            whole &= one;
+            if (!one) return;
+            Scalar s{tensor, view.data, view.type == Element::kFloat64};
+            s.value = s.read();
+            p.scalars.push_back(std::move(s));
         };
         if (!counted.is_none()) take_scalar(py::cast<std::string>(counted));
         whole &= p.scalars.empty() || std::floor(p.scalars[0].value) == p.scalars[0].value;
@@ -404,11 +371,11 @@ void TorchStepper::make_optimizers(const py::set& begun) {
                 of.shadow = of.param;
                 of.param = view_of(p.slots[--n_slots].tensor);
             }
-            Leaf leaf{of.param.type, of.param.shape, order_in_memory(of.param)};
+            Leaf leaf{of.param.type, of.param.shape, memory_order(of.param)};
             if (find_rule(rule).n_sums > 0) leaf.axes = c_order(leaf.shape.size());
             for (std::size_t s = 0; s < n_slots; ++s) {
                 const View slot = view_of(p.slots[s].tensor);
-                if (s == 0 && find_rule(rule).n_sums == 0) leaf.axes = order_in_memory(slot);
+                if (s == 0 && find_rule(rule).n_sums == 0) leaf.axes = memory_order(slot);
                 if (slot.type != (leaf.dtype() == kFloat32 ? Element::kFloat32 : Element::kFloat64))
                     throw std::runtime_error(
                         "a state has another dtype than the steps of its parameter are taken in");
@@ -493,6 +460,7 @@ std::optional<bool> TorchStepper::step(const py::list& groups, const py::dict& o
     if (!bound_ || !groups_hold(groups) || !settings_hold(settings) || !tensors_hold() ||
         !states_hold(owner, touched))
         return std::nullopt;
+    std::vector<Optimizer*> all;
     std::int64_t moving = 0;
     for (Part& part : parts_) {
         if (part.stale_hyper) part.optimizer->set_hyper(part.hyper);
@@ -508,36 +476,16 @@ std::optional<bool> TorchStepper::step(const py::list& groups, const py::dict& o
             part.optimizer->set_options(options);
         }
         moving += part.optimizer->moving();
+        all.push_back(part.optimizer.get());
     }
-    const bool taken = without_gil_if(moving >= kLongStep, [&] { return take_step(); });
+    const bool taken =
+        without_gil_if(moving >= kLongStep, [&] { return Optimizer::step_together(all); });
     if (!taken) {
-        for (const Part& part : parts_)
-            if (options_.nonfinite == Nonfinite::kRaise && part.optimizer->unfit().count > 0)
-                refuse(part);
+        if (options_.nonfinite == Nonfinite::kRaise) refuse();
         return false;
     }
     finish_step();
     return true;
-}
-
-// Of one part as it is; of several only when all of them can, with the norm of all.
-bool TorchStepper::take_step() {
-    std::optional<double> norm;
-    if (parts_.size() > 1 &&
-        (!std::isinf(options_.max_norm) || options_.nonfinite != Nonfinite::kPropagate)) {
-        norm = 0.0;
-        for (const Part& part : parts_) norm = std::hypot(*norm, part.optimizer->norm());
-        bool all = true;
-        for (const Part& part : parts_)
-            if (part.optimizer->open(norm))
-                part.optimizer->cancel();
-            else
-                all = false;
-        if (!all) return false;
-    }
-    bool taken = true;
-    for (const Part& part : parts_) taken &= part.optimizer->step(norm);
-    return taken;
 }
 
 // Counts and scalar states go to their tensors, and autograd learns what was written.
@@ -558,25 +506,21 @@ void TorchStepper::finish_step() {
         if (p.present && p.master) p.version = reader_.version(p.tensor.ptr());
 }
 
-void TorchStepper::refuse(const Part& part) const {
-    const Unfit& unfit = part.optimizer->unfit();
-    const std::string message =
-        std::to_string(unfit.count) + " gradient elements are not finite, the first in parameter " +
-        std::to_string(part.members[unfit.first.value()]) + "; nothing was written";
+void TorchStepper::refuse() const {
+    std::size_t first = parameters_.size();
+    for (const Part& part : parts_)
+        if (const auto own = part.optimizer->unfit().first)
+            first = std::min(first, part.members[*own]);
+    const std::string message = std::to_string(parts_[0].optimizer->unfit().count) +
+                                " gradient elements are not finite, the first in parameter " +
+                                std::to_string(first) + "; nothing was written";
     PyErr_SetString(PyExc_FloatingPointError, message.c_str());
     throw py::error_already_set();
 }
 
 py::object TorchStepper::report() const {
     if (parts_.empty() || !bound_ || !parts_[0].optimizer->report()) return py::none();
-    StepReport r = *parts_[0].optimizer->report();
-    for (const Part& part : parts_) {
-        const StepReport& other = *part.optimizer->report();
-        r.skipped |= other.skipped;
-        if (&part != &parts_[0] && r.nonfinite) *r.nonfinite += other.nonfinite.value_or(0);
-    }
-    return py::make_tuple(r.step, r.learning_rate, r.grad_norm, r.clip_factor, r.skipped,
-                          r.nonfinite);
+    return for_python(*parts_[0].optimizer->report());
 }
 
 }  // namespace schuss

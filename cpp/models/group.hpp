@@ -191,7 +191,7 @@ class Group {
 
     // L L' = H + shift D^2; where columns are dependent to rounding.
     Mask factor(Reals shift) const {
-        Mask singular = shift < 0.0;
+        Mask singular{};
         for (std::int64_t j = 0; j < n; ++j) {
             Reals* row = l_ + triangle(j);
             for (std::int64_t k = 0; k <= j; ++k) {
@@ -294,7 +294,7 @@ class Group {
     void end_by_tests(Mask singular, Reals reached) const {
         const Reals squares = *now_.squares, norm = sqrt(squares), zero{}, one = number(1.0);
         Reals free{};
-        Mask steep = squares < 0.0;
+        Mask steep{};
         for (std::int64_t j = 0; j < n; ++j) {
             free = free + select(free_[j], one, zero);
             steep = steep | (free_[j] & ~(abs(now_.g[j]) <= by.tol * column_[j] * norm));
@@ -313,7 +313,7 @@ class Group {
     // Where the step is rounding, or there are to be no more. That of a wrong Jacobian is, too, in
     // the end, but far from where it would lead.
     void end_by_step() const {
-        Mask far = *now_.squares < 0.0;
+        Mask far{};
         for (std::int64_t j = 0; j < n; ++j)
             far = far | ~(abs(step_[j]) <= kLeastStep * abs(x_[j]));
         at_[kLength] = scaled_length(step_);
@@ -326,7 +326,7 @@ class Group {
     }
 
     Mask leaves() const {
-        Mask outside = *now_.squares < 0.0;
+        Mask outside{};
         for (std::int64_t j = 0; j < n; ++j)
             outside = outside | (step_[j] < lower_[j] - x_[j]) | (step_[j] > upper_[j] - x_[j]);
         return outside;
@@ -382,7 +382,7 @@ class Group {
                 for (std::int64_t j = 0; j < n; ++j) s[j] = select(good, other_[j], s[j]);
                 searching = searching & ~good;
             }
-            Mask met = searching & ~searching;
+            Mask met{};
             for (std::int64_t j = 0; j < n; ++j)
                 met = met | (free_[j] & ~((s[j] > lower_[j] - x_[j]) & (s[j] < upper_[j] - x_[j])));
             open = open & met & ~searching;
@@ -408,7 +408,7 @@ class Group {
         for (int k = 0; k < kMostCauchy && any(open); ++k) {
             const Reals next = factor * select(grows, ten, tenth);
             const Mask good = step(next, other_);
-            Mask changed = good & ~good;
+            Mask changed{};
             for (std::int64_t j = 0; j < n; ++j)
                 changed = changed | (other_[j] < inside_[j]) | (other_[j] > inside_[j]);
             const Mask taken = open & (~grows | (good & changed));

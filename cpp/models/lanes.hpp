@@ -44,9 +44,8 @@ class Points {
                 x_[count * variables + v][lane] =
                     from.x.data[row * from.x.next + v * from.x_variable + i];
             y_[count][lane] = from.y.data ? from.y.data[row * from.y.next + i] : 0.0;
-            if (weighted())
-                weights_[count][lane] =
-                    from.weights.data ? from.weights.data[row * from.weights.next + i] : 1.0;
+            weights_[count][lane] =
+                from.weights.data ? from.weights.data[row * from.weights.next + i] : 1.0;
             ++count;
         }
         for (std::int64_t i = count; i < from.m; ++i) {

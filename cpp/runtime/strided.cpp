@@ -1,6 +1,7 @@
 #include "runtime/strided.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 
 #include "dispatch/dispatch.hpp"
@@ -41,6 +42,10 @@ void for_each_run(const View& view, std::int64_t begin, std::int64_t count, cons
 }
 
 }  // namespace
+
+std::int64_t View::count() const {
+    return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
+}
 
 void collapse(View& view) {
     std::vector<std::int64_t> shape, strides;

@@ -11,6 +11,8 @@ struct View {
     char* data = nullptr;
     Element type = Element::kFloat32;
     std::vector<std::int64_t> shape, strides;  // strides in bytes; the last axis runs fastest
+
+    std::int64_t count() const;
 };
 
 // Drops axes of length 1 and joins axes that follow each other in memory.

@@ -3,15 +3,15 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <cstring>
 #include <optional>
+#include <stdexcept>
 
 #include "dispatch/dispatch.hpp"
 #include "linalg/systems.hpp"
 #include "runtime/fetch.hpp"
 #include "runtime/memory.hpp"
 #include "runtime/share.hpp"
-#include "solvers/quadratic.hpp"
+#include "steps/quadratic.hpp"
 
 namespace schuss {
 namespace {
@@ -27,8 +27,11 @@ constexpr std::int64_t kAtATime = 32;  // problems that a thread takes
 constexpr std::int64_t kDone = -1;  // in place of a problem that runs
 
 void tell_hessian(Solver& solver, const Hessian& h) {
-    const std::string fault = solver.tell_hessian(h);
-    if (!fault.empty()) solver.refuse("the Hessian " + fault);
+    try {
+        solver.tell_hessian(h);
+    } catch (const std::invalid_argument& fault) {
+        solver.stop(std::string("the Hessian ") + fault.what(), Status::kNotFinite);
+    }
 }
 
 // Solvers that were told a gradient and wait for the Hessian. As soon as there is one for each lane
@@ -85,17 +88,16 @@ class LaneGroup {
 
 }  // namespace
 
-SolverBatch::SolverBatch(std::int64_t count, std::int64_t bytes, const char* starts,
+SolverBatch::SolverBatch(std::int64_t count, std::int64_t n, DType dtype, const char* starts,
                          const std::vector<std::shared_ptr<const Bounds>>& bounds, const Make& make)
-    : bytes_(bytes), points_(starts, starts + count * bytes) {
+    : bytes_(n * size_of(dtype)), points_(starts, starts + count * bytes_) {
     for (std::int64_t k = 0; k < count; ++k) {
-        Start from{starts + k * bytes};
+        Start from{n, dtype, starts + k * bytes_};
         if (!bounds.empty())
             from.bounds = bounds[bounds.size() == 1 ? 0 : static_cast<std::size_t>(k)];
         solvers_.push_back(make(from));
         // Which may lie elsewhere.
-        std::memcpy(points_.data() + k * bytes, solvers_.back()->point()->data(),
-                    static_cast<std::size_t>(bytes));
+        std::copy_n(solvers_.back()->point()->data(), bytes_, points_.data() + k * bytes_);
         running_.push_back(k);
     }
     // What a solver asks for when it is made lies behind it, wherever that is; if it does not, the
@@ -122,8 +124,7 @@ void SolverBatch::tell(const double* values, const char* gradients, const double
         if (solver.done())
             running_[static_cast<std::size_t>(row)] = kDone;
         else
-            std::memcpy(points_.data() + row * bytes_, solver.point()->data(),
-                        static_cast<std::size_t>(bytes_));
+            std::copy_n(solver.point()->data(), bytes_, points_.data() + row * bytes_);
     };
     HelpedShares shares(threads, count, kAtATime);
     parallel_for(threads, [&](int thread) {

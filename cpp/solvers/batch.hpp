@@ -13,7 +13,7 @@ class SolverBatch {
   public:
     using Make = std::function<std::unique_ptr<Solver>(const Start& from)>;
     // bounds: one for all, one for each, or none.
-    SolverBatch(std::int64_t count, std::int64_t bytes, const char* starts,
+    SolverBatch(std::int64_t count, std::int64_t n, DType dtype, const char* starts,
                 const std::vector<std::shared_ptr<const Bounds>>& bounds, const Make& make);
 
     const std::vector<std::int64_t>& running() const { return running_; }

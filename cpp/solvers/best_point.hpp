@@ -2,7 +2,7 @@
 #pragma once
 #include <memory>
 
-#include "solvers/archive.hpp"
+#include "steps/archive.hpp"
 
 namespace schuss {
 
@@ -20,7 +20,7 @@ class BestPoint {
         x_ = x;
         value_ = value;
         if (!gradient_) gradient_ = std::make_shared<Vector>(n_, dtype_, 4);
-        std::memcpy(gradient_->data(), gradient, static_cast<std::size_t>(gradient_->bytes()));
+        gradient_->set(gradient);
     }
     void forget() { x_.reset(); }
 

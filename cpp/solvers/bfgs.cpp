@@ -13,8 +13,6 @@ constexpr double kAgreement = 0.5, kCancelled = 1e-3;
 // And where the step was not too long: s.B s is at least this part of s.y.
 constexpr double kLong = 0.9;
 
-char* bytes(std::vector<double>& values) { return reinterpret_cast<char*>(values.data()); }
-
 }  // namespace
 
 DenseInverse::DenseInverse(std::int64_t n, const std::vector<double>& first)
@@ -26,7 +24,7 @@ DenseInverse::DenseInverse(std::int64_t n, const std::vector<double>& first)
 
 const Curvature::Place& DenseInverse::place() {
     s_ = d_;
-    return place_ = {bytes(s_), bytes(y_), {bytes(s_), bytes(y_)}, 0, 1};
+    return pair_at(bytes(s_), bytes(y_));
 }
 
 void DenseInverse::learn(const Lesson& lesson) {
@@ -46,15 +44,11 @@ void DenseInverse::multiply(const std::vector<double>& v, std::vector<double>& o
     for (std::size_t i = 0; i < v.size(); ++i) out[i] = scale_ * v[i];
 }
 
-double DenseInverse::product(const std::vector<double>& a, const std::vector<double>& b) {
-    return work_.dot(a.data(), b.data());
-}
-
 // Writes the first pair of the update, which goes from growth H to an H with H q = p, and changes
 // v with it. Whether there is such a pair.
 bool DenseInverse::keep_the_pair_before() {
     if (!before_ || !(s_b_s_ >= kLong * s_y_)) return false;
-    const double p_y = product(p_, y_), q_s = product(q_, s_), p_q = product(p_, q_);
+    const double p_y = work_.dot(p_, y_), q_s = work_.dot(q_, s_), p_q = work_.dot(p_, q_);
     if (std::abs(p_y - q_s) > kAgreement * std::sqrt(p_q) * std::sqrt(s_y_)) return false;
     const double on_s = p_y / s_y_, on_y = q_s / s_y_;
     double *p = h_.s(0), *w = h_.w(0);  // p and q conjugate, and w = growth H q
@@ -63,14 +57,14 @@ bool DenseInverse::keep_the_pair_before() {
         q_[i] -= on_y * y_[i];
         p[i] = p_[i] -= on_s * s_[i];
     }
-    const double left = product(p_, q_);
+    const double left = work_.dot(p_, q_);
     if (!(left > kCancelled * p_q)) return false;
     const double rho = 1.0 / left;
     const double q_w = work_.dot(q_.data(), w);
     const double on_p = rho * (1.0 + rho * q_w) / 2.0;
     for (std::size_t i = 0; i < p_.size(); ++i) w[i] = on_p * p[i] - rho * w[i];
     const double w_y = work_.dot(y_.data(), w);
-    const double p_rest = product(p_, y_);  // 0 but for rounding, which w may make large
+    const double p_rest = work_.dot(p_, y_);  // 0 but for rounding, which w may make large
     for (std::size_t i = 0; i < v_.size(); ++i) v_[i] += w_y * p[i] + p_rest * w[i];
     return true;
 }
@@ -101,7 +95,7 @@ const Curvature::Terms& DenseInverse::direction(const FreeGradient& gradient) {
     ++updates_;
     const int last = keep_the_pair_before() ? 1 : 0;
     const double rho = 1.0 / s_y_;
-    const double on_s = rho * (1.0 + rho * product(y_, v_)) / 2.0;
+    const double on_s = rho * (1.0 + rho * work_.dot(y_, v_)) / 2.0;
     double *s = h_.s(last), *w = h_.w(last);
     for (std::size_t i = 0; i < n; ++i) {
         s[i] = s_[i];

@@ -22,7 +22,7 @@
 // units its curvature is that of the steepest direction alone.
 #pragma once
 #include "solvers/descent.hpp"
-#include "solvers/symmetric.hpp"
+#include "steps/symmetric.hpp"
 
 namespace schuss {
 
@@ -34,7 +34,7 @@ class DenseInverse final : public Curvature {
     const Place& place() override;
     void learn(const Lesson& lesson) override;
     const Terms& direction(const FreeGradient& gradient) override;
-    char* place_of_direction() override { return reinterpret_cast<char*>(d_.data()); }
+    char* place_of_direction() override { return bytes(d_); }
     void forget(double scale) override;
     bool empty() const override { return empty_; }
     void visit(Archive& archive) override;
@@ -43,7 +43,6 @@ class DenseInverse final : public Curvature {
 
   private:
     void multiply(const std::vector<double>& v, std::vector<double>& out);
-    double product(const std::vector<double>& a, const std::vector<double>& b);
     bool keep_the_pair_before();
 
     std::int64_t n_;

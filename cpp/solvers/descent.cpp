@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <limits>
+#include <cstring>
 
 namespace schuss {
 namespace {
@@ -29,34 +29,24 @@ constexpr double kRight = 1e-14;
 
 }  // namespace
 
-Descent::Descent(std::int64_t n, DType iterates, DType directions, const Start& from,
-                 const Limits& limits, const DescentSettings& settings,
-                 std::unique_ptr<Curvature> curvature)
-    : Solver(n, iterates, directions, from, limits),
-      settings_(settings),
-      curvature_(std::move(curvature)) {
+Descent::Descent(const Start& from, const Limits& limits, DType directions,
+                 const DescentSettings& settings, std::unique_ptr<Curvature> curvature)
+    : Solver(from, limits, directions), settings_(settings), curvature_(std::move(curvature)) {
     settings_.search.patience = kPatience;
-    if (bounds_) {
-        settings_.search.to_the_end = true;
-        box_ = bounds_->box();
-    }
+    settings_.search.to_the_end = bounds_ != nullptr;
 }
 
 void FreeGradient::copy(double* to) const {
-    copy_as_doubles(dtype_, g_, n_, to);
-    if (!bounds_) return;
-    std::vector<double> x(static_cast<std::size_t>(n_));
-    copy_as_doubles(dtype_, x_, n_, x.data());
-    for (std::int64_t i = 0; i < n_; ++i) {
-        const double lower = bounds_->lower(i), upper = bounds_->upper(i);
-        const double ahead = x[static_cast<std::size_t>(i)] - reach_ * to[i];
+    copy_as_doubles(g.dtype(), g.data(), g.size(), to);
+    if (!bounds) return;
+    std::vector<double> place(static_cast<std::size_t>(x.size()));
+    copy_as_doubles(x.dtype(), x.data(), x.size(), place.data());
+    for (std::size_t i = 0; i < place.size(); ++i) {
+        const double lower = bounds->lower(i), upper = bounds->upper(i);
+        const double ahead = place[i] - reach * to[i];
         if ((to[i] > 0.0 && ahead <= lower) || (to[i] < 0.0 && ahead >= upper) || lower == upper)
             to[i] = 0.0;
     }
-}
-
-FreeGradient Descent::free_gradient() const {
-    return {dtype(), n_, g_->data(), x_->data(), bounds_.get(), box_.reach};
 }
 
 // Of a direction along the gradient, of which nothing else is known.
@@ -101,13 +91,9 @@ void Descent::recall(const Pairs& pairs) {
     for (std::size_t k = 0; k < pairs.s.size(); ++k) {
         std::memset(before.data(), 0, static_cast<std::size_t>(before.bytes()));
         copy_as_doubles(pairs.dtype, pairs.s[k], n_, step.data());
-        char* s = curvature_->place().s;
-        if (own->dtype == kFloat32)
-            std::copy_n(step.data(), n_, reinterpret_cast<float*>(s));
-        else
-            std::copy_n(step.data(), n_, reinterpret_cast<double*>(s));
+        copy_from_doubles(step.data(), n_, own->dtype, curvature_->place().s);
         learn_products(before.data(), pairs.y[k], true);
-        curvature_->direction({dtype(), n_, pairs.y[k]});  // makes room for the next
+        curvature_->direction(free_gradient());  // makes room for the next
     }
     learned_before_ = true;
 }
@@ -128,7 +114,7 @@ void Descent::receive(double value, const char* gradient) {
         work_.probe({gradient, direction_, box(), trial_->data(), g_->data()});
     if (run_.beyond(step_ * std::sqrt(direction_squares_))) {
         if (sizes.finite) keep_if_best(value, gradient);
-        value = std::numeric_limits<double>::infinity();
+        value = INFINITY;
     }
     if (forced_) {
         forced_ = false;
@@ -161,10 +147,10 @@ void Descent::receive(double value, const char* gradient) {
 void Descent::take(double value, const char* gradient, const VectorWork::Sizes& sizes) {
     keep_this_if_better(value);
     const double length = step_ * std::sqrt(direction_squares_);
-    ending_.watch({value - run_.value, step_ * search_.start().slope, step_ * sizes.slope, length,
-                   curvature_->empty()});
+    ending_.watch_taken({value - run_.value, step_ * search_.start().slope, step_ * sizes.slope,
+                         length, curvature_->empty()});
     if (ending_.ends_at(value, sizes.largest, search_.promise(), gradient_decides())) {
-        std::memcpy(g_->data(), gradient, static_cast<std::size_t>(g_->bytes()));
+        g_->set(gradient);
         return move(value, sizes.largest, length);
     }
     const auto begin = std::chrono::steady_clock::now();
@@ -193,18 +179,16 @@ bool Descent::teaches(double s_y, double y, double slopes) const {
 }
 
 void Descent::learn(const char* gradient, const VectorWork::Sizes& sizes) {
-    const double slope = search_.start().slope;
+    const double slope = search_.start().slope, s_y = step_ * (sizes.slope - slope);
     const double s_b_s = -step_ * step_ * slope;  // as B d = -g
     double keep = 1.0, damp = 0.0;
-    if (const double s_y = step_ * (sizes.slope - slope);
-        settings_.damping && s_y < kPowell * s_b_s) {
+    if (settings_.damping && s_y < kPowell * s_b_s) {
         keep = (1.0 - kPowell) * s_b_s / (s_b_s - s_y);  // y becomes keep y + (1 - keep) B s
         damp = (1.0 - keep) * step_;
     }
     double slopes = std::sqrt(gradient_squares_) + std::sqrt(sizes.squares);
     if (bounds_) {  // of which the pair knows nothing but the face
         slopes = std::sqrt(sizes.moved_before) + std::sqrt(sizes.moved);
-        const double s_y = step_ * (sizes.slope - slope);
         if (teaches(s_y, std::sqrt(sizes.change), slopes)) box_.reach = s_y / sizes.change;
     }
     const Curvature::Place& place = curvature_->place();
@@ -270,7 +254,7 @@ void Descent::try_step(double step) {
 // direction promised is what there was to gain; along the gradient that may be little anywhere.
 void Descent::restart() {
     restarted_ = true;
-    promise_ = curvature_->empty() ? std::numeric_limits<double>::infinity() : search_.promise();
+    promise_ = curvature_->empty() ? INFINITY : search_.promise();
     ending_.wait_again();
     first_step_ = 1.0;
     forget();
@@ -285,7 +269,7 @@ void Descent::search_failed() {
     if (search_.not_finite() == search_.evaluations())
         return ending_.finish(Status::kNotFinite,
                               "f is not finite anywhere along the direction searched");
-    conclude(restarted_ ? promise_ : std::numeric_limits<double>::infinity());
+    conclude(restarted_ ? promise_ : INFINITY);
 }
 
 // What the last search says about f and its gradient.
@@ -293,8 +277,9 @@ void Descent::look_back() {
     const LineSearch::Point& trial = search_.telling();
     const LineSearch::Point& start = search_.start();
     if (trial.step > 0.0)
-        ending_.look({trial.value - start.value, trial.step * start.slope, trial.step * trial.slope,
-                      trial.step * std::sqrt(direction_squares_)});
+        ending_.watch_untaken({trial.value - start.value, trial.step * start.slope,
+                               trial.step * trial.slope,
+                               trial.step * std::sqrt(direction_squares_)});
 }
 
 void Descent::visit(Archive& archive) {

@@ -1,35 +1,26 @@
 // Line-search methods: x <- x + a d with d = -H g. What H is, a Curvature knows.
 //
 // With bounds the projected two-metric method (Bertsekas 1982), anew at each point: a bound is
-// active where the step -gamma g would reach it, gamma = s.y / y.y of the newest pair. Active
-// variables go to their bounds; H acts on the gradient of the others, and P(x - H g) - x is what is
-// searched along. Pairs are those of the face: y is zero where s is.
+// active where the step -gamma g would reach it, gamma = s.y / y.y of the newest pair (the reach of
+// the box). Active variables go to their bounds; H acts on the gradient of the others, and
+// P(x - H g) - x is what is searched along. Pairs are those of the face: y is zero where s is.
 #pragma once
 #include <memory>
 #include <vector>
 
 #include "runtime/pace.hpp"
-#include "solvers/line_search.hpp"
+#include "steps/line_search.hpp"
 #include "solvers/solver.hpp"
 
 namespace schuss {
 
-// The gradient, with zeros where a bound is active.
-class FreeGradient {
-  public:
-    FreeGradient(DType dtype, std::int64_t n, const char* g) : dtype_(dtype), n_(n), g_(g) {}
-    FreeGradient(DType dtype, std::int64_t n, const char* g, const char* x, const Bounds* bounds,
-                 double reach)
-        : dtype_(dtype), n_(n), g_(g), x_(x), bounds_(bounds), reach_(reach) {}
+// The gradient at x, with zeros where a bound is active.
+struct FreeGradient {
+    const Vector &g, &x;
+    const Bounds* bounds;  // null: none
+    double reach;
 
     void copy(double* to) const;
-
-  private:
-    DType dtype_;
-    std::int64_t n_;
-    const char *g_, *x_ = nullptr;
-    const Bounds* bounds_ = nullptr;  // null: none
-    double reach_ = 0.0;
 };
 
 // What a method knows of the inverse Hessian, from pairs s = x_new - x, y = g_new - g.
@@ -77,6 +68,9 @@ class Curvature {
     virtual void visit(Archive& archive) = 0;
 
   protected:
+    // Of a method that needs no other rows than s and y.
+    const Place& pair_at(char* s, char* y) { return place_ = {s, y, {s, y}, 0, 1}; }
+
     Place place_;  // what was returned last: small problems feel every allocation
     Terms terms_;
 };
@@ -88,9 +82,8 @@ struct DescentSettings {
 
 class Descent : public Solver {
   public:
-    Descent(std::int64_t n, DType iterates, DType directions, const Start& from,
-            const Limits& limits, const DescentSettings& settings,
-            std::unique_ptr<Curvature> curvature);
+    Descent(const Start& from, const Limits& limits, DType directions,
+            const DescentSettings& settings, std::unique_ptr<Curvature> curvature);
 
     Elements matrix() const override { return curvature_->matrix(); }
     std::optional<Pairs> pairs() const override { return curvature_->pairs(); }
@@ -118,8 +111,7 @@ class Descent : public Solver {
     void forget();
     bool teaches(double s_y, double y, double slopes) const;
     bool aim_along(const Curvature::Terms& terms);
-    const Box* box() const { return bounds_ ? &box_ : nullptr; }
-    FreeGradient free_gradient() const;
+    FreeGradient free_gradient() const { return {*g_, *x_, bounds_.get(), box_.reach}; }
     void look_back();
     void restart();
 
@@ -127,7 +119,6 @@ class Descent : public Solver {
     std::unique_ptr<Curvature> curvature_;
     double gradient_squares_ = 0.0, direction_squares_ = 0.0;  // g.g at x_ and d.d
     double first_step_ = 1.0;      // along the next direction: the last one where it taught nothing
-    Box box_{};                    // its reach is gamma
     double part_ = 0.0;            // of the way to a bound that the last direction led, at most
     bool learned_before_ = false;  // the curvature is that of an earlier run
     bool forced_ = false;          // the trial is taken whatever the conditions say

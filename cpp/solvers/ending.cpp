@@ -4,9 +4,8 @@
 #include <cmath>
 #include <cstdarg>
 #include <cstdio>
-#include <limits>
 
-#include "solvers/line_search.hpp"
+#include "steps/line_search.hpp"
 
 namespace schuss {
 namespace {
@@ -36,7 +35,7 @@ constexpr double kMostIdle = 40.0;  // evaluations without progress
 // Where f would change by more than this part of its size if x did by its own, and the gradient
 // stayed, one direction without promise does not make a minimum. Float32 cannot tell: points as
 // flat as rounding x lets them be have ratios from 1e-5 to 1e7.
-constexpr double kFlat[kDTypes] = {std::numeric_limits<double>::infinity(), 1e-3};
+constexpr double kFlat[kDTypes] = {INFINITY, 1e-3};
 
 // The change of f along a step, or where it is more, what the slopes say of it.
 double size_of(const Step& step) {
@@ -135,7 +134,7 @@ bool Ending::tells(const Step& step) const {
            std::abs(step.change) <= kWild * std::abs(step.from);
 }
 
-void Ending::watch(const Step& step) {
+void Ending::watch_taken(const Step& step) {
     if (!tells(step)) return;
     const double part = disagreement(step), weight = step.blind ? kBlind : 1.0;
     if (part <= kDisagree) agreed_ = std::max(agreed_, size_of(step));
@@ -145,7 +144,7 @@ void Ending::watch(const Step& step) {
 }
 
 // Only a step along which the slope stays much the same is evidence against one that is not taken.
-void Ending::look(const Step& step) {
+void Ending::watch_untaken(const Step& step) {
     if (tells(step) && std::abs(step.to - step.from) <= kSteady * std::abs(step.from))
         disagreement_ = disagreement(step);
 }

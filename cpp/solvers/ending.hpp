@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "solvers/archive.hpp"
+#include "steps/archive.hpp"
 #include "solvers/run.hpp"
 
 namespace schuss {
@@ -48,7 +48,6 @@ class Ending {
         : run_(run), limits_(limits), gradient_(gradient) {}
 
     const Limits& limits() const { return limits_; }
-    const char* gradient() const { return gradient_; }
     Status status() const { return status_; }
     const std::string& message() const { return message_; }
     bool done() const { return status_ != Status::kRunning; }
@@ -70,9 +69,9 @@ class Ending {
     bool runs_away();
 
     // Of a step that is taken: a run whose last steps disagree does not end well.
-    void watch(const Step& step);
+    void watch_taken(const Step& step);
     // Of one that is not: a run that ends here may blame the gradient.
-    void look(const Step& step);
+    void watch_untaken(const Step& step);
     // After a step that cost so many evaluations: whether, for long, neither the value nor the
     // gradient has become smaller. Near a minimum, where rounding decides, that may go on for ever.
     // lower: what such an evaluation counts where the value is lower than all before all the same.

@@ -101,15 +101,13 @@ FitBatch::FitBatch(const Fits& fits)
     : fits_(fits),
       table_(lane_models()),
       state_bytes_(table_.state_bytes(fits)),
-      states_(std::max<std::int64_t>(groups(), 1) * state_bytes_),
+      states_((fits.count / table_.lanes + 1) * state_bytes_),
       running_(static_cast<std::size_t>(fits.count)) {
     std::iota(running_.begin(), running_.end(), 0);
     each_group(fits_, table_, [&](std::int64_t first, int count, char* space) {
         table_.start(fits_, first, count, state(first / table_.lanes), space);
     });
 }
-
-std::int64_t FitBatch::groups() const { return (fits_.count + table_.lanes - 1) / table_.lanes; }
 
 void FitBatch::tell(const double* values, const double* jacobians) {
     const std::int64_t m = fits_.points.m, n = fits_.n, lanes = table_.lanes;

@@ -31,7 +31,6 @@ class FitBatch {
     void tell(const double* values, const double* jacobians);
 
   private:
-    std::int64_t groups() const;
     char* state(std::int64_t group) const { return states_.base() + group * state_bytes_; }
 
     Fits fits_;

@@ -32,17 +32,11 @@ double squares_of(const std::vector<double>& values) {
 
 }  // namespace
 
-LeastSquares::LeastSquares(std::int64_t n, DType iterates, const Start& from, const Limits& limits,
-                           double loss_scale)
-    : Solver(n, iterates, kFloat64, from, limits),
-      loss_scale_(loss_scale),
-      model_(n, true),
-      free_(n),
-      face_(n),
-      projected_(n) {
-    for (auto* vector : {&columns_, &scale_, &gradient_, &at_, &lower_, &upper_, &step_})
-        vector->assign(static_cast<std::size_t>(n), 0.0);
-    held_.assign(static_cast<std::size_t>(n), 0);
+LeastSquares::LeastSquares(const Start& from, const Limits& limits, double loss_scale)
+    : Solver(from, limits), loss_scale_(loss_scale), model_(n_, true), free_(n_), projected_(n_) {
+    const auto n = static_cast<std::size_t>(n_);
+    for (auto* vector : {&columns_, &scale_, &gradient_, &at_, &lower_, &upper_}) vector->resize(n);
+    held_.resize(n);
     wait_for(Request::kResiduals);
 }
 
@@ -163,12 +157,9 @@ bool LeastSquares::take(const double* jacobian) {
     const double change = there_.cost - run_.value;
     std::swap(jacobian_, rows);
     std::swap(here_, there_);
-    if (dtype() == kFloat32)
-        std::copy_n(slopes.data(), n_, reinterpret_cast<float*>(g_->data()));
-    else
-        std::copy_n(slopes.data(), n_, g_->doubles());
+    copy_from_doubles(slopes.data(), n_, dtype(), g_->data());
     if (moves) {
-        ending_.watch({change, from, to, length});
+        ending_.watch_taken({change, from, to, length});
         move(here_.cost, largest, length);
     } else {
         run_.largest = largest;
@@ -191,8 +182,8 @@ void LeastSquares::scale(const std::vector<double>& x, const std::vector<double>
         size_ += column * x[i] * (column * x[i]);
         at_[i] = scale_[i] * x[i];
         gradient_[i] = slopes[i] / scale_[i];
-        const double lower = bounds_ ? bounds_->lower(static_cast<std::int64_t>(i)) : -INFINITY;
-        const double upper = bounds_ ? bounds_->upper(static_cast<std::int64_t>(i)) : INFINITY;
+        const double lower = bounds_ ? bounds_->lower(i) : -INFINITY;
+        const double upper = bounds_ ? bounds_->upper(i) : INFINITY;
         lower_[i] = scale_[i] * lower;
         upper_[i] = scale_[i] * upper;
         held_[i] = lower == upper || (x[i] == lower && slopes[i] >= 0.0) ||
@@ -212,8 +203,7 @@ void LeastSquares::look_ahead() {
         if (!held_[i]) slopes.push_back(gradient_[i]);
     free_ = static_cast<std::int64_t>(slopes.size());
     newton.resize(slopes.size());
-    if (free_ < n_ && free_ > 0) face_.adopt(model_, held_);
-    definite_ = free_ > 0 && (free_ < n_ ? face_ : model_).definite(slopes, kLeastPivot, newton);
+    definite_ = free_ > 0 && projected_.face(model_, held_).definite(slopes, kLeastPivot, newton);
     gain_ = 0.0;
     for (std::size_t i = 0; definite_ && i < slopes.size(); ++i) gain_ -= slopes[i] * newton[i];
 }
@@ -222,7 +212,7 @@ bool LeastSquares::ends(double gain_before) {
     const auto m = static_cast<double>(here_.observations), n = static_cast<double>(free_);
     const double tol = limits().gtol;
     const bool told = definite_ && m > n;  // the offset, by J
-    offset_ = std::numeric_limits<double>::quiet_NaN();
+    offset_ = NAN;
     if (told) {
         const double rest = std::max(squares_ - gain_, 0.0);
         offset_ = gain_ > 0.0 ? std::sqrt(gain_ / n) / std::sqrt(rest / (m - n)) : 0.0;
@@ -254,22 +244,23 @@ void LeastSquares::propose() {
     ending_.count();
     if (done()) return;
     const auto n = static_cast<std::size_t>(n_);
+    std::vector<double> step(n), x(n);
     Quadratic::Step found;
     if (bounds_) {
         found = projected_.within({at_.data(), gradient_.data(), lower_.data(), upper_.data()},
                                   model_, radius_);
-        step_ = projected_.step();
+        step = projected_.step();
     } else {
-        found = model_.within(gradient_, radius_, step_);
+        found = model_.within(gradient_, radius_, step);
     }
     predicted_ = found.predicted;
-    length_ = std::sqrt(squares_of(step_));
-    std::vector<double> x(n);
+    length_ = std::sqrt(squares_of(step));
     copy_as_doubles(dtype(), x_->data(), n_, x.data());
     bool still = true;
     for (std::size_t j = 0; j < n; ++j) {
-        step_[j] /= scale_[j];
-        still = still && std::abs(step_[j]) <= kStill[dtype()] * std::abs(x[j]);
+        const double by = step[j] / scale_[j];
+        still = still && std::abs(by) <= kStill[dtype()] * std::abs(x[j]);
+        x[j] = bounds_ ? inside(j, x[j] + by) : x[j] + by;
     }
     if (still && found.interior)
         return ending_.converge("no variable changes by more than %.3g of it; %.3g counts as none",
@@ -279,29 +270,14 @@ void LeastSquares::propose() {
                               "no step decreases the cost: the residuals are not smooth here, or "
                               "the Jacobian is wrong");
     fresh_trial();
-    work_.advance({x_->data(), reinterpret_cast<const char*>(step_.data()), 1.0, trial_->data()});
-    if (bounds_) put_inside();
+    copy_from_doubles(x.data(), n_, dtype(), trial_->data());
     wait_for(Request::kResiduals);
 }
 
-// The trial: where the step ends on a bound, exactly there.
-void LeastSquares::put_inside() {
-    const std::vector<double>& point = projected_.point();
-    const auto each = [&](auto* values) {
-        using T = std::remove_pointer_t<decltype(values)>;
-        for (std::int64_t i = 0; i < n_; ++i) {
-            const auto k = static_cast<std::size_t>(i);
-            if (point[k] == lower_[k])
-                values[i] = static_cast<T>(bounds_->lower(i));
-            else if (point[k] == upper_[k])
-                values[i] = static_cast<T>(bounds_->upper(i));
-        }
-    };
-    if (dtype() == kFloat32)
-        each(reinterpret_cast<float*>(trial_->data()));
-    else
-        each(trial_->doubles());
-    bounds_->clip(trial_->data(), n_);
+// Where the projected step ends on a bound, exactly there.
+double LeastSquares::inside(std::size_t j, double x) const {
+    const double lower = bounds_->lower(j), upper = bounds_->upper(j), end = projected_.point()[j];
+    return end == lower_[j] ? lower : end == upper_[j] ? upper : std::clamp(x, lower, upper);
 }
 
 void LeastSquares::visit(Archive& archive) {

@@ -2,11 +2,11 @@
 // the Jacobian's columns. Moré, The Levenberg-Marquardt algorithm: implementation and theory, 1978.
 // A run ends by the relative offset of Bates and Watts, Technometrics 23, 1981.
 #pragma once
-#include <limits>
+#include <cmath>
 #include <vector>
 
-#include "solvers/projected_step.hpp"
-#include "solvers/quadratic.hpp"
+#include "steps/projected_step.hpp"
+#include "steps/quadratic.hpp"
 #include "solvers/residuals.hpp"
 #include "solvers/solver.hpp"
 
@@ -15,8 +15,7 @@ namespace schuss {
 class LeastSquares final : public Solver {
   public:
     // limits.gtol: the relative offset that counts as zero. loss_scale: of a robust loss.
-    LeastSquares(std::int64_t n, DType iterates, const Start& from, const Limits& limits,
-                 double loss_scale);
+    LeastSquares(const Start& from, const Limits& limits, double loss_scale);
 
     std::optional<Fitted> fitted() const override;
     std::int64_t residual_count() const override {
@@ -54,8 +53,8 @@ class LeastSquares final : public Solver {
     bool ends(double gain_before);  // what is known at x_ ends the run
     void end_hidden();              // by rounding
     void propose();                 // a trial from x_
-    void put_inside();              // the trial
-    double hidden() const;          // by rounding, of the cost at x_
+    double inside(std::size_t j, double x) const;  // where a step to x ends, of variable j
+    double hidden() const;                         // by rounding, of the cost at x_
 
     double loss_scale_;
     std::int64_t jacobians_ = 0;    // so far
@@ -74,13 +73,11 @@ class LeastSquares final : public Solver {
     // At x_, twice the cost, which is r'r but for a loss, and at the first point; the size of the
     // terms of J x; the largest cosine between a column of J and r.
     double squares_ = 0.0, first_squares_ = 0.0, size_ = 0.0, cosine_ = 0.0;
-    double offset_ = std::numeric_limits<double>::quiet_NaN();
+    double offset_ = NAN;
     // With bounds: D x and its bounds, and steps from there.
     std::vector<double> at_, lower_, upper_;
     std::vector<char> held_;
-    Quadratic face_;
     ProjectedStep projected_;
-    std::vector<double> step_;
 };
 
 }  // namespace schuss

@@ -2,19 +2,18 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <cstring>
 
 namespace schuss {
 
-RegionNewton::RegionNewton(std::int64_t n, DType iterates, const Start& from, const Limits& limits)
-    : RegionSolver(n, iterates, from, limits, {0.25, 0.25}), model_(n) {
-    if (bounds_) projected_.emplace(n);
+RegionNewton::RegionNewton(const Start& from, const Limits& limits)
+    : RegionSolver(from, limits, {0.25, 0.25}), model_(n_) {
+    if (bounds_) projected_.emplace(n_);
 }
 
-std::string RegionNewton::receive_hessian(const Hessian& h) {
-    if (std::string fault = model_.adopt(h, run_.epsilon()); !fault.empty()) return fault;
+void RegionNewton::receive_hessian(const Hessian& h) {
+    model_.adopt(h, run_.epsilon());
     propose();
-    return "";
 }
 
 void RegionNewton::propose() {
@@ -32,9 +31,7 @@ void RegionNewton::propose() {
         if (trials_ == 0 && gradient_small() && model_.convex()) return end_flat();
         step_ = model_.within(gradient_, radius_, s_);  // s_ is free until the trial is told
     }
-    if (trials_ == 0)
-        newton_promise_ =
-            step_.interior ? step_.predicted : std::numeric_limits<double>::infinity();
+    if (trials_ == 0) newton_promise_ = step_.interior ? step_.predicted : INFINITY;
     try_step(s_);
 }
 
@@ -64,16 +61,15 @@ void RegionNewton::visit(Archive& archive) {
     archive(step_, minimum_, newton_promise_);
 }
 
-PlainNewton::PlainNewton(std::int64_t n, DType iterates, const Start& from, const Limits& limits,
-                         double rate)
-    : Solver(n, iterates, kFloat64, from, limits),
+PlainNewton::PlainNewton(const Start& from, const Limits& limits, double rate)
+    : Solver(from, limits),
       rate_(rate),
-      model_(n),
-      gradient_(static_cast<std::size_t>(n)),
-      p_(static_cast<std::size_t>(n)) {}
+      model_(n_),
+      gradient_(static_cast<std::size_t>(n_)),
+      p_(static_cast<std::size_t>(n_)) {}
 
-std::string PlainNewton::receive_hessian(const Hessian& h) {
-    if (std::string fault = model_.adopt(h, run_.epsilon()); !fault.empty()) return fault;
+void PlainNewton::receive_hessian(const Hessian& h) {
+    model_.adopt(h, run_.epsilon());
     copy_as_doubles(dtype(), g_->data(), n_, gradient_.data());
     if (gradient_small()) {
         best_.forget();  // the point where the method ended
@@ -89,18 +85,15 @@ std::string PlainNewton::receive_hessian(const Hessian& h) {
     } else if (!model_.newton(gradient_, p_)) {
         ending_.finish(Status::kNoDecrease, "the Hessian is singular: there is no Newton step");
     } else {
-        const char* p = reinterpret_cast<const char*>(p_.data());
-        slope_ = work_.probe({g_->data(), p}).slope;
+        slope_ = work_.probe({g_->data(), bytes(p_)}).slope;
         fresh_trial();
-        work_.advance({x_->data(), p, rate_, trial_->data()});
+        work_.advance({x_->data(), bytes(p_), rate_, trial_->data()});
         wait_for(Request::kValueAndGradient);
     }
-    return "";
 }
 
 void PlainNewton::receive(double value, const char* gradient) {
-    const VectorWork::Sizes sizes =
-        work_.probe({gradient, reinterpret_cast<const char*>(p_.data())});
+    const VectorWork::Sizes sizes = work_.probe({gradient, bytes(p_)});
     if (!std::isfinite(value) || !std::isfinite(sizes.squares))
         return ending_.finish(Status::kNotFinite, "f is not finite where the Newton step leads");
     if (std::memcmp(trial_->data(), x_->data(), static_cast<std::size_t>(x_->bytes())) == 0)
@@ -109,12 +102,12 @@ void PlainNewton::receive(double value, const char* gradient) {
             "the Newton step changes x no more; the largest element of the gradient is "
             "%.3g",
             run_.largest);
-    const double length = rate_ * std::sqrt(work_.dot(p_.data(), p_.data()));
-    ending_.watch({value - run_.value, rate_ * slope_, rate_ * sizes.slope, length});
+    const double length = rate_ * std::sqrt(work_.dot(p_, p_));
+    ending_.watch_taken({value - run_.value, rate_ * slope_, rate_ * sizes.slope, length});
     keep_this_if_better(value);
     const bool last = ending_.ends_at(value, sizes.largest, 0.0, gradient_decides());
     move(value, sizes.largest, length);
-    std::memcpy(g_->data(), gradient, static_cast<std::size_t>(g_->bytes()));
+    g_->set(gradient);
     if (!last && !ending_.runs_away()) wait_for(Request::kHessian);
 }
 

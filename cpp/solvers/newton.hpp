@@ -4,15 +4,15 @@
 #pragma once
 #include <optional>
 
-#include "solvers/projected_step.hpp"
-#include "solvers/quadratic.hpp"
+#include "steps/projected_step.hpp"
+#include "steps/quadratic.hpp"
 #include "solvers/region.hpp"
 
 namespace schuss {
 
 class RegionNewton final : public RegionSolver {
   public:
-    RegionNewton(std::int64_t n, DType iterates, const Start& from, const Limits& limits);
+    RegionNewton(const Start& from, const Limits& limits);
 
     SecondOrder second_order() const override;
     Elements matrix() const override { return model_.matrix(); }
@@ -20,7 +20,7 @@ class RegionNewton final : public RegionSolver {
 
   protected:
     bool gradient_decides() const override { return false; }
-    std::string receive_hessian(const Hessian& h) override;
+    void receive_hessian(const Hessian& h) override;
     double predict() override { return step_.predicted; }
     void propose() override;
     void arrive() override { wait_for(Request::kHessian); }
@@ -40,8 +40,7 @@ class RegionNewton final : public RegionSolver {
 // x + rate p, H p = -g: the textbook's, which goes wherever the gradient is zero.
 class PlainNewton final : public Solver {
   public:
-    PlainNewton(std::int64_t n, DType iterates, const Start& from, const Limits& limits,
-                double rate);
+    PlainNewton(const Start& from, const Limits& limits, double rate);
 
     SecondOrder second_order() const override;
     Elements matrix() const override { return model_.matrix(); }
@@ -50,7 +49,7 @@ class PlainNewton final : public Solver {
   protected:
     bool gradient_decides() const override { return false; }
     void start(const VectorWork::Sizes&) override { wait_for(Request::kHessian); }
-    std::string receive_hessian(const Hessian& h) override;
+    void receive_hessian(const Hessian& h) override;
     void receive(double value, const char* gradient) override;
 
   private:

@@ -9,18 +9,15 @@ namespace {
 
 constexpr std::int64_t kMostLooks = 30;  // products to look for negative curvature with
 
-constexpr double kNone = -1.0;  // a gradient as small as none is
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
 }  // namespace
 
-NewtonCG::NewtonCG(std::int64_t n, DType iterates, const Start& from, const Limits& limits)
-    : RegionSolver(n, iterates, from, limits, {0.25, 0.25}),
-      step_(n, n, bounds_ != nullptr),
-      p_(static_cast<std::size_t>(n)) {}
+NewtonCG::NewtonCG(const Start& from, const Limits& limits)
+    : RegionSolver(from, limits, {0.25, 0.25}),
+      step_(n_, n_, bounds_ != nullptr),
+      p_(static_cast<std::size_t>(n_)) {}
 
 void NewtonCG::arrive() {
-    least_ = kInfinity;
+    least_ = INFINITY;
     looking_ = run_.largest <= limits().gtol;
     doubtful_ = false;
     if (looking_) return look_for_curvature();
@@ -37,7 +34,8 @@ void NewtonCG::propose() {
 void NewtonCG::look_for_curvature() {
     const Boxed at = boxed();
     if (bounds_) {
-        const bool flat = step_.box().hold_at_bounds(at, doubtful_ ? limits().gtol : kNone);
+        const bool flat =
+            step_.box().hold_at_bounds(at, doubtful_ ? limits().gtol : BoxStep::kNone);
         if (doubtful_ && !flat) return end_flat(true);
         if (step_.box().free() == 0) return look_further();
     }
@@ -66,7 +64,7 @@ void NewtonCG::receive_product(const double* product) {
     if (!step_.done()) return;
     if (!looking_) {
         predicted_ = step_.predicted();
-        if (trials_ == 0) newton_promise_ = step_.convex() ? predicted_ : kInfinity;
+        if (trials_ == 0) newton_promise_ = step_.convex() ? predicted_ : INFINITY;
         return try_step(step_.step());
     }
     const double least = step_.last().least(), most = step_.last().most();
@@ -77,7 +75,7 @@ void NewtonCG::receive_product(const double* product) {
         return end_flat(!doubtful_ || least > rounding);
     }
     p_ = step_.last().direction();
-    newton_promise_ = kInfinity;
+    newton_promise_ = INFINITY;
     follow_curvature();
 }
 
@@ -94,8 +92,8 @@ void NewtonCG::follow_curvature() {
         predicted_ = step_.predicted();
         return try_step(step_.step());
     }
-    const double slope = dot(gradient_, p_);
-    const double scale = std::copysign(radius_ / std::sqrt(dot(p_, p_)), -slope);
+    const double slope = work_.dot(gradient_, p_);
+    const double scale = std::copysign(radius_ / std::sqrt(work_.dot(p_, p_)), -slope);
     for (double& value : p_) value *= scale;
     predicted_ = -scale * slope - radius_ * radius_ * curvature / 2.0;
     try_step(p_);

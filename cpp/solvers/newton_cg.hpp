@@ -5,14 +5,14 @@
 #pragma once
 #include <vector>
 
-#include "solvers/projected_cg.hpp"
+#include "steps/projected_cg.hpp"
 #include "solvers/region.hpp"
 
 namespace schuss {
 
 class NewtonCG final : public RegionSolver {
   public:
-    NewtonCG(std::int64_t n, DType iterates, const Start& from, const Limits& limits);
+    NewtonCG(const Start& from, const Limits& limits);
 
     const double* direction() const override { return step_.direction().data(); }
     SecondOrder second_order() const override;

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "solvers/line_search.hpp"
-
 namespace schuss {
 namespace {
 
@@ -19,16 +17,15 @@ constexpr int kMostTrials = 60;   // from one point
 
 }  // namespace
 
-RegionSolver::RegionSolver(std::int64_t n, DType iterates, const Start& from, const Limits& limits,
-                           const Shrinking& shrinking)
-    : Solver(n, iterates, kFloat64, from, limits), shrinking_(shrinking) {
-    for (auto* vector : {&gradient_, &s_}) vector->resize(static_cast<std::size_t>(n));
+RegionSolver::RegionSolver(const Start& from, const Limits& limits, const Shrinking& shrinking)
+    : Solver(from, limits), shrinking_(shrinking) {
+    const auto n = static_cast<std::size_t>(n_);
+    for (auto* vector : {&gradient_, &s_}) vector->resize(n);
     if (!bounds_) return;
-    box_ = bounds_->box();
-    for (auto* vector : {&place_, &lower_, &upper_}) vector->resize(static_cast<std::size_t>(n));
-    for (std::int64_t i = 0; i < n; ++i) {
-        lower_[static_cast<std::size_t>(i)] = bounds_->lower(i);
-        upper_[static_cast<std::size_t>(i)] = bounds_->upper(i);
+    place_.resize(n);
+    for (std::size_t i = 0; i < n; ++i) {
+        lower_.push_back(bounds_->lower(i));
+        upper_.push_back(bounds_->upper(i));
     }
 }
 
@@ -40,8 +37,7 @@ Boxed RegionSolver::boxed() {
 
 void RegionSolver::try_step(const std::vector<double>& p) {
     fresh_trial();
-    work_.advance({x_->data(), reinterpret_cast<const char*>(p.data()), 1.0, trial_->data(),
-                   box_ ? &*box_ : nullptr});
+    work_.advance({x_->data(), bytes(p), 1.0, trial_->data(), box()});
     wait_for(Request::kValueAndGradient);
 }
 
@@ -54,7 +50,7 @@ void RegionSolver::start(const VectorWork::Sizes& sizes) {
 void RegionSolver::receive(double value, const char* gradient) {
     const VectorWork::Compared seen =
         work_.compare({x_->data(), trial_->data(), gradient, gradient_.data(), s_.data(),
-                       y_.empty() ? nullptr : y_.data(), box_ ? &*box_ : nullptr});
+                       y_.empty() ? nullptr : y_.data(), box()});
     const double length = std::sqrt(seen.length_squared);
     const bool finite = std::isfinite(value) && std::isfinite(seen.squares) && !run_.beyond(length);
     const double predicted = predict(), slope = seen.slope;
@@ -77,20 +73,21 @@ void RegionSolver::receive(double value, const char* gradient) {
     const bool answer = finite && gradient_decides() && seen.largest <= limits().gtol &&
                         value <= run_.highest(run_.value);
     if (!(ratio > kTake) && !answer) {
-        if (finite) keep_if_best(value, gradient);
-        if (finite) ending_.look({value - run_.value, slope, 2.0 * expected - slope, length});
+        if (finite) {
+            keep_if_best(value, gradient);
+            ending_.watch_untaken({value - run_.value, slope, 2.0 * expected - slope, length});
+        }
         if (length == 0.0 || trials_ == kMostTrials) return give_up();
         return propose();
     }
     keep_this_if_better(value);
-    ending_.watch({value - run_.value, slope, 2.0 * expected - slope, length});
+    ending_.watch_taken({value - run_.value, slope, 2.0 * expected - slope, length});
     const bool last = ending_.ends_at(value, seen.largest, predicted, gradient_decides());
-    std::memcpy(g_->data(), gradient, static_cast<std::size_t>(g_->bytes()));
+    g_->set(gradient);
     copy_as_doubles(dtype(), gradient, n_, gradient_.data());
     move(value, seen.largest, length);
     if (last || ending_.runs_away()) return;
-    const bool stuck = ending_.idle(trials_);
-    if (stuck) return give_up();
+    if (ending_.idle(trials_)) return give_up();
     trials_ = 0;
     promise_ = 0.0;
     arrive();

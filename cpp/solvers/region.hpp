@@ -3,7 +3,7 @@
 #pragma once
 #include <vector>
 
-#include "solvers/box_step.hpp"
+#include "steps/box_step.hpp"
 #include "solvers/solver.hpp"
 
 namespace schuss {
@@ -17,8 +17,7 @@ class RegionSolver : public Solver {
     struct Shrinking {
         double below, to;
     };
-    RegionSolver(std::int64_t n, DType iterates, const Start& from, const Limits& limits,
-                 const Shrinking& shrinking);
+    RegionSolver(const Start& from, const Limits& limits, const Shrinking& shrinking);
 
     void start(const VectorWork::Sizes& sizes) final;
     void receive(double value, const char* gradient) final;
@@ -26,9 +25,6 @@ class RegionSolver : public Solver {
     Boxed boxed();
     // The trial x_ + p, moved inside.
     void try_step(const std::vector<double>& p);
-    double dot(const std::vector<double>& a, const std::vector<double>& b) {
-        return work_.dot(a.data(), b.data());
-    }
 
     // How much the model falls from x_ to the trial, by s_.
     virtual double predict() = 0;
@@ -51,7 +47,6 @@ class RegionSolver : public Solver {
 
   private:
     Shrinking shrinking_;
-    std::optional<Box> box_;
     std::vector<double> place_, lower_, upper_;  // with bounds: x_ and they, in double
 };
 

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <stdexcept>
+#include <utility>
 
 #include "solvers/bfgs.hpp"
 #include "solvers/lbfgs.hpp"
@@ -35,6 +36,11 @@ const Options kEnds{kGradient, kDecrease, kSteps, kEvaluations},
             {"c1", Kind::kFraction, 1e-4},
             {"c2", Kind::kFraction, 0.9}};
 
+// One of the choices; usual: {} for none of them.
+Option choice(const char* name, OptionValue usual, std::vector<std::string> choices) {
+    return {name, Kind::kChoice, std::move(usual), 0, 0, std::move(choices)};
+}
+
 Options operator+(Options options, const Options& more) {
     options.insert(options.end(), more.begin(), more.end());
     return options;
@@ -46,14 +52,15 @@ Limits limits_of(const Problem& problem) {
             problem.whole("maxfun")};
 }
 
-// The solvers of a class that is made of n, the dtype, x0, the limits and so on.
+// The solvers of a class that is made of a start, limits and so on.
 template <class S, class... More>
 SolverBatch::Make maker(const Problem& problem, More... more) {
-    return [n = problem.n, dtype = problem.dtype, limits = limits_of(problem), more...](
-               const Start& from) { return std::make_unique<S>(n, dtype, from, limits, more...); };
+    return [limits = limits_of(problem), more...](const Start& from) {
+        return std::make_unique<S>(from, limits, more...);
+    };
 }
 
-// Line searches along -H g, with H as curvature(bounded) makes it, and pairs of such a dtype.
+// Line searches along -H g, with H as curvature(from) makes it, and pairs of such a dtype.
 template <class F>
 SolverBatch::Make descent(const Problem& problem, DType pairs, F curvature) {
     DescentSettings settings{};
@@ -61,11 +68,9 @@ SolverBatch::Make descent(const Problem& problem, DType pairs, F curvature) {
     settings.search.c2 = problem.real("c2");
     settings.search.max_evaluations = static_cast<int>(problem.whole("maxls"));
     settings.damping = problem.options.contains("damping") && problem.get<bool>("damping");
-    return
-        [=, n = problem.n, dtype = problem.dtype, limits = limits_of(problem)](const Start& from) {
-            return std::make_unique<Descent>(n, dtype, pairs, from, limits, settings,
-                                             curvature(from.bounds != nullptr));
-        };
+    return [=, limits = limits_of(problem)](const Start& from) {
+        return std::make_unique<Descent>(from, limits, pairs, settings, curvature(from));
+    };
 }
 
 SolverBatch::Make lbfgs(const Problem& problem) {
@@ -73,8 +78,8 @@ SolverBatch::Make lbfgs(const Problem& problem) {
     if (problem.given("history_dtype"))
         pairs = problem.get<std::string>("history_dtype") == "float32" ? kFloat32 : kFloat64;
     const int most = static_cast<int>(problem.whole("history_size"));
-    return descent(problem, pairs, [=, n = problem.n](bool bounded) {
-        return std::make_unique<PairHistory>(n, pairs, most, bounded);
+    return descent(problem, pairs, [=](const Start& from) {
+        return std::make_unique<PairHistory>(from.n, pairs, most, from.bounds != nullptr);
     });
 }
 
@@ -88,13 +93,14 @@ SolverBatch::Make bfgs(const Problem& problem) {
     if (!inverse.empty() && order != problem.n)
         throw std::invalid_argument("hess_inv0 has shape " + shape(order) + "; " +
                                     shape(problem.n) + " is wanted");
-    return descent(problem, kFloat64,
-                   [=, n = problem.n](bool) { return std::make_unique<DenseInverse>(n, inverse); });
+    return descent(problem, kFloat64, [inverse](const Start& from) {
+        return std::make_unique<DenseInverse>(from.n, inverse);
+    });
 }
 
 SolverBatch::Make gradient_descent(const Problem& problem) {
-    return descent(problem, problem.dtype, [n = problem.n, dtype = problem.dtype](bool) {
-        return std::make_unique<Steepest>(n, dtype);
+    return descent(problem, problem.dtype, [](const Start& from) {
+        return std::make_unique<Steepest>(from.n, from.dtype);
     });
 }
 
@@ -107,9 +113,8 @@ SolverBatch::Make newton(const Problem& problem) {
 
 SolverBatch::Make least_squares(const Problem& problem) {
     const Limits limits{problem.real("tol"), 0.0, kNoLimit, problem.whole("maxfun")};
-    return [=, n = problem.n, dtype = problem.dtype,
-            scale = problem.real("f_scale")](const Start& from) {
-        return std::make_unique<LeastSquares>(n, dtype, from, limits, scale);
+    return [limits, scale = problem.real("f_scale")](const Start& from) {
+        return std::make_unique<LeastSquares>(from, limits, scale);
     };
 }
 
@@ -131,9 +136,7 @@ const std::vector<Method>& methods() {
          {"l-bfgs", "l-bfgs-b"},
          Request::kValueAndGradient,
          Options{{"history_size", Kind::kCount, std::int64_t{10}, 1, 1000}} + kEnds + kSearch +
-             Options{kBox,
-                     kDamping,
-                     {"history_dtype", Kind::kChoice, {}, 0, 0, {"float32", "float64"}}},
+             Options{kBox, kDamping, choice("history_dtype", {}, {"float32", "float64"})},
          lbfgs},
         {"bfgs",
          {},
@@ -144,12 +147,8 @@ const std::vector<Method>& methods() {
         {"newton",
          {"dogleg", "trust-exact"},
          Request::kHessian,
-         kEndsOfNewton + Options{{"globalization",
-                                  Kind::kChoice,
-                                  "trust_region",
-                                  0,
-                                  0,
-                                  {"trust_region", "line_search", "none"}},
+         kEndsOfNewton + Options{choice("globalization", "trust_region",
+                                        {"trust_region", "line_search", "none"}),
                                  {"learning_rate", Kind::kPositive, 1.0},
                                  kBox},
          newton},
@@ -168,12 +167,7 @@ const std::vector<Method>& methods() {
          Request::kJacobian,
          {{"tol", Kind::kTolerance, 1e-8},
           kEvaluations,
-          {"loss",
-           Kind::kChoice,
-           "linear",
-           0,
-           0,
-           {"linear", "soft_l1", "huber", "cauchy", "arctan"}},
+          choice("loss", "linear", {"linear", "soft_l1", "huber", "cauchy", "arctan"}),
           {"f_scale", Kind::kPositive, 1.0},
           kBox},
          least_squares},

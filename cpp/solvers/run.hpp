@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "solvers/archive.hpp"
+#include "steps/archive.hpp"
 
 namespace schuss {
 

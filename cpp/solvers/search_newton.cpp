@@ -18,13 +18,11 @@ HessianCurvature::HessianCurvature(std::int64_t n) : model(n) {
 
 const Curvature::Place& HessianCurvature::place() {
     s_ = d;
-    char *s = reinterpret_cast<char*>(s_.data()), *y = reinterpret_cast<char*>(y_.data());
-    return place_ = {s, y, {s, y}, 0, 1};
+    return pair_at(bytes(s_), bytes(y_));
 }
 
 const Curvature::Terms& HessianCurvature::direction(const FreeGradient&) {
-    if (known && model.descend(gradient, d))
-        return terms_ = {0.0, {reinterpret_cast<const char*>(d.data())}, {1.0}};
+    if (known && model.descend(gradient, d)) return terms_ = {0.0, {bytes(d)}, {1.0}};
     return terms_ = {-scale_, {}, {}};
 }
 
@@ -46,9 +44,9 @@ void SearchNewton::aim() {
         wait_for(Request::kHessian);
 }
 
-std::string SearchNewton::receive_hessian(const Hessian& h) {
+void SearchNewton::receive_hessian(const Hessian& h) {
     Quadratic& model = own_.model;
-    if (std::string fault = model.adopt(h, run_.epsilon()); !fault.empty()) return fault;
+    model.adopt(h, run_.epsilon());
     copy_as_doubles(dtype(), g_->data(), n_, own_.gradient.data());
     told_at_ = run_.iterations;
     own_.known = true;
@@ -59,18 +57,14 @@ std::string SearchNewton::receive_hessian(const Hessian& h) {
         minimum_ = true;
         ending_.flat(run_.largest);
     } else {
-        escape_ = model
-                      .within(own_.gradient,
-                              std::max(run_.first_length,
-                                       fair_length(std::sqrt(work_.norms(g_->data()).squares))),
-                              own_.d)
-                      .predicted;
+        const double fair = fair_length(std::sqrt(work_.norms(g_->data()).squares));
+        const double radius = std::max(run_.first_length, fair);
+        escape_ = model.within(own_.gradient, radius, own_.d).predicted;
         direction_ = own_.place_of_direction();
         const double slope = work_.probe({g_->data(), direction_}).slope;
         search_ = LineSearch({}, run_.value, slope, 1.0, run_.value, run_.noise());
         try_step(1.0);
     }
-    return "";
 }
 
 void SearchNewton::receive(double value, const char* gradient) {

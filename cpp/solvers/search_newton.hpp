@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "solvers/descent.hpp"
-#include "solvers/quadratic.hpp"
+#include "steps/quadratic.hpp"
 
 namespace schuss {
 
@@ -15,7 +15,7 @@ class HessianCurvature final : public Curvature {
     const Place& place() override;
     void learn(const Lesson&) override {}
     const Terms& direction(const FreeGradient&) override;
-    char* place_of_direction() override { return reinterpret_cast<char*>(d.data()); }
+    char* place_of_direction() override { return bytes(d); }
     void forget(double scale) override;
     bool empty() const override { return !known; }
     Elements matrix() const override { return model.matrix(); }
@@ -33,23 +33,21 @@ class HessianCurvature final : public Curvature {
 
 class SearchNewton final : public Descent {
   public:
-    SearchNewton(std::int64_t n, DType iterates, const Start& from, const Limits& limits)
-        : SearchNewton(n, iterates, from, limits, new HessianCurvature(n)) {}
+    SearchNewton(const Start& from, const Limits& limits)
+        : SearchNewton(from, limits, new HessianCurvature(from.n)) {}
 
     SecondOrder second_order() const override;
     void visit(Archive& archive) override;
 
   protected:
     bool gradient_decides() const override { return false; }
-    std::string receive_hessian(const Hessian& h) override;
+    void receive_hessian(const Hessian& h) override;
     void receive(double value, const char* gradient) override;
     void aim() override;
 
   private:
-    SearchNewton(std::int64_t n, DType iterates, const Start& from, const Limits& limits,
-                 HessianCurvature* own)
-        : Descent(n, iterates, kFloat64, from, limits, {}, std::unique_ptr<Curvature>(own)),
-          own_(*own) {}
+    SearchNewton(const Start& from, const Limits& limits, HessianCurvature* own)
+        : Descent(from, limits, kFloat64, {}, std::unique_ptr<Curvature>(own)), own_(*own) {}
 
     HessianCurvature& own_;
     std::int64_t told_at_ = -1;  // the iteration of the last Hessian

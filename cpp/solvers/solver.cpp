@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <stdexcept>
 
 #include "runtime/float_environment.hpp"
@@ -16,20 +15,22 @@ constexpr double kFirst = 0.3;
 
 }  // namespace
 
-Solver::Solver(std::int64_t n, DType iterates, DType directions, const Start& from,
-               const Limits& limits)
-    : n_(n),
+Solver::Solver(const Start& from, const Limits& limits, DType directions)
+    : n_(from.n),
       bounds_(from.bounds),
-      work_(n, iterates, directions),
-      x_(std::make_shared<Vector>(n, iterates, 1)),
-      trial_(std::make_shared<Vector>(n, iterates, 2)),
-      g_(std::make_shared<Vector>(n, iterates, 3)),
-      run_(n, iterates),
+      work_(n_, from.dtype, directions),
+      x_(std::make_shared<Vector>(n_, from.dtype, 1)),
+      trial_(std::make_shared<Vector>(n_, from.dtype, 2)),
+      g_(std::make_shared<Vector>(n_, from.dtype, 3)),
+      run_(n_, from.dtype),
       ending_(run_, limits, bounds_ ? "projected gradient" : "gradient"),
-      best_(n, iterates) {
-    std::memcpy(x_->data(), from.x0, static_cast<std::size_t>(x_->bytes()));
-    if (bounds_) bounds_->clip(x_->data(), n_);
-    std::memcpy(trial_->data(), x_->data(), static_cast<std::size_t>(x_->bytes()));
+      best_(n_, from.dtype) {
+    x_->set(from.x0);
+    if (bounds_) {
+        bounds_->clip(x_->data(), static_cast<std::size_t>(n_));
+        box_ = bounds_->box();
+    }
+    trial_->set(x_->data());
 }
 
 void Solver::check_request(Request told) const {
@@ -37,10 +38,10 @@ void Solver::check_request(Request told) const {
     if (told != waiting_for_) throw std::logic_error("something else was requested");
 }
 
-std::string Solver::tell_hessian(const Hessian& h) {
+void Solver::tell_hessian(const Hessian& h) {
     check_request(Request::kHessian);
     const FloatEnvironment pinned;
-    return receive_hessian(h);
+    receive_hessian(h);
 }
 
 void Solver::tell_product(const double* product) {
@@ -78,7 +79,7 @@ void Solver::tell(double value, const char* gradient) {
 
 void Solver::tell_first(double value, const char* gradient) {
     const VectorWork::Sizes sizes = sizes_at_x(gradient);
-    std::memcpy(g_->data(), gradient, static_cast<std::size_t>(g_->bytes()));
+    g_->set(gradient);
     run_.value = run_.lowest = run_.first_value = value;
     run_.largest = sizes.largest;
     ending_.start();
@@ -93,10 +94,6 @@ void Solver::tell_first(double value, const char* gradient) {
     start(sizes);
 }
 
-VectorWork::Sizes Solver::sizes_at_x(const char* gradient) {
-    return bounds_ ? work_.norms(gradient, x_->data(), bounds_->box()) : work_.norms(gradient);
-}
-
 void Solver::check_unbegun() const {
     if (run_.evaluations > 0) throw std::logic_error("the run has begun");
 }
@@ -107,12 +104,8 @@ void Solver::recall(const Pairs&) {
     throw std::logic_error("the method keeps no pairs of this dtype");
 }
 
-void Solver::stop(const std::string& message) {
-    if (!done()) ending_.finish(Status::kStopped, "%s", message.c_str());
-}
-
-void Solver::refuse(const std::string& message) {
-    if (!done()) ending_.finish(Status::kNotFinite, "%s", message.c_str());
+void Solver::stop(const std::string& message, Status status) {
+    if (!done()) ending_.finish(status, "%s", message.c_str());
 }
 
 void Solver::move(double value, double largest, double length) {

@@ -7,14 +7,14 @@
 #include <string>
 #include <vector>
 
-#include "solvers/archive.hpp"
+#include "steps/archive.hpp"
 #include "solvers/best_point.hpp"
-#include "solvers/bounds.hpp"
+#include "steps/bounds.hpp"
 #include "solvers/ending.hpp"
-#include "solvers/hessian.hpp"
+#include "steps/hessian.hpp"
 #include "solvers/residuals.hpp"
 #include "solvers/run.hpp"
-#include "solvers/vectors.hpp"
+#include "steps/vectors.hpp"
 
 namespace schuss {
 
@@ -50,17 +50,17 @@ class Solver {
     bool gradient_small() const { return run_.largest <= limits().gtol; }  // at x, projected
 
     // What was requested, at point(); std::logic_error for anything else. A gradient has n elements
-    // of dtype(); a Hessian n x n, and what is wrong with it comes back, "" where nothing is; of
+    // of dtype(); a Hessian n x n, and what is wrong with one is a std::invalid_argument; of
     // products with a Hessian, direction() is the other factor; residuals are as many each time,
     // and their Jacobian has a row for each.
     void tell(double value, const char* gradient);
-    std::string tell_hessian(const Hessian& h);
+    void tell_hessian(const Hessian& h);
     void tell_product(const double* product);
     void tell_residuals(const Residuals& told);
     void tell_jacobian(const double* jacobian);
     virtual const double* direction() const { return nullptr; }
-    void stop(const std::string& message);    // by the caller
-    void refuse(const std::string& message);  // what was told cannot be used
+    // By the caller; kNotFinite where what was told cannot be used.
+    void stop(const std::string& message, Status status = Status::kStopped);
 
     // The best point seen: the lowest value, where values that differ by rounding count as equal
     // and the later one is taken.
@@ -102,8 +102,7 @@ class Solver {
     virtual void visit(Archive& archive);
 
   protected:
-    Solver(std::int64_t n, DType iterates, DType directions, const Start& from,
-           const Limits& limits);
+    Solver(const Start& from, const Limits& limits, DType directions = kFloat64);
 
     // Whether a small gradient ends a run, or what the curvature says of it too.
     virtual bool gradient_decides() const { return true; }
@@ -111,7 +110,7 @@ class Solver {
     // What comes after the first point, at which f and g are finite; and after each trial.
     virtual void start(const VectorWork::Sizes& sizes) = 0;
     virtual void receive(double value, const char* gradient) = 0;
-    virtual std::string receive_hessian(const Hessian&) { return ""; }
+    virtual void receive_hessian(const Hessian&) {}
     virtual void receive_product(const double*) {}
     virtual void receive_residuals(const Residuals&) {}
     virtual void receive_jacobian(const double*) {}
@@ -133,10 +132,14 @@ class Solver {
     double fair_length(double gradient);
 
     // Of a gradient at x_: in a box those of the projected one.
-    VectorWork::Sizes sizes_at_x(const char* gradient);
+    VectorWork::Sizes sizes_at_x(const char* gradient) {
+        return work_.norms(gradient, box(), x_->data());
+    }
+    const Box* box() const { return bounds_ ? &box_ : nullptr; }
 
     std::int64_t n_;
     std::shared_ptr<const Bounds> bounds_;  // null: none
+    Box box_{};                             // they, as kernels take them
     VectorWork work_;
     VectorPtr x_, trial_;
     VectorPtr g_;  // at x_

@@ -14,10 +14,8 @@ constexpr double kFar = 100.0;
 
 }  // namespace
 
-SR1::SR1(std::int64_t n, DType iterates, const Start& from, const Limits& limits)
-    : RegionSolver(n, iterates, from, limits, {0.1, 0.5}),
-      b_(n),
-      step_(n, b_.padded(), bounds_ != nullptr) {
+SR1::SR1(const Start& from, const Limits& limits)
+    : RegionSolver(from, limits, {0.1, 0.5}), b_(n_), step_(n_, b_.padded(), bounds_ != nullptr) {
     for (auto* vector : {&gradient_, &s_, &y_, &b_s_, &b_direction_})
         vector->resize(static_cast<std::size_t>(b_.padded()));
 }
@@ -33,16 +31,16 @@ void SR1::propose() {
 
 double SR1::predict() {
     b_.multiply(s_.data(), b_s_.data());
-    return -(dot(gradient_, s_) + dot(s_, b_s_) / 2.0);
+    return -(work_.dot(gradient_, s_) + work_.dot(s_, b_s_) / 2.0);
 }
 
 void SR1::learn(double ratio, double gradient_length) {
     if (!(ratio > -kFar)) return;
     const auto n = static_cast<std::size_t>(n_);
-    const double s_squares = dot(s_, s_), y_length = std::sqrt(dot(y_, y_));
-    const double lengths = std::sqrt(dot(gradient_, gradient_)) + gradient_length;
+    const double s_squares = work_.dot(s_, s_), y_length = std::sqrt(work_.dot(y_, y_));
+    const double lengths = std::sqrt(work_.dot(gradient_, gradient_)) + gradient_length;
     const double rounding = kGradientNoise * run_.epsilon() * lengths;
-    const double s_y = dot(s_, y_);
+    const double s_y = work_.dot(s_, y_);
     if (!scaled_ && s_y > 0.0 && y_length > rounding) {
         // The first pair knows the scale; B was the identity until now.
         const double scale = s_y / s_squares;
@@ -52,7 +50,7 @@ void SR1::learn(double ratio, double gradient_length) {
     }
     std::vector<double>& r = b_s_;
     for (std::size_t i = 0; i < n; ++i) r[i] = y_[i] - b_s_[i];
-    const double r_s = dot(r, s_), r_length = std::sqrt(dot(r, r));
+    const double r_s = work_.dot(r, s_), r_length = std::sqrt(work_.dot(r, r));
     if (r_length <= rounding || std::abs(r_s) < kSkip * r_length * std::sqrt(s_squares)) return;
     for (std::size_t i = 0; i < n; ++i) {
         b_.s()[i] = r[i];

@@ -7,15 +7,15 @@
 #pragma once
 #include <vector>
 
-#include "solvers/projected_cg.hpp"
+#include "steps/projected_cg.hpp"
 #include "solvers/region.hpp"
-#include "solvers/symmetric.hpp"
+#include "steps/symmetric.hpp"
 
 namespace schuss {
 
 class SR1 final : public RegionSolver {
   public:
-    SR1(std::int64_t n, DType iterates, const Start& from, const Limits& limits);
+    SR1(const Start& from, const Limits& limits);
 
     Elements matrix() const override {
         return [this](std::int64_t i, std::int64_t j) { return b_.at(i, j); };

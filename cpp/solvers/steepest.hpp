@@ -11,9 +11,7 @@ class Steepest final : public Curvature {
   public:
     Steepest(std::int64_t n, DType dtype) : y_(n, dtype, 0), d_(n, dtype, 1) {}
 
-    const Place& place() override {
-        return place_ = {d_.data(), y_.data(), {d_.data(), y_.data()}, 0, 1};
-    }
+    const Place& place() override { return pair_at(d_.data(), y_.data()); }
     void learn(const Lesson& lesson) override {
         const double s_y = lesson.products[0], s_g_new = lesson.products[1];
         const double scale = (s_y - s_g_new) / lesson.gradient_squares;

@@ -10,9 +10,9 @@ from .settings import Choice, Fraction, Hyperparameter, Maybe, NonNegative, Rate
 
 __all__ = ["LAMB", "LARS"]
 
-Adapted = Annotated[
-    Literal["all", "decayed", False], Choice({"all": 1.0, "decayed": 2.0, False: 0.0})
-]
+ADAPT = {"all": 1.0, "decayed": 2.0, False: 0.0}  # what words stand for in the core
+
+Adapted = Annotated[Literal["all", "decayed", False], Choice(ADAPT)]
 Most = Annotated[Maybe, Hyperparameter(double=True, absent=math.inf)]
 Least = Annotated[Maybe, Hyperparameter(double=True, absent=0.0)]
 

@@ -10,7 +10,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "solvers/vectors.hpp"
+#include "steps/vectors.hpp"
 
 namespace schuss {
 

@@ -8,10 +8,10 @@
 // phi(0) + a (phi'(0) + phi'(a)) / 2. Sufficient decrease then is phi'(a) <= (2 c1 - 1) phi'(0):
 // the approximate Wolfe condition of Hager and Zhang 2005. Slopes go on where values end.
 #pragma once
+#include <cmath>
 #include <cstdint>
-#include <limits>
 
-#include "solvers/archive.hpp"
+#include "steps/archive.hpp"
 
 namespace schuss {
 
@@ -23,7 +23,7 @@ class LineSearch {
         double c1 = 1e-4;
         double c2 = 0.9;
         int max_evaluations = 20;
-        double max_step = std::numeric_limits<double>::infinity();
+        double max_step = INFINITY;
         int patience = 8;         // extrapolations without a bracket before it goes on in leaps
         bool to_the_end = false;  // a max_step along which phi still falls is accepted
 

@@ -1,4 +1,4 @@
-#include "solvers/symmetric.hpp"
+#include "steps/symmetric.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -48,8 +48,7 @@ void Symmetric::set(const double* a) {
 
 void Symmetric::multiply(const double* v, double* out) {
     const std::int64_t count = triangle(tiles_);
-    const int threads =
-        parallel ? threads_for(count, {.products = 2.0 * static_cast<double>(a_.size())}) : 1;
+    const int threads = threads_for(count, {.products = 2.0 * static_cast<double>(a_.size())});
     const TileKernel kernel = kernels().tile;
     const auto vectors = [&](std::int64_t tile) {
         const std::int64_t first = tile * kMatrixTile;

@@ -1,8 +1,7 @@
-#include "solvers/line_search.hpp"
+#include "steps/line_search.hpp"
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace schuss {
 namespace {
@@ -19,7 +18,7 @@ constexpr int kMostBackOuts = 40;    // by then the step is 1e-40 of the first
 double cubic_minimum(const LineSearch::Point& a, const LineSearch::Point& b) {
     const double theta = 3.0 * (a.value - b.value) / (b.step - a.step) + a.slope + b.slope;
     const double scale = std::max({std::abs(theta), std::abs(a.slope), std::abs(b.slope)});
-    if (scale == 0.0) return std::numeric_limits<double>::quiet_NaN();
+    if (scale == 0.0) return NAN;
     const double under = theta / scale * (theta / scale) - a.slope / scale * (b.slope / scale);
     double gamma = scale * std::sqrt(under);
     if (b.step < a.step) gamma = -gamma;
@@ -60,7 +59,7 @@ LineSearch::LineSearch(const Settings& settings, double value, double slope, dou
       width_(settings.max_step),
       width_before_(2.0 * settings.max_step),
       stretch_(kFarthest),
-      wall_(std::numeric_limits<double>::infinity()) {}
+      wall_(INFINITY) {}
 
 LineSearch::Verdict LineSearch::tell(double value, double slope) {
     ++evaluations_;
@@ -92,9 +91,7 @@ LineSearch::Verdict LineSearch::tell(double value, double slope) {
     return narrow(trial);
 }
 
-double LineSearch::promise() const {
-    return promise_ > 0.0 ? promise_ : std::numeric_limits<double>::infinity();
-}
+double LineSearch::promise() const { return promise_ > 0.0 ? promise_ : INFINITY; }
 
 LineSearch::Verdict LineSearch::give_up() const {
     const double enough = start_.value + settings_.c1 * best_.step * start_.slope;

@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "solvers/archive.hpp"
+#include "steps/archive.hpp"
 
 namespace schuss {
 
@@ -30,6 +30,7 @@ class BoxStep {
     void resume(const Boxed& at) { at_ = at; }  // after it was read
     // Instead of a step: holds what lies at a bound, but where |g| is at most flat; whether that is
     // so anywhere.
+    static constexpr double kNone = -1.0;  // no gradient is as small
     bool hold_at_bounds(const Boxed& at, double flat);
     // Instead of a step: p, if it meets no bound.
     bool take_inside(const Boxed& at, const std::vector<double>& p, double predicted);
@@ -65,14 +66,14 @@ class BoxStep {
     void ask_for_trial(Phase phase);
     double dot(const std::vector<double>& a, const double* b) const;
     double slope(const std::vector<double>& p) const;  // of q at s, along p
-    void place(std::vector<double>& s, std::int64_t i, double step) const;
+    void place(std::vector<double>& s, std::size_t i, double step) const;
     double trial_value(const double* product) const;
     void adopt(double value, const double* product);
     void try_cauchy();
     void next_round();
     void finish();
 
-    std::int64_t n_;
+    std::size_t n_;
     Boxed at_{};
     double radius_ = 0.0;
     Phase phase_ = Phase::kFace;

@@ -4,8 +4,8 @@
 #pragma once
 #include <vector>
 
-#include "solvers/archive.hpp"
-#include "solvers/vectors.hpp"
+#include "steps/archive.hpp"
+#include "steps/vectors.hpp"
 
 namespace schuss {
 
@@ -30,8 +30,6 @@ class Steihaug {
     void visit(Archive& archive);
 
   private:
-    double dot(const std::vector<double>& a, const std::vector<double>& b);
-
     std::int64_t n_;
     VectorWork work_;
     std::vector<double> p_, direction_, residual_, next_;

@@ -2,7 +2,7 @@
 #pragma once
 #include <memory>
 
-#include "solvers/vectors.hpp"
+#include "steps/vectors.hpp"
 
 namespace schuss {
 
@@ -14,21 +14,22 @@ class Bounds {
     // in order: Python has looked at them.
     Bounds(DType dtype, std::int64_t count, const double* lower, const double* upper);
 
-    // As kernels take them. Nothing is active where reach is 0, but what is at a bound.
-    Box box(double reach = 0.0) const;
-    double lower(std::int64_t i) const { return at(lower_, i); }
-    double upper(std::int64_t i) const { return at(upper_, i); }
+    Box box() const;  // as kernels take them, with a reach of 0
+    double lower(std::size_t i) const { return at(lower_, i); }
+    double upper(std::size_t i) const { return at(upper_, i); }
     // Moves n elements of our dtype inside.
-    void clip(char* x, std::int64_t n) const;
+    void clip(char* x, std::size_t n) const;
 
   private:
-    double at(const Vector& of, std::int64_t i) const;
+    double at(const Vector& of, std::size_t i) const;
 
     Vector lower_, upper_;
 };
 
 struct Start {
-    const char* x0;
+    std::int64_t n;
+    DType dtype;                             // of the iterates
+    const char* x0;                          // n elements of it
     std::shared_ptr<const Bounds> bounds{};  // null: anywhere
 };
 

@@ -1,6 +1,6 @@
-#include "solvers/projected_cg.hpp"
+#include "steps/projected_cg.hpp"
 
-#include <limits>
+#include <cmath>
 
 namespace schuss {
 namespace {
@@ -16,57 +16,47 @@ ProjectedCG::ProjectedCG(std::int64_t n, std::int64_t room, bool bounded) : n_(n
 }
 
 void ProjectedCG::start(const std::vector<double>& g, double radius, const Boxed& at) {
-    if (box_) {
-        box_->start(at, radius);
-        return go_on();
-    }
-    done_ = false;
-    cg_.start(g, radius, 2 * n_, kEnough);
+    if (!box_) return cg_.start(g, radius, 2 * n_, kEnough);
+    box_->start(at, radius);
+    start_face();
 }
 
 void ProjectedCG::look(const std::vector<double>& g, std::int64_t most_products) {
-    done_ = false;
-    constexpr double kInfinity = std::numeric_limits<double>::infinity();
-    if (!box_) return cg_.start(g, kInfinity, most_products, 0.0);
+    if (!box_) return cg_.start(g, INFINITY, most_products, 0.0);
     for (std::size_t i = 0; i < box_->held().size(); ++i) free_[i] = box_->held()[i] ? 0.0 : g[i];
-    cg_.start(free_, kInfinity, most_products, 0.0);
+    cg_.start(free_, INFINITY, most_products, 0.0);
 }
 
 void ProjectedCG::resume(const Boxed& at) { box_->resume(at); }
 
 const std::vector<double>& ProjectedCG::direction() const {
-    return judging() ? box_->direction() : cg_.direction();
+    return box_wants_product() ? box_->direction() : cg_.direction();
 }
 
-void ProjectedCG::go_on() {
-    done_ = box_->wants() == BoxStep::Wants::kNothing;
+// Where the box step wants one.
+void ProjectedCG::start_face() {
     if (box_->wants() == BoxStep::Wants::kFaceStep)
         cg_.start(box_->face_gradient(), box_->face_radius(), 2 * box_->free(), kEnough);
 }
 
 void ProjectedCG::tell(const double* product) {
-    if (judging()) {
+    if (!box_) return cg_.tell(product);
+    if (box_wants_product()) {
         box_->tell_product(product);
-        return go_on();
-    }
-    if (!box_) {
-        cg_.tell(product);
-        done_ = cg_.done();
-        return;
+        return start_face();
     }
     for (std::size_t i = 0; i < box_->held().size(); ++i)
         free_[i] = box_->held()[i] ? 0.0 : product[i];
     cg_.tell(free_.data());
-    if (!cg_.done()) return;
-    done_ = true;
-    if (box_->wants() != BoxStep::Wants::kFaceStep) return;  // it was a look
+    if (!cg_.done() || box_->wants() != BoxStep::Wants::kFaceStep) return;  // or it was a look
     box_->tell_face_step(cg_.step(), cg_.predicted(), cg_.least() > 0.0);
-    go_on();
+    start_face();
 }
 
 void ProjectedCG::visit(Archive& archive) {
     cg_.visit(archive);
-    archive(done_);
+    bool is_done = done();
+    archive(is_done);
     if (box_) box_->visit(archive);
 }
 

@@ -2,13 +2,13 @@
 // three steps that are made from it. Cholesky first: where H is positive definite and its step
 // short enough, one factorization is all.
 #pragma once
-#include <string>
+#include <cmath>
 #include <vector>
 
 #include "linalg/cholesky.hpp"
 #include "runtime/memory.hpp"
-#include "solvers/archive.hpp"
-#include "solvers/hessian.hpp"
+#include "steps/archive.hpp"
+#include "steps/hessian.hpp"
 
 namespace schuss {
 
@@ -21,10 +21,10 @@ class Quadratic {
     // it is nearly zero, even where that is nearly as good.
     explicit Quadratic(std::int64_t n, bool semidefinite = false);
 
-    // H at a new point; what is wrong with it, and then nothing has changed, or "". Elements may
+    // H at a new point, or a std::invalid_argument that says what is wrong with it. Elements may
     // differ from their mirror images by sqrt(epsilon) of the largest; their means are taken. What
     // is known of it answers the first of the questions below, which comes while it is told.
-    std::string adopt(const Hessian& h, double epsilon);
+    void adopt(const Hessian& h, double epsilon);
     // The same of its lower triangle, row after row.
     void adopt(const std::vector<double>& triangle);
     // The rows and columns of a whole that are not held; what is known of the whole is forgotten.
@@ -71,28 +71,34 @@ class Quadratic {
         Scratch space_;
     };
 
+    // H is another one, and nothing but that is known of it.
+    void renew(const LaneModel* known = nullptr) {
+        known_ = known;
+        curvature_ = INFINITY;
+        ++count_;
+    }
     std::int64_t factor(double shift);
     // p without a shift, where the step is known, and what else is; or nullptr.
     const LaneModel* known_step(std::vector<double>& p);
     void solve_factored(const std::vector<double>& g, std::vector<double>& p);
     double reach_of(const std::vector<double>& p);  // |L^-1 p|^2, L L' the factored matrix
-    void bound(double pull, double& low, double& high) const;
+    void bound_shift(double pull, double& low, double& high) const;
     double multiply(const double* v) const;  // v.H v
     double dot(const double* a, const double* b) const;
     double dot(const std::vector<double>& a, const std::vector<double>& b) const {
         return dot(a.data(), b.data());
     }
     // How much the diagonal lacks for the factorization that failed to pass the failed column.
-    double lacking(std::int64_t failed);
+    double missing_shift(std::int64_t failed);
     // A unit vector along which the factored matrix is nearly as small as it gets.
     void smallest_direction();
-    void note(double curvature);  // of a direction that was looked at
+    void note_curvature(double curvature);  // of a direction that was looked at
 
     std::int64_t n_;
     std::vector<double> h_;  // the lower triangle, row after row; empty at first
     Cholesky cholesky_;
     double *z_ = nullptr, *w_ = nullptr;  // padded() elements each
-    double curvature_, shift_ = 0.0;
+    double curvature_ = INFINITY, shift_ = 0.0;
     std::int64_t count_ = 0;
     bool semidefinite_;
     const LaneModel* known_ = nullptr;  // of H, until something is asked

@@ -5,8 +5,8 @@
 #include <array>
 #include <vector>
 
-#include "solvers/archive.hpp"
-#include "solvers/vectors.hpp"
+#include "steps/archive.hpp"
+#include "steps/vectors.hpp"
 
 namespace schuss {
 
@@ -31,8 +31,6 @@ class Symmetric {
     std::int64_t padded() const { return tiles_ * kMatrixTile; }
     double at(std::int64_t i, std::int64_t j) const;  // the update that waits included
     void visit(Archive& archive);
-
-    bool parallel = true;
 
   private:
     double* tile(std::int64_t row, std::int64_t column) const;

@@ -1,4 +1,4 @@
-#include "solvers/projected_step.hpp"
+#include "steps/projected_step.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -10,15 +10,15 @@ ProjectedStep::ProjectedStep(std::int64_t n) : box_(n, n), block_(n) {
         vector->resize(static_cast<std::size_t>(n));
 }
 
-Quadratic& ProjectedStep::face(Quadratic& model) {
-    if (box_.free() == static_cast<std::int64_t>(p_.size())) return model;
-    block_.adopt(model, box_.held());
+Quadratic& ProjectedStep::face(Quadratic& model, const std::vector<char>& held) {
+    if (std::find(held.begin(), held.end(), 1) == held.end()) return model;
+    block_.adopt(model, held);
     return block_;
 }
 
 Quadratic::Step ProjectedStep::face_step(Quadratic& model, const double* g, double radius) {
-    Quadratic& part = face(model);
     const std::vector<char>& held = box_.held();
+    Quadratic& part = face(model, held);
     std::size_t free = 0;
     for (std::size_t i = 0; i < held.size(); ++i)
         if (!held[i]) face_g_[free++] = g[i];
@@ -45,7 +45,7 @@ Quadratic::Step ProjectedStep::within(const Boxed& at, Quadratic& model, double 
 }
 
 bool ProjectedStep::certain(const Boxed& at, Quadratic& model, double gtol) {
-    return !box_.hold_at_bounds(at, gtol) || face(model).definite();
+    return !box_.hold_at_bounds(at, gtol) || face(model, box_.held()).definite();
 }
 
 // Along p_ or -p_, without the variables at a bound that it would lead out. Where some may be, what
@@ -71,18 +71,17 @@ bool ProjectedStep::leave_along(const Boxed& at, Quadratic& model, double radius
 
 std::optional<Quadratic::Step> ProjectedStep::leave(const Boxed& at, Quadratic& model,
                                                     double radius, double gtol) {
-    constexpr double kNone = -1.0;  // no gradient is as small
-    curvature_ = std::numeric_limits<double>::infinity();
-    for (const double flat : {kNone, gtol}) {
-        if (!box_.hold_at_bounds(at, flat) && flat != kNone) continue;
+    curvature_ = INFINITY;
+    for (const double flat : {BoxStep::kNone, gtol}) {
+        if (!box_.hold_at_bounds(at, flat) && flat != BoxStep::kNone) continue;
         if (box_.free() == 0) continue;
-        Quadratic& part = face(model);
+        Quadratic& part = face(model, box_.held());
         const bool convex = part.convex();
         curvature_ = part.curvature();
         if (convex) continue;
         const Quadratic::Step step = face_step(model, at.g, radius);
         if (box_.take_inside(at, p_, step.predicted)) return step;
-        if (leave_along(at, model, radius, flat != kNone))
+        if (leave_along(at, model, radius, flat != BoxStep::kNone))
             return Quadratic::Step{box_.predicted(), false};
     }
     return {};

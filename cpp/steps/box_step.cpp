@@ -1,8 +1,7 @@
-#include "solvers/box_step.hpp"
+#include "steps/box_step.hpp"
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace schuss {
 namespace {
@@ -16,7 +15,7 @@ constexpr double kEnough = 0.1;   // of the slope, as what rounds may leave of i
 
 }  // namespace
 
-BoxStep::BoxStep(std::int64_t n, std::int64_t room) : n_(n), held_(static_cast<std::size_t>(n)) {
+BoxStep::BoxStep(std::int64_t n, std::int64_t room) : n_(static_cast<std::size_t>(n)), held_(n_) {
     for (auto* vector : {&s_, &h_s_, &z_, &direction_, &p_, &face_gradient_})
         vector->resize(static_cast<std::size_t>(room));
 }
@@ -28,7 +27,7 @@ void BoxStep::ask(Phase phase, Wants wants) {
 
 double BoxStep::dot(const std::vector<double>& a, const double* b) const {
     double sum = 0.0;
-    for (std::int64_t i = 0; i < n_; ++i) sum += a[static_cast<std::size_t>(i)] * b[i];
+    for (std::size_t i = 0; i < n_; ++i) sum += a[i] * b[i];
     return sum;
 }
 
@@ -37,24 +36,23 @@ double BoxStep::slope(const std::vector<double>& p) const {
 }
 
 // s_i = P(x + step) - x, rounded outwards at bounds.
-void BoxStep::place(std::vector<double>& s, std::int64_t i, double step) const {
+void BoxStep::place(std::vector<double>& s, std::size_t i, double step) const {
     const double room = (step < 0.0 ? at_.lower[i] : at_.upper[i]) - at_.x[i];
-    const double far = std::copysign(std::numeric_limits<double>::infinity(), step);
-    double& si = s[static_cast<std::size_t>(i)];
+    const double far = std::copysign(INFINITY, step);
     if (std::abs(step) * (1.0 + kTouch) < std::abs(room))
-        si = step;
+        s[i] = step;
     else
-        si = room == 0.0 ? 0.0 : std::nextafter(room, far);
+        s[i] = room == 0.0 ? 0.0 : std::nextafter(room, far);
 }
 
 bool BoxStep::hold_at_bounds(const Boxed& at, double flat) {
     at_ = at;
     free_ = 0;
     bool doubtful = false;
-    for (std::int64_t k = 0; k < n_; ++k) {
-        const bool inside = at.lower[k] < at.x[k] && at.x[k] < at.upper[k];
-        const bool is_flat = !inside && at.lower[k] < at.upper[k] && std::abs(at.g[k]) <= flat;
-        held_[static_cast<std::size_t>(k)] = !inside && !is_flat;
+    for (std::size_t i = 0; i < n_; ++i) {
+        const bool inside = at.lower[i] < at.x[i] && at.x[i] < at.upper[i];
+        const bool is_flat = !inside && at.lower[i] < at.upper[i] && std::abs(at.g[i]) <= flat;
+        held_[i] = !inside && !is_flat;
         free_ += inside || is_flat;
         doubtful = doubtful || is_flat;
     }
@@ -70,9 +68,8 @@ void BoxStep::start(const Boxed& at, double radius) {
     interior_ = false;
     free_ = 0;
     double squares = 0.0;
-    for (std::int64_t k = 0; k < n_; ++k) {
-        const auto i = static_cast<std::size_t>(k);
-        const double x = at.x[k], g = at.g[k], lower = at.lower[k], upper = at.upper[k];
+    for (std::size_t i = 0; i < n_; ++i) {
+        const double x = at.x[i], g = at.g[i], lower = at.lower[i], upper = at.upper[i];
         held_[i] = lower == upper || (x <= lower && g > 0.0) || (x >= upper && g < 0.0);
         free_ += !held_[i];
         s_[i] = h_s_[i] = 0.0;
@@ -96,20 +93,19 @@ void BoxStep::tell_face_step(const std::vector<double>& p, double predicted, boo
         return ask_for_trial(Phase::kProjected);
     }
     by_ = to_bound_ = 1.0;
-    for (std::int64_t k = 0; k < n_; ++k) {
-        const auto i = static_cast<std::size_t>(k);
+    for (std::size_t i = 0; i < n_; ++i) {
         p_[i] = held_[i] ? 0.0 : p[i] - s_[i];
-        const double bound = p_[i] < 0.0 ? at_.lower[k] : at_.upper[k];
-        if (p_[i] != 0.0) to_bound_ = std::min(to_bound_, (bound - at_.x[k] - s_[i]) / p_[i]);
+        const double bound = p_[i] < 0.0 ? at_.lower[i] : at_.upper[i];
+        if (p_[i] != 0.0) to_bound_ = std::min(to_bound_, (bound - at_.x[i] - s_[i]) / p_[i]);
     }
     if (!(slope(p_) < 0.0)) return finish();
     ask_for_trial(Phase::kRound);
 }
 
 bool BoxStep::take_inside(const Boxed& at, const std::vector<double>& p, double predicted) {
-    for (std::int64_t k = 0; k < n_; ++k) {
-        const double to = at.x[k] + p[static_cast<std::size_t>(k)];
-        if (!(at.lower[k] <= to && to <= at.upper[k])) return false;
+    for (std::size_t i = 0; i < n_; ++i) {
+        const double to = at.x[i] + p[i];
+        if (!(at.lower[i] <= to && to <= at.upper[i])) return false;
     }
     at_ = at;
     std::copy_n(p.begin(), n_, s_.begin());
@@ -120,13 +116,11 @@ bool BoxStep::take_inside(const Boxed& at, const std::vector<double>& p, double 
 
 // P(x + s + by p) - x
 void BoxStep::ask_for_trial(Phase phase) {
-    for (std::int64_t k = 0; k < n_; ++k) {
-        const auto i = static_cast<std::size_t>(k);
+    for (std::size_t i = 0; i < n_; ++i)
         if (held_[i])
             direction_[i] = s_[i];
         else
-            place(direction_, k, s_[i] + by_ * p_[i]);
-    }
+            place(direction_, i, s_[i] + by_ * p_[i]);
     ask(phase, Wants::kProduct);
 }
 
@@ -141,10 +135,7 @@ void BoxStep::adopt(double value, const double* product) {
 }
 
 void BoxStep::try_cauchy() {
-    for (std::int64_t k = 0; k < n_; ++k) {
-        const auto i = static_cast<std::size_t>(k);
-        place(direction_, k, -by_ * face_gradient_[i]);
-    }
+    for (std::size_t i = 0; i < n_; ++i) place(direction_, i, -by_ * face_gradient_[i]);
     ask(Phase::kCauchy, Wants::kProduct);
 }
 
@@ -155,7 +146,7 @@ void BoxStep::tell_product(const double* product) {
                 adopt(value, product);
                 interior_ = face_interior_;
             }
-            for (std::size_t i = 0; i < held_.size(); ++i) direction_[i] = -face_gradient_[i];
+            for (std::size_t i = 0; i < n_; ++i) direction_[i] = -face_gradient_[i];
             return ask(Phase::kCurvature, Wants::kProduct);
         case Phase::kCurvature: {
             const double squares = dot(direction_, direction_.data());
@@ -180,9 +171,8 @@ void BoxStep::tell_product(const double* product) {
         }
         case Phase::kHeld: {
             bool flat = true;
-            for (std::int64_t k = 0; k < n_; ++k) {
-                const auto i = static_cast<std::size_t>(k);
-                face_gradient_[i] = held_[i] ? 0.0 : at_.g[k] + product[k];
+            for (std::size_t i = 0; i < n_; ++i) {
+                face_gradient_[i] = held_[i] ? 0.0 : at_.g[i] + product[i];
                 flat = flat && face_gradient_[i] == 0.0;
             }
             if (flat) return finish();
@@ -191,10 +181,8 @@ void BoxStep::tell_product(const double* product) {
         default: {
             const double value = trial_value(product);
             double fall = 0.0;
-            for (std::int64_t k = 0; k < n_; ++k) {
-                const auto i = static_cast<std::size_t>(k);
-                fall += (at_.g[k] + h_s_[i]) * (direction_[i] - s_[i]);
-            }
+            for (std::size_t i = 0; i < n_; ++i)
+                fall += (at_.g[i] + h_s_[i]) * (direction_[i] - s_[i]);
             if (value <= q_ + kFall * fall && value < q_) {
                 adopt(value, product);
                 interior_ = face_interior_ && by_ == 1.0;
@@ -213,14 +201,13 @@ void BoxStep::next_round() {
     const std::int64_t before = free_;
     double left = 0.0, squares = 0.0;
     free_ = 0;
-    for (std::int64_t k = 0; k < n_; ++k) {
-        const auto i = static_cast<std::size_t>(k);
-        const double to = at_.x[k] + s_[i];
-        held_[i] = !(at_.lower[k] < to && to < at_.upper[k]);
+    for (std::size_t i = 0; i < n_; ++i) {
+        const double to = at_.x[i] + s_[i];
+        held_[i] = !(at_.lower[i] < to && to < at_.upper[i]);
         free_ += !held_[i];
         direction_[i] = held_[i] ? s_[i] : 0.0;
         squares += direction_[i] * direction_[i];
-        const double rest = held_[i] ? 0.0 : at_.g[k] + h_s_[i];
+        const double rest = held_[i] ? 0.0 : at_.g[i] + h_s_[i];
         left += rest * rest;
     }
     const double room = radius_ * radius_ - squares;
@@ -232,10 +219,8 @@ void BoxStep::next_round() {
 }
 
 void BoxStep::finish() {
-    for (std::int64_t k = 0; k < n_; ++k) {
-        const auto i = static_cast<std::size_t>(k);
-        z_[i] = std::clamp(at_.x[k] + s_[i], at_.lower[k], at_.upper[k]);
-    }
+    for (std::size_t i = 0; i < n_; ++i)
+        z_[i] = std::clamp(at_.x[i] + s_[i], at_.lower[i], at_.upper[i]);
     wants_ = Wants::kNothing;
 }
 
@@ -246,10 +231,10 @@ bool BoxStep::leave(const Boxed& at, const std::vector<double>& p, double curvat
     double best = 0.0, reached = 0.0;
     for (const double side : {std::copysign(1.0, -along), std::copysign(1.0, along)}) {
         double room = radius / length;
-        for (std::int64_t k = 0; k < n_; ++k) {
-            const double pi = side * p[static_cast<std::size_t>(k)];
-            if (pi < 0.0) room = std::min(room, (at.lower[k] - at.x[k]) / pi);
-            if (pi > 0.0) room = std::min(room, (at.upper[k] - at.x[k]) / pi);
+        for (std::size_t i = 0; i < n_; ++i) {
+            const double pi = side * p[i];
+            if (pi < 0.0) room = std::min(room, (at.lower[i] - at.x[i]) / pi);
+            if (pi > 0.0) room = std::min(room, (at.upper[i] - at.x[i]) / pi);
         }
         const double far = room * length;
         const double promise = -side * room * along - far * far * curvature / 2.0;
@@ -258,7 +243,7 @@ bool BoxStep::leave(const Boxed& at, const std::vector<double>& p, double curvat
             reached = side * room;
         }
     }
-    for (std::int64_t k = 0; k < n_; ++k) place(s_, k, reached * p[static_cast<std::size_t>(k)]);
+    for (std::size_t i = 0; i < n_; ++i) place(s_, i, reached * p[i]);
     q_ = -best;
     interior_ = false;
     finish();
@@ -268,9 +253,9 @@ bool BoxStep::leave(const Boxed& at, const std::vector<double>& p, double curvat
 void BoxStep::visit(Archive& archive) {
     archive(radius_, phase_, wants_, s_, h_s_, z_, direction_, p_, face_gradient_, held_, free_, q_,
             face_radius_, enough_, by_, to_bound_, shorter_, rounds_, interior_, face_interior_);
-    Archive::require(held_.size() == static_cast<std::size_t>(n_));
+    Archive::require(held_.size() == n_);
     for (const auto* vector : {&s_, &h_s_, &z_, &direction_, &p_, &face_gradient_})
-        Archive::require(vector->size() >= held_.size());
+        Archive::require(vector->size() >= n_);
 }
 
 }  // namespace schuss

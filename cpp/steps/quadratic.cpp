@@ -1,4 +1,4 @@
-#include "solvers/quadratic.hpp"
+#include "steps/quadratic.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <functional>
 #include <limits>
+#include <stdexcept>
 #include <utility>
 
 #include "linalg/elimination.hpp"
@@ -67,9 +68,7 @@ const Smallest kSmallest{
 
 Quadratic::Quadratic(std::int64_t n, bool semidefinite)
     : n_(n), cholesky_(n, kFloat64), semidefinite_(semidefinite) {
-    // In a batch the threads must not run out of memory.
-    h_.reserve(triangle(n));
-    curvature_ = std::numeric_limits<double>::infinity();
+    h_.reserve(triangle(n));  // in a batch the threads must not run out of memory
 }
 
 Quadratic::Work::Work(Quadratic& model)
@@ -79,7 +78,7 @@ Quadratic::Work::Work(Quadratic& model)
     model.w_ = model.z_ + model.cholesky_.padded();
 }
 
-std::string Quadratic::adopt(const Hessian& told, double epsilon) {
+void Quadratic::adopt(const Hessian& told, double epsilon) {
     const auto n = static_cast<std::size_t>(n_);
     const double* h = told.elements;
     const double most_skew = std::max(kSkew, std::sqrt(epsilon));
@@ -87,10 +86,7 @@ std::string Quadratic::adopt(const Hessian& told, double epsilon) {
     if (const LaneModel* known = told.known;
         known && std::isfinite(known->sum) && known->skew <= most_skew * known->size) {
         h_.assign(known->mean, known->mean + triangle(n_));
-        ++count_;
-        curvature_ = std::numeric_limits<double>::infinity();
-        known_ = known;
-        return "";
+        return renew(known);
     }
     struct Extremes {
         std::uint64_t largest = 0, skew = 0;
@@ -114,33 +110,29 @@ std::string Quadratic::adopt(const Hessian& told, double epsilon) {
     }
     const double largest = std::bit_cast<double>(all.largest);
     const double skew = std::bit_cast<double>(all.skew);
-    if (!std::isfinite(largest)) return "has elements that are not finite";
+    if (!std::isfinite(largest)) throw std::invalid_argument("has elements that are not finite");
     if (skew > most_skew * largest) {
         char text[96];
         std::snprintf(text, sizeof text,
                       "is not symmetric: elements differ from their mirror images by up to %.3g",
                       skew);
-        return text;
+        throw std::invalid_argument(text);
     }
     h_.resize(triangle(n_));
     for_lower_triangle(threads, n_, [&](int, std::size_t i, std::size_t first, std::size_t last) {
         double* row = h_.data() + i * (i + 1) / 2;
         for (std::size_t j = first; j < last; ++j) row[j] = h[i * n + j] / 2.0 + h[j * n + i] / 2.0;
     });
-    ++count_;
-    curvature_ = std::numeric_limits<double>::infinity();
-    return "";
+    renew();
 }
 
 void Quadratic::adopt(const std::vector<double>& triangle) {
-    known_ = nullptr;
     h_ = triangle;
-    ++count_;
-    curvature_ = std::numeric_limits<double>::infinity();
+    renew();
 }
 
 void Quadratic::adopt(Quadratic& whole, const std::vector<char>& held) {
-    whole.known_ = known_ = nullptr;
+    whole.known_ = nullptr;
     h_.clear();
     n_ = 0;
     const double* row = whole.h_.data();
@@ -152,7 +144,7 @@ void Quadratic::adopt(Quadratic& whole, const std::vector<char>& held) {
     }
     cholesky_ = Cholesky(n_, kFloat64);
     semidefinite_ = whole.semidefinite_;
-    curvature_ = std::numeric_limits<double>::infinity();
+    renew();
 }
 
 void Quadratic::multiply(const double* v, double* to) const {
@@ -222,13 +214,13 @@ double Quadratic::reach_of(const std::vector<double>& p) {
 }
 
 // Conn, Gould and Toint, section 7.3.8: delta / |v|^2 with (H + lambda I + delta e e') v = 0.
-double Quadratic::lacking(std::int64_t failed) {
+double Quadratic::missing_shift(std::int64_t failed) {
     std::fill_n(z_, cholesky_.padded(), 0.0);
     for (std::int64_t k = 0; k < failed; ++k) z_[k] = -cholesky_.element(failed, k);
     if (failed > 0) cholesky_.backward(reinterpret_cast<char*>(z_), failed);
     z_[failed] = 1.0;
     const double squares = dot(z_, z_);
-    if (std::isfinite(squares)) note(multiply(z_) / squares);
+    if (std::isfinite(squares)) note_curvature(multiply(z_) / squares);
     return -cholesky_.element(failed, failed) / squares;
 }
 
@@ -242,28 +234,28 @@ void Quadratic::smallest_direction() {
         const double length = std::sqrt(dot(z_, z_));
         for (std::int64_t i = 0; i < n_; ++i) z_[i] /= length;
     }
-    note(multiply(z_));
+    note_curvature(multiply(z_));
 }
 
-void Quadratic::note(double curvature) {
+void Quadratic::note_curvature(double curvature) {
     if (std::isfinite(curvature)) curvature_ = std::min(curvature_, curvature);
 }
 
 bool Quadratic::convex() {
     const LaneModel* known = std::exchange(known_, nullptr);
     if (known && std::isfinite(known->curvature)) {
-        note(known->curvature);
+        note_curvature(known->curvature);
         return true;
     }
     const Work work(*this);
     const double largest = largest_of(h_);
     if (largest == 0.0) {
-        note(0.0);
+        note_curvature(0.0);
         return true;
     }
     const double shift = kSmallest.rounding * largest;
     if (const std::int64_t failed = factor(shift); failed >= 0) {
-        lacking(failed);
+        missing_shift(failed);
         return false;
     }
     smallest_direction();
@@ -278,7 +270,7 @@ bool Quadratic::definite() {
 }
 
 // Gershgorin's circles and the diagonal bound lambda, where |g| / radius is the pull.
-void Quadratic::bound(double pull, double& low, double& high) const {
+void Quadratic::bound_shift(double pull, double& low, double& high) const {
     double* others = w_;  // the sums beside the diagonal
     std::fill_n(others, n_, 0.0);
     double squares = 0.0;
@@ -290,8 +282,7 @@ void Quadratic::bound(double pull, double& low, double& high) const {
             others[j] += std::abs(*h);
         }
     squares *= 2.0;
-    double lowest = std::numeric_limits<double>::infinity(), highest = -lowest;
-    double least = lowest, widest = 0.0;
+    double lowest = INFINITY, highest = -INFINITY, least = INFINITY, widest = 0.0;
     for (std::int64_t i = 0; i < n_; ++i) {
         const double diagonal = h_[triangle(i) + static_cast<std::size_t>(i)];
         squares += diagonal * diagonal;
@@ -327,9 +318,9 @@ Quadratic::Step Quadratic::within(const std::vector<double>& g, double radius,
         }
         const double length = failed < 0 ? std::sqrt(dot(p, p)) : 0.0;
         if (failed < 0 && lambda == 0.0 && length <= radius) return {-dot(g, p) / 2.0, true};
-        if (tries == 0) bound(g_length / radius, low, high);
+        if (tries == 0) bound_shift(g_length / radius, low, high);
         if (failed >= 0) {
-            low = std::max({low, lambda, lambda + lacking(failed)});
+            low = std::max({low, lambda, lambda + missing_shift(failed)});
             high = std::max(high, low * (1.0 + kRounding));
             lambda = between();
             continue;
@@ -375,7 +366,7 @@ bool Quadratic::descend(const std::vector<double>& g, std::vector<double>& p) {
     shift_ = 0.0;
     for (int tries = 0; tries < kMostFactorizations; ++tries) {
         if (const std::int64_t failed = factor(shift_); failed >= 0) {
-            shift_ = std::max({first, 2.0 * shift_, 2.0 * (shift_ + lacking(failed))});
+            shift_ = std::max({first, 2.0 * shift_, 2.0 * (shift_ + missing_shift(failed))});
             continue;
         }
         solve_factored(g, p);
@@ -392,7 +383,7 @@ bool Quadratic::newton(const std::vector<double>& g, std::vector<double>& p) {
         solve_factored(g, p);
         return std::isfinite(dot(p, p));
     } else {
-        lacking(failed);
+        missing_shift(failed);
     }
     const auto n = static_cast<std::size_t>(n_);
     std::vector<double> a(n * n);

@@ -4,8 +4,8 @@
 #include <optional>
 #include <vector>
 
-#include "solvers/box_step.hpp"
-#include "solvers/steihaug.hpp"
+#include "steps/box_step.hpp"
+#include "steps/steihaug.hpp"
 
 namespace schuss {
 
@@ -22,7 +22,7 @@ class ProjectedCG {
     void resume(const Boxed& at);  // after it was read
     BoxStep& box() { return *box_; }
 
-    bool done() const { return done_; }
+    bool done() const { return cg_.done() && (!box_ || box_->wants() == BoxStep::Wants::kNothing); }
     const std::vector<double>& direction() const;
     void tell(const double* product);
 
@@ -35,14 +35,13 @@ class ProjectedCG {
     void visit(Archive& archive);
 
   private:
-    bool judging() const { return box_ && box_->wants() == BoxStep::Wants::kProduct; }
-    void go_on();
+    bool box_wants_product() const { return box_ && box_->wants() == BoxStep::Wants::kProduct; }
+    void start_face();
 
     std::int64_t n_;
     Steihaug cg_;
     std::optional<BoxStep> box_;
     std::vector<double> free_;  // a product, zero where variables are held
-    bool done_ = true;
 };
 
 }  // namespace schuss

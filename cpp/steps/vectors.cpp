@@ -1,4 +1,4 @@
-#include "solvers/vectors.hpp"
+#include "steps/vectors.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -19,6 +19,13 @@ void copy_as_doubles(DType dtype, const char* from, std::int64_t n, double* to) 
         std::copy_n(reinterpret_cast<const float*>(from), n, to);
     else
         std::copy_n(reinterpret_cast<const double*>(from), n, to);
+}
+
+void copy_from_doubles(const double* from, std::int64_t n, DType dtype, char* to) {
+    if (dtype == kFloat32)
+        std::copy_n(from, n, reinterpret_cast<float*>(to));
+    else
+        std::copy_n(from, n, reinterpret_cast<double*>(to));
 }
 
 VectorWork::VectorWork(std::int64_t n, DType iterates, DType directions)
@@ -68,12 +75,8 @@ double VectorWork::largest(int k, int n_sums, const double* totals) const {
 
 VectorWork::Sizes VectorWork::probe(const Probe& by) { return probe_with(kernel().probe, by); }
 
-VectorWork::Sizes VectorWork::norms(const char* g) {
-    return probe_with(kernels().vectors[iterates_][iterates_].probe, {g, g});
-}
-
-VectorWork::Sizes VectorWork::norms(const char* g, const char* x, const Box& box) {
-    return probe_with(kernels().vectors[iterates_][iterates_].probe, {g, g, &box, x, g});
+VectorWork::Sizes VectorWork::norms(const char* g, const Box* box, const char* x) {
+    return probe_with(kernels().vectors[iterates_][iterates_].probe, {g, g, box, x, g});
 }
 
 VectorWork::Sizes VectorWork::probe_with(ProbeKernel kernel, const Probe& by) {

@@ -2,6 +2,7 @@
 // sums of blocks added in order, so that the bits do not depend on how many threads there are.
 #pragma once
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <vector>
 
@@ -25,6 +26,9 @@ class Vector {
     std::int64_t bytes() const { return n_ * size_of(dtype_); }
     std::int64_t size() const { return n_; }
     DType dtype() const { return dtype_; }
+    void set(const char* elements) const {  // of our dtype
+        std::memcpy(data_, elements, static_cast<std::size_t>(bytes()));
+    }
 
   private:
     std::int64_t n_;
@@ -33,7 +37,15 @@ class Vector {
     char* data_;
 };
 
+// n elements of a dtype, to doubles and from them.
 void copy_as_doubles(DType dtype, const char* from, std::int64_t n, double* to);
+void copy_from_doubles(const double* from, std::int64_t n, DType dtype, char* to);
+
+// As kernels take them.
+inline char* bytes(std::vector<double>& values) { return reinterpret_cast<char*>(values.data()); }
+inline const char* bytes(const std::vector<double>& values) {
+    return reinterpret_cast<const char*>(values.data());
+}
 
 using VectorPtr = std::shared_ptr<Vector>;
 
@@ -49,9 +61,12 @@ class VectorWork {
         double change = 0.0, moved = 0.0, moved_before = 0.0;
     };
     Sizes probe(const Probe& by);
-    Sizes norms(const char* g);  // the same with d = g
-    Sizes norms(const char* g, const char* x, const Box& box);
+    // The same with d = g; at x, where there is a box.
+    Sizes norms(const char* g, const Box* box = nullptr, const char* x = nullptr);
     double dot(const double* a, const double* b);
+    double dot(const std::vector<double>& a, const std::vector<double>& b) {
+        return dot(a.data(), b.data());
+    }
     struct Compared {
         double slope, length_squared, curvature;  // s.g, s.s and s.y
         double squares, largest;                  // of g_new

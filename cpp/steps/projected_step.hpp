@@ -1,10 +1,10 @@
 // The step of a trust region in a box for a dense model: see BoxStep.
 #pragma once
-#include <limits>
+#include <cmath>
 #include <optional>
 
-#include "solvers/box_step.hpp"
-#include "solvers/quadratic.hpp"
+#include "steps/box_step.hpp"
+#include "steps/quadratic.hpp"
 
 namespace schuss {
 
@@ -24,6 +24,9 @@ class ProjectedStep {
     // have, together with the free ones, a positive definite H.
     bool certain(const Boxed& at, Quadratic& model, double gtol);
 
+    // The model of the variables that are not held, until the next call.
+    Quadratic& face(Quadratic& model, const std::vector<char>& held);
+
     // s; see BoxStep. x + s: inside to the last bit, and on a bound exactly where it meets one.
     const std::vector<double>& step() const { return box_.step(); }
     const std::vector<double>& point() const { return box_.point(); }
@@ -33,7 +36,6 @@ class ProjectedStep {
     void visit(Archive& archive) { archive(curvature_, shift_); }  // between steps
 
   private:
-    Quadratic& face(Quadratic& model);  // of the variables that are not held
     // Of the face, with zeros where variables are held, into p_.
     Quadratic::Step face_step(Quadratic& model, const double* g, double radius);
     bool leave_along(const Boxed& at, Quadratic& model, double radius, bool at_bounds);
@@ -41,7 +43,7 @@ class ProjectedStep {
     BoxStep box_;
     Quadratic block_;
     std::vector<double> p_, product_, face_g_, face_p_;
-    double curvature_ = std::numeric_limits<double>::infinity(), shift_ = 0.0;
+    double curvature_ = INFINITY, shift_ = 0.0;
 };
 
 }  // namespace schuss
