@@ -318,6 +318,11 @@ class Optimizer(Configured):
         if self._stepper is None:  # the structure is only kept when the step succeeds
             self._stepper, self._pending = stepper, None
 
+    def zero_grad(self, grads: Any) -> None:
+        """Fill every gradient array with zeros, in place."""
+        owners, arrays = self._writeable(grads, "grads")
+        self._write(owners, arrays, dict.fromkeys(arrays, 0))
+
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Wait for what another thread does with settings and states.
@@ -333,93 +338,7 @@ class Optimizer(Configured):
         finally:
             self._turn.release()
 
-    def _averages(self) -> Any:
-        """The averages in the structure of the parameters."""
-        averages = self._averages_by_path()
-        stepper = self._stepper
-        return {} if stepper is None else stepper.unflatten([averages[p] for p in stepper.paths])
-
-    def _averages_by_path(self) -> dict[str, NDArray[Any]]:
-        if self.__dict__["ema"] is None:
-            raise AttributeError("this optimizer keeps no average; the argument ema asks for one")
-        stepper = self._stepper
-        if stepper is not None:
-            return {path: stepper.slots(leaf)["ema"] for leaf, path in enumerate(stepper.paths)}
-        states = {} if self._pending is None else self._pending["state"]
-        return {path: slots["ema"] for path, slots in states.items()}
-
-    @contextmanager
-    def averaged(self, params: Any) -> Iterator[Any]:
-        """Lend params their averages, in place, for the time of a `with` block.
-
-        Also between loading a checkpoint and the next step. A step within the block would begin
-        from the averages, and be undone at its end.
-
-        Args:
-            params: the arrays that `step` is given. After the block they have their own bits again.
-
-        Raises:
-            AttributeError: this optimizer keeps no average.
-            RuntimeError: before the first step, when there is no average yet.
-            ValueError: for arrays that do not fit; nothing has been written.
-
-        Example:
-            >>> import numpy as np, schuss
-            >>> p, opt = np.array([1.0]), schuss.SGD(learning_rate=1.0, ema=0.5)
-            >>> opt.step(p, np.array([2.0]))
-            >>> with opt.averaged(p):
-            ...     print(p)
-            [0.]
-            >>> p
-            array([-1.])
-        """
-        with self._alone():
-            averages = self._averages_by_path()
-            if not averages:
-                raise RuntimeError("there is no average before the first step")
-            owners, arrays = self._writeable(params, "params")
-            if arrays.keys() != averages.keys():
-                raise ValueError(
-                    f"params has the arrays {sorted(arrays)}; {sorted(averages)} are wanted"
-                )
-            for path, array in arrays.items():
-                if array.shape != (shape := averages[path].shape):
-                    raise ValueError(
-                        f"params[{path!r}] has shape {array.shape}; that of the steps, {shape}, is "
-                        "wanted"
-                    )
-            own = {path: array.copy() for path, array in arrays.items()}
-            self._write(owners, arrays, averages)
-        try:
-            yield params
-        finally:
-            self._write(owners, arrays, own)
-
-    @staticmethod
-    def _writeable(tree: Any, name: str) -> tuple[list[Any], dict[str, NDArray[Any]]]:
-        """Return the leaves of a tree, and their arrays by path, if all can be written."""
-        views = _core.views(tree, name, True)
-        arrays = {path: array for path, _, array in views}
-        for path, array in arrays.items():
-            if not isinstance(array, np.ndarray):
-                raise TypeError(f"{name}['{path}'] is {type(array).__name__}; an array is wanted")
-            if not array.flags.writeable:
-                raise ValueError(f"{name}['{path}'] is read-only; a writeable array is wanted")
-        return [leaf for _, leaf, _ in views], arrays
-
-    @staticmethod
-    def _write(
-        owners: list[Any], arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]
-    ) -> None:
-        for path, array in arrays.items():
-            array[...] = values[path]
-        for owner in owners:
-            _core.mark_written(owner)
-
-    def zero_grad(self, grads: Any) -> None:
-        """Fill every gradient array with zeros, in place."""
-        owners, arrays = self._writeable(grads, "grads")
-        self._write(owners, arrays, dict.fromkeys(arrays, 0))
+    # -- the structure, and settings for it --------------------------------------------------------
 
     def _fills(self) -> dict[str, float]:
         """Slots that do not start at 0."""
@@ -627,6 +546,91 @@ class Optimizer(Configured):
             if name not in common or value not in (common[name], {})
         ]
         return f"{type(self).__name__}({', '.join(parts)})"
+
+    # -- averages ----------------------------------------------------------------------------------
+
+    @contextmanager
+    def averaged(self, params: Any) -> Iterator[Any]:
+        """Lend params their averages, in place, for the time of a `with` block.
+
+        Also between loading a checkpoint and the next step. A step within the block would begin
+        from the averages, and be undone at its end.
+
+        Args:
+            params: the arrays that `step` is given. After the block they have their own bits again.
+
+        Raises:
+            AttributeError: this optimizer keeps no average.
+            RuntimeError: before the first step, when there is no average yet.
+            ValueError: for arrays that do not fit; nothing has been written.
+
+        Example:
+            >>> import numpy as np, schuss
+            >>> p, opt = np.array([1.0]), schuss.SGD(learning_rate=1.0, ema=0.5)
+            >>> opt.step(p, np.array([2.0]))
+            >>> with opt.averaged(p):
+            ...     print(p)
+            [0.]
+            >>> p
+            array([-1.])
+        """
+        with self._alone():
+            averages = self._averages_by_path()
+            if not averages:
+                raise RuntimeError("there is no average before the first step")
+            owners, arrays = self._writeable(params, "params")
+            if arrays.keys() != averages.keys():
+                raise ValueError(
+                    f"params has the arrays {sorted(arrays)}; {sorted(averages)} are wanted"
+                )
+            for path, array in arrays.items():
+                if array.shape != (shape := averages[path].shape):
+                    raise ValueError(
+                        f"params[{path!r}] has shape {array.shape}; that of the steps, {shape}, is "
+                        "wanted"
+                    )
+            own = {path: array.copy() for path, array in arrays.items()}
+            self._write(owners, arrays, averages)
+        try:
+            yield params
+        finally:
+            self._write(owners, arrays, own)
+
+    def _averages(self) -> Any:
+        """The averages in the structure of the parameters."""
+        averages = self._averages_by_path()
+        stepper = self._stepper
+        return {} if stepper is None else stepper.unflatten([averages[p] for p in stepper.paths])
+
+    def _averages_by_path(self) -> dict[str, NDArray[Any]]:
+        if self.__dict__["ema"] is None:
+            raise AttributeError("this optimizer keeps no average; the argument ema asks for one")
+        stepper = self._stepper
+        if stepper is not None:
+            return {path: stepper.slots(leaf)["ema"] for leaf, path in enumerate(stepper.paths)}
+        states = {} if self._pending is None else self._pending["state"]
+        return {path: slots["ema"] for path, slots in states.items()}
+
+    @staticmethod
+    def _writeable(tree: Any, name: str) -> tuple[list[Any], dict[str, NDArray[Any]]]:
+        """Return the leaves of a tree, and their arrays by path, if all can be written."""
+        views = _core.views(tree, name, True)
+        arrays = {path: array for path, _, array in views}
+        for path, array in arrays.items():
+            if not isinstance(array, np.ndarray):
+                raise TypeError(f"{name}['{path}'] is {type(array).__name__}; an array is wanted")
+            if not array.flags.writeable:
+                raise ValueError(f"{name}['{path}'] is read-only; a writeable array is wanted")
+        return [leaf for _, leaf, _ in views], arrays
+
+    @staticmethod
+    def _write(
+        owners: list[Any], arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]
+    ) -> None:
+        for path, array in arrays.items():
+            array[...] = values[path]
+        for owner in owners:
+            _core.mark_written(owner)
 
     # -- checkpoints -------------------------------------------------------------------------------
 

@@ -47,8 +47,8 @@ def real_array(name: str, given: Any) -> Any:
 
 def flat(tree: Any) -> Any:
     """Return all elements after each other, in C order and float64."""
-    arrays = (as_array(leaf, "gradient") for leaf in leaves(tree))
-    return np.concatenate([np.asarray(array, np.float64).ravel() for array in arrays])
+    arrays = [np.asarray(as_array(leaf, "gradient"), np.float64).ravel() for leaf in leaves(tree)]
+    return np.concatenate(arrays)
 
 
 def like(tree: Any, elements: Any) -> Any:
