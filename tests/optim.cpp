@@ -226,6 +226,7 @@ int compare(const Settings& by, const Format& format, Way way) {
     const auto owner = [&](std::size_t k, std::int64_t i) -> const Ours& {
         return ours[way == kRanges && first[k] + i >= 8192 ? 1 : 0];
     };
+    int wrong = 0;
     for (int t = 0; t < 4; ++t) {
         std::vector<Array> grads;
         std::vector<std::vector<float>> numbers;
@@ -244,20 +245,29 @@ int compare(const Settings& by, const Format& format, Way way) {
         }
         const double norm = std::sqrt(sum_squares(row, 0));
         const double factor = norm <= by.max_norm ? 1.0 : by.max_norm / (norm + 1e-6);
+        for (Ours& one : ours) one.bind(grads, present);
+        const double of_ranges = norm_of([&](double scale) {
+            std::vector<double> all;
+            for (const Ours& one : ours) {
+                const std::vector<double> own = one.optimizer.block_sums(scale);
+                all.insert(all.end(), own.begin(), own.end());
+            }
+            return all;
+        });
+        wrong += of_ranges != norm;
         std::vector<double> sums;
         for (Ours& one : ours) {
-            one.bind(grads, present);
             if (way == kWhole) {
                 one.optimizer.step();
                 continue;
             }
-            one.optimizer.open(way == kRanges ? std::optional(norm) : std::nullopt);
+            one.optimizer.open(way == kRanges ? std::optional(of_ranges) : std::nullopt);
             const std::vector<double> own = one.optimizer.gather();
             sums.insert(sums.end(), own.begin(), own.end());
         }
         for (Ours& one : ours) {
             if (way == kWhole) continue;
-            if (one.optimizer.rule().n_sums > 0) one.optimizer.settle(sums);
+            one.optimizer.settle(sums);
             std::vector<std::size_t> order(kLeaves);
             std::iota(order.begin(), order.end(), std::size_t{0});
             std::shuffle(order.begin(), order.end(), random);
@@ -273,7 +283,6 @@ int compare(const Settings& by, const Format& format, Way way) {
             for (std::int64_t i = 0; i < grads[k].count(); ++i)
                 for (Ours& one : ours) one.params[k].set(i, owner(k, i).params[k].get(i));
     }
-    int wrong = 0;
     for (std::size_t k = 0; k < kLeaves; ++k) {
         const int n_slots = ours[0].optimizer.rule().n_slots;
         for (std::int64_t i = 0; i < ours[0].params[k].count(); ++i) {
@@ -314,15 +323,16 @@ bool throws(const F& call) {
 // Calls out of turn are refused and write nothing; a step that has written nothing is cancelled.
 int out_of_turn(const Settings& by) {
     Ours ours(by, kFormats[0], Range{});
+    Optimizer& one = ours.optimizer;
+    int wrong = 0;
+    const auto refused = [&](const auto& call) { wrong += !throws(call); };
+    refused([&] { one.open(); });  // nothing is bound
     std::vector<Array> grads;
     for (const Shape& s : kShapes) grads.emplace_back(kFormats[0], s.rows, s.columns, 0);
     grads[1].set(0, 1.0F);
     ours.params[1].set(0, 1.0F);
     ours.bind(grads, std::vector<bool>(kLeaves, true));
-    Optimizer& one = ours.optimizer;
     const bool sums = one.rule().n_sums > 0;
-    int wrong = 0;
-    const auto refused = [&](const auto& call) { wrong += !throws(call); };
     refused([&] { one.set_hyper({by.hyper}); });
     refused([&] { one.set_hyper({by.hyper, {0.1}}); });
     Ours half(by, kFormats[0], Range{0, 8192});
@@ -334,11 +344,18 @@ int out_of_turn(const Settings& by) {
     one.open();
     refused([&] { one.open(); });
     refused([&] { one.decide(0); });
+    refused([&] { one.step(); });
+    refused([&] { one.set_hyper({by.hyper, by.hyper}); });
+    refused([&] { one.set_options(one.options()); });
+    refused([&] { one.assign_groups(std::vector<int>(kLeaves), {false}); });
+    refused([&] { one.set_present(std::vector<bool>(kLeaves)); });
+    refused([&] { one.restore(1, std::vector<std::int64_t>(kLeaves), {kLeaves, {0.0}}); });
+    refused([&] { ours.bind(grads, std::vector<bool>(kLeaves, true)); });
     if (sums) refused([&] { one.run({0}); });
     one.cancel();
     refused([&] { one.close(); });
     one.open();
-    if (sums) one.settle(one.gather());
+    one.settle(one.gather());
     refused([&] { one.run({1, 1}); });
     refused([&] { one.run({1, kLeaves}); });
     refused([&] { one.close(); });
@@ -350,6 +367,9 @@ int out_of_turn(const Settings& by) {
     refused([&] { one.cancel(); });
     one.close();
     wrong += ours.params[1].get(0) == 1.0F || one.step_count != 1;
+    one.restore(1, std::vector<std::int64_t>(kLeaves, 1),
+                std::vector<std::vector<double>>(kLeaves));
+    refused([&] { one.step(); });  // hyperparameters are to be set anew
     if (wrong) std::printf("%s: %d calls out of turn are taken\n", by.rule, wrong);
     return wrong;
 }

@@ -76,10 +76,7 @@ py::dtype numpy_dtype(DType dtype) {
     return dtype == kFloat32 ? py::dtype::of<float>() : py::dtype::of<double>();
 }
 
-const char* storage_name(Element storage) {
-    constexpr const char* kNames[] = {"float32", "float64", "bfloat16", "float16"};
-    return kNames[static_cast<int>(storage)];
-}
+const char* storage_name(Element storage) { return kStorageNames[static_cast<int>(storage)]; }
 
 Element storage_named(const std::string& name) {
     for (int k = 0; k < kStorages; ++k)

@@ -18,11 +18,6 @@ inline py::detail::PyArray_Proxy* fields(PyObject* array) { return py::detail::a
 bool is_array(PyObject* o);
 py::dtype numpy_dtype(DType dtype);
 inline DType dtype_of(const py::array& a) { return a.itemsize() == 4 ? kFloat32 : kFloat64; }
-// What elements of a type are computed in.
-inline DType dtype_for(Element type) {
-    const int k = static_cast<int>(type);
-    return k < kStorages && kBytes[k] <= 4 ? kFloat32 : kFloat64;
-}
 const char* storage_name(Element storage);  // of those that models are stored in
 Element storage_named(const std::string& name);
 

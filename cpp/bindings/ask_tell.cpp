@@ -49,7 +49,7 @@ AskTell::AskTell(const std::string& method, py::handle x0, const py::dict& optio
     for (std::size_t k = 0; k < arrays.size(); ++k) {
         PyObject* array = arrays[k].ptr();
         const View view = view_of(array, check_grad(array, label("x0", structure_.paths()[k])));
-        dtype_ = std::max(dtype_, dtype_for(view.type));
+        dtype_ = std::max(dtype_, kCompute[static_cast<int>(view.type)]);
         leaves_.push_back({view.shape, size_, view.count()});
         size_ += view.count();
     }

@@ -44,7 +44,7 @@ Plan plan_of(py::handle grads, std::vector<py::object>& leaves) {
         if (!tensor.resting) {
             const View view =
                 view_of(array, check_grad(array, label("grads", structure.paths()[k])));
-            tensor.dtype = dtype_for(view.type);
+            tensor.dtype = kCompute[static_cast<int>(view.type)];
             tensor.ordered_grad = operand(view, c_order(view.shape.size()), tensor.dtype);
             tensor.count = view.count();
         }

@@ -51,17 +51,17 @@ Stepper::Stepper(const std::string& rule, py::handle params, const py::dict& fil
 Stepper::Idle::Idle(Stepper& of) : busy(of.stepping_) { of.optimizer_.check_closed(); }
 
 void Stepper::assign_groups(const std::vector<int>& group_of, const std::vector<bool>& frozen) {
-    const Idle idle(*this);
+    const Busy busy(stepping_);
     optimizer_.assign_groups(group_of, frozen);
 }
 
 void Stepper::set_hyper(const std::vector<std::vector<double>>& hyper) {
-    const Idle idle(*this);
+    const Busy busy(stepping_);
     optimizer_.set_hyper(hyper);
 }
 
 void Stepper::set_options(const Options& options) {
-    const Idle idle(*this);
+    const Busy busy(stepping_);
     optimizer_.set_options(options);
 }
 

@@ -457,6 +457,7 @@ std::optional<bool> TorchStepper::step(const py::list& groups, const py::dict& o
     if (!bound_ || !groups_hold(groups) || !settings_hold(settings) || !tensors_hold() ||
         !states_hold(owner, touched))
         return std::nullopt;
+    std::vector<Optimizer*> all;
     std::int64_t moving = 0;
     for (Part& part : parts_) {
         if (part.stale_hyper) part.optimizer->set_hyper(part.hyper);
@@ -472,36 +473,16 @@ std::optional<bool> TorchStepper::step(const py::list& groups, const py::dict& o
             part.optimizer->set_options(options);
         }
         moving += part.optimizer->moving();
+        all.push_back(part.optimizer.get());
     }
-    const bool taken = without_gil_if(moving >= kLongStep, [&] { return take_step(); });
+    const bool taken =
+        without_gil_if(moving >= kLongStep, [&] { return Optimizer::step_together(all); });
     if (!taken) {
-        for (const Part& part : parts_)
-            if (options_.nonfinite == Nonfinite::kRaise && part.optimizer->unfit().count > 0)
-                refuse(part);
+        if (options_.nonfinite == Nonfinite::kRaise) refuse();
         return false;
     }
     finish_step();
     return true;
-}
-
-// Of one part as it is; of several only when all of them can, with the norm of all.
-bool TorchStepper::take_step() {
-    std::optional<double> norm;
-    if (parts_.size() > 1 &&
-        (!std::isinf(options_.max_norm) || options_.nonfinite != Nonfinite::kPropagate)) {
-        norm = 0.0;
-        for (const Part& part : parts_) norm = std::hypot(*norm, part.optimizer->norm());
-        bool all = true;
-        for (const Part& part : parts_)
-            if (part.optimizer->open(norm))
-                part.optimizer->cancel();
-            else
-                all = false;
-        if (!all) return false;
-    }
-    bool taken = true;
-    for (const Part& part : parts_) taken &= part.optimizer->step(norm);
-    return taken;
 }
 
 // Counts and scalar states go to their tensors, and autograd learns what was written.
@@ -522,24 +503,20 @@ void TorchStepper::finish_step() {
         if (p.present && p.master) p.version = reader_.version(p.tensor.ptr());
 }
 
-void TorchStepper::refuse(const Part& part) const {
-    const Unfit& unfit = part.optimizer->unfit();
-    const std::string message =
-        std::to_string(unfit.count) + " gradient elements are not finite, the first in parameter " +
-        std::to_string(part.members[unfit.first.value()]) + "; nothing was written";
+void TorchStepper::refuse() const {
+    std::size_t first = parameters_.size();
+    for (const Part& part : parts_)
+        if (const auto own = part.optimizer->unfit().first)
+            first = std::min(first, part.members[*own]);
+    const std::string message = std::to_string(parts_[0].optimizer->unfit().count) +
+                                " gradient elements are not finite, the first in parameter " +
+                                std::to_string(first) + "; nothing was written";
     PyErr_SetString(PyExc_FloatingPointError, message.c_str());
     throw py::error_already_set();
 }
 
 py::object TorchStepper::report() const {
-    if (parts_.empty() || !bound_ || !parts_[0].optimizer->report()) return py::none();
-    StepReport r = *parts_[0].optimizer->report();
-    for (const Part& part : parts_) {
-        const StepReport& other = *part.optimizer->report();
-        r.skipped |= other.skipped;
-        if (&part != &parts_[0] && r.nonfinite) *r.nonfinite += other.nonfinite.value_or(0);
-    }
-    return for_python(r);
+    return bound_ && !parts_.empty() ? for_python(parts_[0].optimizer->report()) : py::none();
 }
 
 }  // namespace schuss

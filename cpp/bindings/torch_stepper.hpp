@@ -97,10 +97,9 @@ class TorchStepper {
     void learn_settings(const py::list& settings);
     void make_optimizers(const py::set& begun);
     void read_hyper(Part& part, std::size_t group, const py::handle& numbers);
-    bool take_step();
     void finish_step();
     void let_go();
-    [[noreturn]] void refuse(const Part& part) const;
+    [[noreturn]] void refuse() const;
 
     TensorReader reader_;
     py::object increment_;

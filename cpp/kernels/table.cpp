@@ -62,9 +62,9 @@ constexpr StoreKernel store_kernel() {
         return nullptr;
 }
 
-#define SCHUSS_LOAD(name, type) {load_elements<type, float>, load_elements<type, double>},
-#define SCHUSS_TURN(name, type) turn_block<type>,
-#define SCHUSS_STORE(name, type) {store_kernel<type, float>(), store_kernel<type, double>()},
+#define SCHUSS_LOAD(name, type, ...) {load_elements<type, float>, load_elements<type, double>},
+#define SCHUSS_TURN(name, type, ...) turn_block<type>,
+#define SCHUSS_STORE(name, type, ...) {store_kernel<type, float>(), store_kernel<type, double>()},
 #define SCHUSS_ENTRY(name, type) entry<type>(#name),
 constexpr Rule kRules[] = {SCHUSS_RULES(SCHUSS_ENTRY)};
 #undef SCHUSS_ENTRY

@@ -1,5 +1,4 @@
-// The one driver loop. Body and tail are the same rule: a vector at a time, then one element at a
-// time.
+// The one driver loop. Body and tail are the same rule: a vector at a time, then what is left.
 #pragma once
 #include "core/types.hpp"
 #include "kernels/reduce.hpp"
@@ -72,10 +71,11 @@ SCHUSS_INLINE void broadcast_all(const double* coefficients, V* c) {
     for (int k = 0; k < Rule::kCoefficients; ++k) c[k] = broadcast<V>(coefficients[k]);
 }
 
-// Elements [begin, end) in steps of one V.
-template <class Rule, class V, Part kPart>
+// Elements [begin, end), a Lanes::V at a time.
+template <class Rule, class Lanes, Part kPart>
 SCHUSS_INLINE void update_range(Piece piece, std::int64_t begin, std::int64_t end,
                                 const double* coefficients, const Policy& policy) {
+    using V = typename Lanes::V;
     using T = typename Lane<V>::Type;
     constexpr std::int64_t width = sizeof(V) / sizeof(T);
     constexpr int n = word_count(Rule::slots);
@@ -89,15 +89,16 @@ SCHUSS_INLINE void update_range(Piece piece, std::int64_t begin, std::int64_t en
             if (kLast<Rule>) __builtin_prefetch(piece.grad + at + kAhead);
             for (int s = 0; s < n; ++s) __builtin_prefetch(piece.slots[s] + at + kAhead);
         }
-        V p = load<V>(piece.param + at);
-        V g = load<V>(piece.grad + at);
+        const Lanes lanes(end - i);
+        V p = lanes.load(piece.param + at);
+        V g = lanes.load(piece.grad + at);
         V slot[n ? n : 1];
-        for (int s = 0; s < n; ++s) slot[s] = load<V>(piece.slots[s] + at);
+        for (int s = 0; s < n; ++s) slot[s] = lanes.load(piece.slots[s] + at);
         if constexpr (kPart == kAll) g = around.prepared(g, p);
         const V step = step_of<Rule>(p, g, slot, c, UpTo<n>());
-        store(piece.param + at, kPart == kNothing ? p - step : around.moved(p, step));
+        lanes.store(piece.param + at, kPart == kNothing ? p - step : around.moved(p, step));
         if constexpr (kLast<Rule>)
-            for (int s = 0; s < n; ++s) store(piece.slots[s] + at, slot[s]);
+            for (int s = 0; s < n; ++s) lanes.store(piece.slots[s] + at, slot[s]);
     }
 }
 
@@ -105,8 +106,8 @@ template <class Rule, class T, Part kPart>
 void update(const Piece& piece, const double* coefficients, const Policy& policy) {
     constexpr std::int64_t width = kVectorBytes / sizeof(T);
     const std::int64_t body = piece.count / width * width;
-    update_range<Rule, Vector<T>, kPart>(piece, 0, body, coefficients, policy);
-    update_range<Rule, T, kPart>(piece, body, piece.count, coefficients, policy);
+    update_range<Rule, Whole<Vector<T>>, kPart>(piece, 0, body, coefficients, policy);
+    update_range<Rule, Tail<T>, kPart>(piece, body, piece.count, coefficients, policy);
 }
 
 // Elements [begin, end) in steps of one V, in whole rounds of lanes where V is a vector.

@@ -17,10 +17,6 @@ namespace {
 // Bytes of the tensors that a rule with sums takes through both passes together.
 constexpr std::int64_t kTogether = 1 << 20;
 
-Element element_of(DType dtype) {
-    return dtype == kFloat32 ? Element::kFloat32 : Element::kFloat64;
-}
-
 }  // namespace
 
 const Rule& find_rule(const std::string& name) {
@@ -88,7 +84,7 @@ void Optimizer::regroup(const std::vector<Cohort>& of_leaves) {
 }
 
 void Optimizer::assign_groups(const std::vector<int>& group_of, std::vector<bool> frozen) {
-    bound_ = false;
+    unbind();
     frozen_ = std::move(frozen);
     const Rule& r = rule();
     std::vector<Cohort> of_leaves;
@@ -99,6 +95,7 @@ void Optimizer::assign_groups(const std::vector<int>& group_of, std::vector<bool
 }
 
 void Optimizer::set_hyper(std::vector<std::vector<double>> hyper) {
+    check_closed();
     const auto wanted = static_cast<std::size_t>(rule().n_hyper + Common::kCommon);
     if (hyper.size() != frozen_.size())
         throw std::invalid_argument("hyper has " + std::to_string(hyper.size()) + " groups; " +
@@ -111,7 +108,19 @@ void Optimizer::set_hyper(std::vector<std::vector<double>> hyper) {
     hyper_ = std::move(hyper);
 }
 
+void Optimizer::set_options(const Options& options) {
+    check_closed();
+    if (options.agc_axis != options_.agc_axis) unbind();
+    options_ = options;
+}
+
+void Optimizer::unbind() {
+    check_closed();
+    bound_ = false;
+}
+
 void Optimizer::set_present(const std::vector<bool>& present) {
+    check_closed();
     std::vector<Cohort> of_leaves;
     for (std::size_t k = 0; k < leaves_.size(); ++k) {
         of_leaves.push_back(cohorts_[static_cast<std::size_t>(cohort_of_[k])]);
@@ -132,6 +141,7 @@ std::vector<double> Optimizer::carry(std::size_t leaf) const {
 
 void Optimizer::restore(std::int64_t step, const std::vector<std::int64_t>& counts,
                         const std::vector<std::vector<double>>& carry) {
+    check_closed();
     std::vector<Cohort> of_leaves;
     for (std::size_t k = 0; k < leaves_.size(); ++k) {
         of_leaves.push_back(cohorts_[static_cast<std::size_t>(cohort_of_[k])]);
@@ -170,7 +180,7 @@ void Optimizer::allocate() {
 View Optimizer::slot(std::size_t leaf, int slot) const {
     const Leaf& l = leaves_[leaf];
     const std::int64_t size = kBytes[l.dtype()];
-    View view{states_->slot(leaf, slot), element_of(l.dtype()), l.shape, {}};
+    View view{states_->slot(leaf, slot), static_cast<Element>(l.dtype()), l.shape, {}};
     if (!whole(leaf)) {
         view.shape = {part(leaf).end - part(leaf).begin};
         view.strides = {size};
@@ -227,6 +237,7 @@ Tensor Optimizer::tensor_of(std::size_t leaf, const Arrays& arrays) const {
 }
 
 void Optimizer::bind(const std::vector<Arrays>& arrays) {
+    check_closed();
     if (arrays.empty() || arrays[0].slots.empty()) allocate();
     Plan plan;
     plan.keep = keep_.value_or(0.0);
@@ -251,6 +262,7 @@ void Optimizer::bind(const std::vector<Arrays>& arrays) {
 }
 
 void Optimizer::move_grad(std::size_t leaf, char* data) {
+    check_closed();
     plan_.tensors[leaf].grad.view.data = data;
     plan_.tensors[leaf].ordered_grad.view.data = data;
 }
@@ -301,29 +313,32 @@ void Optimizer::check_units() const {
     }
 }
 
-double Optimizer::norm() const {
-    return gradient_norm(plan_, threads_for(moving())) / options_.grad_scale;
+std::vector<double> Optimizer::block_sums(double scale) const {
+    return schuss::block_sums(plan_, scale, threads_for(moving()));
 }
 
 // Everything of a step but what is written and whether it is taken.
 void Optimizer::prepare(std::optional<double> grad_norm) {
+    check_closed();
+    if (!ready() || !bound_)
+        throw std::runtime_error(ready() ? "no arrays are bound; bind() comes first"
+                                         : "no hyperparameters are set; set_hyper() comes first");
     if (grad_norm && *grad_norm < 0.0)
         throw std::invalid_argument("grad_norm is " + std::to_string(*grad_norm) +
                                     "; a number of at least 0 is wanted");
-    const bool clip = !std::isinf(options_.max_norm);
     find_coefficients();
     check_units();
-    if (partial() && !grad_norm && (clip || checks()))
+    if (partial() && !grad_norm && (clips() || checks()))
         throw std::invalid_argument(
             "grad_norm is None; that of all ranges is wanted for max_norm "
             "and nonfinite");
     StepReport report;
     unfit_ = {};
-    if (clip || checks() || grad_norm) {
+    if (clips() || checks() || grad_norm) {
         const double norm = grad_norm ? *grad_norm * options_.grad_scale
                                       : gradient_norm(plan_, threads_for(moving()));
         report.grad_norm = grad_norm ? *grad_norm : norm / options_.grad_scale;
-        if (clip && !(*report.grad_norm <= options_.max_norm))
+        if (clips() && !(*report.grad_norm <= options_.max_norm))
             report.clip_factor = options_.max_norm / (*report.grad_norm + 1e-6);
         // A norm that is not finite makes all of the gradients so: look at them as they came.
         const double factor = std::isfinite(norm) ? report.clip_factor : 1.0;
@@ -371,7 +386,6 @@ void Optimizer::check_phase(Phase wanted) const {
 }
 
 bool Optimizer::open(std::optional<double> grad_norm) {
-    check_closed();
     const FloatEnvironment pinned;
     prepare(grad_norm);
     const bool waits = partial() && checks();
@@ -427,7 +441,7 @@ void Optimizer::settle(const std::vector<double>& sums) {
     if (sums.size() != wanted)
         throw std::invalid_argument("sums has " + std::to_string(sums.size()) + " numbers; " +
                                     std::to_string(wanted) + " of the whole model are wanted");
-    settle(plan_.moving, sums);
+    if (rule().n_sums > 0) settle(plan_.moving, sums);
     phase_ = Phase::kReady;
 }
 
@@ -511,27 +525,51 @@ void Optimizer::cancel() {
     phase_ = Phase::kClosed;
 }
 
-bool Optimizer::step(std::optional<double> grad_norm) {
+void Optimizer::run_all() {
     using Clock = std::chrono::steady_clock;
-    check_closed();
-    const FloatEnvironment pinned;
     const Clock::time_point start = Clock::now();
-    prepare(grad_norm);
-    if (partial() && (rule().n_sums > 0 || checks()))
-        throw std::invalid_argument(
-            "a range steps in phases where the rule has sums or nonfinite is set; open, decide, "
-            "gather, settle, run and close are wanted");
-    const bool taken = take(unfit_.count);
-    if (taken) {
-        if (rule().n_sums > 0)
-            run_in_passes();
-        else
-            run(plan_.moving);
-        commit();
-    }
+    rule().n_sums > 0 ? run_in_passes() : run(plan_.moving);
     if (std::min(useful_threads(moving()), options_.threads) > 1)
         pace_.record(std::chrono::duration<double>(Clock::now() - start).count());
+}
+
+bool Optimizer::step_together(std::span<Optimizer* const> all, std::optional<double> grad_norm) {
+    if (all.empty()) return true;
+    const FloatEnvironment pinned;
+    const Optimizer& first = *all.front();
+    if (all.size() > 1 && !grad_norm && (first.clips() || first.checks())) {
+        const auto sums_of_all = [&](double scale) {
+            std::vector<double> sums;
+            for (const Optimizer* each : all) {
+                const std::vector<double> more = each->block_sums(scale);
+                sums.insert(sums.end(), more.begin(), more.end());
+            }
+            return sums;
+        };
+        grad_norm = norm_of(sums_of_all) / first.options_.grad_scale;
+    }
+    std::int64_t unfit = 0;
+    for (Optimizer* each : all) {
+        each->prepare(grad_norm);
+        if (each->partial() && (each->rule().n_sums > 0 || each->checks()))
+            throw std::invalid_argument(
+                "a range steps in phases where the rule has sums or nonfinite is set; open, "
+                "decide, gather, settle, run and close are wanted");
+        unfit += each->unfit_.count;
+    }
+    bool taken = true;
+    for (Optimizer* each : all) taken &= each->take(unfit);
+    if (taken)
+        for (Optimizer* each : all) {
+            each->run_all();
+            each->commit();
+        }
     return taken;
+}
+
+bool Optimizer::step(std::optional<double> grad_norm) {
+    Optimizer* const self = this;
+    return step_together({&self, 1}, grad_norm);
 }
 
 }  // namespace schuss

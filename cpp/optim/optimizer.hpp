@@ -3,10 +3,12 @@
 // caller's.
 #pragma once
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -45,7 +47,7 @@ struct Leaf {
     std::vector<int> axes;  // in the order in which its elements are walked, slowest first
 
     std::int64_t count() const;
-    DType dtype() const { return storage == Element::kFloat64 ? kFloat64 : kFloat32; }
+    DType dtype() const { return kCompute[static_cast<int>(storage)]; }
 };
 
 // The arrays of a parameter in one step, axes as in its shape. Without a gradient (data null) it
@@ -89,16 +91,13 @@ class Optimizer {
     void assign_groups(const std::vector<int>& group_of, std::vector<bool> frozen);
     // Of each group: the rule's, and those of `Common`.
     void set_hyper(std::vector<std::vector<double>> hyper);
-    void set_options(const Options& options) {
-        if (options.agc_axis != options_.agc_axis) unbind();
-        options_ = options;
-    }
+    void set_options(const Options& options);
     const Options& options() const { return options_; }
     bool ready() const { return !hyper_.empty(); }  // hyperparameters are forgotten by `restore`
 
     // The arrays of the steps to come, one set a leaf, until the next call; they fit the leaves.
     void bind(const std::vector<Arrays>& arrays);
-    void unbind() { bound_ = false; }
+    void unbind();
     bool bound() const { return bound_; }
     void move_grad(std::size_t leaf, char* data);        // the layout of its last one, elsewhere
     void set_present(const std::vector<bool>& present);  // which have a gradient
@@ -120,7 +119,12 @@ class Optimizer {
     void cancel();
     void check_closed() const;  // throws std::runtime_error while a step is open
 
-    double norm() const;  // of the gradients over grad_scale
+    // Of optimizers whose parameters are one model: with the norm of all, and all step or none.
+    static bool step_together(std::span<Optimizer* const> all,
+                              std::optional<double> grad_norm = std::nullopt);
+
+    // Of the gradients of this range, as in sums.hpp: norm_of those of all ranges is that of all.
+    std::vector<double> block_sums(double scale) const;
     const std::optional<StepReport>& report() const { return report_; }
     const Unfit& unfit() const { return unfit_; }  // of this range, until all have decided
     std::int64_t moving() const { return plan_.moving.total(); }  // elements that a step touches
@@ -162,6 +166,7 @@ class Optimizer {
     Tensor tensor_of(std::size_t leaf, const Arrays& arrays) const;
     void find_coefficients();
     bool partial() const { return range_.begin > 0 || range_.end < offsets_.back(); }
+    bool clips() const { return !std::isinf(options_.max_norm); }
     bool checks() const { return options_.nonfinite != Nonfinite::kPropagate; }
     void check_units() const;
     void prepare(std::optional<double> grad_norm);
@@ -175,6 +180,7 @@ class Optimizer {
     void settle(const Row& row, const std::vector<double>& sums);
     void run(const Row& row);
     void run_in_passes();
+    void run_all();
 
     int rule_;
     std::vector<Leaf> leaves_;

@@ -1,5 +1,5 @@
 // Vectors are the compiler's own (GCC and Clang vector extensions): + - * / and comparisons come
-// with the type, and a plain float or double is the vector of one lane that the tail uses.
+// with the type, and a plain float or double is the vector of one lane that tails may use.
 #pragma once
 #include "simd/isa.hpp"
 
@@ -72,6 +72,60 @@ template <>
 struct Lane<Vector<double>> {
     using Type = double;
 };
+#if defined(__AVX512F__)
+template <>
+struct Lane<Wide<float, 32>::Vector> {
+    using Type = float;
+};
+template <>
+struct Lane<Wide<double, 32>::Vector> {
+    using Type = double;
+};
+#endif
+
+// How a loop takes its elements: a whole V at a time,
+template <class W>
+struct Whole {
+    using V = W;
+    explicit Whole(std::int64_t) {}
+    SCHUSS_INLINE V load(const char* from) const {
+        V v;
+        __builtin_memcpy(&v, from, sizeof v);
+        return v;
+    }
+    SCHUSS_INLINE void store(char* to, V v) const { __builtin_memcpy(to, &v, sizeof v); }
+};
+
+// or the last ones, fewer than a vector. With AVX-512 these are the first lanes of halves, behind
+// which memory is neither read nor written, and lanes are 0: 100 arrays of 10 take 0.73 to 0.94 of
+// the time. Whole vectors would lower the clock: a step of one short array took 20 ns more.
+#if defined(__AVX512F__)
+template <class T>
+struct Tail {
+    using V = typename Wide<T, 32>::Vector;
+    __mmask8 mask;
+
+    SCHUSS_INLINE explicit Tail(std::int64_t left) {
+        constexpr std::int64_t most = sizeof(V) / sizeof(T);
+        mask = static_cast<__mmask8>((1u << (left < most ? left : most)) - 1);
+    }
+    SCHUSS_INLINE V load(const char* from) const {
+        if constexpr (sizeof(T) == sizeof(float))
+            return (V)_mm256_maskz_loadu_ps(mask, from);
+        else
+            return (V)_mm256_maskz_loadu_pd(mask, from);
+    }
+    SCHUSS_INLINE void store(char* to, V v) const {
+        if constexpr (sizeof(T) == sizeof(float))
+            _mm256_mask_storeu_ps(to, mask, (__m256)v);
+        else
+            _mm256_mask_storeu_pd(to, mask, (__m256d)v);
+    }
+};
+#else
+template <class T>
+using Tail = Whole<T>;
+#endif
 
 // Rounded once, to the lane's type. x - 0 is x for every x; x + 0 would turn -0 into +0.
 template <class V>
@@ -132,12 +186,13 @@ SCHUSS_INLINE Vector<float> sqrt(Vector<float> x) {
 SCHUSS_INLINE Vector<double> sqrt(Vector<double> x) {
     return (Vector<double>)_mm512_maskz_sqrt_pd(0xFF, (__m512d)x);
 }
-#elif defined(__AVX2__)
-SCHUSS_INLINE Vector<float> sqrt(Vector<float> x) {
-    return (Vector<float>)_mm256_sqrt_ps((__m256)x);
+#endif
+#if defined(__AVX2__)
+SCHUSS_INLINE Wide<float, 32>::Vector sqrt(Wide<float, 32>::Vector x) {
+    return (Wide<float, 32>::Vector)_mm256_sqrt_ps((__m256)x);
 }
-SCHUSS_INLINE Vector<double> sqrt(Vector<double> x) {
-    return (Vector<double>)_mm256_sqrt_pd((__m256d)x);
+SCHUSS_INLINE Wide<double, 32>::Vector sqrt(Wide<double, 32>::Vector x) {
+    return (Wide<double, 32>::Vector)_mm256_sqrt_pd((__m256d)x);
 }
 #elif defined(__SSE2__)
 SCHUSS_INLINE Vector<float> sqrt(Vector<float> x) { return (Vector<float>)_mm_sqrt_ps((__m128)x); }

@@ -421,6 +421,27 @@ class TestKeywords:
         assert not optimizer.last_step.skipped
         assert optimizer.last_step.step == 6
 
+    @pytest.mark.parametrize("unfit", [0, 1])
+    def test_one_report_of_two_rules(self, unfit):
+        """Also where the norm is finite, and only one rule's squares overflow, from the start."""
+        first, second = (torch.nn.Parameter(torch.ones(3)) for _ in range(2))
+        groups = [{"params": [first]}, {"params": [second], "amsgrad": True}]
+        optimizer = schuss.torch.Adam(groups, nonfinite="skip", max_norm=1e30)
+        for p in (first, second):
+            p.grad = torch.tensor([1.0, 2.0, 2.0])
+        [first, second][unfit].grad[0] = 1e20
+        optimizer.step()
+        assert first.tolist() == second.tolist() == [1.0] * 3
+        report = optimizer.last_step
+        assert (report.skipped, report.nonfinite, report.step) == (True, 1, 0)
+        assert report.grad_norm == pytest.approx(1e20, rel=1e-6)
+        assert report.clip_factor == 1.0
+        [first, second][unfit].grad[0] = 1.0
+        optimizer.step()
+        report = optimizer.last_step
+        assert (report.skipped, report.nonfinite, report.step) == (False, 0, 1)
+        assert report.grad_norm == pytest.approx(18**0.5)
+
     @every
     def test_nonfinite_raises(self, name):
         optimizer = grouped(name, nonfinite="raise")
