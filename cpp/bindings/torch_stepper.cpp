@@ -516,8 +516,7 @@ void TorchStepper::refuse() const {
 }
 
 py::object TorchStepper::report() const {
-    if (parts_.empty() || !bound_ || !parts_[0].optimizer->report()) return py::none();
-    return for_python(*parts_[0].optimizer->report());
+    return bound_ && !parts_.empty() ? for_python(parts_[0].optimizer->report()) : py::none();
 }
 
 }  // namespace schuss
