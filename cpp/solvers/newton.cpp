@@ -20,7 +20,7 @@ void RegionNewton::propose() {
     if (projected_) {
         const Boxed at = boxed();
         if (gradient_small()) {
-            const auto step = projected_->leave(at, model_, radius_, limits().gtol);
+            const auto step = projected_->leave_saddle(at, model_, radius_, limits().gtol);
             if (!step) return end_flat();
             step_ = *step;
         } else {

@@ -88,7 +88,7 @@ void NewtonCG::end_flat(bool minimum) {
 void NewtonCG::follow_curvature() {
     const double curvature = step_.last().least();
     if (bounds_) {
-        if (!step_.box().leave(boxed(), p_, curvature, radius_)) return end_flat(false);
+        if (!step_.box().leave_saddle(boxed(), p_, curvature, radius_)) return end_flat(false);
         predicted_ = step_.predicted();
         return try_step(step_.step());
     }

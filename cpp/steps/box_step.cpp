@@ -224,8 +224,8 @@ void BoxStep::finish() {
     wants_ = Wants::kNothing;
 }
 
-bool BoxStep::leave(const Boxed& at, const std::vector<double>& p, double curvature,
-                    double radius) {
+bool BoxStep::leave_saddle(const Boxed& at, const std::vector<double>& p, double curvature,
+                           double radius) {
     at_ = at;
     const double along = dot(p, at.g), length = std::sqrt(dot(p, p.data()));
     double best = 0.0, reached = 0.0;

@@ -36,7 +36,8 @@ class BoxStep {
     bool take_inside(const Boxed& at, const std::vector<double>& p, double predicted);
     // Instead of a step: along p, of that curvature p.H p / p.p, to the side that promises more.
     // False where neither promises anything.
-    bool leave(const Boxed& at, const std::vector<double>& p, double curvature, double radius);
+    bool leave_saddle(const Boxed& at, const std::vector<double>& p, double curvature,
+                      double radius);
 
     enum class Wants : int { kNothing, kFaceStep, kProduct };
     Wants wants() const { return wants_; }

@@ -50,7 +50,8 @@ bool ProjectedStep::certain(const Boxed& at, Quadratic& model, double gtol) {
 
 // Along p_ or -p_, without the variables at a bound that it would lead out. Where some may be, what
 // is left of it may no longer curve down.
-bool ProjectedStep::leave_along(const Boxed& at, Quadratic& model, double radius, bool at_bounds) {
+bool ProjectedStep::leave_saddle_along(const Boxed& at, Quadratic& model, double radius,
+                                       bool at_bounds) {
     std::vector<double>& z = face_p_;
     for (const double side : {1.0, -1.0}) {
         double curvature = 0.0, squares = 0.0;
@@ -64,13 +65,13 @@ bool ProjectedStep::leave_along(const Boxed& at, Quadratic& model, double radius
         model.multiply(z.data(), product_.data());
         for (std::size_t i = 0; i < p_.size(); ++i) curvature += z[i] * product_[i];
         if (at_bounds && !(curvature < 0.0)) continue;
-        if (box_.leave(at, z, curvature / squares, radius)) return true;
+        if (box_.leave_saddle(at, z, curvature / squares, radius)) return true;
     }
     return false;
 }
 
-std::optional<Quadratic::Step> ProjectedStep::leave(const Boxed& at, Quadratic& model,
-                                                    double radius, double gtol) {
+std::optional<Quadratic::Step> ProjectedStep::leave_saddle(const Boxed& at, Quadratic& model,
+                                                           double radius, double gtol) {
     curvature_ = INFINITY;
     for (const double flat : {BoxStep::kNone, gtol}) {
         if (!box_.hold_at_bounds(at, flat) && flat != BoxStep::kNone) continue;
@@ -81,7 +82,7 @@ std::optional<Quadratic::Step> ProjectedStep::leave(const Boxed& at, Quadratic& 
         if (convex) continue;
         const Quadratic::Step step = face_step(model, at.g, radius);
         if (box_.take_inside(at, p_, step.predicted)) return step;
-        if (leave_along(at, model, radius, flat != BoxStep::kNone))
+        if (leave_saddle_along(at, model, radius, flat != BoxStep::kNone))
             return Quadratic::Step{box_.predicted(), false};
     }
     return {};

@@ -18,8 +18,8 @@ class ProjectedStep {
     // The same, at a point where the projected gradient is at most gtol, if f curves down there:
     // along the free variables, or along those too that are at a bound and of which the gradient is
     // at most gtol. Else nothing.
-    std::optional<Quadratic::Step> leave(const Boxed& at, Quadratic& model, double radius,
-                                         double gtol);
+    std::optional<Quadratic::Step> leave_saddle(const Boxed& at, Quadratic& model, double radius,
+                                                double gtol);
     // Whether no variable at a bound leaves that in doubt: those with a gradient of at most gtol
     // have, together with the free ones, a positive definite H.
     bool certain(const Boxed& at, Quadratic& model, double gtol);
@@ -38,7 +38,7 @@ class ProjectedStep {
   private:
     // Of the face, with zeros where variables are held, into p_.
     Quadratic::Step face_step(Quadratic& model, const double* g, double radius);
-    bool leave_along(const Boxed& at, Quadratic& model, double radius, bool at_bounds);
+    bool leave_saddle_along(const Boxed& at, Quadratic& model, double radius, bool at_bounds);
 
     BoxStep box_;
     Quadratic block_;
