@@ -6,7 +6,7 @@ cancels; the ratio of the medians stands beside it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench import (
@@ -202,43 +202,33 @@ def _single(ours: Trial, peer: Trial) -> Line:
     return Line("float32", what, wanted, measured, _verdict(not missing and not false))
 
 
+def _pairs(
+    trials: Sequence[Trial], group: str, names: Iterable[tuple[str, str]]
+) -> list[tuple[Trial, Trial]]:
+    """Ours and the peer's in a group, where both were made."""
+    made = {trial.solver: trial for trial in trials if trial.group == group}
+    return [(made[ours], made[peer]) for ours, peer in names if {ours, peer} <= made.keys()]
+
+
 def _trials(trials: Sequence[Trial]) -> Iterator[Line]:
     """Which problems are solved, and for how much."""
-    known = {(trial.group, trial.solver): trial for trial in trials}
-    for line, group, pairs in (
+    for line, group, names in (
         (_contest, STANDARD, PAIRS),
         (_contest, CURVED, [CURVED_PAIR]),
         (_single, SINGLE, [(ours, SINGLE_PEER) for ours in SINGLE_OURS]),
     ):
-        for ours, peer in pairs:
-            if (group, ours) in known and (group, peer) in known:
-                yield line(known[group, ours], known[group, peer])
+        yield from (line(*pair) for pair in _pairs(trials, group, names))
 
 
 def _bounds(results: Results) -> Iterator[Line]:
     """Of problems with bounds."""
-    known = {(trial.group, trial.solver): trial for trial in results.trials}
-    for question, group, names, share, most in (
-        (
-            "bounds-solved",
-            bench_bounds.GROUP,
-            bench_bounds.FIRST,
-            required.BOUNDS_SOLVED,
-            required.BOUNDS_EVALUATIONS,
-        ),
-        (
-            "bounds-newton",
-            bench_bounds.CURVED,
-            bench_bounds.SECOND[:1],
-            required.CURVED_SOLVED,
-            required.CURVED_EVALUATIONS,
-        ),
-    ):
-        peer = known.get((group, bench_bounds.PEER))
-        for name in names:
-            ours = known.get((group, name))
-            if ours and peer and ours is not peer:
-                yield _within(question, ours, peer, share, most)
+    peer = bench_bounds.PEER
+    for pair in _pairs(results.trials, bench_bounds.GROUP, [(bench_bounds.FIRST[0], peer)]):
+        share, most = required.BOUNDS_SOLVED, required.BOUNDS_EVALUATIONS
+        yield _within("bounds-solved", *pair, share, most)
+    for pair in _pairs(results.trials, bench_bounds.CURVED, [(bench_bounds.SECOND[0], peer)]):
+        share, most = required.CURVED_SOLVED, required.CURVED_EVALUATIONS
+        yield _within("bounds-newton", *pair, share, most)
     for c in results.of(bench_solvers.group(bench_bounds.METHOD)):
         yield _faster("bounds-iteration", c, "SciPy", required.BOUNDS_LBFGS[c.length])
         if c.length == bench_solvers.MANY:

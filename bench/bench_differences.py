@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,27 +21,15 @@ from scipy.optimize._numdiff import approx_derivative
 
 from bench.cases import Array
 from bench.peers.solvers import Counted, EnoughError
-from problems import standard_problems
-from problems.nist import fits
+from problems import Problem, standard_problems
+from problems.nist import Fit, fits
 
 GTOL = 1e-5
 NEAR, FAR = 2.0, 10.0  # times gtol: a gradient that counts as within it, and one far above it
 CAP = 100_000  # evaluations of f
 WAYS = ("exact", "2-point", "3-point")
 
-
-@dataclass(frozen=True)
-class Case:
-    """A function with its exact gradient, and where to start."""
-
-    name: str
-    start: Array
-    evaluate: Callable[[Array], tuple[Any, Array]]
-
-    def exact(self, x: Array) -> Array:
-        """The gradient alone."""
-        with np.errstate(all="ignore"):
-            return np.asarray(self.evaluate(np.asarray(x, float))[1], float)
+Case = Problem | Fit
 
 
 @dataclass(frozen=True)
@@ -73,20 +61,16 @@ class Run:
         return not self.false and any(word in self.message for word in ("rounding", "differences"))
 
 
-def cases() -> dict[str, list[Case]]:
-    """Both sets, by name."""
-    standard = [Case(p.name, p.start, p.value_and_gradient) for p in standard_problems()]
-    return {
-        "standard": standard,
-        "NIST": [Case(p.name, p.start, p.value_and_gradient) for p in fits()],
-    }
+def exact_gradient(case: Case, x: Array) -> Array:
+    """The gradient alone."""
+    return np.asarray(case.value_and_gradient(np.asarray(x, float))[1], float)
 
 
 def _error(case: Case, x: Array, way: str, ours: bool) -> tuple[float, float]:
     """The error of a gradient by differences at x: relative, absolute."""
-    exact = case.exact(x)
+    exact = exact_gradient(case, x)
     with np.errstate(all="ignore"):
-        f = lambda x: case.evaluate(x)[0]  # noqa: E731
+        f = lambda x: case.value_and_gradient(x)[0]  # noqa: E731
         if ours:
             found = Differences(f, central=way == "3-point")(x)[1]
         else:
@@ -97,7 +81,7 @@ def _error(case: Case, x: Array, way: str, ours: bool) -> tuple[float, float]:
 
 def run(case: Case, module: Any, method: str, way: str) -> Run:
     """Minimize."""
-    both = Counted(case.evaluate, CAP)
+    both = Counted(case.value_and_gradient, CAP)
     jac = True if way == "exact" else way
     fun = both if way == "exact" else lambda x: both(x)[0]
     try:
@@ -107,7 +91,7 @@ def run(case: Case, module: Any, method: str, way: str) -> Run:
     except EnoughError:
         return Run(CAP, False, -1, "cap", math.inf, math.nan, math.nan, math.nan)
     x = np.asarray(result.x, float)
-    exact = case.exact(x)
+    exact = exact_gradient(case, x)
     first = last = math.nan
     if way != "exact":
         ours = module is schuss
@@ -139,7 +123,8 @@ def rows(methods: list[str]) -> Iterator[str]:
         f"{'set':9}{'solver':14}{'gradient':9}{'solved':>8}{'false':>6}{'honest':>7}{'other':>6}"
         f"{'evaluations':>12}  error at the start (median, 90 %, all), at the end"
     )
-    for group, members in cases().items():
+    sets: dict[str, list[Any]] = {"standard": standard_problems(), "NIST": list(fits())}
+    for group, members in sets.items():
         for module, maker, method in solvers:
             for way in WAYS:
                 runs = {case.name: run(case, module, method, way) for case in members}

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import wraps
 
 import numpy as np
 
@@ -45,7 +44,6 @@ CURVED_PAIR = (NEWTON, TRUST_EXACT)
 SINGLE_OURS = ("schuss L-BFGS", "schuss BFGS")
 IN_DOUBLE = ", float64"
 SINGLE_PEER = "SciPy L-BFGS-B" + IN_DOUBLE
-
 
 Judge = Callable[[Problem, Array], bool]
 
@@ -103,32 +101,20 @@ def finite_start(problem: Problem) -> bool:
     return bool(np.isfinite(value) and np.isfinite(gradient).all())
 
 
-def _on_threads(trials: Callable[[], Iterator[Trial]]) -> Callable[[Plan], Iterator[Trial]]:
-    """The question that is answered by these trials."""
-
-    @wraps(trials)
-    def answer(plan: Plan) -> Iterator[Trial]:
-        with all_threads(plan.threads):
-            yield from trials()
-
-    return answer
-
-
-@_on_threads
-def standard() -> Iterator[Trial]:
+def standard(plan: Plan) -> Iterator[Trial]:
     """What is solved of the standard problems, in how many evaluations.
 
     Every solver as it comes, and those with a test on f also without it.
     """
     problems, judge = standard_problems(), _at(STANDARD)
-    for solver in SOLVERS:
-        yield _trial(STANDARD, solver, problems, judge)
-        if solver in HAVE_FTOL:
-            yield _trial(STANDARD, solver + NO_FTOL, problems, judge)
+    with all_threads(plan.threads):
+        for solver in SOLVERS:
+            yield _trial(STANDARD, solver, problems, judge)
+            if solver in HAVE_FTOL:
+                yield _trial(STANDARD, solver + NO_FTOL, problems, judge)
 
 
-@_on_threads
-def single() -> Iterator[Trial]:
+def single(plan: Plan) -> Iterator[Trial]:
     """What is solved of them in float32, beside SciPy in float64.
 
     Where float32 cannot tell gradients from rounding, a point counts too whose gradient is no more
@@ -152,17 +138,18 @@ def single() -> Iterator[Trial]:
             or low(value, values[problem.name])
         )
 
-    yield _trial(SINGLE, SINGLE_PEER, problems, flat)
     finite = [problem for problem in problems if finite_start(problem)]
-    for solver in SINGLE_OURS:
-        yield _trial(SINGLE, solver, finite, flat_or_low, "float32")
+    with all_threads(plan.threads):
+        yield _trial(SINGLE, SINGLE_PEER, problems, flat)
+        for solver in SINGLE_OURS:
+            yield _trial(SINGLE, solver, finite, flat_or_low, "float32")
 
 
-@_on_threads
-def second_order() -> Iterator[Trial]:
+def second_order(plan: Plan) -> Iterator[Trial]:
     """What is solved of the standard problems with Hessians, and how many of them it takes."""
-    for solver in CURVED_PAIR:
-        yield _trial(CURVED, solver, standard_problems(), _at(CURVED))
+    with all_threads(plan.threads):
+        for solver in CURVED_PAIR:
+            yield _trial(CURVED, solver, standard_problems(), _at(CURVED))
 
 
 def ratios(costs: Sequence[Mapping[str, float]]) -> list[list[float]]:

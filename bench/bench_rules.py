@@ -23,8 +23,8 @@ def measure(plan: Plan) -> Iterator[Comparison]:
     """
     works = cases.rule_works(peers.optional("schuss"), plan.threads)
     for family in (works, {rule: cases.in_float64(work) for rule, work in works.items()}):
-        for slots in sorted({work.n_slots for work in family.values()}):
-            rules = {rule: work for rule, work in family.items() if work.n_slots == slots}
+        for size in sorted({work.bytes for work in family.values()}):
+            rules = {rule: work for rule, work in family.items() if work.bytes == size}
             copy, skipped = peers.gather(((CEILING, ceiling),), next(iter(rules.values())))
             for rule, work in rules.items():
                 label = f"{rule}, {work.dtype}, {work.bytes // work.length} bytes a parameter"

@@ -228,11 +228,14 @@ def lbfgs(plan: Plan) -> Iterator[Comparison]:
     """How long an evaluation of L-BFGS takes beyond the network's, beside torch's LBFGS."""
     _one_thread()
     poisson = optional("bench.bench_torch_lbfgs")
-    names = {OURS: "schuss", "torch": "torch"}
-    seconds: dict[str, list[float]] = {name: [] for name in names}
+    runs: dict[str, list[tuple[float, float]]] = {name: [] for name in poisson.NAMES}
     for seed in range(2 if plan.settings == QUICK else 9):
-        for name, solver in names.items():
-            seconds[name].append(poisson.run(solver, seed, EVALUATIONS)[1])
-    timings = {name: Timing(tuple(s), EVALUATIONS, 0.0) for name, s in seconds.items()}
+        for name, found in runs.items():
+            found.append(poisson.run(name, seed, EVALUATIONS))
+    timings = {}
+    for name, found in runs.items():
+        losses, seconds = zip(*found, strict=True)
+        note = f"loss {statistics.median(losses):.2g} at the end"
+        timings[name] = Timing(seconds, EVALUATIONS, 0.0, note)
     label = f"Poisson's equation, 7.8 thousand variables, history {poisson.HISTORY}"
     yield Comparison(label, timings, group=LBFGS)

@@ -2,17 +2,15 @@
 
 u'' = f on [-1, 1] with u = sin(pi x), by a network of 4 layers of 50 with tanh in float64, about
 7,800 variables, at 101 points; history 100 and strong Wolfe searches for both, torch's tests off.
-It prints the CPU time between two evaluations once the history is full, the loss after 600
-evaluations, and what a loss in other units does to the end of a run.
+Asked for by `bench_torch.lbfgs`; a file of its own, as it needs torch to be imported.
 """
 
 from __future__ import annotations
 
-import argparse
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -22,8 +20,7 @@ import torch
 from torch import Tensor
 
 HISTORY, POINTS, WIDTH = 100, 101, 50
-NAMES: dict[str, Any] = {"torch": torch.optim.LBFGS, "schuss": schuss.torch.LBFGS}
-SMALL = (1.0, 1e-4, 1e-8, 1e-12)
+NAMES: dict[str, Any] = {"schuss": schuss.torch.LBFGS, "torch": torch.optim.LBFGS}
 
 
 def poisson(seed: int) -> tuple[torch.nn.Module, Callable[[], Tensor]]:
@@ -74,55 +71,3 @@ def run(name: str, seed: int, evaluations: int) -> tuple[float, float]:
     optimizer.step(closure)
     full = gaps[min(2 * HISTORY, evaluations // 2) :]  # the history is full
     return loss().item(), statistics.median(full)
-
-
-def units(name: str) -> Iterator[float]:
-    """Of a quadratic of condition 1e3 in other units: the last loss over the first."""
-    scale = torch.logspace(0, 3, 50, dtype=torch.float64)
-    for factor in SMALL:
-        x = torch.ones(50, dtype=torch.float64, requires_grad=True)
-        optimizer = NAMES[name]([x], line_search_fn="strong_wolfe")
-
-        def closure(x: Tensor = x, optimizer: Any = optimizer, factor: float = factor) -> Tensor:
-            optimizer.zero_grad()
-            value = factor * (scale * x**2).sum()
-            torch.autograd.backward(value)
-            return value
-
-        first = closure().item()
-        for _ in range(20):
-            optimizer.step(closure)
-        yield closure().item() / first
-
-
-def main() -> None:
-    """Print everything."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=9)
-    parser.add_argument("--evaluations", type=int, default=600)
-    parser.add_argument("--threads", type=int, default=1)
-    given = parser.parse_args()
-    torch.set_num_threads(given.threads)
-    schuss.config.set_num_threads(given.threads)
-    losses: dict[str, list[float]] = {name: [] for name in NAMES}
-    seconds: dict[str, list[float]] = {name: [] for name in NAMES}
-    for seed in range(given.seeds):
-        for name in NAMES:
-            loss, gap = run(name, seed, given.evaluations)
-            losses[name].append(loss)
-            seconds[name].append(gap)
-            print(f"seed {seed}  {name:6}  loss {loss:.3g}  {1e3 * gap:.3f} ms", flush=True)
-    for title, found in (("own time an evaluation", seconds), ("loss at the end", losses)):
-        medians = {name: statistics.median(found[name]) for name in NAMES}
-        ratio = medians["torch"] / medians["schuss"]
-        print(
-            f"{title}, medians: torch {medians['torch']:.3g}, schuss {medians['schuss']:.3g}, "
-            f"torch over schuss {ratio:.2f}"
-        )
-    print(f"last loss over the first, loss times {', '.join(f'{f:g}' for f in SMALL)}:")
-    for name in NAMES:
-        print(f"  {name:6}", *(f"{left:.2g}" for left in units(name)))
-
-
-if __name__ == "__main__":
-    main()

@@ -11,30 +11,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bench.peers import optional
+
 Array = npt.NDArray[Any]
 
 LARGE = 1 << 24  # parameters: 64 MiB in float32, beyond any cache that this was run on
 MAX_NORM = 1.0
 
-# Slots of each class with its defaults; tests/test_bench.py compares them with the registry.
-SLOTS = {
-    "SGD": 0,
-    "AdaGrad": 1,
-    "RMSprop": 1,
-    "AdaDelta": 2,
-    "Adam": 2,
-    "AdamW": 2,
-    "AdaBelief": 2,
-    "RAdam": 2,
-    "NAdam": 2,
-    "Adamax": 2,
-    "Lion": 1,
-}
 
+def moved(rule: Mapping[str, Any]) -> int:
+    """How many numbers a step reads and writes for each parameter, by what the registry says.
 
-def bytes_per_element(slots: int, itemsize: int, norm: bool = False) -> int:
-    """One pass reads p, g and the slots and writes p and the slots; a norm reads g once more."""
-    return itemsize * (3 + 2 * slots + norm)
+    In go p, g and the slots, out p and the slots. A rule with norms of tensors reads once more what
+    these are of; an update is made of all slots.
+    """
+    slots = len(rule["slots"])
+    again = {"param": 1, "grad": 1, "update": slots}
+    return 3 + 2 * slots + sum(again[each] for each in rule["sums"])
 
 
 @dataclass(frozen=True)
@@ -47,7 +40,6 @@ class Work:
     threads: int
     dtype: str = "float32"
     max_norm: float | None = None
-    slots: int | None = None
     keywords: Mapping[str, object] = field(default_factory=dict)
     isa: str | None = None
 
@@ -66,17 +58,23 @@ class Work:
         return self.count * self.length
 
     @property
+    def rule(self) -> Mapping[str, Any]:
+        """What the registry says of the rule."""
+        schuss = optional("schuss")
+        optimizer = getattr(schuss, self.optimizer)(**self.keywords)
+        found: Mapping[str, Any] = schuss._core.rules()[optimizer.rule]
+        return found
+
+    @property
     def n_slots(self) -> int:
         """State arrays per parameter array."""
-        return SLOTS[self.optimizer] if self.slots is None else self.slots
+        return len(self.rule["slots"])
 
     @property
     def bytes(self) -> int:
-        """What a perfect single pass moves."""
-        itemsize = np.dtype(self.dtype).itemsize
-        return self.elements * bytes_per_element(
-            self.n_slots, itemsize, norm=self.max_norm is not None
-        )
+        """What a step moves at least; a limit on the norm reads g once more."""
+        numbers = moved(self.rule) + (self.max_norm is not None)
+        return self.elements * np.dtype(self.dtype).itemsize * numbers
 
     def arrays(self) -> tuple[list[Array], list[Array]]:
         """New parameters and gradients, the same values every time.
@@ -123,19 +121,17 @@ def rule_works(schuss: Any, threads: int) -> dict[str, Work]:
     Found by trying the boolean and momentum keywords of every class, so that a new rule needs no
     line here.
     """
-    registry = schuss._core.rules()
     found: dict[str, Work] = {}
-    for name, keywords in _constructions(schuss):
+    for name, keywords in constructions(schuss):
         try:
             rule = getattr(schuss, name)(**keywords).rule
         except ValueError:  # such as Nesterov without momentum
             continue
-        slots = len(registry[rule]["slots"])
-        found.setdefault(rule, Work(name, 1, LARGE, threads, slots=slots, keywords=keywords))
-    return {rule: found[rule] for rule in registry if rule in found}
+        found.setdefault(rule, Work(name, 1, LARGE, threads, keywords=keywords))
+    return {rule: found[rule] for rule in schuss._core.rules() if rule in found}
 
 
-def _constructions(schuss: Any) -> Iterator[tuple[str, dict[str, object]]]:
+def constructions(schuss: Any) -> Iterator[tuple[str, dict[str, object]]]:
     """Every optimizer class with every combination of its switches."""
     base = schuss.Optimizer
     common = inspect.signature(base).parameters

@@ -125,11 +125,13 @@ def _variants(library: ctypes.CDLL, work: Work) -> Iterator[Candidate]:
     dtype = np.dtype(work.dtype)
     streams = _Streams(library, writes + 1, work.elements, dtype)
     passes = max(1, ENOUGH // work.elements)
+    copied = work.elements * dtype.itemsize * (2 * writes + 1)
     for threads in _thread_counts(library, work.threads):
         for prefetch in (False, True):
             note = f"{'prefetching' if prefetch else 'plain'}, threads: {threads}"
             call = streams.in_place(writes, threads, prefetch, passes)
-            yield Candidate(note, call, work.bytes, note=note, passes=passes)
+            part = passes * copied / work.bytes  # below 1 of a rule that takes two passes
+            yield Candidate(note, call, work.bytes, note=note, passes=part)
 
 
 def _best(name: str, variants: Sequence[Candidate]) -> Candidate:

@@ -64,9 +64,9 @@ BOUNDS_SHARE = 1 / 1.20  # time without bounds over ours: they are 8 of 58 strea
 PAIR_SHARE = 1 / 1.08  # the same with one pair for all: 2 of 52
 
 FITS = {  # of NIST's 54, so many to at least so many digits
-    "schuss least_squares": {4: 54, 6: 54, 8: 45},
-    "schuss least_squares, differences": {4: 54},
-    "schuss curve_fit": {4: 52, 6: 50},
+    "schuss least_squares": {4: 54, 6: 54, 8: 45},  # all; in some rounding hides the last digits
+    "schuss least_squares, differences": {4: 54},  # all, if in more evaluations
+    "schuss curve_fit": {4: 52, 6: 50},  # as it comes, without a hint: SciPy's has 45 to 4
 }
 FIT_BATCH = {  # over SciPy's curve_fit in a loop
     "NumPy": 25.0,  # half of our time is the model in NumPy

@@ -201,9 +201,9 @@ def _settings(settings: dict[str, Any]) -> str:
 
 
 def _optimizer(name: str) -> str:
-    row = table.TABLE[name]
+    row = table.row(name)
     memory = []
-    for settings in row.variants:
+    for settings in table.variants(name):
         slots = table.slots(name, settings)
         memory.append(
             (
@@ -214,7 +214,7 @@ def _optimizer(name: str) -> str:
             )
         )
     header = ("call", "slots", "float32", "float64", "moved, float32", "moved, float64")
-    names = " and ".join(row.paths)
+    names = " and ".join(table.paths(name))
     torch = (
         f".. code-block:: python\n\n   {row.ours}\n   {row.torch}\n"
         if row.torch
@@ -223,8 +223,6 @@ def _optimizer(name: str) -> str:
     return "\n".join(
         (
             heading(name),
-            f"**Use it:** {escape(row.use)}\n",
-            f"**Trouble:** {escape(row.fails)}\n",
             f".. autoclass:: schuss.{name}\n   :members:\n   :inherited-members:\n",
             heading("Keywords of every optimizer", "-"),
             "They may be assigned to as attributes too, `ema` and `overrides` aside.\n".replace(
@@ -249,14 +247,15 @@ def _optimizer(name: str) -> str:
 def _choices() -> str:
     """The decision table, in Markdown."""
     rows = []
-    for name, row in table.TABLE.items():
-        counts = list(dict.fromkeys(len(table.slots(name, v)) for v in row.variants))
+    for name in table.names():
+        variants = table.variants(name)
+        counts = list(dict.fromkeys(len(table.slots(name, v)) for v in variants))
         state = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {max(counts)}"
-        bytes_of = [table.moved(name, v, 4) for v in row.variants]
+        bytes_of = [table.moved(name, v, 4) for v in variants]
         low, high = bytes_of[0], max(bytes_of)
         cost = f"{low}" if low == high else f"{low} to {high}"
         link = f"[{name}](generated/optimizers/{name.lower()}.rst)"
-        rows.append((link, state, cost, row.use, row.fails))
+        rows.append((link, state, cost, table.said(name, "Use it"), table.said(name, "Trouble")))
     return pipes(("optimizer", "slots", "bytes a step", "use it", "trouble"), rows)
 
 

@@ -88,7 +88,7 @@ def pictures() -> dict[str, Callable[[], Figure]]:
         **{f"schedules-{k}": partial(draw_schedules, group) for k, group in SCHEDULES.items()},
         "initializers": draw_initializers,
         "signals": draw_signals,
-        **{f"optimizer-{name.lower()}": partial(draw_paths, name) for name in table.TABLE},
+        **{f"optimizer-{name.lower()}": partial(draw_paths, name) for name in table.names()},
         **{f"landscape-{name}": partial(draw_landscape, name) for name in lab.SURFACES},
         "lr-find": draw_range_test,
         "compare": draw_comparison,
@@ -104,11 +104,14 @@ def pictures() -> dict[str, Callable[[], Figure]]:
     return found
 
 
-def _figure(rows: int, columns: int, height: float) -> tuple[Figure, list[Axes]]:
+def _figure(
+    rows: int, columns: int, height: float, *, shared: bool = True
+) -> tuple[Figure, list[Axes]]:
+    """A figure and its fields, whose axes are shared or each its own."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, height), layout="constrained")
-    axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    axes = figure.subplots(rows, columns, sharex=shared, sharey=shared, squeeze=False)
     for each in axes.flat:
         light_grid(each)
     return figure, list(axes.flat)
@@ -239,7 +242,7 @@ def draw_signals() -> Figure:
 
 def draw_paths(name: str) -> Figure:
     """The paths of one optimizer, and of what it is compared with."""
-    return lab.plots.landscape(lab.landscape("valley", table.TABLE[name].paths, steps=60))
+    return lab.plots.landscape(lab.landscape("valley", table.paths(name), steps=60))
 
 
 def draw_landscape(name: str) -> Figure:
@@ -322,7 +325,7 @@ def draw_batch() -> Figure:
         )
 
     fits = schuss.minimize_batch(decay, np.ones((1000, 1)), method="newton")
-    figure, (left, right) = _free_figure()
+    figure, (left, right) = _figure(1, 2, 3.8, shared=False)
     for k, color in zip((0, 1, 2), COLORS, strict=False):
         left.plot(t, data[k], ".", color=color)
         left.plot(t, np.exp(-fits.x[k] * t), color=color, label=f"rate {fits.x[k, 0]:.2f}")
@@ -338,7 +341,7 @@ def draw_batch() -> Figure:
 
 def draw_scale() -> Figure:
     """The model of the page on scale: by the size of the model, and by the network."""
-    figure, (left, right) = _free_figure()
+    figure, (left, right) = _figure(1, 2, 3.8, shared=False)
     ranks = [2**k for k in range(11)]
     for n, color in zip(scale.PARAMETERS, COLORS, strict=False):
         times = [scale.seconds(n, r, scale.ASSUMED[1]) for r in ranks]
@@ -362,16 +365,6 @@ def draw_scale() -> Figure:
     left.set_ylim(top=1e5)
     right.set_ylim(top=100)
     return figure
-
-
-def _free_figure() -> tuple[Figure, list[Axes]]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 3.8), layout="constrained")
-    axes = list(figure.subplots(1, 2))
-    for each in axes:
-        light_grid(each)
-    return figure, axes
 
 
 if __name__ == "__main__":

@@ -220,16 +220,9 @@ def log_rosenbrock() -> Bounded:
 
 
 def camel() -> Bounded:
-    """CAMEL6: the camel with six humps."""
-
-    def evaluate(x: Array) -> tuple[Any, Array]:
-        a, b = x
-        s, t = a * a, b * b
-        f = (4 - 2.1 * s + s * s / 3) * s + a * b + 4 * (t - 1) * t
-        return f, np.array([(8 - 8.4 * s + 2 * s * s) * a + b, a + 8 * (2 * t - 1) * b], x.dtype)
-
-    minima = (-1.0316284534898774, -0.2154638243837172, 2.1042503103311034)
-    return bounded("camel6", [1.1, 1.1], ([-3, -1.5], [3, 1.5]), minima, evaluate)
+    """CAMEL6: the camel with six humps, all of its minima within."""
+    problem = two_variables.six_hump_camel()
+    return renamed(problem, "camel6", [1.1, 1.1]).within([-3, -1.5], [3, 1.5], problem.minima)
 
 
 def pspdoc() -> Bounded:
@@ -412,7 +405,6 @@ def quadratic(
     linear: Array,
     bounds: tuple[npt.ArrayLike, npt.ArrayLike],
     start: float = 0,
-    minima: tuple[float, ...] = (),
 ) -> Bounded:
     """Half of x A x, plus b x."""
 
@@ -422,7 +414,7 @@ def quadratic(
         return x @ product / 2 + b @ x, product + b
 
     points = np.full(linear.size, start)
-    return bounded(f"{name} n={linear.size}", points, bounds, minima, evaluate)
+    return bounded(f"{name} n={linear.size}", points, bounds, (), evaluate)
 
 
 def nonnegative_least_squares(n: int) -> Bounded:

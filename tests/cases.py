@@ -1,6 +1,6 @@
 """The table of cases: settings of every optimizer, and settings that must be refused.
 
-A new optimizer is one row here; every property test picks it up.
+Every property test picks up a new optimizer: with its defaults, or with the settings of its rows.
 """
 
 from __future__ import annotations
@@ -73,7 +73,6 @@ CASES = [
     Case("RAdam", "radam", {"threshold": 5.0, "beta2": 0.9}),
     Case("NAdam", "nadam"),
     Case("NAdam", "nadam", {"momentum_decay": 60.0}),
-    Case("Adamax", "adamax"),
     Case("Lion", "lion", {"learning_rate": 0.01}),
     Case("Lion", "lion", {"weight_decay": 0.2}),
     Case("Rprop", "rprop", {"learning_rate": 0.1, "step_max": 0.13, "step_min": 0.06}),
@@ -89,6 +88,13 @@ CASES = [
     Case("LAMB", "lamb"),
     Case("LAMB", "lamb", {"adapt": False, "weight_decay": 0.0, "learning_rate": 0.01}),
     Case("LAMB", "lamb", {"decoupled_weight_decay": True, "bias_correction": False}),
+]
+
+# A class without a row is taken with its defaults.
+CASES += [
+    Case(name, getattr(schuss, name)().rule)
+    for name in schuss.optimizers.__all__
+    if name not in {case.name for case in CASES}
 ]
 
 # What no class offers: PyTorch's ways, which `schuss.torch` chooses.

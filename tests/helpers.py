@@ -156,13 +156,14 @@ def layouts(array):
     return array.copy(order="C"), array.copy(order="F"), strided
 
 
-def stepper_of(opt, params, **more):
-    """The core of an optimizer before its first step, with all settings; more: a range."""
-    stepper = opt._bind(params, opt.rule)
-    if more:
-        group_of = [opt._group_of[path] for path in stepper.paths]
-        stepper = _core.Stepper(opt.rule, params, opt._fills(), keep=vars(opt)["ema"], **more)
-        stepper.assign_groups(group_of, [opt._freezes(patterns) for patterns in opt._groups])
+def by_turns(arrays):
+    """Copies, in the three layouts by turns."""
+    return [layouts(array)[k % 3] for k, array in enumerate(arrays)]
+
+
+def stepper_of(opt, params, elements=None):
+    """The core of an optimizer before its first step, with all settings; of a range of elements."""
+    stepper = opt._bind(params, opt.rule, elements)
     opt._configure(stepper)
     return stepper
 

@@ -267,7 +267,7 @@ int compare(const Settings& by, const Format& format, Way way) {
         }
         for (Ours& one : ours) {
             if (way == kWhole) continue;
-            one.optimizer.settle(sums);
+            one.optimizer.set_sums(sums);
             std::vector<std::size_t> order(kLeaves);
             std::iota(order.begin(), order.end(), std::size_t{0});
             std::shuffle(order.begin(), order.end(), random);
@@ -355,7 +355,7 @@ int out_of_turn(const Settings& by) {
     one.cancel();
     refused([&] { one.close(); });
     one.open();
-    one.settle(one.gather());
+    one.set_sums(one.gather());
     refused([&] { one.run({1, 1}); });
     refused([&] { one.run({1, kLeaves}); });
     refused([&] { one.close(); });

@@ -18,6 +18,14 @@ def rosenbrock(x):
     return a * a + 100 * b * b, np.array([-2 * a - 400 * x[0] * b, 200 * b])
 
 
+def chained_rosenbrock(x):
+    u, v = x[1:] - x[:-1] ** 2, 1 - x[:-1]
+    g = np.zeros_like(x)
+    g[:-1] = -400 * x[:-1] * u - 2 * v
+    g[1:] += 200 * u
+    return 100 * u @ u + v @ v, g
+
+
 def f_rosenbrock(x):
     return rosenbrock(x)[0]
 

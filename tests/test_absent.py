@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import schuss
 from cases import CASES, RULES
-from helpers import Twin, gradients, layouts, same_bits
+from helpers import Twin, by_turns, gradients, same_bits
 from schuss import _core
 
 SHAPES = [(), (3,), (0,), (17, 5), (40, 9), (70, 3), (4097,), (9, 2, 50)]
@@ -18,9 +18,7 @@ SUMLESS = [case for case in CASES if not _core.rules()[case.rule]["sums"]]
 
 
 def model(rng, dtype=np.float32):
-    """Arrays of all layouts by turns."""
-    arrays = [rng.standard_normal(shape).astype(dtype) for shape in SHAPES]
-    return [layouts(array)[k % 3] for k, array in enumerate(arrays)]
+    return by_turns([rng.standard_normal(shape).astype(dtype) for shape in SHAPES])
 
 
 def copied(arrays):

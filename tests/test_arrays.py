@@ -146,13 +146,6 @@ def test_gradients_of_other_dtypes_are_converted(grad_dtype, dtype, rng):
         assert a.last_step.grad_norm == b.last_step.grad_norm
 
 
-def test_every_half_is_converted_exactly():
-    g = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
-    p = np.zeros(g.size, np.float32)
-    schuss.SGD(learning_rate=1.0, maximize=True).step(p, g)
-    assert np.array_equal(p, g.astype(np.float32), equal_nan=True)
-
-
 @pytest.mark.parametrize(
     "make",
     [
@@ -168,7 +161,7 @@ def test_degenerate_shapes(make):
         p = make()
         opt = case.make(max_norm=1.0)
         opt.step(p, np.ones_like(p))
-        opt.step([p][0], np.ones_like(p))
+        opt.step(p, np.ones_like(p))
         assert (p != 0).all()
 
 

@@ -8,7 +8,9 @@ import pickle
 import numpy as np
 import pytest
 import schuss
+from helpers import ways
 from solver_cases import START, rosenbrock
+from solver_cases import chained_rosenbrock as coupled
 
 from problems.bounded import box_qp
 
@@ -35,15 +37,6 @@ class Sides:
 def quadratic(x):
     g = SCALES * (x - CENTER)
     return (x - CENTER) @ g / 2, g
-
-
-def coupled(x):
-    """Chained Rosenbrock."""
-    u, v = x[1:] - x[:-1] ** 2, 1 - x[:-1]
-    g = np.zeros_like(x)
-    g[:-1] = -400 * x[:-1] * u - 2 * v
-    g[1:] += 200 * u
-    return 100 * u @ u + v @ v, g
 
 
 class Seen:
@@ -105,7 +98,6 @@ def test_one_pair_is_that_pair_for_each(method):
     [None, (), [], (None, None), (-INF, INF), [(None, None)] * 2, Sides(-INF, [INF, INF])],
     ids=str,
 )
-@pytest.mark.parametrize("method", BOUNDED)
 def test_bounds_that_bound_nothing(method, bounds):
     free = schuss.minimize(rosenbrock, START, jac=True, method=method, maxiter=50)
     run = schuss.minimize(rosenbrock, START, jac=True, method=method, maxiter=50, bounds=bounds)
@@ -289,23 +281,16 @@ def test_a_copy_goes_on_bit_for_bit(make, restore, steps):
 
 @pytest.mark.parametrize("make", [schuss.LBFGS, schuss.GradientDescent])
 @pytest.mark.parametrize("n", [4096, 20_000])
-def test_threads_and_isas_change_no_bit(make, n):
-    lower, upper = np.linspace(-2, 0.2, n), np.linspace(0.3, 0.9, n)
-    found = {}
-    before, isa = schuss.config.get_num_threads(), schuss.config.isa()
-    try:
-        for name in schuss.config.available_isas():
-            schuss.config.use_isa(name)
-            for threads in (1, 2, 5):
-                schuss.config.set_num_threads(threads)
-                for bounds in (Sides(lower, upper), (-1.0, 0.5)):
-                    solver = make(np.full(n, -1.2), bounds=bounds, maxiter=25)
-                    x = drive(solver, 1000).result().x.tobytes()
-                    found.setdefault(isinstance(bounds, tuple), set()).add(x)
-    finally:
-        schuss.config.set_num_threads(before)
-        schuss.config.use_isa(isa)
-    assert [len(kinds) for kinds in found.values()] == [1, 1]
+@pytest.mark.parametrize("each", [False, True], ids=["for all", "for each"])
+def test_threads_and_isas_change_no_bit(make, n, each, threads):
+    bounds = Sides(np.linspace(-2, 0.2, n), np.linspace(0.3, 0.9, n)) if each else (-1.0, 0.5)
+    found = set()
+    for isa, n_threads in ways(0, (1, 2, 5)):
+        threads(n_threads)
+        with schuss.config.use_isa(isa):
+            solver = make(np.full(n, -1.2), bounds=bounds, maxiter=25)
+            found.add(drive(solver, 1000).result().x.tobytes())
+    assert len(found) == 1
 
 
 # -- differences, batches, SciPy -------------------------------------------------------------------

@@ -377,42 +377,6 @@ def test_averages_units_counts_and_16_bits_go_on(case, storage, form, path, rng)
     assert same_trees(opt.ema, other.ema)
 
 
-def test_an_average_is_lent_to_the_arrays_of_the_steps_alone():
-    p = {"w": np.ones(3, np.float32), "b": np.ones(2)}
-    opt = schuss.SGD(learning_rate=1.0, ema=0.5)
-    with pytest.raises(RuntimeError, match="no average before the first step"), opt.averaged(p):
-        pass
-    opt.step(p, {"w": np.ones(3), "b": None})
-    assert opt.ema["w"].dtype == np.float32
-    assert same(opt.ema["b"], np.ones(2))
-    before = copy.deepcopy(p)
-    frozen = p["b"].copy()
-    frozen.flags.writeable = False
-    for bad, words in (
-        ({"w": p["w"]}, r"params has the arrays \['w'\]; \['b', 'w'\] are wanted"),
-        (
-            p | {"b": np.ones(3)},
-            r"params\['b'\] has shape \(3,\); that of the steps, \(2,\), is wanted",
-        ),
-        (p | {"b": frozen}, r"params\['b'\] is read-only"),
-    ):
-        with pytest.raises(ValueError, match=words), opt.averaged(bad):
-            pass
-        assert same(p, before)
-
-    def evaluate():
-        with opt.averaged(p) as lent:
-            assert lent is p
-            assert same(p["w"], np.full(3, 0.5, np.float32))
-            raise KeyError
-
-    with pytest.raises(KeyError):
-        evaluate()
-    assert same(p, before)
-    with pytest.raises(AttributeError, match="keeps no average"), schuss.SGD().averaged(p):
-        pass
-
-
 @pytest.mark.parametrize("form", FORMS[:-1])
 def test_an_optimizer_that_was_loaded_is_saved_before_it_steps(form, path, rng):
     p, g = rng.standard_normal(5), rng.standard_normal(5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import math
 
 import numpy as np
@@ -121,6 +122,13 @@ def test_arrays_stay_arrays_of_their_dtype():
                 assert isinstance(out, np.ndarray)
                 assert out.dtype == dtype
                 assert out.shape == ()
+
+
+def test_a_namedtuple_comes_back_as_one():
+    layer = collections.namedtuple("Layer", "w b")
+    clipped = clipping.clip_by_value(layer(np.array([3.0]), [np.array([-2.0])]), 1.0)
+    assert clipped == layer(1.0, [-1.0])
+    assert isinstance(clipped, layer)
 
 
 def test_the_limit_is_a_double():

@@ -721,21 +721,17 @@ def test_six_by_default_and_settings_reach_one(blobs):
 
 
 def names_at_ends(axes):
-    """The names beside the axes, from above; none over another, none outside of the figure."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    """The names beside axes that were drawn, from above; none over another, none outside."""
+    from matplotlib.text import Text
 
-    figure = axes.figure
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    boxes = {text: text.get_window_extent(canvas.get_renderer()) for text in axes.texts}
     # The box of an annotation holds its line too, so that the words alone are asked for.
-    words = {t: type(t).__mro__[1].get_window_extent(t, canvas.get_renderer()) for t in boxes}
+    words = {text: Text.get_window_extent(text) for text in axes.texts}
     ordered = sorted(words, key=lambda text: -words[text].y0)
     for above, below in itertools.pairwise(ordered):
         assert words[above].y0 >= words[below].y0 + 0.8 * words[below].height
     for text, box in words.items():
         assert axes.bbox.x1 <= box.x0
-        assert box.x1 <= figure.bbox.x1
+        assert box.x1 <= axes.figure.bbox.x1
         assert text.arrow_patch.get_path().vertices[:, 0].max() <= box.x0  # through no name
     return [text.get_text() for text in ordered]
 
@@ -761,7 +757,9 @@ def test_plot(results):
             name = line.get_label().removesuffix(" (diverged)")
             if name[0] != "_":
                 assert (line.get_color(), line.get_marker()) == catalog.look(name)
-    for axes in lab.plots.diagnostics(results).axes:
+    diagnostics = lab.plots.diagnostics(results)
+    diagnostics.draw_without_rendering()
+    for axes in diagnostics.axes:
         assert set(names_at_ends(axes)) == wanted - {"LBFGS"}
 
 
@@ -797,6 +795,7 @@ def test_plot_of_several_sizes_and_initializers():
     ]
     starts = ("he_normal", [0.8, 0.9, 1.1], [0.2, 0.2, 0.3]), ("zeros", [0] * 3, [0, 0, 0.3])
     figure = lab.plots.comparison(comparison_of(entries, starts))
+    figure.draw_without_rendering()
     loss, forth, back = figure.axes
     lines = loss.get_lines()
     assert len({line.get_color() for line in lines[:3]}) == 1  # one optimizer, one color
@@ -811,7 +810,7 @@ def test_plot_of_several_sizes_and_initializers():
 
 def test_each_optimizer_has_a_look_of_its_own():
     names = {*lab.available(), *lab.surfaces.known(), "NewtonCG"}
-    assert set(catalog.LOOKS) == names
+    assert set(catalog.LOOKS) <= names
     assert len({catalog.look(name) for name in names}) == len(names)
     for together in (catalog.DEFAULT, lab.surfaces.DEFAULT):
         assert len({catalog.look(name).color for name in together}) == len(together)
@@ -887,6 +886,7 @@ def test_matrix_products_have_one_thread_meanwhile(blobs):
 def test_importing_is_light():
     code = (
         "import sys, schuss; assert 'schuss.lab' not in sys.modules; import schuss.lab;"
+        "schuss.distributed.Sharded;"
         "heavy = {'matplotlib', 'rich', 'sklearn', 'scipy', 'joblib', 'threadpoolctl', 'torch'};"
         "heavy |= {'mpi4py', 'dask', 'distributed', 'ray', 'cloudpickle'};"
         "heavy &= set(sys.modules); assert not heavy, heavy"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from schuss import _core
 
 ROOT = Path(__file__).parents[1]
 HEADERS = (ROOT / "cpp" / "rules").glob("*.hpp")
+FAMILIES = Path(schuss.optimizers.__file__).parent.glob("[!_]*.py")
 PUBLIC_MODULES = [
     schuss,
     schuss.clipping,
@@ -27,9 +29,10 @@ PUBLIC_MODULES = [
 
 
 def test_optimizers_are_those_of_the_families():
-    families = [schuss.optimizers.sgd, schuss.optimizers.adagrad]
-    families += [schuss.optimizers.adam, schuss.optimizers.sign, schuss.optimizers.layerwise]
-    assert schuss.optimizers.__all__ == [name for family in families for name in family.__all__]
+    modules = [import_module(f"schuss.optimizers.{file.stem}") for file in FAMILIES]
+    named = [vars(module)[name] for module in modules for name in module.__all__]
+    kinds = [x for x in named if isinstance(x, type) and issubclass(x, schuss.Optimizer)]
+    assert {cls.__name__ for cls in kinds} == {*schuss.optimizers.__all__, "Coupled", "Optimizer"}
 
 
 @pytest.mark.parametrize("rule", _core.rules())
@@ -67,7 +70,7 @@ def test_docstring_of_an_optimizer(name):
     assert re.search(
         r"`weight_decay` is (an L2 gradient term|decoupled|a term of the step)\.", first
     )
-    for section in ("Args:", "Memory:", "Example:", "Reference:", ">>> "):
+    for section in ("Args:", "Use it:", "Trouble:", "Memory:", "Example:", "Reference:", ">>> "):
         assert section in doc, section
     own = inspect.signature(cls).parameters.keys() - inspect.signature(schuss.Optimizer).parameters
     for parameter in own:

@@ -120,6 +120,7 @@ COMMON = [
     ({"agc_axis": "last"}, TypeError),
     ({"agc_axis": 0.5}, ValueError),
     ({"agc_axis": 32}, ValueError),
+    ({"agc_axis": -33}, ValueError),
     ({"overrides": {"*": {"ema": 0.9}}}, ValueError),
     ({"overrides": {"*": 0.1}}, TypeError),
     ({"overrides": {0: {"weight_decay": 0.1}}}, TypeError),
@@ -150,15 +151,7 @@ def test_unknown_keyword():
 @pytest.mark.parametrize("bad", [-1.0, -math.inf, "1", True, 1j, [1.0, 2.0]])
 def test_a_norm_from_outside_is_a_number(bad):
     p, opt = np.ones(3), schuss.SGD(max_norm=1.0)
-    with pytest.raises((ValueError, TypeError), match=r"grad_norm is .* is wanted"):
+    with pytest.raises((ValueError, TypeError), match=r"grad_norm is .* at least 0 is wanted"):
         opt.step(p, np.ones(3), grad_norm=bad)
     assert same_bits(p, np.ones(3))
     assert opt.step_count == 0
-
-
-@pytest.mark.parametrize("norm", [math.nan, math.inf, np.float32(math.nan)])
-def test_a_norm_from_outside_skips_where_it_is_not_finite(norm):
-    p, opt = np.ones(3), schuss.SGD(nonfinite="skip")
-    opt.step(p, np.ones(3), grad_norm=norm)
-    assert opt.last_step.skipped
-    assert same_bits(p, np.ones(3))

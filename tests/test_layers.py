@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -141,14 +142,28 @@ def test_environment_is_read_in_two_places():
     assert readers == {"dispatch", "runtime"}
 
 
-def imports(file):
-    for node in ast.walk(ast.parse(file.read_text())):
+@cache
+def imported(file, at_once=False):
+    """The dotted names of what a file imports: modules, and what it takes from them.
+
+    at_once: not what its functions import.
+    """
+    home = ROOT / "python" if ROOT / "python" in file.parents else ROOT
+    inside = file.relative_to(home).parent.parts
+    tree = ast.parse(file.read_text())
+    found = set()
+    for node in tree.body if at_once else ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            yield "." * node.level + (node.module or "")
-            if node.level:
-                yield from (alias.name for alias in node.names)
+            above = inside[: len(inside) + 1 - node.level] if node.level else ()
+            module = ".".join([*above, *filter(None, [node.module])])
+            found |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def packages(file):
+    return {name.split(".")[0] for name in imported(file)}
 
 
 def part(file):
@@ -156,19 +171,14 @@ def part(file):
     return file.relative_to(ROOT / "python" / "schuss").parts[0].removesuffix(".py")
 
 
-def parts_imported(file):
-    """The parts of schuss that a file imports, by relative or absolute names."""
-    inside = ["schuss", *file.relative_to(ROOT / "python" / "schuss").parent.parts]
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            above = ".".join(inside[: len(inside) + 1 - node.level]) if node.level else ""
-            module = ".".join(filter(None, (above, node.module)))
-            names = [f"{module}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        yield from (name.split(".")[1] for name in names if name.startswith("schuss."))
+def parts(names):
+    """Those of schuss among dotted names."""
+    return {name.split(".")[1] for name in names if name.startswith("schuss.")}
+
+
+def module_of(file, home):
+    """Its dotted name."""
+    return ".".join(file.relative_to(home).with_suffix("").parts).removesuffix(".__init__")
 
 
 @pytest.mark.parametrize(
@@ -180,53 +190,34 @@ def test_python_layers(file):
     own = part(file)
     assert own in PYTHON_LAYERS, f"say in PYTHON_LAYERS what {own} may import"
     late = WHEN_CALLED.get(file.relative_to(ROOT / "python" / "schuss").as_posix(), set())
-    assert set(parts_imported(file)) <= {own, "checks", *PYTHON_LAYERS[own], *late}
-    assert not late & {part for module in modules_imported(file) for part in module.split(".")}
-
-
-def modules_imported(file):
-    """The modules of schuss that a file imports while it is imported itself, by dotted names."""
-    inside = ["schuss", *file.relative_to(ROOT / "python" / "schuss").parent.parts]
-    for node in ast.parse(file.read_text()).body:
-        if isinstance(node, ast.ImportFrom) and node.level:
-            above = inside[: len(inside) + 1 - node.level]
-            module = ".".join([*above, *filter(None, [node.module])])
-            yield module
-            yield from (f"{module}.{alias.name}" for alias in node.names)
+    assert parts(imported(file)) <= {own, "checks", *PYTHON_LAYERS[own], *late}
+    assert not late & parts(imported(file, at_once=True))
 
 
 def test_python_has_no_circle():
     """Among modules; a package's `__init__` shows what they hold, and no module asks it."""
-    modules = {
-        ".".join(
-            ["schuss", *file.relative_to(ROOT / "python" / "schuss").with_suffix("").parts]
-        ): file
-        for file in PYTHON
-        if file.stem != "__init__"
-    }
-    imported = {
-        name: modules.keys() & set(modules_imported(file)) for name, file in modules.items()
-    }
-    assert len(imported["schuss.solvers.minimize"]) > 5
-    TopologicalSorter(imported).prepare()  # raises CycleError
+    modules = {module_of(f, ROOT / "python"): f for f in PYTHON if f.stem != "__init__"}
+    graph = {name: modules.keys() & imported(file, True) for name, file in modules.items()}
+    assert len(graph["schuss.solvers.minimize"]) > 5
+    TopologicalSorter(graph).prepare()  # raises CycleError
     TopologicalSorter(PYTHON_LAYERS).prepare()
 
 
 def test_pure_modules_import_numpy_only():
     for name in ("schedules", "initializers", "batches"):
-        found = set(imports(ROOT / "python" / "schuss" / f"{name}.py"))
-        assert "_core" not in found
-        assert "scipy" not in found
+        found = imported(ROOT / "python" / "schuss" / f"{name}.py")
+        assert not {"schuss._core", "scipy"} & found
 
 
 def test_the_core_has_few_users():
     users = {
         str(file.relative_to(ROOT / "python" / "schuss"))
         for file in PYTHON
-        if "_core" in set(imports(file))
+        if "schuss._core" in imported(file)
     }
     assert users <= {
         "optimizers/base.py",
+        "optimizers/state_dict.py",
         "solvers/base.py",
         "solvers/batch.py",
         "solvers/fit_batch.py",
@@ -247,10 +238,7 @@ def test_torch_is_imported_in_its_room_alone():
     """But for type checkers, and in functions that were handed tensors or were asked for torch."""
     for file in PYTHON:
         if part(file) != "torch" and file.name != "torch_module.py":  # `lab` asks for it when used
-            for node in ast.parse(file.read_text()).body:
-                if isinstance(node, ast.Import | ast.ImportFrom):
-                    assert "torch" not in {a.name.split(".")[0] for a in node.names}, file
-                    assert (getattr(node, "module", None) or "").split(".")[0] != "torch", file
+            assert not any(name.split(".")[0] == "torch" for name in imported(file, True)), file
 
 
 def test_nothing_imports_the_lab():
@@ -258,41 +246,27 @@ def test_nothing_imports_the_lab():
         if file == ROOT / "python" / "schuss" / "__init__.py":
             continue  # names it for type checkers alone; test_typing.py looks at what is imported
         if not {"lab", "commands"} & set(file.parts):
-            assert not any("lab" in name.split(".") for name in imports(file))
+            assert "lab" not in parts(imported(file))
 
 
 def test_the_twin_is_independent():
-    assert set(imports(ROOT / "tests" / "reference.py")) == {"__future__", "math", "numpy"}
-
-
-def rooms_imported(file):
-    """The modules of `bench` and `problems` that a file imports, as dotted names."""
-    known = {".".join(f.relative_to(ROOT).with_suffix("").parts) for f in BESIDE}
-    known |= {name.removesuffix(".__init__") for name in known}
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.Import):
-            yield from {alias.name for alias in node.names} & known
-        elif isinstance(node, ast.ImportFrom):
-            names = {f"{node.module}.{alias.name}" for alias in node.names} & known
-            yield from names or {node.module} & known
+    assert packages(ROOT / "tests" / "reference.py") == {"__future__", "math", "numpy"}
 
 
 def test_imports_of_bench_and_problems_make_no_circle():
-    graph = {}
-    for file in BESIDE:
-        name = ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-        graph[name] = set(rooms_imported(file)) - {name}
+    modules = {module_of(file, ROOT): file for file in BESIDE}
+    graph = {name: modules.keys() & imported(file) - {name} for name, file in modules.items()}
     TopologicalSorter(graph).prepare()  # names a circle
 
 
 def test_problems_are_below_everybody():
     for file in (ROOT / "problems").rglob("*.py"):
-        assert {name.split(".")[0] for name in imports(file)} <= {
+        assert packages(file) <= {
             *("__future__", "collections", "dataclasses", "functools", "json", "math", "pathlib"),
             *("typing", "numpy", "problems"),
         }
     for file in PYTHON:
-        assert not {name.split(".")[0] for name in imports(file)} & {"bench", "problems"}
+        assert not packages(file) & {"bench", "problems"}
 
 
 def test_version_agrees():

@@ -140,11 +140,6 @@ def test_misspelt_arguments_are_understood(settings, near):
         schuss.minimize(rosenbrock, START, jac=True, **settings)
 
 
-def test_constraints_are_refused():
-    with pytest.raises(ValueError, match=r"^constraints are given; schuss takes bounds"):
-        schuss.minimize(rosenbrock, START, jac=True, constraints=[{}])
-
-
 @pytest.mark.parametrize("method", MATRIX)
 def test_matrix_of_a_quadratic(method):
     hessian = np.array([[4.0, 1.0, 0.0], [1.0, 3.0, -1.0], [0.0, -1.0, 2.0]])

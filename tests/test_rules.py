@@ -24,13 +24,16 @@ PREPARATIONS = {
 }
 
 
-# Decay that is no L2 term is in the cases.
+def has_l2(case):
+    """Whether its decay is an L2 term; any other decay is in the cases."""
+    opt, own = case.make(), schuss._core.rules()[case.rule]["hyper"]
+    return isinstance(opt, Coupled) and not opt.decoupled_weight_decay and "weight_decay" not in own
+
+
 PAIRS = [
     (case, preparation)
     for case, preparation in itertools.product([*CASES, *VARIANTS], PREPARATIONS)
-    if preparation != "decayed"
-    or (isinstance(opt := case.make(), Coupled) and not opt.decoupled_weight_decay)
-    if not (preparation == "decayed" and case.rule == "lamb")  # whose decay is in its step
+    if preparation != "decayed" or has_l2(case)
 ]
 
 

@@ -20,18 +20,10 @@ from schuss import lab
 from schuss.__main__ import main
 from schuss.lab import data, network, results_file
 from test_cli import fails
+from trials import bowl, process
 
 pytest.importorskip("sklearn")
 pytest.importorskip("joblib")
-
-
-def bowl(optimizer):
-    """The value of x² after ten steps from 3."""
-    x = np.array([3.0])
-    with np.errstate(all="ignore"):
-        for _ in range(10):
-            optimizer.step(x, 2 * x)
-        return float(x[0] ** 2)
 
 
 def counted(calls, train=bowl):
@@ -279,10 +271,6 @@ def test_a_search_that_lost_all_has_no_best():
 # Backends of joblib's.
 
 
-def os_pid(optimizer):
-    return os.getpid()
-
-
 @pytest.mark.parametrize("backend", ["threading", "loky", "multiprocessing"])
 def test_the_backend_that_is_active(backend):
     """The last one has no generators: results come in groups."""
@@ -291,7 +279,7 @@ def test_the_backend_that_is_active(backend):
     seen, rates = [], {"learning_rate": [k / 10 for k in range(1, 8)]}
     alone = lab.search(["sgd"], rates, train=bowl)
     with parallel_config(backend, n_jobs=2):
-        there = lab.search(["sgd"], rates, train=os_pid).trials
+        there = lab.search(["sgd"], rates, train=process).trials
         result = lab.search(["sgd"], rates, train=bowl, progress=lambda *now: seen.append(now))
     assert {t.score == os.getpid() for t in there} == {backend == "threading"}
     assert [t.score for t in result.trials] == [t.score for t in alone.trials]
@@ -302,9 +290,9 @@ def test_what_is_named_counts_more_than_what_is_active():
     from joblib import parallel_config
 
     with parallel_config("threading", n_jobs=2):
-        result = lab.search(["sgd"], {}, train=os_pid, backend="loky", processes=2)
+        result = lab.search(["sgd"], {}, train=process, backend="loky", processes=2)
         two = {"learning_rate": [0.1, 0.2]}
-        other = lab.search(["sgd"], two, train=os_pid, backend="loky", processes=2)
+        other = lab.search(["sgd"], two, train=process, backend="loky", processes=2)
     assert result.trials[0].score == os.getpid()  # one trial needs no other process
     assert os.getpid() not in {trial.score for trial in other.trials}
 
@@ -420,7 +408,7 @@ def test_a_file_that_another_search_uses_is_refused(tmp_path):
 )
 def test_a_file_of_something_else(tmp_path, content, words):
     file = tmp_path / "a.jsonl"
-    header = json.dumps({"schuss search": 1, "experiment": {"train": "test_search:bowl"}})
+    header = json.dumps({"schuss search": 1, "experiment": {"train": "trials:bowl"}})
     file.write_text(content.replace("{header}", header))
     before = file.read_bytes()
     with pytest.raises(ValueError, match=words):
@@ -642,7 +630,7 @@ def worker_is_left(group):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-def test_ctrl_c_keeps_what_is_done(folder):
+def test_ctrl_c_keeps_what_is_done(folder, capsys):
     """As a terminal sends it: to the command and its workers at once."""
     rates = ",".join(str(k / 100) for k in range(1, 41))
     arguments = f"--train slow:bowl --optimizers sgd --learning-rate {rates} --processes 2"
@@ -664,5 +652,5 @@ def test_ctrl_c_keeps_what_is_done(folder):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     (folder / "slow.py").write_text((folder / "trainers.py").read_text())
-    again = subprocess.run([*command, "--json", "-"], capture_output=True, text=True, check=True)
-    assert json.loads(again.stdout)["resumed"] == done
+    assert main([*command[3:], "--processes", "1", "--json", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)["resumed"] == done

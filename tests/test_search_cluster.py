@@ -17,6 +17,7 @@ import schuss
 from schuss import lab
 from schuss.__main__ import main
 from test_cli import fails
+from trials import bowl
 
 pytest.importorskip("sklearn")
 joblib = pytest.importorskip("joblib")
@@ -50,14 +51,6 @@ def ray_cluster():
 @pytest.fixture(params=["dask", "ray"])
 def cluster(request):
     return request.getfixturevalue(f"{request.param}_cluster")
-
-
-def bowl(optimizer):
-    """The value of x² after ten steps from 3."""
-    x = np.array([3.0])
-    for _ in range(10):
-        optimizer.step(x, 2 * x)
-    return float(x[0] ** 2)
 
 
 def where(optimizer):
@@ -216,7 +209,7 @@ def test_dask_without_a_client(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     lab.search(["sgd"], {}, train=bowl, results_file="done.jsonl")
     code = (
-        "from schuss import lab; from test_search_cluster import bowl\n"
+        "from schuss import lab; from trials import bowl\n"
         "lab.search(['sgd'], {}, train=bowl, backend='dask', results_file='done.jsonl')\n"
         "try: lab.search(['sgd'], {}, train=bowl, backend='dask')\n"
         "except ValueError as error: print(error)"

@@ -8,6 +8,7 @@ import pickle
 import numpy as np
 import pytest
 from helpers import METHODS, core_solver, log_cosh
+from solver_cases import chained_rosenbrock
 
 # A function that misbehaves costs no more than this.
 MOST = 500
@@ -49,14 +50,6 @@ def run(solver, function, dtype, most=MOST):
 # Wrong gradients.
 
 
-def rosenbrock(x):
-    a, b = 1 - x[:-1], x[1:] - x[:-1] ** 2
-    g = np.zeros_like(x)
-    g[:-1] -= 2 * a + 400 * x[:-1] * b
-    g[1:] += 200 * b
-    return float(a @ a + 100 * (b @ b)), g
-
-
 def bowl(x):
     root = np.sqrt(1 + (x - 3) ** 2)
     return float(root.sum()), (x - 3) / root
@@ -72,7 +65,7 @@ def quartic(x):
 
 
 FUNCTIONS = {
-    "rosenbrock": rosenbrock,
+    "rosenbrock": chained_rosenbrock,
     "log cosh": log_cosh(5, seed=5),
     "bowl": bowl,
     "parabola": parabola,
@@ -250,7 +243,7 @@ def test_f_that_changes_its_mind(method, second, dtype):
             if copied:
                 solver = pickle.loads(pickle.dumps(solver))
             x = solver.ask()
-            f, g = rosenbrock(x.astype(np.float64))
+            f, g = chained_rosenbrock(x.astype(np.float64))
             if x.tolist() in path:
                 repeated += 1
                 f, g = second, g * second

@@ -182,7 +182,7 @@ def test_forks_after_parallel_work(threads):
     """libgomp hangs in a child that enters a parallel region after its parent has."""
     threads(2)
     expected = run(0, steps=1)
-    for _ in range(40):
+    for _ in range(10):
         assert in_child(
             lambda: run(0, steps=1) == expected and schuss.config.get_num_threads() == 1
         )
@@ -213,7 +213,7 @@ def test_fork_while_another_thread_steps(threads):
     worker = threading.Thread(target=work)
     worker.start()
     try:
-        for _ in range(20):
+        for _ in range(10):
             assert in_child(lambda: run(1) == expected)
     finally:
         stop.set()

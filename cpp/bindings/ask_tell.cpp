@@ -28,8 +28,8 @@ double function_value(py::handle value) {
     if (is_array(number.ptr())) {
         if (py::cast<py::ssize_t>(number.attr("size")) != 1)
             refuse_shape(number.ptr(), "f",
-                         "one number is wanted. The user-provided objective function must return "
-                         "a scalar value.");  // SciPy's words
+                         "one number is wanted. The user-provided objective function "
+                         "must return a scalar value.");  // SciPy's words
         number = number.attr("item")();
     }
     const bool complex = PyComplex_Check(number.ptr());

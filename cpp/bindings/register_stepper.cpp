@@ -105,7 +105,7 @@ void register_stepper(py::module_& m) {
         .def_property_readonly("unfit", [](Owner self) { return self->optimizer().unfit().count; })
         .def("decide", &Stepper::decide, py::arg("unfit"))
         .def("gather", &Stepper::gather)
-        .def("settle", &Stepper::settle, py::arg("sums"))
+        .def("set_sums", &Stepper::set_sums, py::arg("sums"))
         .def("run", &Stepper::run, py::arg("leaves"))
         .def("close", &Stepper::close)
         .def("cancel", &Stepper::cancel)

@@ -271,9 +271,9 @@ std::vector<double> Stepper::gather() {
     return optimizer_.gather();
 }
 
-void Stepper::settle(const std::vector<double>& sums) {
+void Stepper::set_sums(const std::vector<double>& sums) {
     const Busy busy(stepping_);
-    optimizer_.settle(sums);
+    optimizer_.set_sums(sums);
 }
 
 void Stepper::run(const std::vector<std::size_t>& leaves) {

@@ -33,7 +33,7 @@ class Stepper {
               std::optional<double> grad_norm);
     bool decide(std::int64_t unfit);
     std::vector<double> gather();
-    void settle(const std::vector<double>& sums);
+    void set_sums(const std::vector<double>& sums);
     void run(const std::vector<std::size_t>& leaves);
     void close();
     void cancel();

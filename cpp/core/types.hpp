@@ -195,7 +195,7 @@ struct Rule {
     double carry[kMaxCarry];  // scalar state of the rule before its first step
     void (*coefficients)(const double* hyper, std::int64_t step, double* carry, double* out);
     double (*decay)(const double* hyper);  // of a rule that has a say in it, else null
-    void (*settle)(const double* hyper, const double* sums, double* coefficients);
+    void (*set_sums)(const double* hyper, const double* sums, double* coefficients);
     GatherKernel gather[kDTypes];  // null without sums
     UpdateKernel update[kDTypes][kPolicies];
 };

@@ -40,7 +40,7 @@ constexpr Rule entry(const char* name) {
     if constexpr (kSumsOf<R> > 0) {
         rule.sums = R::sums;
         rule.n_sums = kSumsOf<R>;
-        rule.settle = R::settle;
+        rule.set_sums = R::set_sums;
         rule.gather[kFloat32] = gather<R, float>;
         rule.gather[kFloat64] = gather<R, double>;
     }

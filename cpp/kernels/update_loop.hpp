@@ -32,7 +32,7 @@ struct Around {
 };
 
 // Rules with sums take two passes: `gather` updates states and gives the terms whose squares are
-// added up for each tensor, and `settle` makes coefficients of the sums.
+// added up for each tensor, and `set_sums` makes coefficients of the sums.
 template <class Rule>
 constexpr int kSumsOf = [] {
     if constexpr (requires { Rule::sums; })

@@ -382,7 +382,7 @@ void Optimizer::check_phase(Phase wanted) const {
         throw std::runtime_error("the step is ready to run; run(leaves) or close() is wanted");
     throw std::runtime_error(phase_ == Phase::kDecided
                                  ? "the rule has sums; gather() is wanted"
-                                 : "sums were gathered; settle(sums) is wanted");
+                                 : "sums were gathered; set_sums(sums) is wanted");
 }
 
 bool Optimizer::open(std::optional<double> grad_norm) {
@@ -421,7 +421,7 @@ std::vector<double> Optimizer::gather() {
     return sums;
 }
 
-void Optimizer::settle(const Row& row, const std::vector<double>& sums) {
+void Optimizer::set_sums(const Row& row, const std::vector<double>& sums) {
     const Rule& r = rule();
     for (const std::size_t k : row.tensors) {
         double totals[kMaxSums] = {};
@@ -429,19 +429,19 @@ void Optimizer::settle(const Row& row, const std::vector<double>& sums) {
             for (int s = 0; s < r.n_sums; ++s)
                 totals[s] += sums.at(static_cast<std::size_t>(piece * r.n_sums + s));
         const Cohort& cohort = cohorts_[static_cast<std::size_t>(cohort_of_[k])];
-        r.settle(hyper_[static_cast<std::size_t>(cohort.group)].data(), totals,
-                 coefficients_[k].of_rule);
+        r.set_sums(hyper_[static_cast<std::size_t>(cohort.group)].data(), totals,
+                   coefficients_[k].of_rule);
     }
 }
 
-void Optimizer::settle(const std::vector<double>& sums) {
+void Optimizer::set_sums(const std::vector<double>& sums) {
     check_phase(rule().n_sums > 0 ? Phase::kGathered : Phase::kReady);
     const FloatEnvironment pinned;
     const auto wanted = static_cast<std::size_t>(first_pieces_.back() * rule().n_sums);
     if (sums.size() != wanted)
         throw std::invalid_argument("sums has " + std::to_string(sums.size()) + " numbers; " +
                                     std::to_string(wanted) + " of the whole model are wanted");
-    if (rule().n_sums > 0) settle(plan_.moving, sums);
+    if (rule().n_sums > 0) set_sums(plan_.moving, sums);
     phase_ = Phase::kReady;
 }
 
@@ -474,7 +474,7 @@ void Optimizer::run_in_passes() {
     std::vector<double> sums;
     const auto both = [&](const Row& row) {
         gather(row, sums);
-        settle(row, sums);
+        set_sums(row, sums);
         run(row);
     };
     Row row;
@@ -554,7 +554,7 @@ bool Optimizer::step_together(std::span<Optimizer* const> all, std::optional<dou
         if (each->partial() && (each->rule().n_sums > 0 || each->checks()))
             throw std::invalid_argument(
                 "a range steps in phases where the rule has sums or nonfinite is set; open, "
-                "decide, gather, settle, run and close are wanted");
+                "decide, gather, set_sums, run and close are wanted");
         unfit += each->unfit_.count;
     }
     bool taken = true;

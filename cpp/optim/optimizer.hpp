@@ -103,7 +103,7 @@ class Optimizer {
     void set_present(const std::vector<bool>& present);  // which have a gradient
 
     // A step at once, or in phases: open; decide, where a range has gradients to check; gather and
-    // settle for a rule with sums; run for any of the leaves in any order, each once; close, when
+    // set_sums for a rule with sums; run for any of the leaves in any order, each once; close, when
     // all that move have run. False where the gradients are to be skipped or refused: nothing was
     // written, nothing is open, and a refusal leaves the report as it was. Up to the first run, or
     // gather of a rule with sums, nothing is written, and cancel makes all as before. Whatever is
@@ -111,9 +111,9 @@ class Optimizer {
     // nothing, and the step stays open.
     bool step(std::optional<double> grad_norm = std::nullopt);
     bool open(std::optional<double> grad_norm = std::nullopt);
-    bool decide(std::int64_t unfit);               // gradient elements, of all ranges
-    std::vector<double> gather();                  // the sums of this range's pieces
-    void settle(const std::vector<double>& sums);  // of all pieces of the model
+    bool decide(std::int64_t unfit);                 // gradient elements, of all ranges
+    std::vector<double> gather();                    // the sums of this range's pieces
+    void set_sums(const std::vector<double>& sums);  // of all pieces of the model
     void run(const std::vector<std::size_t>& leaves);
     void close();
     void cancel();
@@ -177,7 +177,7 @@ class Optimizer {
         return pace_.parallel() ? std::min(useful_threads(elements), options_.threads) : 1;
     }
     void gather(const Row& row, std::vector<double>& sums);
-    void settle(const Row& row, const std::vector<double>& sums);
+    void set_sums(const Row& row, const std::vector<double>& sums);
     void run(const Row& row);
     void run_in_passes();
     void run_all();

@@ -24,7 +24,7 @@ struct Lamb : Moments {
         return h[By::decoupled_weight_decay] != 0.0 ? h[By::learning_rate] * h[By::weight_decay]
                                                     : 0.0;
     }
-    static void settle(const double* h, const double* squares, double* c) {
+    static void set_sums(const double* h, const double* squares, double* c) {
         const double of_p = __builtin_sqrt(squares[0]), of_u = __builtin_sqrt(squares[1]);
         double ratio = 1.0;
         if (adapts(h[By::adapt], h[By::weight_decay]) && of_p != 0.0 && of_u != 0.0)

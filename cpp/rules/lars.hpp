@@ -23,7 +23,7 @@ struct Lars {
         c[kOnBuffer] = nesterov ? after * h[By::momentum] : after;
     }
     static double decay(const double*) { return 0.0; }
-    static void settle(const double* h, const double* squares, double* c) {
+    static void set_sums(const double* h, const double* squares, double* c) {
         if (!adapts(h[By::adapt], h[By::weight_decay])) return;
         const double of_p = __builtin_sqrt(squares[0]), of_g = __builtin_sqrt(squares[1]);
         double ratio = h[By::zero_ratio];

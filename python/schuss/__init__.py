@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from . import clipping, config, linalg, optimizers, solvers
 from .batches import minibatches
-from .optimizers import *
+from .optimizers.adagrad import *
+from .optimizers.adam import *
 from .optimizers.base import Optimizer, StepInfo
+from .optimizers.layerwise import *
+from .optimizers.sgd import *
+from .optimizers.sign import *
 from .solvers import (
     LeastSquares,
     curve_fit,

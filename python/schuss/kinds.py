@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _core
-from .structures import map_leaves
+from .structures import leaves, map_leaves
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -107,9 +107,7 @@ class Kinds:
     """
 
     def __init__(self, tree: Any) -> None:
-        makers: list[Make | None] = []
-        if type(tree) is not np.ndarray:
-            map_leaves(lambda leaf: makers.append(_maker(leaf)), tree)
+        makers = [] if type(tree) is np.ndarray else [_maker(leaf) for leaf in leaves(tree)]
         self._makers = makers if any(makers) else []
 
     def __bool__(self) -> bool:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-__all__ = ["map_leaves"]
+__all__ = ["filled", "leaves", "map_leaves"]
 
 
 def map_leaves(function: Callable[[Any], Any], tree: Any) -> Any:
-    """Return the structure of a tree, in plain containers, with function(leaf) for each leaf.
+    """Return the structure of a tree with function(leaf) for each leaf.
+
+    In plain containers, but that a namedtuple is one of its kind.
 
     Example:
         >>> map_leaves(abs, {"a": -1, "b": [2, (-3,)]})
@@ -20,5 +22,29 @@ def map_leaves(function: Callable[[Any], Any], tree: Any) -> Any:
     if isinstance(tree, list):
         return [map_leaves(function, child) for child in tree]
     if isinstance(tree, tuple):
-        return tuple(map_leaves(function, child) for child in tree)
+        make = getattr(type(tree), "_make", tuple)
+        return make(map_leaves(function, child) for child in tree)
     return function(tree)
+
+
+def leaves(tree: Any) -> list[Any]:
+    """Return all leaves, in order.
+
+    Example:
+        >>> leaves({"a": -1, "b": [2, (-3,)]})
+        [-1, 2, -3]
+    """
+    found: list[Any] = []
+    map_leaves(found.append, tree)
+    return found
+
+
+def filled(tree: Any, leaves: Iterable[Any]) -> Any:
+    """Return the structure of a tree with other leaves, as many as it has.
+
+    Example:
+        >>> filled({"a": -1, "b": [2, (-3,)]}, "xyz")
+        {'a': 'x', 'b': ['y', ('z',)]}
+    """
+    following = iter(leaves)
+    return map_leaves(lambda _: next(following), tree)

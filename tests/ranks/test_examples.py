@@ -11,20 +11,22 @@ import pytest
 from docs.snippets import HERE
 from tests.ranks.test_processes import MPIEXEC, environment, needs_mpi, needs_torch
 
-LAUNCHERS = {
-    "digits_mpi.py": [MPIEXEC, "-n"],
-    "digits_torchrun.py": [
-        *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node")
-    ],
-}
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
+# What torchrun sets for a rank that is alone.
+ALONE = {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}
 
 
 def printed(script, ranks, *arguments):
-    """The lines that a script prints."""
-    python = [] if "torch" in script else [sys.executable]
-    command = [*LAUNCHERS[script], str(ranks), *python, HERE / "scripts" / script, *arguments]
+    """The lines that a script prints; a rank that is alone needs no launcher."""
+    program = [HERE / "scripts" / script, *arguments]
+    if ranks == 1:
+        command, more = [sys.executable, *program], ALONE
+    elif "torch" in script:
+        command, more = [*TORCHRUN, str(ranks), *program], {}
+    else:
+        command, more = [MPIEXEC, "-n", str(ranks), sys.executable, *program], {}
     done = subprocess.run(
-        command, env=environment(), capture_output=True, text=True, check=False, timeout=120
+        command, env=environment() | more, capture_output=True, text=True, check=False, timeout=120
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()

@@ -36,9 +36,7 @@ class Counted:
 
 @pytest.mark.parametrize("reduction", ["fixed-tree", "native"])
 @pytest.mark.parametrize("ranks", [1, 2, 4])
-def test_bytes_sent_by_a_step(ranks, reduction, threads):
-    threads(1)
-
+def test_bytes_sent_by_a_step(ranks, reduction):
     def sent(comm):
         counted = Counted(comm)
         opt = Sharded(schuss.AdamW(1e-3), counted, reduction, parts=comm.size)
@@ -72,8 +70,7 @@ class OneOfMany:
 
 @pytest.mark.parametrize("reduction", ["fixed-tree", "native"])
 @pytest.mark.parametrize("ranks", [1, 4, 16])
-def test_bytes_that_a_rank_holds(ranks, reduction, threads):
-    threads(1)
+def test_bytes_that_a_rank_holds(ranks, reduction):
     tracemalloc.start()
     try:
         opt = Sharded(schuss.AdamW(1e-3), OneOfMany(ranks), reduction, parts=ranks)

@@ -17,8 +17,7 @@ def tensors(arrays, kind):
     return {k: None if a is None else kind(torch.from_numpy(a)) for k, a in arrays.items()}
 
 
-def test_tensors_have_the_bits_of_arrays(threads):
-    threads(1)
+def test_tensors_have_the_bits_of_arrays():
     wanted = crc(whole("AdamW", np.float32)[0])
 
     def sharded(comm):
@@ -42,8 +41,7 @@ def test_tensors_have_the_bits_of_arrays(threads):
     assert on_ranks(4, sharded) == [wanted] * 4
 
 
-def test_bfloat16(threads):
-    threads(1)
+def test_bfloat16():
     dtype = pytest.importorskip("ml_dtypes").bfloat16
 
     def arrays(comm):
@@ -61,9 +59,8 @@ def test_bfloat16(threads):
     assert on_ranks(2, sharded) == on_ranks(2, arrays)
 
 
-def test_a_module_trains(threads):
+def test_a_module_trains():
     """Backward passes write gradients that `accumulate` takes, and see the parameters' new bits."""
-    threads(1)
 
     def trained(comm):
         generator = torch.Generator().manual_seed(0)

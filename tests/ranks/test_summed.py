@@ -10,7 +10,6 @@ import schuss
 from schuss.distributed import factored, stacked, summed
 
 from tests.ranks import fits
-from tests.ranks.test_processes import ENGINES, results, started
 from tests.ranks.threads import on_ranks, outcomes
 
 RANKS = (1, 2, 3, 4, 8)
@@ -235,6 +234,19 @@ def test_rows_of_any_number_and_shape(ranks):
         assert found["j"].tolist() == list(range(8))
 
 
+def test_rows_may_lie_in_one_buffer():
+    def stack(comm):
+        buffer = np.zeros(2)
+
+        def fun(x, part):
+            buffer[:] = part
+            return buffer
+
+        return stacked(fun, comm)(np.ones(1)).tolist()
+
+    assert on_ranks(2, stack) == [[float(k // 2) for k in range(16)]] * 2
+
+
 def test_factored_rows_stand_for_all():
     """The same cost, gradient, singular values and number of residuals; the same bits on ranks."""
     p = np.array([2.0, 0.7, 0.1])
@@ -314,6 +326,20 @@ def test_factored_structures():
 def test_what_cannot_be_factored(returned, kind, text):
     found = messages(2, lambda comm: factored(lambda x, part: returned, comm)(0.0), kind)
     assert found.startswith(f"rank 0: {text}")
+
+
+def test_undefined_pairs():
+    def check(comm):
+        with pytest.raises(TypeError, match="fun returned None"):
+            factored(lambda x, part: (np.full(2, np.nan), None), comm)(np.ones(1))
+        value = summed(lambda x, part: {"f": np.nan, "g": None}, comm)(np.ones(1))
+        assert list(value) == ["f", "g"]
+        assert np.isnan(value["f"])
+        assert value["g"] is None
+        with pytest.raises(ValueError, match="the CRC of x differs"):
+            summed(lambda x, part: x.sum(), comm)(np.ones((2, 2) if comm.rank else 4))
+
+    on_ranks(2, check)
 
 
 def test_a_loss_needs_the_residuals_themselves():
@@ -488,8 +514,7 @@ BATCHES = {
 
 
 @pytest.mark.parametrize("name", BATCHES)
-def test_batches_are_those_of_one_process(name, threads):
-    threads(1)
+def test_batches_are_those_of_one_process(name):
     wanted = BATCHES[name](None)
     assert wanted.success.all()
     for ranks in RANKS:
@@ -542,48 +567,3 @@ def test_arguments_of_batches_are_those_of_all_problems():
     )
     with pytest.raises(TypeError, match="comm is 3; a communicator of mpi4py"):
         schuss.minimize_batch(quartics, np.ones((COUNT, 2)), comm=3)
-
-
-# -- processes -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_one_hash_on_processes(engine):
-    [wanted] = on_ranks(1, fits.hashes)
-    for ranks in (2, 3, 4) if engine == "mpi" else (2,):
-        assert results(engine, ranks, "all_fits") == [wanted] * ranks
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_an_exception_ends_all_processes(engine):
-    with started(engine, 2, "failing_fit") as job:
-        output, _ = job.communicate(timeout=60)
-    assert job.returncode != 0
-    assert "ArithmeticError: rank 1: no such number" in output
-
-
-def test_rows_may_lie_in_one_buffer():
-    def stack(comm):
-        buffer = np.zeros(2)
-
-        def fun(x, part):
-            buffer[:] = part
-            return buffer
-
-        return stacked(fun, comm)(np.ones(1)).tolist()
-
-    assert on_ranks(2, stack) == [[float(k // 2) for k in range(16)]] * 2
-
-
-def test_undefined_pairs():
-    def check(comm):
-        with pytest.raises(TypeError, match="fun returned None"):
-            factored(lambda x, part: (np.full(2, np.nan), None), comm)(np.ones(1))
-        value = summed(lambda x, part: {"f": np.nan, "g": None}, comm)(np.ones(1))
-        assert list(value) == ["f", "g"]
-        assert np.isnan(value["f"])
-        assert value["g"] is None
-        with pytest.raises(ValueError, match="the CRC of x differs"):
-            summed(lambda x, part: x.sum(), comm)(np.ones((2, 2) if comm.rank else 4))
-
-    on_ranks(2, check)

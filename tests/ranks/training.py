@@ -112,6 +112,18 @@ def run(comm, rule, dtype, steps=range(8), load=None, save=None):
     return found
 
 
+def momentum(comm, params, **settings):
+    opt = Sharded(schuss.SGD(0.1, momentum=0.9, **settings), comm)
+    return opt, opt.adopt(params)
+
+
+def take_step(opt, grads):
+    """With the same gradients for every part."""
+    for _ in opt.own_parts:
+        opt.accumulate(grads)
+    opt.step()
+
+
 # -- as a program ----------------------------------------------------------------------------------
 
 
@@ -143,12 +155,8 @@ def all_rules(comm, load="", save=""):
     return found
 
 
-def all_fits(comm):
-    return fits.hashes(comm)
-
-
-def failing_fit(comm):
-    return fits.interrupted(comm)
+def rules_and_fits(comm):
+    return [all_rules(comm), fits.hashes(comm)]
 
 
 def resumable(comm, folder, steps="40"):

@@ -12,6 +12,7 @@ pytest.importorskip("expecttest")  # torch's table wants it
 
 import schuss.torch
 import torch
+from front_cases import members
 
 frozen = torch.backends.flags_frozen()
 from torch.testing._internal.common_optimizers import (  # noqa: E402
@@ -74,10 +75,6 @@ def pair(name, dtype, **kwargs):
         getattr(schuss.torch, name)(ours, **copy.deepcopy(kwargs)),
         getattr(torch.optim, name)(theirs, **{"foreach": False, **copy.deepcopy(kwargs)}),
     )
-
-
-def members(optimizer):
-    return [p for group in optimizer.param_groups for p in group["params"]]
 
 
 def compare(ours, theirs, tolerance):

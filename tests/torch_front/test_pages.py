@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
+import runpy
 
 import pytest
 
 from docs import snippets
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 
 
 @pytest.mark.filterwarnings("default")  # the tools warn of each other
@@ -21,22 +20,28 @@ def test_examples_run(tmp_path, monkeypatch, capsys):
     snippets.run_python(page)
 
 
-def figures(script, pattern):
-    """The numbers that a script prints."""
-    file = snippets.HERE / "scripts" / script
-    done = subprocess.run([sys.executable, file], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return [float(number) for number in re.findall(pattern, done.stdout)], done.stdout
+@pytest.fixture
+def figures(capsys):
+    """The numbers that a script prints, and all of it."""
+    threads = torch.get_num_threads()
+
+    def run(script, pattern):
+        runpy.run_path(str(snippets.HERE / "scripts" / script))
+        out = capsys.readouterr().out
+        return [float(number) for number in re.findall(pattern, out)], out
+
+    yield run
+    torch.set_num_threads(threads)
 
 
-def test_digits_are_read():
+def test_digits_are_read(figures):
     pytest.importorskip("sklearn")
     accuracies, _ = figures("digits.py", r"accuracy ([\d.]+)%")
     assert len(accuracies) == 20
     assert accuracies[-1] > 93
 
 
-def test_characters_are_learned():
+def test_characters_are_learned(figures):
     losses, out = figures("characters.py", r"loss ([\d.]+)")
     assert len(losses) == 6
     assert losses[-1] < 2.3 < losses[0]

@@ -92,6 +92,4 @@ def show(arguments: argparse.Namespace, result: Comparison) -> None:
 
     if arguments.json != options.STDOUT:
         Console().print(lab.report.table(result))
-    options.save_json(arguments.json, {"environment": options.environment(), **result.to_dict()})
-    lab.plots.comparison(result).savefig(arguments.plot, dpi=150)
-    options.say_where(arguments)
+    options.save(arguments, result, lab.plots.comparison)

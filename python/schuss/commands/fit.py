@@ -111,8 +111,6 @@ def show(arguments: argparse.Namespace, result: Fits) -> None:
 
     if arguments.json != options.STDOUT:
         Console().print(lab.report.fits(result))
-    options.save_json(arguments.json, {"environment": options.environment(), **result.to_dict()})
     if arguments.output is not None:
         result.save(arguments.output)
-    lab.plots.fits(result).savefig(arguments.plot, dpi=150)
-    options.say_where(arguments)
+    options.save(arguments, result, lab.plots.fits)

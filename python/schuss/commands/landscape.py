@@ -82,12 +82,7 @@ def show(arguments: argparse.Namespace, result: Landscape) -> None:
 
     if arguments.json != options.STDOUT:
         Console().print(lab.report.ends(result))
-    options.save_json(arguments.json, {"environment": options.environment(), **result.to_dict()})
-    if arguments.plot.suffix.lower() == ".gif":
-        lab.plots.animation(result, arguments.plot)
-    else:
-        lab.plots.landscape(result).savefig(arguments.plot, dpi=150)
-    options.say_where(arguments)
+    options.save(arguments, result, lab.plots.landscape)
 
 
 def _sides(box: Sequence[float] | None) -> list[tuple[float, float]] | None:

@@ -78,6 +78,4 @@ def show(arguments: argparse.Namespace, result: RangeTest) -> None:
         where = f"falls fastest at {result.suggestion:.3g}" if falls else "never falls"
         end = "diverged" if result.diverged else "did not diverge"
         print(f"{result.name}: the loss {where}, and {end} up to {result.rates[-1]:.3g}")
-    options.save_json(arguments.json, {"environment": options.environment(), **result.to_dict()})
-    lab.plots.range_test(result).savefig(arguments.plot, dpi=150)
-    options.say_where(arguments)
+    options.save(arguments, result, lab.plots.range_test)

@@ -7,14 +7,18 @@ import json
 import math
 import platform
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import schuss
 from schuss import _core, config
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 STDOUT = Path("-")  # as a name for --json
 # What matplotlib saves.
@@ -226,8 +230,15 @@ def save_json(file: Path | None, results: dict[str, Any]) -> None:
         print(f"results: {file}")
 
 
-def say_where(arguments: argparse.Namespace) -> None:
-    """Name the plot and the table, where they do not mix with JSON."""
+def save(arguments: argparse.Namespace, result: Any, draw: Callable[[Any], Figure]) -> None:
+    """Save results and plot, and name the files where that does not mix with JSON."""
+    from schuss import lab
+
+    save_json(arguments.json, {"environment": environment(), **result.to_dict()})
+    if arguments.plot.suffix.lower() == ".gif":
+        lab.plots.animation(result, arguments.plot)
+    else:
+        draw(result).savefig(arguments.plot, dpi=150)
     to = sys.stderr if arguments.json == STDOUT else sys.stdout
     if getattr(arguments, "output", None) is not None:
         print(f"table: {arguments.output}", file=to)

@@ -154,6 +154,4 @@ def show(arguments: argparse.Namespace, result: Search) -> None:
         f"trials: {arguments.results}, {result.resumed} of {len(result.trials)} from there",
         file=sys.stdout if to_stdout else sys.stderr,
     )
-    options.save_json(arguments.json, {"environment": options.environment(), **result.to_dict()})
-    lab.plots.search(result).savefig(arguments.plot, dpi=150)
-    options.say_where(arguments)
+    options.save(arguments, result, lab.plots.search)

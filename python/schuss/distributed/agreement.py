@@ -12,7 +12,7 @@ import numpy as np
 from ..tensor_file import CheckpointError
 from .communicators import Communicator, allgather_bytes
 
-__all__ = ["agree"]
+__all__ = ["Agreement", "agree"]
 
 # What is raised on the other ranks is the first of these that the error is.
 KINDS = {
@@ -60,6 +60,32 @@ def agree(
     if (records[:, 1] != records[0, 1]).any():
         _raise_difference(comm, text)
     return [int(n) for n in records[:, 2]]
+
+
+class Agreement:
+    """A block that all ranks run: what is raised in it on one of them is on all, see `agree`.
+
+    Args:
+        comm: of the ranks.
+
+    Attributes:
+        facts: what must be the same on all ranks when it ends.
+        number: of this rank.
+        numbers: of each rank, once it has ended.
+    """
+
+    def __init__(self, comm: Communicator) -> None:
+        self._comm = comm
+        self.facts: dict[str, Any] = {}
+        self.number = 0
+        self.numbers: list[int] = []
+
+    def __enter__(self) -> Agreement:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if error is None or isinstance(error, Exception):
+            self.numbers = agree(self._comm, error, self.facts, self.number)
 
 
 def _raise_first(comm: Communicator, error: Exception | None) -> NoReturn:

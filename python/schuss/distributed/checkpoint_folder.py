@@ -11,16 +11,13 @@ import os
 import re
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .. import checkpoint, tensor_file
-from .agreement import agree
+from .agreement import Agreement
 from .communicators import Communicator, allgather_bytes
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["read_meta", "read_range", "save"]
 
@@ -46,48 +43,34 @@ def save(
     """
     token = allgather_bytes(comm, os.urandom(8))[0].hex()
     names = [f"shard-{token}-{rank}.safetensors" for rank in range(comm.size)]
-    error, path = None, None
+    path: Path | None = None
     try:
-        path = Path(tensor_file.path_text(folder))
-        path.mkdir(parents=True, exist_ok=True)
-        checkpoint.save(path / names[comm.rank], token=token, elements=elements, own=own)
-    except Exception as e:
-        error = e
-    _agree_or_remove(comm, error, path, names[comm.rank])
-    assert path is not None
-    ranges = np.zeros((comm.size, 2), np.int64)
-    ranges[comm.rank] = elements
-    comm.allgather(ranges)
-    if comm.rank == 0:
-        shards = [[name, *r] for name, r in zip(names, ranges.tolist(), strict=True)]
-        try:
-            if missing := [name for name in names if not (path / name).is_file()]:
-                raise FileNotFoundError(
-                    f"{path} has not {missing}, which other ranks have written; a folder that all "
-                    "ranks see is wanted"
-                )
-            checkpoint.save(path / META, token=token, shards=shards, **whole)
-        except Exception as e:
-            error = e
-    _agree_or_remove(comm, error, path, names[comm.rank])
+        with Agreement(comm):
+            path = Path(tensor_file.path_text(folder))
+            path.mkdir(parents=True, exist_ok=True)
+            checkpoint.save(path / names[comm.rank], token=token, elements=elements, own=own)
+        ranges = np.zeros((comm.size, 2), np.int64)
+        ranges[comm.rank] = elements
+        comm.allgather(ranges)
+        with Agreement(comm):
+            if comm.rank == 0:
+                shards = [[name, *r] for name, r in zip(names, ranges.tolist(), strict=True)]
+                if missing := [name for name in names if not (path / name).is_file()]:
+                    raise FileNotFoundError(
+                        f"{path} has not {missing}, which other ranks have written; a folder that "
+                        "all ranks see is wanted"
+                    )
+                checkpoint.save(path / META, token=token, shards=shards, **whole)
+    except Exception:  # no rank leaves a shard that no list names
+        with suppress(OSError, ValueError):
+            if path is not None and not _lists(path, names[comm.rank]):
+                (path / names[comm.rank]).unlink()
+        raise
     if comm.rank == 0:
         with suppress(OSError):
             for file in path.iterdir():
                 if SHARD.fullmatch(file.name) and file.name not in names:
                     file.unlink(missing_ok=True)
-
-
-def _agree_or_remove(
-    comm: Communicator, error: Exception | None, folder: Path | None, shard: str
-) -> None:
-    """Raise one error on all ranks, none of which leaves behind a shard that no list names."""
-    try:
-        agree(comm, error)
-    except Exception:
-        with suppress(OSError, ValueError):
-            if folder is not None and not _lists(folder, shard):
-                (folder / shard).unlink()
-        raise
 
 
 def _lists(folder: Path, shard: str) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Communicator", "communicator", "torch_group"]
+__all__ = ["Alone", "Communicator", "communicator", "torch_group"]
 
 
 @runtime_checkable
@@ -37,6 +37,23 @@ class Communicator(Protocol):
 
     def allgather(self, full: NDArray[Any]) -> None:
         """Fill the rows of full, in place: row `rank` is this rank's, row k comes from rank k."""
+
+
+class Alone:
+    """The one rank of a program without others, as in examples and tests."""
+
+    rank, size = 0, 1
+
+    def alltoall(self, send: NDArray[Any], recv: NDArray[Any]) -> None:
+        """Receive what is sent."""
+        recv[...] = send
+
+    def reduce_scatter(self, send: NDArray[Any], recv: NDArray[Any]) -> None:
+        """Receive the one row."""
+        recv[...] = send[0]
+
+    def allgather(self, full: NDArray[Any]) -> None:
+        """Leave the one row as it is."""
 
 
 class _EndsAll:

@@ -34,13 +34,12 @@ class Gradients:
         self._own = own_parts(flat.comm, parts)
         self._free: list[NDArray[Any]] = []
         self._received: NDArray[Any] | None = None
+        self._sums = PairwiseSum()
         self.begin()
 
     def begin(self) -> None:
         """Begin a step, without gradients; what it has needed is kept for the next."""
-        old: PairwiseSum | None = self.__dict__.get("_sums")
-        if old is not None:
-            self._free += [*old.free, *(array for _, _, array in old.nodes)]
+        self._free += [*self._sums.free, *(array for _, _, array in self._sums.nodes)]
         self._sums = PairwiseSum()
         self._count = 0
         self.present: set[str] = set()

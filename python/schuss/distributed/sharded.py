@@ -14,11 +14,12 @@ from .. import _core, clipping
 from ..checks import choice, count
 from ..kinds import in_kind_of
 from ..optimizers.base import COMMON, RULES, Optimizer, StepInfo
-from ..structures import map_leaves
+from ..optimizers.state_dict import fitted
+from ..structures import filled
 from ..suggest import explain
 from ..tensor_file import Path, path_text
 from . import checkpoint_folder
-from .agreement import agree
+from .agreement import Agreement
 from .communicators import allgather_bytes, communicator
 from .flat import BLOCK, Flat
 from .gradients import Gradients
@@ -68,11 +69,7 @@ class Sharded:
 
     Example:
         >>> import numpy as np, schuss
-        >>> class Alone:  # stands for MPI.COMM_WORLD
-        ...     rank, size = 0, 1
-        ...     def alltoall(self, send, recv): recv[...] = send
-        ...     def reduce_scatter(self, send, recv): recv[...] = send[0]
-        ...     def allgather(self, full): pass
+        >>> from schuss.distributed.communicators import Alone  # stands for MPI.COMM_WORLD
         >>> opt = Sharded(schuss.SGD(learning_rate=0.1), Alone(), parts=2)
         >>> params = opt.adopt({"w": np.ones(3)})
         >>> for part in opt.own_parts:
@@ -155,50 +152,35 @@ class Sharded:
             TypeError, ValueError: for arrays that do not fit, or that differ between ranks.
             RuntimeError: parameters have been adopted before.
         """
-        error: Exception | None = None
-        leaves: list[tuple[str, Any, NDArray[Any]]] = []
-        try:
+        with Agreement(self._comm) as agreement:
             if self._model is not None:
                 raise RuntimeError("parameters have been adopted before; once is wanted")
             if self._optimizer._stepper is not None:
                 raise RuntimeError("optimizer has parameters of another; a new one is wanted")
             leaves = _adoptable(params)
-        except Exception as e:
-            error = e
-        described = {f"params[{path!r}]": _description(array) for path, _, array in leaves}
-        order = "the order of params"
-        facts = {**self._facts("adopt"), **described, order: list(described)}
-        agree(self._comm, error, facts)
+            described = {f"params[{path!r}]": _description(array) for path, _, array in leaves}
+            order = {"the order of params": list(described)}
+            agreement.facts = {**self._facts("adopt"), **described, **order}
 
         shapes = {path: array.shape for path, _, array in leaves}
         flat = Flat(self._comm, shapes, leaves[0][2].dtype)
         views = flat.views(flat.values)
-        waiting = iter(views)
-        tree = map_leaves(lambda _: next(waiting), params)
-        try:
+        tree = filled(params, views)
+        with Agreement(self._comm):
             own = flat.shard.start, flat.shard.stop
             stepper = self._optimizer._bind(tree, self._optimizer.rule, own)
             self._optimizer._configure(stepper)
-        except Exception as e:
-            error = e
-        agree(self._comm, error)
 
         for view, (_, _, array) in zip(views, leaves, strict=True):
             view[...] = array
         flat.broadcast()
-        tensors = []
-        for view, (_, leaf, array) in zip(views, leaves, strict=True):
-            if leaf is not array:
-                leaf.data = in_kind_of(leaf, view)
-                tensors.append(leaf)
+        tensors = {k: leaf for k, (_, leaf, array) in enumerate(leaves) if leaf is not array}
+        for k, tensor in tensors.items():
+            tensor.data = in_kind_of(tensor, views[k])
         gradients = Gradients(flat, self._parts, tree=self._reduction == "fixed-tree")
         self._optimizer._stepper = stepper
-        self._model = _Model(flat, tree, tensors, stepper, gradients)
-        adopted = iter(
-            view if leaf is array else leaf
-            for view, (_, leaf, array) in zip(views, leaves, strict=True)
-        )
-        return map_leaves(lambda _: next(adopted), params)
+        self._model = _Model(flat, tree, list(tensors.values()), stepper, gradients)
+        return filled(params, [tensors.get(k, view) for k, view in enumerate(views)])
 
     def _adopted(self) -> _Model:
         if self._model is None:
@@ -284,40 +266,36 @@ class Sharded:
         Returns whether it is open, which it is not where it is skipped, and how many elements of
         all gradients are not finite.
         """
-        optimizer, gradients, error = self._optimizer, model.gradients, self._error
-        if error is None:
-            try:
-                gradients.check_complete()
-                optimizer._refresh(model.stepper)
-            except Exception as e:
-                error = e
-        missing = len(model.flat.shapes) - len(gradients.present)
-        absent: set[str] = set()
-        if any(agree(self._comm, error, self._facts("step"), missing)):
-            absent = gradients.absent_everywhere()
+        optimizer, gradients = self._optimizer, model.gradients
+        with Agreement(self._comm) as agreement:
+            if self._error is not None:
+                raise self._error
+            gradients.check_complete()
+            optimizer._refresh(model.stepper)
+            agreement.facts = self._facts("step")
+            agreement.number = len(model.flat.shapes) - len(gradients.present)
+        missing = any(agreement.numbers)
+        absent: set[str] = gradients.absent_everywhere() if missing else set()
         mean = gradients.mean()
         checks = optimizer.nonfinite != "propagate"
         measured = checks or optimizer.max_norm is not None
-        norm = None
-        if measured:
-            norm = self._norm(model, mean[model.flat.shard], absent)
+        norm = self._norm(model, mean[model.flat.shard], absent) if measured else None
         grads = [
             None if path in absent else view
             for path, view in zip(model.flat.shapes, model.flat.views(mean), strict=True)
         ]
-        opened = False
+        stepper, opened = model.stepper, False
         try:
-            opened = model.stepper.open(model.params, model.stepper.unflatten(grads), None, norm)
-        except Exception as e:
-            error = e
-        try:
-            unfit = sum(agree(self._comm, error, number=model.stepper.unfit if measured else 0))
+            with Agreement(self._comm) as agreement:
+                opened = stepper.open(model.params, stepper.unflatten(grads), None, norm)
+                agreement.number = stepper.unfit if measured else 0
         except BaseException:
             if opened:
-                model.stepper.cancel()
+                stepper.cancel()
             raise
+        unfit = sum(agreement.numbers)
         if opened and checks and not model.flat.alone:  # who has all elements has decided already
-            opened = model.stepper.decide(unfit)
+            opened = stepper.decide(unfit)
         return opened, unfit
 
     def _run(self, model: _Model) -> None:
@@ -327,7 +305,7 @@ class Sharded:
         if RULES[stepper.rule]["sums"]:
             every = allgather_bytes(self._comm, np.array(sums, np.float64).tobytes())
             sums = np.frombuffer(b"".join(every), np.float64).tolist()
-            stepper.settle(sums)
+            stepper.set_sums(sums)
         stepper.run(range(len(model.flat.shapes)))
         stepper.close()
         model.exchange()
@@ -339,8 +317,7 @@ class Sharded:
         """
         optimizer, comm = self._optimizer, self._comm
         for path, own in zip(model.flat.shapes, model.flat.own_parts(), strict=True):
-            patterns = optimizer._groups[optimizer._group_of[path]]
-            if path in absent or optimizer._freezes(patterns):
+            if path in absent or optimizer._group_of[path].frozen:
                 shard[own] = 0
 
         def block_sums(scale: float) -> NDArray[np.float64]:
@@ -399,19 +376,15 @@ class Sharded:
         """
         model = self._adopted()
         elements = model.flat.elements
-        error: Exception | None = None
-        own: dict[str, Any] = {"params": model.flat.values[elements]}
-        state: dict[str, Any] = {}
-        try:
+        with Agreement(self._comm) as agreement:
             state = self._optimizer._state_dict(live=True)
             states = state.pop("state")
-            own["slots"] = {
+            slots = {
                 name: np.concatenate([arrays[name].ravel() for arrays in states.values()])
                 for name in next(iter(states.values()))
             }
-        except Exception as e:
-            error = e
-        agree(self._comm, error, self._facts("save"))
+            agreement.facts = self._facts("save")
+        own = {"params": model.flat.values[elements], "slots": slots}
         whole = {"params": model.described(), "optimizer": state}
         checkpoint_folder.save(self._comm, folder, (elements.start, elements.stop), own, whole)
 
@@ -430,20 +403,11 @@ class Sharded:
         """
         model = self._adopted()
         model.check_not_lent()
-        error: Exception | None = None
-        token = ""
-        saved: dict[str, Any] = {}
-        params = model.flat.values[:0]
-        try:
+        with Agreement(self._comm) as agreement:
             token, saved, params = self._read(pathlib.Path(path_text(folder)), model)
-        except Exception as e:
-            error = e
-        agree(self._comm, error, {"a call": "load", "the checkpoint": token})
-        try:
+            agreement.facts = {"a call": "load", "the checkpoint": token}
+        with Agreement(self._comm):
             self._optimizer.load_state_dict(saved)
-        except Exception as e:
-            error = e
-        agree(self._comm, error)
         model.flat.values[model.flat.elements] = params
         model.exchange()
         self._forget(model)
@@ -475,7 +439,7 @@ class Sharded:
             }
         saved = {**meta["optimizer"], "state": states}
         self._optimizer._check_state_dict(saved)
-        self._optimizer._fitted(model.stepper, saved)
+        fitted(model.stepper, saved)
         return meta["token"], saved, own["params"]
 
 

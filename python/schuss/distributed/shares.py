@@ -11,7 +11,7 @@ import numpy as np
 
 from ..kinds import as_array, in_kind_of
 from ..solvers.result import BatchResult
-from .agreement import agree
+from .agreement import Agreement
 from .communicators import Communicator, allgather_bytes, communicator
 
 __all__ = ["solved_on_ranks"]
@@ -41,13 +41,9 @@ def solved_on_ranks(
         begin, end = _cut(ranks, count)
         return slice(begin, max(end, min(begin + 1, count)))
 
-    error: Exception | None = None
-    found = BatchResult()
-    try:
+    with Agreement(ranks) as agreement:
         found = solve(share)
-    except Exception as e:
-        error = e
-    agree(ranks, error, {"the number of problems": counts[-1] if counts else None})
+        agreement.facts = {"the number of problems": counts[-1]}
     begin, end = _cut(ranks, counts[-1])
     every = [_unpacked(text) for text in allgather_bytes(ranks, _packed(found, end - begin))]
     return BatchResult(

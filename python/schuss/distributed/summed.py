@@ -8,15 +8,16 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Callable, Iterator
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..checks import count
 from ..kinds import as_array
-from ..structures import map_leaves
+from ..structures import filled, leaves, map_leaves
 from ..suggest import explain
-from .agreement import agree
+from .agreement import Agreement, agree
 from .communicators import communicator
 from .tree import PairwiseSum, own_parts, reduce_scatter
 
@@ -36,16 +37,15 @@ class _Value:
     """
 
     def __init__(self, returned: Any, call: str, shape: Callable[[NDArray[Any]], Any]) -> None:
-        leaves: list[Any] = []
-        map_leaves(leaves.append, returned)
-        if not leaves:
+        found = leaves(returned)
+        if not found:
             raise TypeError(f"{call} returned {returned!r}; at least one number is wanted")
-        self.tree, self.defined = returned, all(leaf is not None for leaf in leaves)
-        self.arrays = [as_array(leaf, call) for leaf in leaves if leaf is not None]
+        self.tree, self.defined = returned, all(leaf is not None for leaf in found)
+        self.arrays = [as_array(leaf, call) for leaf in found if leaf is not None]
         for array in self.arrays:
             if array.dtype.kind not in "fiu":
                 raise TypeError(f"{call} returned dtype {array.dtype}; real numbers are wanted")
-        if not self.defined and leaves[0] is not None and np.isfinite(self.arrays[0]).all():
+        if not self.defined and found[0] is not None and np.isfinite(self.arrays[0]).all():
             raise TypeError(f"{call} returned None beside a finite number; numbers are wanted")
         shapes = iter([shape(array) for array in self.arrays])
         self.layout = repr(map_leaves(lambda x: None if x is None else next(shapes), returned))
@@ -58,11 +58,6 @@ class _Value:
     def write(self, to: NDArray[np.float64]) -> None:
         """Copy all numbers to an array, after each other."""
         np.concatenate([array.ravel() for array in self.arrays], out=to)
-
-    def filled(self, leaves: list[Any]) -> Any:
-        """Return its structure with other leaves."""
-        new = iter(leaves)
-        return map_leaves(lambda _: next(new), self.tree)
 
 
 class _OverParts:
@@ -87,12 +82,11 @@ class _OverParts:
         raise NotImplementedError
 
     def _values(
-        self, x: Any, crc: int, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, agreement: Agreement, x: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Iterator[tuple[int, _Value]]:
-        """Yield the parts of this rank, and what fun returns for them: for all of them alike.
-
-        crc: of x, before.
-        """
+        """Yield the parts of this rank, and what fun returns for them: for all of them alike."""
+        crc = _crc(x)
+        agreement.facts.update({"the CRC of x": crc, "parts": self._parts})
         first: _Value | None = None
         for part in self._own:
             call = f"fun(x, {part})"
@@ -108,22 +102,13 @@ class _OverParts:
         if _crc(x) != crc:
             raise ValueError("fun has written into x, which the next part gets; x is to be read")
 
-    def _agree(self, crc: int, error: Exception | None, number: int, layout: str = "") -> list[int]:
-        """Raise one error on all ranks, or return a number of each."""
-        facts = {"the CRC of x": crc, "parts": self._parts, "what fun returns": layout}
-        return agree(self._comm, error, facts, number)
-
 
 def _crc(x: Any) -> int:
     crc = 0
-
-    def add(leaf: Any) -> None:
-        nonlocal crc
+    for leaf in leaves(x):
         array = as_array(leaf, "x")
         crc = zlib.crc32(repr(array.shape).encode(), crc)
         crc = zlib.crc32(np.ascontiguousarray(array).data, crc)
-
-    map_leaves(add, x)
     return crc
 
 
@@ -132,26 +117,22 @@ class _Summed(_OverParts):
         return array.shape
 
     def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
-        sums, crc, undefined = PairwiseSum(), _crc(x), False
+        sums, undefined = PairwiseSum(), False
         found: _Value | None = None
-        error: Exception | None = None
-        try:
-            for part, value in self._values(x, crc, args, kwargs):
+        with Agreement(self._comm) as agreement:
+            for part, value in self._values(agreement, x, args, kwargs):
                 if found is None or not value.defined:
                     found = value
                 undefined = undefined or not value.defined
                 if not undefined:
                     self._add(sums, part, value)
-        except Exception as e:
-            error = e
-        # What says how the values lie; 0 where there are none.
-        own = 0 if undefined or found is None else 1 + zlib.crc32(found.layout.encode())
-        layouts = self._agree(crc, error, own)
-        assert found is not None
-        if 0 in layouts:
+            assert found is not None  # each rank has a part
+            # What says how the values lie; 0 where there are none.
+            agreement.number = 0 if undefined else 1 + zlib.crc32(found.layout.encode())
+        if 0 in agreement.numbers:
             return _undefined(found.tree)
-        if len(set(layouts)) > 1:
-            self._agree(crc, None, 0, found.layout)
+        if len(set(agreement.numbers)) > 1:
+            agree(self._comm, facts={"what fun returns": found.layout})
         return self._total(sums, found)
 
     def _add(self, sums: PairwiseSum, part: int, value: _Value) -> None:
@@ -170,7 +151,8 @@ class _Summed(_OverParts):
         with np.errstate(all="ignore"):
             every[self._comm.rank] = reduce_scatter(self._comm, self._parts, nodes)
         self._comm.allgather(every)
-        return value.filled(_pieces(every.reshape(-1), [array.shape for array in value.arrays]))
+        pieces = _pieces(every.reshape(-1), [array.shape for array in value.arrays])
+        return filled(value.tree, pieces)
 
 
 def _pieces(numbers: NDArray[np.float64], shapes: list[tuple[int, ...]]) -> list[Any]:
@@ -189,8 +171,7 @@ def _undefined(tree: Any) -> Any:
     """Return what says to a solver that a function is not defined at a point."""
     if not isinstance(tree, (tuple, list, dict)):
         return None
-    first = iter([math.nan])
-    return map_leaves(lambda _: next(first, None), tree)
+    return filled(tree, chain([math.nan], repeat(None)))
 
 
 class _Stacked(_OverParts):
@@ -201,19 +182,16 @@ class _Stacked(_OverParts):
 
     def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         values: list[_Value] = []
-        own, layout, crc = np.empty(0), "", _crc(x)
-        error: Exception | None = None
-        try:
-            for _, value in self._values(x, crc, args, kwargs):
+        with Agreement(self._comm) as agreement:
+            for _, value in self._values(agreement, x, args, kwargs):
                 if not value.defined:
                     raise TypeError("fun returned None; residuals, and Jacobians, are wanted")
                 value.arrays = [array.copy() for array in value.arrays]  # fun may use its own again
                 values.append(value)
-            own, layout = self._joined(values), values[0].layout
-        except Exception as e:
-            error = e
-        lengths = self._agree(crc, error, own.size, layout)
-        every = np.zeros((self._comm.size, max(lengths)))
+            own = self._joined(values)
+            agreement.facts["what fun returns"] = values[0].layout
+            agreement.number = own.size
+        every = np.zeros((self._comm.size, max(agreement.numbers)))
         every[self._comm.rank, : own.size] = own
         self._comm.allgather(every)
         columns = [array.shape[1:] for array in values[0].arrays]
@@ -222,7 +200,8 @@ class _Stacked(_OverParts):
             rows, numbers = numbers[: len(columns)], numbers[len(columns) :]
             shapes = [(int(m), *shape) for m, shape in zip(rows, columns, strict=True)]
             pieces.append(_pieces(numbers, shapes))
-        return values[0].filled([np.concatenate(leaf) for leaf in zip(*pieces, strict=True)])
+        joined = [np.concatenate(leaf) for leaf in zip(*pieces, strict=True)]
+        return filled(values[0].tree, joined)
 
     @staticmethod
     def _joined(values: list[_Value]) -> NDArray[np.float64]:
@@ -311,11 +290,7 @@ def summed(fun: Callable[..., Any], comm: Any, parts: int = 8) -> Callable[..., 
 
     Example:
         >>> import numpy as np, schuss
-        >>> class Alone:  # stands for MPI.COMM_WORLD
-        ...     rank, size = 0, 1
-        ...     def alltoall(self, send, recv): recv[...] = send
-        ...     def reduce_scatter(self, send, recv): recv[...] = send[0]
-        ...     def allgather(self, full): pass
+        >>> from schuss.distributed.communicators import Alone  # stands for MPI.COMM_WORLD
         >>> data = np.arange(24.0).reshape(8, 3)
         >>> def loss(x, part):
         ...     d = x - data[part]
@@ -356,11 +331,7 @@ def stacked(fun: Callable[..., Any], comm: Any, parts: int = 8) -> Callable[...,
 
     Example:
         >>> import numpy as np, schuss
-        >>> class Alone:  # stands for MPI.COMM_WORLD
-        ...     rank, size = 0, 1
-        ...     def alltoall(self, send, recv): recv[...] = send
-        ...     def reduce_scatter(self, send, recv): recv[...] = send[0]
-        ...     def allgather(self, full): pass
+        >>> from schuss.distributed.communicators import Alone  # stands for MPI.COMM_WORLD
         >>> t = np.linspace(0, 4, 80).reshape(8, 10)
         >>> y = 3 * np.exp(-t / 2)
         >>> def residuals(p, part):
@@ -404,11 +375,7 @@ def factored(fun: Callable[..., Any], comm: Any, parts: int = 8) -> Callable[...
 
     Example:
         >>> import numpy as np, schuss
-        >>> class Alone:  # stands for MPI.COMM_WORLD
-        ...     rank, size = 0, 1
-        ...     def alltoall(self, send, recv): recv[...] = send
-        ...     def reduce_scatter(self, send, recv): recv[...] = send[0]
-        ...     def allgather(self, full): pass
+        >>> from schuss.distributed.communicators import Alone  # stands for MPI.COMM_WORLD
         >>> t = np.linspace(0, 4, 8000).reshape(8, 1000)
         >>> y = 3 * np.exp(-t / 2)
         >>> def residuals(p, part):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +60,18 @@ def progress_bar(
         yield update
 
 
+def _empty(first: str, numbers: Iterable[str], *, wrap: bool = False, **settings: Any) -> Table:
+    """A table without rows: words in the first column, numbers in the others."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    made = Table(box=SIMPLE_HEAD, **settings)
+    made.add_column(first, no_wrap=True)
+    for heading in numbers:
+        made.add_column(heading, justify="right", no_wrap=not wrap)
+    return made
+
+
 def table(result: Comparison) -> Table:
     """One row per optimizer, for `rich.print`; a dash is what is not there.
 
@@ -68,12 +80,12 @@ def table(result: Comparison) -> Table:
         >>> table(lab.compare(["adam", "lion"], epochs=2)).row_count
         2
     """
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
     beside = result.engine == "torch"  # where the peer trains too, in rows of its own
-    rows = Table(
-        box=SIMPLE_HEAD,
+    times = ("step\nus", "step\n%") if beside else ("schuss\nus", "NumPy\nus")
+    reached = ("train\nloss", "test\naccuracy", "epochs\nto 95 %", "seconds\nto 95 %")
+    rows = _empty(
+        "optimizer",
+        ("rate", *reached, *times, "ratio"),
         padding=(0, 1, 0, 0),
         pad_edge=False,
         title=result.summary(),
@@ -82,17 +94,6 @@ def table(result: Comparison) -> Table:
         + f"ratio: {ENGINES[result.engine].code} over schuss"
         + _solvers_note(result),
     )
-    rows.add_column("optimizer", no_wrap=True)
-    for heading in (
-        "rate",
-        "train\nloss",
-        "test\naccuracy",
-        "epochs\nto 95 %",
-        "seconds\nto 95 %",
-        *(("step\nus", "step\n%") if beside else ("schuss\nus", "NumPy\nus")),
-        "ratio",
-    ):
-        rows.add_column(heading, justify="right", no_wrap=True)
     for entry in result.results:
         epochs, seconds = entry.epochs_to(0.95), entry.seconds_to(0.95)
         accuracy = entry.test_accuracy[-1]
@@ -122,13 +123,8 @@ def ends(result: Landscape) -> Table:
         >>> ends(lab.landscape("valley", ["adam", "newton"])).row_count
         2
     """
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    rows = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title=result.surface.formula)
-    rows.add_column("optimizer", no_wrap=True)
-    for heading in ("learning\nrate", "steps", "value", "at"):
-        rows.add_column(heading, justify="right", no_wrap=True)
+    numbers = ("learning\nrate", "steps", "value", "at")
+    rows = _empty("optimizer", numbers, padding=(0, 1, 0, 0), title=result.surface.formula)
     rows.add_column("end", no_wrap=True)
     for path in result.paths:
         rows.add_row(
@@ -154,21 +150,18 @@ def best(result: Search, rows: int = 10) -> Table:
         >>> best(lab.search(["sgd"], {"learning_rate": [0.1, 0.5]}, epochs=1)).row_count
         2
     """
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
     ranked = result.ranked()
     shown = min(rows, len(ranked))
-    table = Table(
-        box=SIMPLE_HEAD,
+    names = list(dict.fromkeys(name for trial in ranked for name in trial.settings))
+    headings = (*names, result.score, "seconds")
+    table = _empty(
+        "optimizer",
+        (heading.replace(" ", "\n").replace("_", "\n") for heading in headings),
+        wrap=True,
         pad_edge=False,
         title=result.summary(),
         caption=f"the best {shown} of {len(ranked)}" if shown < len(ranked) else None,
     )
-    table.add_column("optimizer", no_wrap=True)
-    names = list(dict.fromkeys(name for trial in ranked for name in trial.settings))
-    for name in (*names, result.score, "seconds"):
-        table.add_column(name.replace(" ", "\n").replace("_", "\n"), justify="right")
     for trial in ranked[:shown]:
         settings = (trial.settings.get(name, "-") for name in names)
         table.add_row(
@@ -201,15 +194,10 @@ def fits(result: Fits, rows: int = 12) -> Group:
 
 
 def _parameters(result: Fits) -> Group:
-    from rich.box import SIMPLE_HEAD
     from rich.console import Group
-    from rich.table import Table
 
     found = result.result
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("parameter", no_wrap=True)
-    table.add_column("value", justify="right", no_wrap=True)
-    table.add_column("standard error", justify="right", no_wrap=True)
+    table = _empty("parameter", ("value", "standard error"), pad_edge=False)
     for name, value, error in zip(found.names, found.x[0], found.stderr[0], strict=True):
         table.add_row(name, f"{value:.8g}", f"{error:.3g}")
     spread = f", root of chi2/dof {result.spread[0]:.3g}" if found.dof[0] > 0 else ""
@@ -218,18 +206,15 @@ def _parameters(result: Fits) -> Group:
 
 
 def _groups(result: Fits, most: int) -> Group:
-    from rich.box import SIMPLE_HEAD
     from rich.console import Group
-    from rich.table import Table
 
     found, count = result.result, len(result.groups)
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     half = most // 2
     shown = range(count) if count <= most else [*range(half), *range(count - half, count)]
     widest = max(len(word) for word in ("median", *(result.groups[k] for k in shown)))
-    table.add_column(result.by, no_wrap=True, min_width=min(widest, 16))
-    for name in (*found.names, "root of\nchi2/dof"):
-        table.add_column(name, justify="right", no_wrap=True)
+    numbers = (*found.names, "root of\nchi2/dof")
+    table = _empty(result.by, numbers, padding=(0, 1, 0, 0), pad_edge=False)
+    table.columns[0].min_width = min(widest, 16)
     table.add_column()
 
     def row(label: str, values: Any, errors: Any, spread: float, end: str) -> None:

@@ -3,31 +3,14 @@
 from __future__ import annotations
 
 from ..suggest import explain
+from . import adagrad, adam, layerwise, sgd, sign
 from .adagrad import *
 from .adam import *
 from .layerwise import *
 from .sgd import *
 from .sign import *
 
-__all__ = [  # noqa: RUF022  (as in the families' own lists, whose sum type checkers do not read)
-    "SGD",
-    "ASGD",
-    "AdaDelta",
-    "AdaGrad",
-    "RMSprop",
-    "AdEMAMix",
-    "AdaBelief",
-    "Adam",
-    "AdamW",
-    "Adamax",
-    "Adan",
-    "NAdam",
-    "RAdam",
-    "Lion",
-    "Rprop",
-    "LAMB",
-    "LARS",
-]
+__all__ = [*sgd.__all__, *adagrad.__all__, *adam.__all__, *sign.__all__, *layerwise.__all__]
 
 
 explain(__name__)

@@ -28,6 +28,10 @@ class AdaGrad(Coupled):
         epsilon_inside_sqrt: put ε under the root, as Keras and optax do.
         decoupled_weight_decay: take η λ p beside the step, see `AdamW`.
 
+    Use it: Sparse features, convex problems, little tuning.
+
+    Trouble: Long runs: its rate only shrinks.
+
     Memory: one array as large as the parameters.
 
     Example:
@@ -74,6 +78,10 @@ class RMSprop(Coupled):
         epsilon_inside_sqrt: put ε under the root, as Keras and optax do.
         decoupled_weight_decay: take η λ p beside the step, see `AdamW`.
 
+    Use it: Recurrent networks, reinforcement learning.
+
+    Trouble: Early steps: its average starts at 0 and is not corrected.
+
     Memory: one array as large as the parameters, one more each for `centered` and momentum.
 
     Example:
@@ -119,6 +127,10 @@ class AdaDelta(Coupled):
         epsilon: ε, above 0 to move at all: with 0 the first step is 0, or NaN where g is 0.
         weight_decay: λ, at least 0; adds λ p to the gradient.
         decoupled_weight_decay: take η λ p beside the step, see `AdamW`.
+
+    Use it: There is no rate to choose.
+
+    Trouble: Speed matters: it starts slowly.
 
     Memory: two arrays as large as the parameters.
 

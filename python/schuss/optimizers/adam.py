@@ -55,6 +55,11 @@ class Adam(_Adam, Coupled):
         amsgrad: never let the denominator's v shrink.
         decoupled_weight_decay: take η λ p beside the step, see `AdamW`.
 
+    Use it: The first thing to try.
+
+    Trouble: It generalizes less well than tuned momentum. L2 decay is scaled away. Memory is short
+    (three arrays with `amsgrad`).
+
     Memory: two arrays as large as the parameters, three with `amsgrad`.
 
     Example:
@@ -86,6 +91,10 @@ class AdamW(_Adam):
         epsilon: ε, at least 0.
         weight_decay: λ, at least 0.
         amsgrad: never let the denominator's v shrink.
+
+    Use it: Transformers, and wherever decay matters.
+
+    Trouble: As Adam, without the trouble with decay.
 
     Memory: two arrays as large as the parameters, three with `amsgrad`.
 
@@ -120,6 +129,10 @@ class AdaBelief(_Moments, Coupled):
         weight_decay: λ, at least 0; adds λ p to the gradient.
         epsilon_root: ε_root, at least 0; stays in s, as in the paper, which sets both to ε.
         decoupled_weight_decay: take η λ p beside the step, see `AdamW`.
+
+    Use it: Noisy gradients of steady direction.
+
+    Trouble: Gradients are constant: its denominator vanishes, mind `epsilon`.
 
     Memory: two arrays as large as the parameters.
 
@@ -160,6 +173,10 @@ class RAdam(_Moments, Coupled):
         threshold: at least 4; 4 is the paper's, PyTorch and the authors' code take 5.
         decoupled_weight_decay: take η λ p beside the step, see `AdamW`.
 
+    Use it: You would rather not tune a warmup.
+
+    Trouble: The very first steps: it is momentum until its variance can be trusted.
+
     Memory: two arrays as large as the parameters.
 
     Example:
@@ -198,6 +215,10 @@ class NAdam(_Moments, Coupled):
         momentum_decay: ψ, at least 0; 0.004 as in the paper and PyTorch.
         decoupled_weight_decay: take η λ p beside the step, see `AdamW`.
 
+    Use it: Adam's place, often a little faster.
+
+    Trouble: The rate is large.
+
     Memory: two arrays as large as the parameters.
 
     Example:
@@ -231,6 +252,10 @@ class Adamax(_Moments, Coupled):
         epsilon: ε, at least 0; added to |g|, as in PyTorch; the paper has none.
         weight_decay: λ, at least 0; adds λ p to the gradient.
         decoupled_weight_decay: take η λ p beside the step, see `AdamW`.
+
+    Use it: Sparse, spiky gradients, embeddings.
+
+    Trouble: There is one spike: it is remembered for long.
 
     Memory: two arrays as large as the parameters.
 
@@ -280,6 +305,10 @@ class AdEMAMix(Optimizer):
 
     The warmups count from t = 1, as the authors' code for PyTorch does; a schedule of yours for
     `alpha` or `beta3` sees the steps taken, 0 first, as all schedules do.
+
+    Use it: Long runs of transformers: old gradients still help after thousands of steps.
+
+    Trouble: Runs of fewer than about 1 / (1 - β3) steps. Memory is short: three arrays.
 
     Memory: three arrays as large as the parameters.
 
@@ -334,6 +363,10 @@ class Adan(Optimizer):
         epsilon: ε, at least 0.
         weight_decay: λ, at least 0.
         proximal: divide by 1 + η λ after the step, as in the paper, instead of decay beside it.
+
+    Use it: Vision and language models trained from scratch, in large batches.
+
+    Trouble: Batches are small: differences of gradients are noise. Memory is short: four arrays.
 
     Memory: four arrays as large as the parameters.
 

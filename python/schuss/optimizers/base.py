@@ -7,7 +7,7 @@ import math
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import KW_ONLY, dataclass, fields, is_dataclass
+from dataclasses import KW_ONLY, dataclass, fields
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 import numpy as np
 
 from .. import _core
-from ..caller import warn
 from ..checks import choice, count, number, positive, tolerance
 from ..suggest import did_you_mean
 from .settings import Configured, Hyperparameter, Maybe, Option, Setting, Switch, Value
+from .state_dict import bound_state, check_form, fitted, load_schedules, stateful
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,11 +63,27 @@ class StepInfo:
     nonfinite: int | None
 
 
+@dataclass
+class _Group:
+    """Parameters that share their hyperparameters.
+
+    number: its place among the groups.
+    patterns: those of the overrides that match them.
+    frozen: whether these set the learning rate to the number 0.
+    float32: the path of one that is trained in float32, if any is.
+    """
+
+    number: int = 0
+    patterns: tuple[str, ...] = ()
+    frozen: bool = False
+    float32: str | None = None
+
+
 class _Scheduled(NamedTuple):
     """A schedule, and where its values go: hyperparameters, lists of values, positions in them."""
 
     schedule: Schedule
-    places: list[tuple[Hyperparameter, list[float], int, str | None]]  # the last: see `_float32`
+    places: list[tuple[Hyperparameter, list[float], int, str | None]]  # the last: see `_Group`
 
 
 @dataclass(frozen=True)
@@ -106,20 +122,6 @@ def _norm(name: str, value: Any) -> float:
 
 def _axis(name: str, value: Any) -> int | None:
     return None if value is None else count(name, value, least=-32, most=31)
-
-
-def _stateful(schedule: Any, label: str) -> Iterator[tuple[str, Any]]:
-    """Yield each part of a schedule that has a state, with what leads to it."""
-    if hasattr(schedule, "state_dict") and hasattr(schedule, "load_state_dict"):
-        yield label, schedule
-    elif is_dataclass(schedule) and not isinstance(schedule, type):
-        for field in fields(schedule):
-            part = getattr(schedule, field.name)
-            if isinstance(part, tuple):
-                for k, child in enumerate(part):
-                    yield from _stateful(child, f"{label}.{field.name}[{k}]")
-            else:
-                yield from _stateful(part, f"{label}.{field.name}")
 
 
 class _Overrides(Setting):
@@ -250,16 +252,20 @@ class Optimizer(Configured):
         self.learning_rate: Value  # these two are fields of every subclass
         self.weight_decay: Value
         self._overrides: dict[str, dict[str, Value]]  # set by the field
-        self._stepper: _core.Stepper | None = None
-        self._pending: dict[str, Any] | None = None  # loaded before there is a structure
-        self._groups: list[tuple[str, ...]] = [()]  # the override patterns of each group
-        self._float32: list[str | None] = [None]  # and a parameter of it that is trained in float32
-        self._group_of: dict[str, int] = {}  # and the group of each parameter
-        self._hyper: list[list[float]] = []  # hyperparameters of each group at this step
-        self._scheduled: list[_Scheduled] = []
         self._turn = threading.RLock()
         self._loads = 0  # how often states were replaced
+        self._unbind(None)
         self.rule  # noqa: B018
+
+    def _unbind(self, pending: dict[str, Any] | None) -> None:
+        """Be without a structure; pending: a state dict that waits for one."""
+        self._stepper: _core.Stepper | None = None
+        self._pending = pending
+        self._groups = [_Group()]
+        self._group_of: dict[str, _Group] = {}  # by path
+        self._hyper: list[list[float]] = []  # hyperparameters of each group at this step
+        self._scheduled: list[_Scheduled] = []
+        self._stale = True  # settings have changed since they were handed over
 
     # -- a step ------------------------------------------------------------------------------------
 
@@ -305,14 +311,10 @@ class Optimizer(Configured):
         if stepper is None:
             stepper = self._bind(params, self.rule)
             if self._pending is not None:
-                stepper.restore(*self._fitted(stepper, self._pending))
+                stepper.restore(*fitted(stepper, self._pending))
             self._stale = True
         self._refresh(stepper)
-        try:
-            stepper.step(params, grads, shadow, grad_norm)
-        except BaseException:
-            self._stale = True
-            raise
+        stepper.step(params, grads, shadow, grad_norm)
         if self._stepper is None:  # the structure is only kept when the step succeeds
             self._stepper, self._pending = stepper, None
 
@@ -442,26 +444,24 @@ class Optimizer(Configured):
         """Return what steps these parameters, or only a range of their elements."""
         own = {} if elements is None else {"range": elements}
         stepper = _core.Stepper(rule, params, self._fills(), keep=self.__dict__["ema"], **own)
-        unused = set(self._overrides)
-        groups: dict[tuple[str, ...], int] = {(): 0}
-        group_of = []
-        float32: list[str | None] = [None]
+        groups: dict[tuple[str, ...], _Group] = {(): _Group()}
+        group_of = {}
         for leaf, path in enumerate(stepper.paths):
             patterns = tuple(p for p in self._overrides if fnmatchcase(path, p))
-            unused.difference_update(patterns)
-            group = groups.setdefault(patterns, len(groups))
-            group_of.append(group)
-            float32 += [None] * (len(groups) - len(float32))
-            if stepper.layout(leaf)[1] != "float64" and not self._freezes(patterns):
-                float32[group] = path
-        if unused:
+            if patterns not in groups:
+                groups[patterns] = _Group(len(groups), patterns, self._freezes(patterns))
+            group = group_of[path] = groups[patterns]
+            if stepper.layout(leaf)[1] != "float64" and not group.frozen:
+                group.float32 = path
+        if unused := set(self._overrides).difference(*groups):
             near = did_you_mean(min(unused), stepper.paths)
             raise ValueError(
                 f"overrides: {sorted(unused)} match none of the parameters {stepper.paths}{near}"
             )
-        self._groups, self._float32 = list(groups), float32
-        self._group_of = dict(zip(stepper.paths, group_of, strict=True))
-        stepper.assign_groups(group_of, [self._freezes(patterns) for patterns in groups])
+        self._groups, self._group_of = list(groups.values()), group_of
+        stepper.assign_groups(
+            [group.number for group in group_of.values()], [group.frozen for group in self._groups]
+        )
         for setting in self._settings():
             for path in self._float32_paths(setting.name):
                 if not callable(value := self.__dict__[setting.name]):
@@ -484,11 +484,10 @@ class Optimizer(Configured):
 
     def _float32_paths(self, name: str) -> Iterator[str]:
         """Yield a float32 parameter for each group that takes `name` from the optimizer."""
-        for patterns, path in zip(
-            self.__dict__.get("_groups", ()), self.__dict__.get("_float32", ()), strict=True
-        ):
-            if path is not None and not any(name in self._overrides[p] for p in patterns):
-                yield path
+        for group in self.__dict__.get("_groups", ()):
+            overridden = any(name in self._overrides[p] for p in group.patterns)
+            if group.float32 is not None and not overridden:
+                yield group.float32
 
     def _refresh(self, stepper: _core.Stepper) -> None:
         """Hand over the settings of the next step."""
@@ -508,29 +507,27 @@ class Optimizer(Configured):
                 f"the settings now ask for the rule {self.rule!r}, but the states are those of "
                 f"{stepper.rule!r}; call reset() first"
             )
-        # In the order of the core: the rule's own hyperparameters, and those of all rules.
+        # In the order of the core: the rule's own hyperparameters, and those that all rules have,
+        # or what stands for their lack where the rule itself takes care of them.
         own = RULES[stepper.rule]["hyper"]
-        names = [*own, *COMMON]
-        self._hyper = [[0.0] * len(names) for _ in self._groups]
+        given = [self._given.get(name, name) for name in own]
+        given += [COMMON[n] if n in own else self._given.get(n, n) for n in COMMON]
+        self._hyper = [[0.0] * len(given) for _ in self._groups]
         scheduled: dict[int, _Scheduled] = {}
-        for values, patterns, path in zip(self._hyper, self._groups, self._float32, strict=True):
-            for k, name in enumerate(names):
-                if k >= len(own) and name in own:  # the rule takes care of it
-                    values[k] = COMMON[name]
+        for values, group in zip(self._hyper, self._groups, strict=True):
+            for k, name in enumerate(given):
+                if not isinstance(name, str):
+                    values[k] = name
                     continue
-                given = self._given.get(name, name)
-                if not isinstance(given, str):
-                    values[k] = given
-                    continue
-                name = given
-                label, value = self._value(name, patterns)
+                setting = getattr(type(self), name)
+                label, value = self._value(name, group.patterns)
                 if callable(value):
                     found = scheduled.setdefault(id(value), _Scheduled(value, []))
-                    found.places.append((getattr(type(self), name), values, k, path))
-                else:
-                    if label != name and path is not None:  # the optimizer's own are checked
-                        getattr(type(self), name).check_float32(label, value, path)
-                    values[k] = getattr(type(self), name).in_core(value)
+                    found.places.append((setting, values, k, group.float32))
+                    continue
+                if label != name and group.float32 is not None:  # the optimizer's own are checked
+                    setting.check_float32(label, value, group.float32)
+                values[k] = setting.in_core(value)
         self._scheduled = list(scheduled.values())
         stepper.set_hyper(self._hyper)
         stepper.set_options(
@@ -665,29 +662,8 @@ class Optimizer(Configured):
         return {
             "optimizer": type(self).__name__,
             "rule": self._rule_of_states() or self.rule,
-            **self._bound_state(stepper, live=live),
+            **bound_state(stepper, live=live),
             **own,
-        }
-
-    @staticmethod
-    def _bound_state(stepper: _core.Stepper | None, *, live: bool = False) -> dict[str, Any]:
-        """Return what belongs to the structure, of copies or of the live arrays."""
-        if stepper is None:
-            return {"step": 0, "steps": {}, "carry": {}, "state": {}}
-        paths, leaves = stepper.paths, range(len(stepper.paths))
-        if live:
-            step = stepper.step_count
-            counts = [stepper.count(leaf) for leaf in leaves]
-            carry = [stepper.carry(leaf) for leaf in leaves]
-            slots = [stepper.slots(leaf) for leaf in leaves]
-        else:
-            step, counts, carry, slots = stepper.snapshot()
-        own = zip(paths, counts, strict=True)
-        return {
-            "step": step,
-            "steps": {path: taken for path, taken in own if taken != step},
-            "carry": dict(zip(paths, carry, strict=True)),
-            "state": dict(zip(paths, slots, strict=True)),
         }
 
     def _schedules(self) -> dict[str, Any]:
@@ -697,7 +673,7 @@ class Optimizer(Configured):
             for name, value in values.items():
                 places[f"overrides[{pattern!r}][{name!r}]"] = value
         return {
-            label: part for name, value in places.items() for label, part in _stateful(value, name)
+            label: part for name, value in places.items() for label, part in stateful(value, name)
         }
 
     def _constants(self) -> dict[str, Any]:
@@ -722,13 +698,14 @@ class Optimizer(Configured):
             constants = self._check_state_dict(state_dict)
             stepper = self._stepper
             unbound = not state_dict["state"] and state_dict["step"] == 0  # before the first step
-            bind = stepper is not None and not unbound
-            fitted = self._fitted(stepper, state_dict) if stepper is not None and bind else None
+            fits = fitted(stepper, state_dict) if stepper is not None and not unbound else None
             self._loads += 1
-            undo = self._load_schedules(state_dict, constants)
+            parts = self._schedules()
+            parts = {k: part for k, part in parts.items() if k.split(".")[0] not in constants}
+            undo = load_schedules(parts, state_dict.get("schedules", {}))
             try:
-                if stepper is not None and fitted is not None:
-                    stepper.restore(*fitted)
+                if stepper is not None and fits is not None:
+                    stepper.restore(*fits)
             except BaseException:
                 undo()
                 raise
@@ -739,57 +716,9 @@ class Optimizer(Configured):
             self.__dict__.update(constants)
             self._stale = True
 
-    def _load_schedules(
-        self, saved: Mapping[str, Any], constants: Mapping[str, Any]
-    ) -> Callable[[], None]:
-        """Load the states of schedules, all or none; return what undoes it."""
-        states = saved.get("schedules", {})
-        parts = {k: v for k, v in self._schedules().items() if k.split(".")[0] not in constants}
-        if unknown := sorted(set(states) - set(parts)):
-            raise ValueError(
-                f"state_dict['schedules'] has states of {unknown}; schedules with a state are at "
-                f"{sorted(parts)}: give the constructor the same schedules, or delete these items"
-            )
-        before = {label: copy.deepcopy(part.state_dict()) for label, part in parts.items()}
-
-        def undo() -> None:
-            for label, part in parts.items():
-                part.load_state_dict(before[label])
-
-        label = ""
-        try:
-            for label, state in states.items():
-                parts[label].load_state_dict(copy.deepcopy(state))
-        except Exception as error:
-            undo()
-            raise ValueError(f"state_dict['schedules'][{label!r}] does not fit: {error}") from error
-        if missing := sorted(set(parts) - set(states)):
-            warn(
-                f"state_dict has no state of the schedules at {missing}; they go on from where "
-                "they are",
-                UserWarning,
-            )
-        return undo
-
     def _check_state_dict(self, saved: Mapping[str, Any]) -> dict[str, float]:
         """Check what can be without the parameters; return the hyperparameters."""
-        wanted = {"optimizer", "rule", "step", "hyperparameters", "carry", "state"}
-        if not isinstance(saved, Mapping) or set(saved) - {"schedules", "steps"} != wanted:
-            raise ValueError(f"state_dict is no dict with the keys {sorted(wanted)}")
-        if saved["optimizer"] != type(self).__name__:
-            raise ValueError(
-                f"state_dict['optimizer'] is {saved['optimizer']!r}; "
-                f"{type(self).__name__!r} is wanted"
-            )
-        step = saved["step"]
-        if not isinstance(step, (int, np.integer)) or not 0 <= step < 1 << 62:
-            raise ValueError(f"state_dict['step'] is {step!r}; a number of steps is wanted")
-        for name in ("hyperparameters", "carry", "state", "schedules", "steps"):
-            if not isinstance(saved.get(name, {}), Mapping):
-                raise ValueError(f"state_dict[{name!r}] is {saved[name]!r}; a dict is wanted")
-        for path, slots in saved["state"].items():
-            if not isinstance(slots, Mapping):
-                raise ValueError(f"state_dict['state'][{path!r}] is {slots!r}; a dict is wanted")
+        check_form(saved, type(self).__name__)
         known = self._hyperparameters()
         constants = {}
         for name, value in saved["hyperparameters"].items():
@@ -813,77 +742,21 @@ class Optimizer(Configured):
             )
         return constants
 
-    def _fitted(
-        self, stepper: _core.Stepper, saved: Mapping[str, Any]
-    ) -> tuple[int, list[int], list[list[float]], list[dict[str, NDArray[Any]]]]:
-        """Check that all of it fits, and return it as the core restores it."""
-        slots = {path: stepper.slots(leaf) for leaf, path in enumerate(stepper.paths)}
-        state = saved["state"]
-        if set(state) != set(slots):
-            raise ValueError(
-                f"state_dict['state'] has the parameters {sorted(state)}; "
-                f"{sorted(slots)} are wanted"
-            )
-        for path, arrays in slots.items():
-            if set(state[path]) != set(arrays):
-                raise ValueError(
-                    f"state_dict['state'][{path!r}] has the slots {sorted(state[path])}; "
-                    f"{sorted(arrays)} are wanted"
-                )
-            for name, array in arrays.items():
-                came = np.asarray(state[path][name])
-                if came.shape != array.shape or came.dtype != array.dtype:
-                    raise ValueError(
-                        f"state_dict['state'][{path!r}][{name!r}] is {came.dtype} of shape "
-                        f"{came.shape}; {array.dtype} of shape {array.shape} is wanted"
-                    )
-        carry: list[list[float]] = []
-        for leaf, path in enumerate(slots):
-            values = saved["carry"].get(path)
-            if not (
-                isinstance(values, (list, tuple))
-                and len(values) == len(stepper.carry(leaf))
-                and all(isinstance(x, (float, int)) for x in values)
-            ):
-                raise ValueError(
-                    f"state_dict['carry'][{path!r}] is {values!r}, which does not fit the rule"
-                )
-            carry.append([float(x) for x in values])
-        step, steps = int(saved["step"]), saved.get("steps", {})
-        if unknown := sorted(set(steps) - set(slots)):
-            raise ValueError(
-                f"state_dict['steps'] has {unknown}; some of {sorted(slots)} are wanted"
-            )
-        for path, taken in steps.items():
-            if not isinstance(taken, (int, np.integer)) or not 0 <= taken <= step:
-                raise ValueError(
-                    f"state_dict['steps'][{path!r}] is {taken!r}; a number of steps up to {step} "
-                    "is wanted"
-                )
-        arrays_of = [
-            {name: np.require(state[path][name], requirements="C") for name in slots[path]}
-            for path in stepper.paths
-        ]
-        return step, [int(steps.get(path, step)) for path in slots], carry, arrays_of
-
     def reset(self) -> None:
         """Forget states, step count and structure; hyperparameters and schedules stay."""
         with self._alone():
             self._loads += 1
-            self._stepper = None
-            self._pending = None
-            self._groups, self._float32 = [()], [None]
-            self._stale = True
+            self._unbind(None)
 
     def __getstate__(self) -> dict[str, Any]:
-        own = ("_stepper", "_turn", "_loads", "_hyper", "_scheduled")
+        own = ("_stepper", "_groups", "_group_of", "_hyper", "_scheduled", "_turn", "_loads")
         with self._alone():
             attributes = {k: v for k, v in self.__dict__.items() if k not in own}
             stepper = self._stepper
             if stepper is None:
                 return {"attributes": attributes, "bound": None}
             layouts = [_Layout(*stepper.layout(leaf)) for leaf in range(len(stepper.paths))]
-            bound = self._bound_state(stepper)
+            bound = bound_state(stepper)
         return {
             "attributes": attributes,
             "bound": {
@@ -896,15 +769,13 @@ class Optimizer(Configured):
     def __setstate__(self, pickled: dict[str, Any]) -> None:
         defaults = {field.name: field.default for field in fields(self)}  # of newer arguments
         self.__dict__.update({**defaults, **pickled["attributes"]})
-        self._stepper = None
         self._turn, self._loads = threading.RLock(), 0
-        self._hyper, self._scheduled = [], []
-        self._stale = True
+        self._unbind(self._pending)
         bound = pickled["bound"]
         if bound is not None:
             rule = RENAMED.get(bound["rule"], bound["rule"])
             self._stepper = self._bind(bound["structure"], rule)
-            self._stepper.restore(*self._fitted(self._stepper, bound))
+            self._stepper.restore(*fitted(self._stepper, bound))
 
 
 class Coupled(Optimizer):

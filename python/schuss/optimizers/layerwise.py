@@ -10,9 +10,9 @@ from .settings import Choice, Fraction, Hyperparameter, Maybe, NonNegative, Rate
 
 __all__ = ["LAMB", "LARS"]
 
-Adapted = Annotated[
-    Literal["all", "decayed", False], Choice({"all": 1.0, "decayed": 2.0, False: 0.0})
-]
+ADAPT = {"all": 1.0, "decayed": 2.0, False: 0.0}  # what words stand for in the core
+
+Adapted = Annotated[Literal["all", "decayed", False], Choice(ADAPT)]
 Most = Annotated[Maybe, Hyperparameter(double=True, absent=math.inf)]
 Least = Annotated[Maybe, Hyperparameter(double=True, absent=0.0)]
 
@@ -51,6 +51,11 @@ class LAMB(Coupled):
         max_ratio: r is at most this, where it is a ratio of norms; None for no bound.
         min_ratio: r is at least this, where it is a ratio of norms; None for no bound.
         decoupled_weight_decay: take η λ p beside the step, not in u.
+
+    Use it: Large batches: one rate for layers of all sizes, and rates that grow with the batch.
+
+    Trouble: Batches are small, where AdamW does as well. Tensors start as zeros: they crawl.
+    Tensors are joined or cut in another way: the result changes.
 
     Memory: two arrays as large as the parameters. A step reads the parameters and averages twice.
 
@@ -117,6 +122,11 @@ class LARS(Optimizer):
         max_ratio: r is at most this, where it is made of norms; None for no bound.
             `LARS(learning_rate=1.0, max_ratio=η, zero_ratio=η)` is LARC with the rate η.
         zero_ratio: r where ‖p‖ or ‖g‖ is 0, at least 0.
+
+    Use it: Convolutional networks in very large batches, with a warmup and a falling rate.
+
+    Trouble: The rate is that of SGD: it is too small by about 1,000. Tensors start as zeros: they
+    move at the whole rate, see `zero_ratio`.
 
     Memory: one array as large as the parameters. A step reads parameters and gradients twice.
 

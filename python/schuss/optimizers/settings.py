@@ -50,13 +50,6 @@ Value: TypeAlias = "float | Schedule"
 Maybe: TypeAlias = "float | Schedule | None"
 
 
-def _read(obj: Any, name: str) -> Any:
-    try:
-        return obj.__dict__[name]
-    except KeyError:
-        raise AttributeError(name) from None
-
-
 @functools.cache
 def _texts(doc: str | None) -> dict[str, str]:
     """Return what the docstring of a class says of its arguments."""
@@ -73,7 +66,12 @@ class Setting:
         self.__doc__ = _texts(owner.__doc__).get(name) or self.general()
 
     def __get__(self, obj: Any, owner: type | None = None) -> Any:
-        return self if obj is None else _read(obj, self.name)
+        if obj is None:
+            return self
+        try:
+            return obj.__dict__[self.name]
+        except KeyError:
+            raise AttributeError(self.name) from None
 
     def __set__(self, obj: Any, value: Any) -> None:
         checked = self.check(self.name, value)

@@ -33,6 +33,11 @@ class SGD(Coupled):
         weight_decay: λ, at least 0; adds λ p to the gradient.
         decoupled_weight_decay: take η λ p beside the step, see `AdamW`.
 
+    Use it: Convex and well scaled problems; with momentum images and long runs, where the best test
+    error counts.
+
+    Trouble: Curvatures differ much: it crawls along the flat directions. The rate is not tuned.
+
     Memory: one array as large as the parameters with momentum, none without.
 
     Example:
@@ -89,6 +94,11 @@ class ASGD(Optimizer):
         alpha: α, at least 0; above 1/2 and below 1 where it is the average that counts.
         t0: at least 0; a is the mean of the points from step t0 + 2 on.
         weight_decay: λ, at least 0; adds λ p to the gradient.
+
+    Use it: Convex problems with noisy gradients, where the average of the points is the answer.
+
+    Trouble: The average is not read: `state` has it, the parameters are those of SGD. It begins
+    before they are near.
 
     Memory: one array as large as the parameters.
 

@@ -25,6 +25,10 @@ class Lion(Optimizer):
         beta2: β2 in [0, 1).
         weight_decay: λ, at least 0.
 
+    Use it: Large models, large batches, little memory.
+
+    Trouble: Batches are small, or the rate is Adam's: take a tenth.
+
     Memory: one array as large as the parameters.
 
     Example:
@@ -68,6 +72,10 @@ class Rprop(Coupled):
         step_max: the largest step size, at least 0.
         weight_decay: λ, at least 0; adds λ p to the gradient.
         decoupled_weight_decay: take η λ p beside the step, see `AdamW`.
+
+    Use it: Gradients of the whole data set, whose size says nothing.
+
+    Trouble: Gradients are those of batches: noise turns their signs.
 
     Memory: two arrays as large as the parameters.
 

@@ -14,7 +14,7 @@ import numpy as np
 from .. import _core
 from ..checks import count, flag, fraction, positive, tolerance
 from ..kinds import Kinds, as_array
-from ..structures import map_leaves
+from ..structures import leaves, map_leaves
 from ..suggest import Declared
 from .bounds import Sides, flat_bounds
 from .result import Result
@@ -34,6 +34,40 @@ STATE_FORMAT = _core.STATE_FORMAT  # of the bytes in `Solver._state`, which begi
 def named_leaves(tree: Any, name: str) -> list[tuple[str, Any]]:
     """Return the arrays of a structure, and where they are; "" where it is one array."""
     return _core.flatten(tree, name)
+
+
+def real_array(name: str, given: Any) -> Any:
+    """Return an array of real numbers, or raise an error that names it."""
+    array = as_array(given, name)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} has dtype {array.dtype}; real numbers are wanted")
+    return array
+
+
+def flat(tree: Any) -> Any:
+    """Return all elements after each other, in C order and float64."""
+    arrays = (as_array(leaf, "gradient") for leaf in leaves(tree))
+    return np.concatenate([np.asarray(array, np.float64).ravel() for array in arrays])
+
+
+def like(tree: Any, elements: Any) -> Any:
+    """Return the elements in the structure and dtypes of a tree."""
+    at = 0
+
+    def take(leaf: Any) -> Any:
+        nonlocal at
+        piece = elements[at : at + leaf.size].astype(leaf.dtype).reshape(leaf.shape)
+        at += leaf.size
+        return piece
+
+    return map_leaves(take, tree)
+
+
+def copied(tree: Any) -> Any:
+    """Return copies of all arrays, which are the receiver's to write."""
+    if isinstance(tree, np.ndarray):  # the usual case, many times a run
+        return tree.copy()
+    return map_leaves(lambda leaf: leaf.copy(), tree)
 
 
 def scalar(f: Any) -> float:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import _core
 from ..kinds import as_array, in_kind_of
-from .base import ROWS, checked_options
+from .base import ROWS, checked_options, real_array
 from .bounds import batch_bounds, nothing
 from .minimize import method_name, settings_of
 from .result import BatchResult
@@ -93,88 +92,80 @@ def minimize_batch(
         >>> result.success.all(), result.x.round(6).tolist()
         (np.True_, [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
     """
-    given = (method, tol, options, bounds, dict(more))
-    return solved(comm, partial(_minimize_batch, fun, X0, args, *given))
 
+    def solve(share: Share) -> BatchResult:
+        name = method_name(method)
+        needs = ROWS[name]["needs"]
+        if needs == "hessian_product":
+            raise ValueError(f"method is {method!r}; a batch takes Hessians, with 'newton'")
+        starts = as_array(X0, "X0")
+        if starts.dtype.kind not in "fiub":
+            raise TypeError(f"X0 has dtype {starts.dtype}; a real dtype is wanted")
+        if starts.ndim < 2 or 0 in starts.shape[1:]:
+            raise ValueError(
+                f"X0 has shape {starts.shape}; (count, n) is wanted, with n of at least 1"
+            )
+        double = np.dtype(np.float64)
+        dtype = np.dtype(np.float32) if starts.dtype in (np.float16, np.float32) else double
+        shape, count = starts.shape[1:], len(starts)
+        n = int(np.prod(shape))
+        settings = settings_of(name, options, dict(more), tol)
+        settings.pop("finite_diff_rel_step", None)
+        disp = verbosity(settings.pop("disp", 0))
+        if settings.pop("trace", False):
+            raise ValueError("trace is True; of a batch none is kept")
+        rows = share(count)
+        flat = np.require(starts, dtype, ["C", "A"]).reshape(count, n)[rows]
+        if not nothing(bounds):
+            sides = batch_bounds(bounds, shape, count, dtype)
+            if sides is not None and sides[0].size == count * n:
+                lower, upper = (side.reshape(count, n)[rows].ravel() for side in sides)
+                sides = lower, upper
+            settings["bounds"] = sides
+        batch = _core.Batch(name, flat, checked_options(name, settings))
+        further = args if isinstance(args, tuple) else (args,)
+        wanted = 3 if needs == "hessian" else 2
+        while (index := batch.running()).size:
+            k = index.size
+            points = in_kind_of(X0, batch.points().reshape(k, *shape))
+            returned = fun(points, index + rows.start, *further)
+            if not isinstance(returned, (tuple, list)) or len(returned) != wanted:
+                what = "(values, gradients, Hessians)" if wanted == 3 else "(values, gradients)"
+                raise TypeError(f"fun returned {type(returned).__name__}; {what} is wanted")
+            f, *derivatives = returned
+            f = _checked("f", f, (k,), double)
+            if not (finite := np.isfinite(f)).all():  # of those problems nothing else is looked at
+                blanks = (("g", np.full(shape, np.nan)), ("H", np.full((n, n), np.nan)))
+                derivatives = [
+                    _filled(name, rows, finite, blank)
+                    for rows, (name, blank) in zip(derivatives, blanks, strict=False)
+                ]
+            g = _checked("g", derivatives[0], (k, *shape), dtype)
+            if not finite.all():
+                g = np.where(finite.reshape(k, *(1 for _ in shape)), g, dtype.type(np.nan))
+            h = _checked("H", derivatives[1], (k, n, n), double) if wanted == 3 else None
+            batch.tell(f, g, h)
+        found = batch.results()
+        x, jac = (in_kind_of(X0, found[key].reshape(-1, *shape)) for key in ("x", "jac"))
+        result = BatchResult(
+            x=x,
+            fun=found["fun"],
+            jac=jac,
+            nit=found["nit"],
+            nfev=found["nfev"],
+            njev=found["nfev"].copy(),
+            nhev=found["nhev"],
+            status=found["status"],
+            success=found["status"] == 0,
+            message=found["message"],
+        )
+        if needs == "hessian":
+            result.update({key: found[key] for key in ("min_curvature", "is_minimum", "shift")})
+        if disp:
+            print(f"{result.success.sum()} of {len(flat)} converged: nit={result.nit.sum()} in all")
+        return result
 
-def _minimize_batch(
-    fun: Callable[..., Any],
-    X0: Any,
-    args: Any,
-    method: str,
-    tol: float | None,
-    options: Mapping[str, Any] | None,
-    bounds: Any,
-    more: dict[str, Any],
-    share: Share,
-) -> BatchResult:
-    name = method_name(method)
-    needs = ROWS[name]["needs"]
-    if needs == "hessian_product":
-        raise ValueError(f"method is {method!r}; a batch takes Hessians, with 'newton'")
-    starts = as_array(X0, "X0")
-    if starts.dtype.kind not in "fiub":
-        raise TypeError(f"X0 has dtype {starts.dtype}; a real dtype is wanted")
-    if starts.ndim < 2 or 0 in starts.shape[1:]:
-        raise ValueError(f"X0 has shape {starts.shape}; (count, n) is wanted, with n of at least 1")
-    dtype = np.dtype(np.float32 if starts.dtype in (np.float16, np.float32) else np.float64)
-    shape, count = starts.shape[1:], len(starts)
-    n = int(np.prod(shape))
-    settings = settings_of(name, options, more, tol)
-    settings.pop("finite_diff_rel_step", None)
-    disp = verbosity(settings.pop("disp", 0))
-    if settings.pop("trace", False):
-        raise ValueError("trace is True; of a batch none is kept")
-    rows = share(count)
-    flat = np.require(starts, dtype, ["C", "A"]).reshape(count, n)[rows]
-    if not nothing(bounds):
-        sides = batch_bounds(bounds, shape, count, dtype)
-        if sides is not None and sides[0].size == count * n:
-            lower, upper = (side.reshape(count, n)[rows].ravel() for side in sides)
-            sides = lower, upper
-        settings["bounds"] = sides
-    batch = _core.Batch(name, flat, checked_options(name, settings))
-    args = args if isinstance(args, tuple) else (args,)
-    wanted = 3 if needs == "hessian" else 2
-    while (index := batch.running()).size:
-        k = index.size
-        points = in_kind_of(X0, batch.points().reshape(k, *shape))
-        returned = fun(points, index + rows.start, *args)
-        if not isinstance(returned, (tuple, list)) or len(returned) != wanted:
-            what = "(values, gradients, Hessians)" if wanted == 3 else "(values, gradients)"
-            raise TypeError(f"fun returned {type(returned).__name__}; {what} is wanted")
-        f, *derivatives = returned
-        f = _checked("f", f, (k,), np.dtype(np.float64))
-        if not (finite := np.isfinite(f)).all():  # of those problems nothing else is looked at
-            blanks = (("g", np.full(shape, np.nan)), ("H", np.full((n, n), np.nan)))
-            derivatives = [
-                _filled(name, rows, finite, blank)
-                for rows, (name, blank) in zip(derivatives, blanks, strict=False)
-            ]
-        g = _checked("g", derivatives[0], (k, *shape), dtype)
-        if not finite.all():
-            g = np.where(finite.reshape(k, *(1 for _ in shape)), g, dtype.type(np.nan))
-        h = _checked("H", derivatives[1], (k, n, n), np.dtype(np.float64)) if wanted == 3 else None
-        batch.tell(f, g, h)
-    found = batch.results()
-    x, jac = (in_kind_of(X0, found[key].reshape(-1, *shape)) for key in ("x", "jac"))
-    result = BatchResult(
-        x=x,
-        fun=found["fun"],
-        jac=jac,
-        nit=found["nit"],
-        nfev=found["nfev"],
-        njev=found["nfev"].copy(),
-        nhev=found["nhev"],
-        status=found["status"],
-        success=found["status"] == 0,
-        message=found["message"],
-    )
-    if needs == "hessian":
-        result.update({key: found[key] for key in ("min_curvature", "is_minimum", "shift")})
-    if disp:
-        print(f"{result.success.sum()} of {len(flat)} converged: nit={result.nit.sum()} in all")
-    return result
+    return solved(comm, solve)
 
 
 def _filled(name: str, rows: Any, finite: Any, blank: Any) -> Any:
@@ -193,9 +184,7 @@ def _filled(name: str, rows: Any, finite: Any, blank: Any) -> Any:
 
 def _checked(name: str, given: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
     """Return an array of a shape as the core takes it, or raise an error that names it."""
-    array = as_array(given, name)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} has dtype {array.dtype}; real numbers are wanted")
+    array = real_array(name, given)
     if array.shape != shape and array.shape[:1] == shape[:1] and array.size == shape[0]:
         array = array.reshape(shape) if np.prod(shape) == shape[0] else array  # one number each
     if array.shape != shape:

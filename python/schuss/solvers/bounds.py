@@ -91,7 +91,7 @@ def _of_side(name: str, side: Any, infinite: float, start: Any) -> Any:
     if isinstance(start, np.ndarray):
         return _side(name, side, infinite, start.shape)
     if _is_number(side):
-        return np.concatenate([_of_side(name, side, infinite, child) for child in _children(start)])
+        return np.concatenate([_of_side(name, side, infinite, start[key]) for key in _keys(start)])
     _check_like(name, side, start)
     return np.concatenate(
         [_of_side(f"{name}.{key}", side[key], infinite, start[key]) for key in _keys(start)]
@@ -100,10 +100,6 @@ def _of_side(name: str, side: Any, infinite: float, start: Any) -> Any:
 
 def _keys(start: Any) -> list[Any]:
     return list(start) if isinstance(start, dict) else list(range(len(start)))
-
-
-def _children(start: Any) -> list[Any]:
-    return [start[key] for key in _keys(start)]
 
 
 def batch_bounds(

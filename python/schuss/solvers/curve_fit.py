@@ -14,7 +14,7 @@ from ..checks import choice, flag
 from ..kinds import as_array
 from ..linalg import cholesky
 from ..suggest import explain
-from .base import starting_point
+from .base import real_array, starting_point
 from .bounds import each_side, two_sides
 from .least_squares import covariance, fit
 
@@ -61,14 +61,6 @@ def _finite(name: str, array: Any) -> None:
             f"{name}[{at}] is {array[tuple(bad[0])]}; finite numbers are wanted: array must not "
             "contain infs or NaNs"  # SciPy's words
         )
-
-
-def _numbers(name: str, given: Any) -> Any:
-    """Return numbers as float64."""
-    array = as_array(given, name)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} has dtype {array.dtype}; real numbers are wanted")
-    return array.astype(np.float64)
 
 
 def _whitener(sigma: Any, m: int) -> Callable[[Any], Any]:
@@ -224,11 +216,11 @@ def curve_fit(
     if "args" in settings:
         raise ValueError("args is given; f takes none beside xdata and parameters")
     if isinstance(xdata, (list, tuple, np.ndarray)):
-        xdata = _numbers("xdata", xdata)
-    ydata = _numbers("ydata", ydata)
+        xdata = real_array("xdata", xdata).astype(np.float64)
+    ydata = real_array("ydata", ydata).astype(np.float64)
     if ydata.size == 0:
         raise ValueError("ydata has no elements; at least one is wanted: it must not be empty")
-    sigma = None if sigma is None else _numbers("sigma", sigma)
+    sigma = None if sigma is None else real_array("sigma", sigma).astype(np.float64)
     if nan_policy is None if check_finite is None else flag("check_finite", check_finite):
         _finite("ydata", ydata)
         if isinstance(xdata, np.ndarray):

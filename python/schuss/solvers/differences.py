@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..caller import warn
-from ..kinds import as_array
-from ..structures import map_leaves
-from .base import scalar
+from ..structures import leaves, map_leaves
+from .base import copied, flat, like, scalar
 from .bounds import Sides, each_side, projected
 
 __all__ = ["Differences", "GradientDifferences", "JacobianDifferences", "value_and_gradient"]
@@ -29,41 +28,6 @@ NEAR = 1000.0
 AGREED = 0.1
 # A variable is taken to be at least this part of what it was in the run.
 SHRUNK = 1e-3
-
-
-def leaves(tree: Any) -> list[Any]:
-    found: list[Any] = []
-    map_leaves(found.append, tree)
-    return found
-
-
-def _doubles(leaf: Any) -> Any:
-    return np.asarray(as_array(leaf, "gradient"), np.float64).ravel()
-
-
-def flat(tree: Any) -> Any:
-    """Return all elements after each other, in C order and float64."""
-    return np.concatenate([_doubles(leaf) for leaf in leaves(tree)])
-
-
-def like(tree: Any, elements: Any) -> Any:
-    """Return the elements in the structure and dtypes of a tree."""
-    at = 0
-
-    def take(leaf: Any) -> Any:
-        nonlocal at
-        piece = elements[at : at + leaf.size].astype(leaf.dtype).reshape(leaf.shape)
-        at += leaf.size
-        return piece
-
-    return map_leaves(take, tree)
-
-
-def copied(tree: Any) -> Any:
-    """Return copies of all arrays, which are the receiver's to write."""
-    if isinstance(tree, np.ndarray):  # the usual case, many times a run
-        return tree.copy()
-    return map_leaves(lambda leaf: leaf.copy(), tree)
 
 
 def rounding(*values: Any) -> float:
@@ -424,9 +388,10 @@ class GradientDifferences:
         self.error = math.nan
 
     def _slopes(self, x: Any) -> Any:
-        lower, upper = each_side(self._bounds, flat(x).size)
-        if not ((lower <= flat(x)) & (flat(x) <= upper)).all():
-            return np.full(lower.size, np.nan)
+        here = flat(x)
+        lower, upper = each_side(self._bounds, here.size)
+        if not ((lower <= here) & (here <= upper)).all():
+            return np.full(here.size, np.nan)
         self.evaluations += 1
         gradient = self._gradient(copied(x))
         self._coarse = max(self._coarse, rounding(*leaves(gradient)))
@@ -485,8 +450,7 @@ class GradientDifferences:
         slopes = None if self._central else self._slopes(x)
         columns = []
         lower, upper = each_side(self._bounds, size.size)
-        for unit in np.eye(size.size):
-            free = (lower < upper) @ unit
+        for unit, free in zip(np.eye(size.size), lower < upper, strict=True):
             columns.append(self._along(x, unit, size, slopes) if free else 0.0 * unit)
             if self._coarse > max(coarse, rounding(*leaves(x))):
                 return self.hessian(x)
@@ -626,6 +590,18 @@ def _slope_through(first: tuple[float, Any], second: tuple[float, Any] | None = 
     return (beyond * (a / b) - change * (b / a)) / (a - b)
 
 
+def is_central(name: str, given: Any, cost: str, others: str = "True, a function") -> bool:
+    """Whether differences that stand for a function are central; without a word, with a warning.
+
+    cost: what each derivative costs, and what to give instead. others: what else may be given.
+    """
+    if given is None or (name == "jac" and isinstance(given, (bool, np.bool_))):
+        warn(f"{name} is {given}: {cost}", UserWarning)
+    elif not (isinstance(given, str) and given in ("2-point", "3-point")):
+        raise ValueError(f"{name} is {given!r}; {others}, '2-point', '3-point' or None is wanted")
+    return not isinstance(given, str) or given == "3-point"
+
+
 def value_and_gradient(
     fun: Callable[..., Any],
     jac: Any,
@@ -661,15 +637,10 @@ def value_and_gradient(
         return both
     if callable(jac):
         return lambda x: (fun(lend(x), *args), jac(x, *args))
-    if jac is None or isinstance(jac, (bool, np.bool_)):
-        warn(
-            f"jac is {jac}: each gradient costs 2 n = {2 * size} evaluations of fun; pass jac=True "
-            "where fun returns (f, gradient), a function for the gradient, or, if you mean it, "
-            "jac='3-point', or '2-point', which costs n + 1 and is less exact",
-            UserWarning,
-        )
-        return Differences(fun, args, step=step, gtol=gtol, bounds=bounds)
-    if isinstance(jac, str) and jac in ("2-point", "3-point"):
-        central = jac == "3-point"
-        return Differences(fun, args, central=central, step=step, gtol=gtol, bounds=bounds)
-    raise ValueError(f"jac is {jac!r}; True, a function, '2-point', '3-point' or None is wanted")
+    cost = (
+        f"each gradient costs 2 n = {2 * size} evaluations of fun; pass jac=True where fun returns "
+        "(f, gradient), a function for the gradient, or, if you mean it, jac='3-point', or "
+        "'2-point', which costs n + 1 and is less exact"
+    )
+    central = is_central("jac", jac, cost)
+    return Differences(fun, args, central=central, step=step, gtol=gtol, bounds=bounds)

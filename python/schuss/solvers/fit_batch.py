@@ -14,6 +14,7 @@ from ..checks import count as checked_count
 from ..checks import tolerance
 from ..kinds import as_array, in_kind_of
 from ..suggest import did_you_mean
+from .base import real_array
 from .guesses import guess
 from .result import BatchResult
 from .shares import Share, solved
@@ -103,40 +104,27 @@ def least_squares_batch(
         >>> result.x.round(6).tolist()
         [[0.5], [1.0], [2.0]]
     """
-    given = (fun, X0, bounds, tol, maxfun, args, progress)
-    return solved(comm, partial(_least_squares_batch, *given))
 
+    def solve(share: Share) -> BatchResult:
+        starts = _starts("X0", X0, None)
+        lower, upper = _bounds(bounds, *starts.shape)
+        rows = share(len(starts))
+        starts, lower, upper = _own(rows, len(starts), starts, lower, upper)
+        further = args if isinstance(args, tuple) else (args,)
 
-def _least_squares_batch(
-    fun: Callable[..., Any],
-    X0: Any,
-    bounds: Any,
-    tol: float,
-    maxfun: int | None,
-    args: Any,
-    progress: Callable[[str, int, int], None] | None,
-    share: Share,
-) -> BatchResult:
-    starts = _starts("X0", X0, None)
-    lower, upper = _bounds(bounds, *starts.shape)
-    rows = share(len(starts))
-    starts, lower, upper = _own(rows, len(starts), starts, lower, upper)
-    args = args if isinstance(args, tuple) else (args,)
+        def evaluate(points: Any, index: Any) -> tuple[Any, Any]:
+            returned = fun(in_kind_of(X0, points.copy()), index + rows.start, *further)
+            if not isinstance(returned, (tuple, list)) or len(returned) != 2:
+                raise TypeError(
+                    f"fun returned {type(returned).__name__}; (residuals, Jacobians) is wanted"
+                )
+            r = _numbers("r", returned[0], (len(index), None))
+            return r, _numbers("J", returned[1], (*r.shape, starts.shape[1]))
 
-    def evaluate(points: Any, index: Any) -> tuple[Any, Any]:
-        returned = fun(in_kind_of(X0, points.copy()), index + rows.start, *args)
-        if not isinstance(returned, (tuple, list)) or len(returned) != 2:
-            raise TypeError(
-                f"fun returned {type(returned).__name__}; (residuals, Jacobians) is wanted"
-            )
-        r = _numbers("r", returned[0], (len(index), None))
-        return r, _numbers("J", returned[1], (*r.shape, starts.shape[1]))
+        given = (starts, lower, upper, tol, maxfun, _told(progress, fun))
+        return _in_kind(X0, _fit_function(evaluate, *given))
 
-    told = _told(progress, fun)
-    return _in_kind(
-        X0,
-        _fit_function(evaluate, starts, lower, upper, tol, maxfun, None, None, None, False, told),
-    )
+    return solved(comm, solve)
 
 
 def curve_fit_batch(
@@ -214,84 +202,71 @@ def curve_fit_batch(
         >>> result.names, result.x.round(6).tolist()
         (['amplitude', 'rate'], [[2.0, 1.0], [3.0, 0.5]])
     """
-    given = (f, xdata, Y, P0, sigma, absolute_sigma, bounds, jac, mask, tol, maxfun, progress)
-    return solved(comm, partial(_curve_fit_batch, *given))
 
-
-def _curve_fit_batch(
-    f: str | Callable[..., Any],
-    xdata: Any,
-    Y: Any,
-    P0: Any,
-    sigma: Any,
-    absolute_sigma: bool,
-    bounds: Any,
-    jac: Callable[..., Any] | None,
-    mask: Any,
-    tol: float,
-    maxfun: int | None,
-    progress: Callable[[str, int, int], None] | None,
-    share: Share,
-) -> BatchResult:
-    missing = np.ma.getmaskarray(Y) if isinstance(Y, np.ma.MaskedArray) else None
-    y = _numbers("Y", np.ma.getdata(Y) if missing is not None else Y, (None, None))
-    missing = _mask(mask, missing, y.shape)
-    weights = _weights(sigma, y.shape)
-    count, m = y.shape
-    rows = share(count)
-    y, weights, missing = _own(rows, count, y, weights, missing)
-    if isinstance(f, str):
-        if jac is not None:
-            raise ValueError(
-                "jac is given beside a model by name, which has its own; None is wanted"
+    def solve(share: Share) -> BatchResult:
+        missing = np.ma.getmaskarray(Y) if isinstance(Y, np.ma.MaskedArray) else None
+        y = _numbers("Y", np.ma.getdata(Y) if missing is not None else Y, (None, None))
+        missing = _mask(mask, missing, y.shape)
+        weights = _weights(sigma, y.shape)
+        count, m = y.shape
+        rows = share(count)
+        y, weights, missing = _own(rows, count, y, weights, missing)
+        if isinstance(f, str):
+            if jac is not None:
+                raise ValueError(
+                    "jac is given beside a model by name, which has its own; None is wanted"
+                )
+            model, names, variables = named_model(f)
+            x = _numbers("xdata", xdata, None)
+            own = (m,) if variables == 1 else (variables, m)
+            each = (count, m) if variables == 1 else (variables, count, m)
+            if x.shape not in (own, each):
+                raise ValueError(f"xdata has shape {x.shape}; {own} or {each} is wanted")
+            x = np.ascontiguousarray(x[..., rows, :]) if x.shape == each else x
+            if P0 is None:
+                all_x = x if x.ndim == len(each) else np.expand_dims(x, -2)  # of all fits the same
+                starts = guess(f, np.broadcast_to(all_x, (*each[:-2], *y.shape)), y, missing)
+            else:
+                [starts] = _own(rows, count, _starts("P0", P0, count, len(names)))
+            lower, upper = _own(rows, count, *_bounds(bounds, count, len(names)))
+            limits = _limits(tol, maxfun, len(names))
+            fitted = (x, y, starts, weights, missing, lower, upper)
+            found, factors = model.fit(*fitted, *limits, _told(progress, f))
+            result = _result(found, factors, m, missing, absolute_sigma)
+            result["names"] = names
+            return _in_kind(P0, result)
+        if not callable(f):
+            raise TypeError(
+                f"f is of type {type(f).__name__}; a function or a model's name is wanted"
             )
-        model, names, variables = named_model(f)
-        x = _numbers("xdata", xdata, None)
-        own = (m,) if variables == 1 else (variables, m)
-        each = (count, m) if variables == 1 else (variables, count, m)
-        if x.shape not in (own, each):
-            raise ValueError(f"xdata has shape {x.shape}; {own} or {each} is wanted")
-        x = np.ascontiguousarray(x[..., rows, :]) if x.shape == each else x
         if P0 is None:
-            all_x = x if x.ndim == len(each) else _per_fit(x)
-            starts = guess(f, np.broadcast_to(all_x, (*each[:-2], *y.shape)), y, missing)
-        else:
-            [starts] = _own(rows, count, _starts("P0", P0, count, len(names)))
-        lower, upper = _own(rows, count, *_bounds(bounds, count, len(names)))
-        limits = _limits(tol, maxfun, len(names))
-        given = (x, y, starts, weights, missing, lower, upper)
-        found, factors = model.fit(*given, *limits, _told(progress, f))
-        result = _result(found, factors, m, missing, absolute_sigma)
-        result["names"] = names
-        return _in_kind(P0, result)
-    if not callable(f):
-        raise TypeError(f"f is of type {type(f).__name__}; a function or a model's name is wanted")
-    if P0 is None:
-        raise ValueError("P0 is None; for a function f starts, (n,) or (count, n), are wanted")
-    starts = _starts("P0", P0, count)
-    lower, upper = _bounds(bounds, *starts.shape)
-    starts, lower, upper = _own(rows, count, starts, lower, upper)
-    x = as_array(xdata, "xdata")
-    each_own = x.shape[-2:] == (count, m)
-    x = x[..., rows, :] if each_own else x
+            raise ValueError("P0 is None; for a function f starts, (n,) or (count, n), are wanted")
+        starts = _starts("P0", P0, count)
+        lower, upper = _bounds(bounds, *starts.shape)
+        starts, lower, upper = _own(rows, count, starts, lower, upper)
+        x = as_array(xdata, "xdata")
+        each_own = x.shape[-2:] == (count, m)
+        x = x[..., rows, :] if each_own else x
 
-    def at(points: Any, index: Any) -> tuple[Any, Any]:  # what f and jac are called with
-        rows = x[..., index, :] if each_own else x
-        return in_kind_of(xdata, rows), in_kind_of(P0, points.copy())
+        def at(points: Any, index: Any) -> tuple[Any, Any]:  # what f and jac are called with
+            rows = x[..., index, :] if each_own else x
+            return in_kind_of(xdata, rows), in_kind_of(P0, points.copy())
 
-    def values(points: Any, index: Any) -> Any:
-        return _numbers("f", f(*at(points, index)), (len(index), m))
+        def values(points: Any, index: Any) -> Any:
+            return _numbers("f", f(*at(points, index)), (len(index), m))
 
-    def evaluate(points: Any, index: Any) -> tuple[Any, Any]:
-        at_points = values(points, index)
-        if jac is None:
-            return at_points, _differences(values, points, index, lower, upper)
-        shape = (len(index), m, starts.shape[1])
-        return at_points, _numbers("jac", jac(*at(points, index)), shape)
+        def evaluate(points: Any, index: Any) -> tuple[Any, Any]:
+            at_points = values(points, index)
+            if jac is None:
+                return at_points, _differences(values, points, index, lower, upper)
+            shape = (len(index), m, starts.shape[1])
+            return at_points, _numbers("jac", jac(*at(points, index)), shape)
 
-    told = _told(progress, f)
-    data = (y, weights, missing, absolute_sigma)
-    return _in_kind(P0, _fit_function(evaluate, starts, lower, upper, tol, maxfun, *data, told))
+        given = (starts, lower, upper, tol, maxfun, _told(progress, f))
+        data = (y, weights, missing, absolute_sigma)
+        return _in_kind(P0, _fit_function(evaluate, *given, *data))
+
+    return solved(comm, solve)
 
 
 def _told(
@@ -327,11 +302,11 @@ def _fit_function(
     upper: NDArray[Any],
     tol: float,
     maxfun: int | None,
-    y: Any,
-    weights: Any,
-    missing: Any,
-    absolute_sigma: bool,
     told: Callable[[int, int], None] | None,
+    y: Any = None,
+    weights: Any = None,
+    missing: Any = None,
+    absolute_sigma: bool = False,
 ) -> BatchResult:
     """Return the fits of a function that gives values and Jacobians at points of some fits.
 
@@ -343,13 +318,9 @@ def _fit_function(
     m: int | None = None
     parts: list[tuple[dict[str, Any], tuple[Any, Any, Any], int]] = []
 
-    def own(array: Any) -> Any:  # rows of what each fit has for itself
-        return array[rows] if array is not None and array.shape[:-1] == (count,) else array
-
     while m is None or rows.start < count:
-        index = np.arange(count)[rows]
-        limits_and_data = (own(lower), own(upper), limits, own(y), own(weights), own(missing))
-        parts.append(_fit_rows(evaluate, index, starts[rows], *limits_and_data, m))
+        own = _own(rows, count, starts, lower, upper, y, weights, missing)
+        parts.append(_fit_rows(evaluate, np.arange(count)[rows], limits, m, *own))
         m = parts[0][2]
         if told is not None:
             told(min(rows.stop, count), count)
@@ -364,14 +335,14 @@ def _fit_function(
 def _fit_rows(
     evaluate: Callable[[Any, Any], tuple[Any, Any]],
     rows: NDArray[Any],
+    limits: tuple[float, float],
+    m: int | None,
     starts: NDArray[Any],
     lower: NDArray[Any],
     upper: NDArray[Any],
-    limits: tuple[float, float],
     y: Any,
     weights: Any,
     missing: Any,
-    m: int | None,
 ) -> tuple[dict[str, Any], tuple[Any, Any, Any], int]:
     """Return the fits of some rows, the factors of their last Jacobians, and m."""
     index = np.arange(len(rows))
@@ -514,16 +485,9 @@ def named_model(name: str) -> tuple[_core.Model, list[str], int]:
     return _core.Model(base, "offset" in terms, "slope" in terms), names, variables
 
 
-def _per_fit(x: NDArray[Any]) -> NDArray[Any]:
-    """Return points that all fits share with an axis for the fits before the last."""
-    return np.expand_dims(x, -2)
-
-
 def _numbers(name: str, given: Any, shape: tuple[int | None, ...] | None) -> NDArray[Any]:
     """Return a C-contiguous float64 array of a shape, in which None stands for any length."""
-    array = as_array(given, name)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} has dtype {array.dtype}; real numbers are wanted")
+    array = real_array(name, given)
     if shape is not None:
         fits = array.ndim == len(shape) and all(
             want in (None, have) for want, have in zip(shape, array.shape, strict=True)

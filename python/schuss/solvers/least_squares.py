@@ -13,11 +13,11 @@ import numpy as np
 from ..caller import warn
 from ..checks import count, flag, positive
 from ..kinds import Kinds, as_array
-from ..structures import map_leaves
+from ..structures import leaves, map_leaves
 from ..suggest import did_you_mean, explain
-from .base import Solver, named_leaves
+from .base import Solver, copied, flat, like, named_leaves
 from .bounds import each_side, projected, two_sides
-from .differences import JacobianDifferences, copied, flat, leaves, like
+from .differences import JacobianDifferences, is_central
 from .losses import LOSSES
 from .minimize import STOPPED, watcher
 from .result import LeastSquaresResult
@@ -359,13 +359,6 @@ INSTEAD = {
 }
 
 
-def warn_unused(given: Mapping[str, Any]) -> None:
-    """Say of SciPy's arguments what they do here."""
-    for name, value in given.items():
-        if value is not None:
-            warn(f"{name} is {value!r}, which changes nothing: {INSTEAD[name]}", UserWarning)
-
-
 def least_squares(
     fun: Callable[..., Any],
     x0: Any,
@@ -506,7 +499,9 @@ def fit(
             raise TypeError(f"there is no argument {name!r}{did_you_mean(name, known)}")
     if not (isinstance(x_scale, str) and x_scale == "jac"):
         warn(f"x_scale is {x_scale!r}, which changes nothing: scales come from J", UserWarning)
-    warn_unused(unused)
+    for name, value in unused.items():
+        if value is not None:
+            warn(f"{name} is {value!r}, which changes nothing: {INSTEAD[name]}", UserWarning)
     solver = LeastSquares(
         x0,
         bounds=bounds,
@@ -522,11 +517,10 @@ def fit(
     keywords = dict(kwargs or {})
 
     def called(function: Callable[..., Any]) -> Callable[[Any], Any]:
-        return (
-            kinds.taken_by(lambda x: function(x, *further, **keywords))
-            if kinds
-            else (lambda x: function(x, *further, **keywords))
-        )
+        def call(x: Any) -> Any:
+            return function(x, *further, **keywords)
+
+        return kinds.taken_by(call) if kinds else call
 
     evaluate = Evaluator(solver, called(fun), called(jac) if callable(jac) else jac, diff_step)
 
@@ -550,7 +544,7 @@ def fit(
             nit = solver.nit
     result = solver._result(copy=not solver.done)
     result.nfev = evaluate.evaluations
-    if evaluate.by_differences and result.status == 2 and result.relative_offset <= NEAR:
+    if evaluate.differences and result.status == 2 and result.relative_offset <= NEAR:
         result.update(
             status=0,
             success=True,
@@ -573,6 +567,7 @@ class Evaluator:
 
     Attributes:
         evaluations: of the residuals so far.
+        differences: what gives the Jacobian where no function does.
         known: whether the Jacobian at the first point is.
     """
 
@@ -581,47 +576,37 @@ class Evaluator:
         solver: LeastSquares,
         fun: Callable[[Any], Any],
         jac: Any,
-        step: float | None = None,
+        step: float | None,
     ) -> None:
         self._solver = solver
         self._fun = fun
         self._both = isinstance(jac, (bool, np.bool_)) and bool(jac)
         self._r: Any = None
         self._J: Any = None  # of the last point, where both come together
-        self._differences: JacobianDifferences | None = None
+        self.differences: JacobianDifferences | None = None
         self._calls = 0
         self.known = False
         if callable(jac):
             self._jac = jac
         elif not self._both:
-            self._differences = self._by_differences(jac, step)
+            self.differences = self._by_differences(jac, step)
 
     def _by_differences(self, jac: Any, step: float | None) -> JacobianDifferences:
-        if jac is None or isinstance(jac, (bool, np.bool_)):
-            warn(
-                f"jac is {jac}: each Jacobian costs 2 n = {2 * self._solver.size} evaluations of "
-                "fun; pass a function for it, jac=True where fun returns (residuals, Jacobian), "
-                "or, if you mean it, jac='3-point', or '2-point', which costs n and is less exact",
-                UserWarning,
-            )
-        elif not (isinstance(jac, str) and jac in ("2-point", "3-point")):
-            raise ValueError(
-                f"jac is {jac!r}; True, a function, '2-point', '3-point' or None is wanted"
-            )
+        cost = (
+            f"each Jacobian costs 2 n = {2 * self._solver.size} evaluations of fun; pass a "
+            "function for it, jac=True where fun returns (residuals, Jacobian), or, if you mean "
+            "it, jac='3-point', or '2-point', which costs n and is less exact"
+        )
         return JacobianDifferences(
             lambda x: as_array(self._fun(x), "residuals"),
-            central=jac != "2-point",
+            central=is_central("jac", jac, cost),
             step=None if step is None else positive("diff_step", step),
             bounds=self._solver._bounds,
         )
 
     @property
-    def by_differences(self) -> bool:
-        return self._differences is not None
-
-    @property
     def evaluations(self) -> int:
-        return self._calls + (self._differences.evaluations if self._differences else 0)
+        return self._calls + (self.differences.evaluations if self.differences else 0)
 
     def __call__(self) -> None:
         """Answer one request."""
@@ -629,18 +614,16 @@ class Evaluator:
         x = solver._solver.ask()
         if solver.request == "residuals":
             self._calls += 1
-            self._r = self._fun(copied(x))
+            r, more = self._fun(copied(x)), []
             if self._both:
-                self._r, self._J, *more = _pair(self._r)
-                solver.tell(self._r, *more)
-                return
-            self._r = as_array(self._r, "residuals")
-            solver.tell(self._r)
+                r, self._J, *more = _pair(r)
+            self._r = as_array(r, "residuals")
+            solver.tell(self._r, *more)
             return
         if self._both:
             J = self._J
-        elif self._differences is not None:
-            J = self._differences(x, self._r)
+        elif self.differences is not None:
+            J = self.differences(x, self._r)
         else:
             J = self._jac(copied(x))
         solver.tell_jacobian(J)

@@ -14,16 +14,9 @@ from ..checks import flag, positive, tolerance
 from ..kinds import Kinds
 from ..suggest import did_you_mean
 from . import newton, quasi_newton
-from .base import ROWS, Solver
+from .base import ROWS, Solver, copied, flat, like
 from .bounds import Sides, nothing, projected
-from .differences import (
-    Differences,
-    GradientDifferences,
-    copied,
-    flat,
-    like,
-    value_and_gradient,
-)
+from .differences import Differences, GradientDifferences, is_central, value_and_gradient
 from .newton import dense, multipliable
 from .result import Result
 from .trace import Trace, verbosity
@@ -262,6 +255,7 @@ def minimize(
         settings["bounds"] = bounds
     solver = METHODS[name](x0, **settings)
     core = solver._solver  # which lends x
+    args = args if isinstance(args, tuple) else (args,)
     kinds = Kinds(x0)
     lent = bool(kinds) or solver.size <= LENT
     if kinds:
@@ -278,14 +272,13 @@ def minimize(
         lend=copied if lent else lambda x: x,
     )
 
-    further = args if isinstance(args, tuple) else (args,)
     second: GradientDifferences | None = None
     of_second: Callable[..., Any] | None = None
     if needs in SECOND:
         given = hess if needs == "hessian" or by_products else hessp
         if by_products and callable(hess):
             given = _products(hess, solver.size)
-        of_second, second = _second_order(needs, given, jac, evaluate, further, solver, step)
+        of_second, second = _second_order(needs, given, jac, evaluate, args, solver, step)
 
     def evaluations() -> int:
         if isinstance(evaluate, Differences):
@@ -330,12 +323,11 @@ def minimize(
                 nit = core.nit
                 stopped = watch is not None and watch()
     result = solver._result(copy=not core.done)
-    result.nfev = evaluations()
-    result.njev += second.evaluations if second else 0
     if isinstance(evaluate, Differences):
         ftol = float(settings.get("ftol") or 0.0)
         _judge(result, evaluate, core.gtol, ftol, solver.bounds)
-        result.nfev = evaluate.evaluations
+    result.nfev = evaluations()
+    result.njev += second.evaluations if second else 0
     if stopped:
         result.update(status=99, success=False, message=STOPPED)
     if kinds:
@@ -402,24 +394,18 @@ def _second_order(
     if callable(given):
         return (lambda x, v: given(x, v, *args)), None
     argument, what = SECOND[needs]
-    if given is not None and not (isinstance(given, str) and given in ("2-point", "3-point")):
-        raise ValueError(
-            f"{argument} is {given!r}; a function, '2-point', '3-point' or None is wanted"
-        )
-    if given is None:
-        count = f"2 n = {2 * n}" if needs == "hessian" else "2"
-        warn(
-            f"{argument} is None: each {what} costs {count} gradients; pass a function, or, if you "
-            f"mean it, {argument}='3-point'",
-            UserWarning,
-        )
+    count = f"2 n = {2 * n}" if needs == "hessian" else "2"
+    cost = (
+        f"each {what} costs {count} gradients; pass a function, or, if you mean it, "
+        f"{argument}='3-point'"
+    )
 
     def gradient(x: Any) -> Any:
         return jac(x, *args) if callable(jac) else evaluate(x)[1]
 
     differences = GradientDifferences(
         gradient,
-        central=given != "2-point",
+        central=is_central(argument, given, cost, "a function"),
         power=evaluate.power if isinstance(evaluate, Differences) else 1.0,
         step=step,
         bounds=solver.bounds,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..kinds import as_array
-from ..structures import map_leaves
+from ..structures import leaves
 from ..suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -328,14 +328,11 @@ def _of_array(array: NDArray[Any]) -> str:
 
 
 def _elements(tree: Any) -> NDArray[Any]:
-    arrays: list[NDArray[Any]] = []
-    map_leaves(lambda leaf: arrays.append(as_array(leaf, "x").ravel()), tree)
-    return np.concatenate(arrays)
+    return np.concatenate([as_array(leaf, "x").ravel() for leaf in leaves(tree)])
 
 
 def _of_structure(tree: Any) -> str:
-    arrays: list[NDArray[Any]] = []
-    map_leaves(lambda leaf: arrays.append(np.asarray(leaf)), tree)
+    arrays = [np.asarray(leaf) for leaf in leaves(tree)]
     size = sum(array.size for array in arrays)
     if size <= SHOWN:
         return repr(tree)

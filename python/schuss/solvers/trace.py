@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .base import flat
 from .bounds import projected
-from .differences import flat
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

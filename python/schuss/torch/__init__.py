@@ -72,26 +72,8 @@ step; with a keyword of ours, or a class of ours, the step stays outside what it
 
 from ..suggest import explain
 from .functions import minimize
-from .optimizers import (
-    ASGD,
-    LAMB,
-    LARS,
-    SGD,
-    AdaBelief,
-    Adadelta,
-    Adagrad,
-    Adam,
-    Adamax,
-    AdamW,
-    Adan,
-    AdEMAMix,
-    Lion,
-    NAdam,
-    RAdam,
-    RMSprop,
-    Rprop,
-)
-from .solvers import BFGS, LBFGS, NewtonCG
+from .optimizers import *
+from .solvers import *
 
 __all__ = [
     "ASGD",

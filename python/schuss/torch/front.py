@@ -14,8 +14,8 @@ from torch.optim import optimizer as hooks
 
 from .. import _core
 from ..caller import warn
-from ..checks import number, positive
-from ..optimizers.base import StepInfo
+from ..checks import choice, number, positive, tolerance
+from ..optimizers.base import POLICIES, StepInfo
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,15 +51,11 @@ class Extras(NamedTuple):
         """Return the same in floats, if all are in range."""
         if self.master not in (None, "float32"):
             raise ValueError(f"master is {self.master!r}; 'float32' or None is wanted")
-        if self.nonfinite not in ("propagate", "skip", "raise"):
-            raise ValueError(
-                f"nonfinite is {self.nonfinite!r}; 'propagate', 'skip' or 'raise' is wanted"
-            )
         return Extras(
             None if self.max_norm is None else positive("max_norm", self.max_norm),
             None if self.max_value is None else positive("max_value", self.max_value),
-            self.nonfinite,
-            None if self.agc is None else number("agc", self.agc, minimum=0.0),
+            choice("nonfinite", self.nonfinite, POLICIES),
+            None if self.agc is None else tolerance("agc", self.agc),
             None if self.ema is None else number("ema", self.ema, minimum=0.0, below=1.0),
             self.master,
         )
@@ -92,6 +88,7 @@ class Front(Optimizer):
     _torch_has_it: ClassVar[bool] = True  # a step to fall back to
     _count: ClassVar[str | None] = "step"  # the state that counts steps
     _carry: ClassVar[tuple[str, ...]] = ()  # the scalar states, as of the rule
+    _slots: ClassVar[tuple[str, ...]] = ()  # the others, where they are always these and begin at 0
     _touched = True  # somebody has had the states in hand since the last step
     _walked_in_c_order: ClassVar[bool] = False  # of a rule with norms of tensors
 
@@ -132,7 +129,7 @@ class Front(Optimizer):
 
     def _states(self, group: Group) -> dict[str, float]:
         """Names of the states in torch's order, but for the count, and what they begin with."""
-        raise NotImplementedError
+        return dict.fromkeys(self._slots, 0.0)
 
     # -- a step ------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from .. import _core, solvers
 from ..solvers.bounds import flat_bounds
 from ..solvers.minimize import method_name, wants_result
-from ..structures import map_leaves
+from ..structures import filled, leaves, map_leaves
 from .front import increment_version
 
 if TYPE_CHECKING:
@@ -119,15 +119,14 @@ class Function:
     """A function of tensors in a structure, as one of a vector, with derivatives by autograd."""
 
     def __init__(self, fun: Callable[[Any], Any], params: Any) -> None:
-        leaves: list[Tensor] = []
-        map_leaves(lambda leaf: leaves.append(_checked(leaf)), params)
-        if not leaves:
+        tensors = [_checked(leaf) for leaf in leaves(params)]
+        if not tensors:
             raise ValueError("params has no tensors; at least one is wanted")
         self._fun, self._params = fun, params
-        self.flat = Flat(leaves)
-        self._devices = [leaf.device for leaf in leaves]
+        self.flat = Flat(tensors)
+        self._devices = [tensor.device for tensor in tensors]
         start = self.flat.vector()
-        self.flat.read(leaves, start)
+        self.flat.read(tensors, start)
         self.start: NDArray[Any] = start.numpy()
         self.twice = False  # whether gradients keep their graph
         self._rows_at_once = True  # whether torch.func goes through fun
@@ -136,21 +135,16 @@ class Function:
 
     def tree(self, vector: NDArray[Any] | Tensor) -> Any:
         """Return a vector as tensors in the structure of params."""
-        return self._filled(self._tensors(torch.as_tensor(vector)))
+        return filled(self._params, self._tensors(torch.as_tensor(vector)))
 
     def _tensors(self, vector: Tensor) -> list[Tensor]:
         tensors = self.flat.tensors(vector)
         return [t.to(device) for t, device in zip(tensors, self._devices, strict=True)]
 
-    def _filled(self, tensors: Iterable[Tensor]) -> Any:
-        rest = iter(tensors)
-        return map_leaves(lambda _: next(rest), self._params)
-
     def bounds(self, given: Any) -> Any:
         """Return bounds in the structure of params as a pair for each element of the vector."""
         shapes = map_leaves(lambda leaf: np.broadcast_to(0.0, leaf.shape), self._params)
-        leaves = _core.flatten(shapes, "params")
-        sides = flat_bounds(given, shapes, leaves, np.dtype(np.float64))
+        sides = flat_bounds(given, shapes, _core.flatten(shapes, "params"), np.dtype(np.float64))
         if sides is None:
             return None
         if any(dtype.is_complex for _, dtype in self.flat.layout):
@@ -174,7 +168,7 @@ class Function:
 
     def value(self, tensors: Iterable[Tensor]) -> Tensor:
         """Return the value at tensors, with its graph."""
-        loss = self._fun(self._filled(tensors))
+        loss = self._fun(filled(self._params, tensors))
         if not isinstance(loss, Tensor) or loss.numel() != 1 or loss.is_complex():
             raise TypeError(f"fun returned {loss!r}; a tensor with one real number is wanted")
         return loss.reshape(())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import torch
 
 from ..checks import flag, number, positive
+from ..optimizers.layerwise import ADAPT
 from .front import HALF, Extras, Front
 
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ __all__ = [
     "RMSprop",
     "Rprop",
 ]
-
-_ADAPT = {"all": 1.0, "decayed": 2.0, False: 0.0}
 
 
 class SGD(Front, torch.optim.SGD):
@@ -135,23 +134,21 @@ class RMSprop(Front, torch.optim.RMSprop):
 class Adadelta(Front, torch.optim.Adadelta):
     """AdaDelta as `torch.optim.Adadelta`; see `schuss.torch` for the keywords."""
 
+    _slots = ("square_avg", "acc_delta")
+
     def _settings(self, g: Group) -> Settings:
         numbers = (g["lr"], g["rho"], g["eps"], g["weight_decay"])
         return "adadelta", g["maximize"], False, numbers
-
-    def _states(self, g: Group) -> dict[str, float]:
-        return {"square_avg": 0.0, "acc_delta": 0.0}
 
 
 class Adamax(Front, torch.optim.Adamax):
     """Adamax as `torch.optim.Adamax`; see `schuss.torch` for the keywords."""
 
+    _slots = ("exp_avg", "exp_inf")
+
     def _settings(self, g: Group) -> Settings:
         numbers = (g["lr"], *g["betas"], g["eps"], g["weight_decay"])
         return "adamax", g["maximize"], False, numbers
-
-    def _states(self, g: Group) -> dict[str, float]:
-        return {"exp_avg": 0.0, "exp_inf": 0.0}
 
 
 class NAdam(Front, torch.optim.NAdam):
@@ -174,12 +171,11 @@ class RAdam(Front, torch.optim.RAdam):
     corrected.
     """
 
+    _slots = ("exp_avg", "exp_avg_sq")
+
     def _settings(self, g: Group) -> Settings:
         numbers = (g["lr"], *g["betas"], g["eps"], 5.0, 1.0, g["weight_decay"])
         return "radam", g.get("maximize", False), g["decoupled_weight_decay"], numbers
-
-    def _states(self, g: Group) -> dict[str, float]:
-        return {"exp_avg": 0.0, "exp_avg_sq": 0.0}
 
 
 class ASGD(Front, torch.optim.ASGD):
@@ -247,6 +243,8 @@ class AdaBelief(_Own):
     States: `step`, `exp_avg`, `exp_avg_var`.
     """
 
+    _slots = ("exp_avg", "exp_avg_var")
+
     def __init__(
         self,
         params: Params,
@@ -272,9 +270,6 @@ class AdaBelief(_Own):
         numbers = (g["lr"], *g["betas"], g["eps"], 0.0, g["weight_decay"])
         return "adabelief", g["maximize"], g["decoupled_weight_decay"], numbers
 
-    def _states(self, g: Group) -> dict[str, float]:
-        return {"exp_avg": 0.0, "exp_avg_var": 0.0}
-
 
 class Lion(_Own):
     """Lion (Chen et al. 2023): the sign of an average, decay beside it; see `schuss.Lion`.
@@ -289,6 +284,8 @@ class Lion(_Own):
 
     States: `step`, `exp_avg`.
     """
+
+    _slots = ("exp_avg",)
 
     def __init__(
         self,
@@ -305,9 +302,6 @@ class Lion(_Own):
 
     def _settings(self, g: Group) -> Settings:
         return "lion", g["maximize"], True, (g["lr"], *g["betas"], g["weight_decay"])
-
-    def _states(self, g: Group) -> dict[str, float]:
-        return {"exp_avg": 0.0}
 
 
 class AdEMAMix(_Own):
@@ -327,6 +321,8 @@ class AdEMAMix(_Own):
 
     States: `step`, `exp_avg_fast`, `exp_avg_sq`, `exp_avg_slow`.
     """
+
+    _slots = ("exp_avg_fast", "exp_avg_sq", "exp_avg_slow")
 
     def __init__(
         self,
@@ -359,9 +355,6 @@ class AdEMAMix(_Own):
         numbers = (g["lr"], beta1, beta2, g["eps"], beta3, g["alpha"], *warmups, g["weight_decay"])
         return "ademamix", g["maximize"], True, numbers
 
-    def _states(self, g: Group) -> dict[str, float]:
-        return {"exp_avg_fast": 0.0, "exp_avg_sq": 0.0, "exp_avg_slow": 0.0}
-
 
 class Adan(_Own):
     """Nesterov momentum from differences of gradients (Xie et al. 2024); see `schuss.Adan`.
@@ -378,6 +371,8 @@ class Adan(_Own):
 
     States: `step`, `exp_avg`, `exp_avg_sq`, `exp_avg_diff`, `previous_grad`.
     """
+
+    _slots = ("exp_avg", "exp_avg_sq", "exp_avg_diff", "previous_grad")
 
     def __init__(
         self,
@@ -405,16 +400,13 @@ class Adan(_Own):
         numbers = (g["lr"], *g["betas"], g["eps"], decay, float(g["proximal"]), decay)
         return "adan", g["maximize"], True, numbers
 
-    def _states(self, g: Group) -> dict[str, float]:
-        return {"exp_avg": 0.0, "exp_avg_sq": 0.0, "exp_avg_diff": 0.0, "previous_grad": 0.0}
-
 
 def _ratio(name: str, value: float | None) -> float | None:
     return None if value is None else number(name, value, minimum=0.0)
 
 
 def _adapt(value: Any) -> Any:
-    if value not in _ADAPT:
+    if value not in ADAPT:
         raise ValueError(f"adapt is {value!r}; 'all', 'decayed' or False is wanted")
     return value
 
@@ -440,6 +432,7 @@ class LAMB(_Own):
     States: `step`, `exp_avg`, `exp_avg_sq`.
     """
 
+    _slots = ("exp_avg", "exp_avg_sq")
     _walked_in_c_order = True
 
     def __init__(
@@ -480,15 +473,12 @@ class LAMB(_Own):
             decay,
             float(g["bias_correction"]),
             float(g["decoupled_weight_decay"]),
-            _ADAPT[g["adapt"]],
+            ADAPT[g["adapt"]],
             g["min_ratio"] or 0.0,
             math.inf if most is None else most,
             decay,
         )
         return "lamb", g["maximize"], True, numbers
-
-    def _states(self, g: Group) -> dict[str, float]:
-        return {"exp_avg": 0.0, "exp_avg_sq": 0.0}
 
 
 class LARS(_Own):
@@ -513,6 +503,7 @@ class LARS(_Own):
     States: `step`, `momentum_buffer`.
     """
 
+    _slots = ("momentum_buffer",)
     _walked_in_c_order = True
 
     def __init__(
@@ -559,12 +550,9 @@ class LARS(_Own):
             g["eps"],
             decay,
             float(g["lr_in_velocity"]),
-            _ADAPT[g["adapt"]],
+            ADAPT[g["adapt"]],
             g["zero_ratio"],
             math.inf if most is None else most,
             decay,
         )
         return "lars", g["maximize"], True, numbers
-
-    def _states(self, g: Group) -> dict[str, float]:
-        return {"momentum_buffer": 0.0}

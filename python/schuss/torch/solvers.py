@@ -77,10 +77,29 @@ class ClosureSolver(torch.optim.Optimizer):
     _deterministic: bool = False
     _relative: frozenset[str] = frozenset()  # tolerances that nobody gave
 
-    def _prepare(self, name: str, deterministic: bool) -> None:
+    def __init__(
+        self,
+        params: Any,
+        max_iter: int = 20,
+        max_eval: int | None = None,
+        tolerance_grad: float | None = None,
+        tolerance_change: float | None = None,
+        *,
+        deterministic: bool = False,
+    ) -> None:
+        defaults = {
+            "max_iter": max_iter,
+            "max_eval": max_iter * 5 // 4 if max_eval is None else max_eval,
+            "tolerance_grad": tolerance_grad,
+            "tolerance_change": tolerance_change,
+        }
+        super().__init__(params, defaults)
+        self._prepare(deterministic)
+
+    def _prepare(self, deterministic: bool) -> None:
         """Check what the constructor was given, in the one group."""
         if len(self.param_groups) != 1:
-            raise ValueError(f"{name} takes one group of parameters; there are more")
+            raise ValueError(f"{type(self).__name__} takes one group of parameters; there are more")
         group = self.param_groups[0]
         count("max_iter", group["max_iter"], least=1)
         count("max_eval", group["max_eval"], least=1)
@@ -407,7 +426,8 @@ class LBFGS(ClosureSolver, torch.optim.LBFGS):
                 f"line_search_fn is {line_search_fn!r}; 'strong_wolfe' or None is wanted"
             )
         count("history_size", history_size, least=1, most=1000)
-        super().__init__(
+        torch.optim.LBFGS.__init__(
+            self,
             params,
             lr,
             max_iter,
@@ -417,7 +437,7 @@ class LBFGS(ClosureSolver, torch.optim.LBFGS):
             history_size,
             line_search_fn,
         )
-        self._prepare("LBFGS", deterministic)
+        self._prepare(deterministic)
 
     def step(self, closure: Closure) -> Any:  # type: ignore[override]
         """Take up to max_iter iterations, in up to max_eval evaluations.
@@ -587,19 +607,6 @@ class BFGS(ClosureSolver):
 
     _solver = solvers.BFGS
 
-    def __init__(
-        self,
-        params: Any,
-        max_iter: int = 20,
-        max_eval: int | None = None,
-        tolerance_grad: float | None = None,
-        tolerance_change: float | None = None,
-        *,
-        deterministic: bool = False,
-    ) -> None:
-        super().__init__(params, _defaults(max_iter, max_eval, tolerance_grad, tolerance_change))
-        self._prepare("BFGS", deterministic)
-
     def _teach(self, run: Run, old: Run, gradient: NDArray[Any], state: dict[str, Any]) -> None:
         if old.solver is not None:
             run.core.inherit(old.core)
@@ -635,19 +642,6 @@ class NewtonCG(ClosureSolver):
 
     _solver = solvers.NewtonCG
     _graph: tuple[list[Tensor], list[Tensor]] | None = None
-
-    def __init__(
-        self,
-        params: Any,
-        max_iter: int = 20,
-        max_eval: int | None = None,
-        tolerance_grad: float | None = None,
-        tolerance_change: float | None = None,
-        *,
-        deterministic: bool = False,
-    ) -> None:
-        super().__init__(params, _defaults(max_iter, max_eval, tolerance_grad, tolerance_change))
-        self._prepare("NewtonCG", deterministic)
 
     def _evaluate(
         self, closure: Closure, run: Run, params: list[Tensor], state: dict[str, Any]
@@ -694,14 +688,3 @@ class NewtonCG(ClosureSolver):
 
     def _forget_graph(self) -> None:
         self._graph = None
-
-
-def _defaults(
-    max_iter: int, max_eval: int | None, tolerance_grad: float | None, change: float | None
-) -> dict[str, Any]:
-    return {
-        "max_iter": max_iter,
-        "max_eval": max_iter * 5 // 4 if max_eval is None else max_eval,
-        "tolerance_grad": tolerance_grad,
-        "tolerance_change": change,
-    }
