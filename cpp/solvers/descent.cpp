@@ -152,7 +152,10 @@ void Descent::take(double value, const char* gradient, const VectorWork::Sizes& 
                          length, curvature_->empty()});
     if (ending_.ends_at(value, sizes.largest, search_.promise(), gradient_decides())) {
         g_->set(gradient);
-        return move(value, sizes.largest, length);
+        move(value, sizes.largest, length);
+        if (status() == Status::kConverged && best_.known() && best_.value() < value - run_.noise())
+            go_on_from_best();
+        return;
     }
     const auto begin = std::chrono::steady_clock::now();
     work_.parallel = pace_.parallel();
@@ -170,6 +173,24 @@ void Descent::take(double value, const char* gradient, const VectorWork::Sizes& 
     if (!done()) aim();
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
     pace_.record(took.count());
+}
+
+// The tests hold at x, but a search saw a point that is lower, in another valley: from there, and
+// nothing that was learned holds.
+void Descent::go_on_from_best() {
+    ending_.go_on();
+    x_ = best_.x();
+    g_->set(best_.gradient()->data());
+    run_.value = best_.value();
+    best_.forget();
+    const VectorWork::Sizes sizes = sizes_at_x(g_->data());
+    gradient_squares_ = sizes.squares;
+    run_.largest = sizes.largest;
+    if (ending_.ends_at(run_.value, sizes.largest, INFINITY, true)) return;
+    restarted_ = false;
+    first_step_ = 1.0;
+    forget();
+    aim();
 }
 
 // Of the step just taken, with slopes of such a size at both its ends.
