@@ -7,6 +7,7 @@ import pickle
 
 import numpy as np
 import pytest
+import schuss
 from helpers import METHODS, core_solver, log_cosh
 from solver_cases import chained_rosenbrock
 

@@ -24,6 +24,10 @@ constexpr int kPatience = 2;
 // if only by a little: where rounding decides, few do.
 constexpr double kCreeps = 0.1;
 
+// A point that a search saw is in another valley than that of a minimum where it is lower by more
+// than this part of the way down to there; less may be what is wrong with the gradient.
+constexpr double kValley = 1e-3;
+
 // A direction whose angle with -g is closer to a right one is not used.
 constexpr double kRight = 1e-14;
 
@@ -153,7 +157,9 @@ void Descent::take(double value, const char* gradient, const VectorWork::Sizes& 
     if (ending_.ends_at(value, sizes.largest, search_.promise(), gradient_decides())) {
         g_->set(gradient);
         move(value, sizes.largest, length);
-        if (status() == Status::kConverged && best_.known() && best_.value() < value - run_.noise())
+        const double valley = kValley * (run_.first_value - value);
+        if (status() == Status::kConverged && best_.known() &&
+            value - best_.value() > std::max(run_.noise(), valley))
             go_on_from_best();
         return;
     }
