@@ -55,7 +55,7 @@ def around(name):
     decay = {} if name == "Rprop" else {"weight_decay": 0.1}
     yield from ({}, {"lr": 0.0, **decay}, {**decay, "maximize": True})
     if "decoupled_weight_decay" in inspect.signature(getattr(torch.optim, name)).parameters:
-        yield {**decay, "decoupled_weight_decay": True}  # Adam's came with PyTorch 2.7
+        yield {**decay, "decoupled_weight_decay": True}  # Adam of PyTorch 2.6 lacks it
 
 
 PAIRS = [(name, {**settings, **more}) for name, settings in CASES for more in around(name)]
