@@ -271,7 +271,6 @@ void Optimizer::move_grad(std::size_t leaf, char* data) {
 
 // Of each cohort, or of each tensor where sums make them differ.
 void Optimizer::find_coefficients() {
-    const FloatEnvironment pinned;
     const Rule& r = rule();
     next_ = cohorts_;
     coefficients_.resize(cohorts_.size());
@@ -527,10 +526,10 @@ void Optimizer::cancel() {
 
 void Optimizer::run_all() {
     using Clock = std::chrono::steady_clock;
-    const Clock::time_point start = Clock::now();
+    const bool timed = std::min(useful_threads(moving()), options_.threads) > 1;
+    const Clock::time_point start = timed ? Clock::now() : Clock::time_point();
     rule().n_sums > 0 ? run_in_passes() : run(plan_.moving);
-    if (std::min(useful_threads(moving()), options_.threads) > 1)
-        pace_.record(std::chrono::duration<double>(Clock::now() - start).count());
+    if (timed) pace_.record(std::chrono::duration<double>(Clock::now() - start).count());
 }
 
 bool Optimizer::step_together(std::span<Optimizer* const> all, std::optional<double> grad_norm) {
