@@ -7,7 +7,6 @@ import pickle
 
 import numpy as np
 import pytest
-import schuss
 from helpers import METHODS, core_solver, log_cosh
 from solver_cases import chained_rosenbrock
 
@@ -260,27 +259,3 @@ def test_f_that_changes_its_mind(method, second, dtype):
         assert math.isfinite(f)
         paths.append((path, solver.message))
     assert paths[0] == paths[1]
-
-
-@pytest.mark.parametrize(
-    "start", [(-1.44229204, -1.12157909), (-2.60473865, -0.4969368), (1.91135074, 0.76829644)]
-)
-def test_a_lower_valley_that_a_search_saw_is_where_the_run_goes_on(start):
-    """The six-hump camel: a run reached a minimum and returned the slope of a lower valley."""
-    values = []
-
-    def camel(v):
-        x, y = v
-        values.append((4 - 2.1 * x**2 + x**4 / 3) * x**2 + x * y + 4 * (y**2 - 1) * y**2)
-        return values[-1], np.array([8 * x - 8.4 * x**3 + 2 * x**5 + y, x - 8 * y + 16 * y**3])
-
-    result = schuss.minimize(camel, start, jac=True, method="gradient_descent")
-    assert result.success
-    assert np.abs(result.jac).max() <= 1e-5
-    assert np.abs(camel(result.x)[1]).max() <= 1e-5
-    assert result.fun <= min(values) + 1e-12
-    tight = schuss.minimize(
-        camel, start, jac=True, method="gradient_descent", maxiter=result.nit - 1
-    )
-    assert not tight.success
-    assert tight.nit == result.nit - 1

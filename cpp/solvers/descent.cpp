@@ -24,10 +24,6 @@ constexpr int kPatience = 2;
 // if only by a little: where rounding decides, few do.
 constexpr double kCreeps = 0.1;
 
-// A point that a search saw is in another valley than that of a minimum where it is lower by more
-// than this part of the way down to there; less may be what is wrong with the gradient.
-constexpr double kValley = 1e-3;
-
 // A direction whose angle with -g is closer to a right one is not used.
 constexpr double kRight = 1e-14;
 
@@ -156,12 +152,7 @@ void Descent::take(double value, const char* gradient, const VectorWork::Sizes& 
                          length, curvature_->empty()});
     if (ending_.ends_at(value, sizes.largest, search_.promise(), gradient_decides())) {
         g_->set(gradient);
-        move(value, sizes.largest, length);
-        const double valley = kValley * (run_.first_value - value);
-        if (status() == Status::kConverged && best_.known() &&
-            value - best_.value() > std::max(run_.noise(), valley))
-            go_on_from_best();
-        return;
+        return move(value, sizes.largest, length);
     }
     const auto begin = std::chrono::steady_clock::now();
     work_.parallel = pace_.parallel();
@@ -179,24 +170,6 @@ void Descent::take(double value, const char* gradient, const VectorWork::Sizes& 
     if (!done()) aim();
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
     pace_.record(took.count());
-}
-
-// The tests hold at x, but a search saw a point that is lower, in another valley: from there, and
-// nothing that was learned holds.
-void Descent::go_on_from_best() {
-    ending_.go_on();
-    x_ = best_.x();
-    g_->set(best_.gradient()->data());
-    run_.value = best_.value();
-    best_.forget();
-    const VectorWork::Sizes sizes = sizes_at_x(g_->data());
-    gradient_squares_ = sizes.squares;
-    run_.largest = sizes.largest;
-    if (ending_.ends_at(run_.value, sizes.largest, INFINITY, true)) return;
-    restarted_ = false;
-    first_step_ = 1.0;
-    forget();
-    aim();
 }
 
 // Of the step just taken, with slopes of such a size at both its ends.

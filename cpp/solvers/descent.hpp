@@ -114,7 +114,6 @@ class Descent : public Solver {
     FreeGradient free_gradient() const { return {*g_, *x_, bounds_.get(), box_.reach}; }
     void look_back();
     void restart();
-    void go_on_from_best();
 
     DescentSettings settings_;
     std::unique_ptr<Curvature> curvature_;

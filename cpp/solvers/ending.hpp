@@ -78,7 +78,6 @@ class Ending {
     bool idle(int evaluations, double lower = 1.0);
     bool progressed() const { return progressed_; }  // whether that step made one smaller
     void wait_again() { idle_ = 0.0; }
-    void go_on() { status_ = Status::kRunning, idle_ = 0.0; }  // from a better point
     // Nothing helps any more, for a direction that promised so much, at a point where |x| |g| is
     // that: why?
     void conclude(double promise, double x_times_g);
